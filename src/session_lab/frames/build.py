@@ -1,0 +1,161 @@
+"""Frames from plain columns: the one place where values get their dtype."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from session_lab.errors import DataError
+from session_lab.frames.schema import Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from session_lab.frames.schema import Column, Schema
+
+__all__ = ["NAT", "Coded", "build", "empty", "to_instants"]
+
+NAT = -(2**63)
+"""Stands for a missing instant or duration among whole milliseconds; numpy's own NaT."""
+
+TAGS_DTYPE = pd.ArrowDtype(pa.list_(pa.string()))
+TEXT_DTYPE = pd.StringDtype("pyarrow")
+
+
+class Coded(NamedTuple):
+    """Text as places in a list of values; -1 is missing."""
+
+    codes: NDArray[Any]
+    values: Sequence[str]
+
+
+def build(schema: Schema, data: Mapping[str, Any], *, n: int) -> pd.DataFrame:
+    """Make a frame of a schema.
+
+    Parameters
+    ----------
+    schema : Schema
+        Its columns and their order.
+    data : mapping of str to array
+        A column's values: int64 milliseconds (NAT is missing) for instants and durations, a list
+        or Arrow array of text, lists of text for tags, :class:`Coded` or text for categories,
+        integers for counts, floats for numbers, -1, 0 and 1 or bools for flags. A column that is
+        not given is missing throughout, or left out where the schema says it is optional.
+    n : int
+        The number of rows.
+
+    Returns
+    -------
+    DataFrame
+        With a RangeIndex and the dtypes of the schema.
+    """
+    unknown = sorted(set(data) - {column.name for column in schema.columns})
+    if unknown:
+        message = f"the {schema.name} frame has no column {', '.join(unknown)}"
+        raise DataError(message, column=unknown[0])
+    columns = {
+        column.name: _convert(column, data.get(column.name), n)
+        for column in schema.columns
+        if column.name in data or not column.optional
+    }
+    return pd.DataFrame(columns, index=pd.RangeIndex(n))
+
+
+def empty(schema: Schema) -> pd.DataFrame:
+    """Make a frame of a schema without rows."""
+    return build(schema, {}, n=0)
+
+
+def to_instants(milliseconds: NDArray[np.int64]) -> pd.Series:
+    """Turn milliseconds since 1970 into a ``datetime64[ms, UTC]`` column; NAT is missing."""
+    return pd.Series(milliseconds.view("datetime64[ms]")).dt.tz_localize("UTC")
+
+
+def _convert(column: Column, values: Any, n: int) -> Any:
+    return _CONVERTERS[column.kind](column, values, n)
+
+
+def _instants(_: Column, values: Any, n: int) -> pd.Series:
+    return to_instants(_milliseconds(values, n))
+
+
+def _durations(_: Column, values: Any, n: int) -> pd.Series:
+    return pd.Series(_milliseconds(values, n).view("timedelta64[ms]"))
+
+
+def _milliseconds(values: Any, n: int) -> NDArray[np.int64]:
+    if values is None:
+        return np.full(n, NAT, dtype=np.int64)
+    return np.ascontiguousarray(values, dtype=np.int64)
+
+
+def _text(_: Column, values: Any, n: int) -> pd.Series:
+    if values is None:
+        values = pa.nulls(n, pa.large_string())
+    return pd.Series(pd.array(values, dtype=TEXT_DTYPE))
+
+
+def _category(column: Column, values: Any, n: int) -> pd.Series:
+    if values is None:
+        values = Coded(np.full(n, -1, dtype=np.int8), ())
+    if isinstance(values, Coded):
+        codes, names = values
+    else:
+        encoded = pa.array(values, pa.string(), from_pandas=True).dictionary_encode()
+        codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+        names = encoded.dictionary.to_pylist()
+    wanted = column.values or tuple(sorted(names))
+    places = {name: place for place, name in enumerate(wanted)}
+    # One spare entry at the end, so that the code -1 of a missing value stays -1.
+    recode = np.array([*(places.get(name, -2) for name in names), -1], dtype=np.int64)
+    recoded = recode[np.asarray(codes)]
+    if (recoded == -2).any():
+        bad = next(name for name in names if name not in places)
+        message = f"{bad!r} is not one of {', '.join(wanted)}"
+        raise DataError(message, column=column.name)
+    categories = pd.Index(list(wanted), dtype=TEXT_DTYPE)
+    return pd.Series(pd.Categorical.from_codes(recoded, categories=categories))
+
+
+def _tags(_: Column, values: Any, n: int) -> pd.Series:
+    if values is None:
+        values = pa.nulls(n, pa.list_(pa.string()))
+    elif not isinstance(values, (pa.Array, pa.ChunkedArray)):
+        values = pa.array(values, pa.list_(pa.string()))
+    return pd.Series(pd.arrays.ArrowExtensionArray(values), dtype=TAGS_DTYPE)
+
+
+def _counts(column: Column, values: Any, n: int) -> NDArray[np.int64]:
+    if values is None:
+        if n:
+            raise DataError("the column is required", column=column.name)
+        return np.empty(0, dtype=np.int64)
+    return np.asarray(values, dtype=np.int64)
+
+
+def _numbers(_: Column, values: Any, n: int) -> pd.Series:
+    if values is None:
+        return pd.Series(pd.array([pd.NA] * n, dtype="Float64"))
+    return pd.Series(pd.array(values, dtype="Float64"))
+
+
+def _flags(_: Column, values: Any, n: int) -> pd.Series:
+    codes = np.full(n, -1, dtype=np.int8) if values is None else np.asarray(values, dtype=np.int8)
+    return pd.Series(pd.arrays.BooleanArray(codes == 1, codes < 0))
+
+
+_CONVERTERS = {
+    Kind.INSTANT: _instants,
+    Kind.DURATION: _durations,
+    Kind.TEXT: _text,
+    Kind.CATEGORY: _category,
+    Kind.TAGS: _tags,
+    Kind.COUNT: _counts,
+    Kind.NUMBER: _numbers,
+    Kind.FLAG: _flags,
+}

@@ -1,0 +1,119 @@
+"""The documented bounds of the Sessions API, as plain numbers.
+
+Sources are the published OpenAPI description and the request schemas of the open-source server
+(``packages/core/src/v3/schemas/api.ts``). Lengths of text count UTF-16 code units, because the
+server is JavaScript: one emoji is two long.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Final
+
+__all__ = [
+    "CONCURRENCY_NAME",
+    "DEFAULT_PAGE_SIZE",
+    "DEFAULT_RUNS_PAGE_SIZE",
+    "JAVASCRIPT_BLANKS",
+    "MACHINES",
+    "MAX_APPEND_BODY_BYTES",
+    "MAX_ATTEMPTS",
+    "MAX_CLOSE_REASON_LENGTH",
+    "MAX_CONCURRENCY_NAMES",
+    "MAX_EXTERNAL_DEPLOYMENT_ID_LENGTH",
+    "MAX_EXTERNAL_ID_LENGTH",
+    "MAX_HANDOVER_BODY_BYTES",
+    "MAX_HANDOVER_REASON_LENGTH",
+    "MAX_IDLE_TIMEOUT_SECONDS",
+    "MAX_PAGE_SIZE",
+    "MAX_QUEUE_LENGTH",
+    "MAX_RECORD_BYTES",
+    "MAX_RUN_TAGS",
+    "MAX_SESSION_BODY_BYTES",
+    "MAX_STREAM_TIMEOUT_SECONDS",
+    "MAX_TAGS",
+    "MAX_TAG_LENGTH",
+    "MAX_TASK_IDENTIFIER_LENGTH",
+    "MAX_TYPE_LENGTH",
+    "RESERVED_ID_PREFIX",
+    "record_bytes",
+    "utf16_length",
+]
+
+MAX_TYPE_LENGTH: Final = 64
+MAX_TASK_IDENTIFIER_LENGTH: Final = 128
+MAX_EXTERNAL_ID_LENGTH: Final = 256
+RESERVED_ID_PREFIX: Final = "session_"
+"""An external id cannot start with this: it marks the API's own ids."""
+MAX_TAGS: Final = 10
+MAX_TAG_LENGTH: Final = 128
+
+MACHINES: Final = (
+    "micro",
+    "small-1x",
+    "small-2x",
+    "medium-1x",
+    "medium-2x",
+    "large-1x",
+    "large-2x",
+)
+MAX_QUEUE_LENGTH: Final = 128
+MAX_RUN_TAGS: Final = 10
+"""Tags in ``triggerConfig``; servers before version 4.5.15 take 5."""
+MAX_ATTEMPTS: Final = 10
+MAX_IDLE_TIMEOUT_SECONDS: Final = 3600
+MAX_CONCURRENCY_NAMES: Final = 2
+CONCURRENCY_NAME: Final = r"[a-zA-Z0-9_-]{1,122}"
+MAX_EXTERNAL_DEPLOYMENT_ID_LENGTH: Final = 128
+
+MAX_CLOSE_REASON_LENGTH: Final = 256
+MAX_HANDOVER_REASON_LENGTH: Final = 64
+
+MAX_SESSION_BODY_BYTES: Final = 32_768
+"""The body of a create or an update."""
+MAX_HANDOVER_BODY_BYTES: Final = 1_024
+"""The body of a close or an end-and-continue."""
+MAX_APPEND_BODY_BYTES: Final = 1_048_576
+MAX_RECORD_BYTES: Final = 1_048_576
+"""One record as the stream store meters it, see :func:`record_bytes`."""
+
+DEFAULT_PAGE_SIZE: Final = 20
+DEFAULT_RUNS_PAGE_SIZE: Final = 25
+MAX_PAGE_SIZE: Final = 100
+MAX_STREAM_TIMEOUT_SECONDS: Final = 600
+
+JAVASCRIPT_BLANKS: Final = (
+    "\t\n\v\f\r \u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
+    "\u2028\u2029\u202f\u205f\u3000\ufeff"
+)
+"""What the server cuts off both ends of an external id; Python's own blanks differ."""
+
+_RECORD_OVERHEAD = 8
+
+
+def utf16_length(text: str) -> int:
+    """Count UTF-16 code units, as JavaScript's ``length`` does.
+
+    Examples
+    --------
+    >>> utf16_length("chat")
+    4
+    >>> utf16_length("👋")
+    2
+    """
+    return len(text) + sum(character > "\uffff" for character in text)
+
+
+def record_bytes(text: str, part_id: str) -> int:
+    """Count what an appended text takes of the stream store's limit per record.
+
+    The server wraps the text and its part id in JSON, and the store adds eight bytes.
+    (``apps/webapp/app/services/realtime/s2realtimeStreams.server.ts``)
+
+    Examples
+    --------
+    >>> record_bytes("hello", "part-01")
+    39
+    """
+    envelope = json.dumps({"data": text, "id": part_id}, ensure_ascii=False, separators=(",", ":"))
+    return _RECORD_OVERHEAD + len(envelope.encode("utf-8", "surrogatepass"))
