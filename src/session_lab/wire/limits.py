@@ -2,7 +2,7 @@
 
 Sources are the published OpenAPI description and the request schemas of the open-source server
 (``packages/core/src/v3/schemas/api.ts``). Lengths of text count UTF-16 code units, because the
-server is JavaScript: one emoji is two long.
+server is JavaScript (:func:`session_lab.wire.coercion.utf16_length`).
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ __all__ = [
     "CONCURRENCY_NAME",
     "DEFAULT_PAGE_SIZE",
     "DEFAULT_RUNS_PAGE_SIZE",
-    "JAVASCRIPT_BLANKS",
     "MACHINES",
     "MAX_APPEND_BODY_BYTES",
     "MAX_ATTEMPTS",
@@ -37,7 +36,6 @@ __all__ = [
     "MAX_TYPE_LENGTH",
     "RESERVED_ID_PREFIX",
     "record_bytes",
-    "utf16_length",
 ]
 
 MAX_TYPE_LENGTH: Final = 64
@@ -82,26 +80,7 @@ DEFAULT_RUNS_PAGE_SIZE: Final = 25
 MAX_PAGE_SIZE: Final = 100
 MAX_STREAM_TIMEOUT_SECONDS: Final = 600
 
-JAVASCRIPT_BLANKS: Final = (
-    "\t\n\v\f\r \u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
-    "\u2028\u2029\u202f\u205f\u3000\ufeff"
-)
-"""What the server cuts off both ends of an external id; Python's own blanks differ."""
-
 _RECORD_OVERHEAD = 8
-
-
-def utf16_length(text: str) -> int:
-    """Count UTF-16 code units, as JavaScript's ``length`` does.
-
-    Examples
-    --------
-    >>> utf16_length("chat")
-    4
-    >>> utf16_length("👋")
-    2
-    """
-    return len(text) + sum(character > "\uffff" for character in text)
 
 
 def record_bytes(text: str, part_id: str) -> int:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from pydantic import Field
+
 from session_lab.wire.base import Moment, WireModel
 from session_lab.wire.runs import FINAL_STATUSES
 from session_lab.wire.sessions import ListPage
@@ -113,7 +115,7 @@ class RetrievedRun(RelatedRun):
     error: Any = None
     schedule: Any = None
     attempt_count: int = 0
-    attempts: list[Any] = []
+    attempts: list[Any] = Field(default_factory=list)
     related_runs: RelatedRuns
 
 

@@ -6,12 +6,15 @@ Replies are read generously: limits are not checked here and unknown fields are 
 
 from __future__ import annotations
 
-from typing import Any, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from pydantic import Field
 
 from session_lab.timing import Instant, to_instant
 from session_lab.wire.base import Moment, OmittingModel, WireModel, read_moment
+
+if TYPE_CHECKING:
+    from session_lab.wire.listing import SessionStatus
 
 __all__ = [
     "ListPage",
@@ -19,14 +22,10 @@ __all__ = [
     "Session",
     "SessionPage",
     "SessionRow",
-    "SessionStatus",
     "StartedSession",
     "SwappedRun",
     "TriggerConfig",
 ]
-
-SessionStatus = Literal["ACTIVE", "CLOSED", "EXPIRED"]
-"""What the list filter and the dashboard call the state of a session; replies do not carry it."""
 
 Row = TypeVar("Row", bound=WireModel)
 

@@ -1,0 +1,121 @@
+"""What travels between a client and the Sessions API.
+
+- models of sessions, runs, channel records, request bodies and errors: snake_case in Python,
+  camelCase on the wire, unknown fields kept;
+- :mod:`~session_lab.wire.limits`, the documented bounds;
+- :mod:`~session_lab.wire.listing`, list parameters and how they are written into a query;
+- :mod:`~session_lab.wire.runs`, the statuses of a run;
+- :mod:`~session_lab.wire.coercion`, how the server reads loosely typed values.
+
+The models load with first use, so that the plain tables cost no import of pydantic.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from session_lab.wire.base import Moment, WireModel
+    from session_lab.wire.bodies import (
+        CloseBody,
+        EndAndContinueBody,
+        StartBody,
+        TriggerConfigBody,
+        UpdateBody,
+    )
+    from session_lab.wire.channels import (
+        AppendReply,
+        ChannelName,
+        ChannelRecord,
+        RecordsReply,
+        StreamBatch,
+    )
+    from session_lab.wire.listing import RunQuery, SessionQuery, SessionStatus, encode_query
+    from session_lab.wire.problems import ErrorBody, Problem
+    from session_lab.wire.run_models import CanceledRun, RetrievedRun, RunPage, RunRow
+    from session_lab.wire.runs import FINAL_STATUSES, InternalRunStatus, RunStatus
+    from session_lab.wire.sessions import (
+        Pagination,
+        Session,
+        SessionPage,
+        SessionRow,
+        StartedSession,
+        SwappedRun,
+        TriggerConfig,
+    )
+else:
+    # Type checkers read the imports above; at run time this table stands for them.
+    import importlib
+
+    _HOMES = {
+        "base": ("Moment", "WireModel"),
+        "bodies": (
+            "CloseBody",
+            "EndAndContinueBody",
+            "StartBody",
+            "TriggerConfigBody",
+            "UpdateBody",
+        ),
+        "channels": (
+            "AppendReply",
+            "ChannelName",
+            "ChannelRecord",
+            "RecordsReply",
+            "StreamBatch",
+        ),
+        "listing": ("RunQuery", "SessionQuery", "SessionStatus", "encode_query"),
+        "problems": ("ErrorBody", "Problem"),
+        "run_models": ("CanceledRun", "RetrievedRun", "RunPage", "RunRow"),
+        "runs": ("FINAL_STATUSES", "InternalRunStatus", "RunStatus"),
+        "sessions": (
+            "Pagination",
+            "Session",
+            "SessionPage",
+            "SessionRow",
+            "StartedSession",
+            "SwappedRun",
+            "TriggerConfig",
+        ),
+    }
+    _HOME = {name: home for home, names in _HOMES.items() for name in names}
+
+    def __getattr__(name: str) -> object:
+        if name not in _HOME:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
+
+
+__all__ = [
+    "FINAL_STATUSES",
+    "AppendReply",
+    "CanceledRun",
+    "ChannelName",
+    "ChannelRecord",
+    "CloseBody",
+    "EndAndContinueBody",
+    "ErrorBody",
+    "InternalRunStatus",
+    "Moment",
+    "Pagination",
+    "Problem",
+    "RecordsReply",
+    "RetrievedRun",
+    "RunPage",
+    "RunQuery",
+    "RunRow",
+    "RunStatus",
+    "Session",
+    "SessionPage",
+    "SessionQuery",
+    "SessionRow",
+    "SessionStatus",
+    "StartBody",
+    "StartedSession",
+    "StreamBatch",
+    "SwappedRun",
+    "TriggerConfig",
+    "TriggerConfigBody",
+    "UpdateBody",
+    "WireModel",
+    "encode_query",
+]
