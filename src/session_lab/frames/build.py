@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from session_lab.frames.schema import Column, Schema
 
-__all__ = ["NAT", "Coded", "build", "empty", "to_instants"]
+__all__ = ["NAT", "Coded", "build", "empty", "milliseconds"]
 
 NAT = -(2**63)
 """Stands for a missing instant or duration among whole milliseconds; numpy's own NaT."""
@@ -71,9 +71,19 @@ def empty(schema: Schema) -> pd.DataFrame:
     return build(schema, {}, n=0)
 
 
-def to_instants(milliseconds: NDArray[np.int64]) -> pd.Series:
-    """Turn milliseconds since 1970 into a ``datetime64[ms, UTC]`` column; NAT is missing."""
-    return pd.Series(milliseconds.view("datetime64[ms]")).dt.tz_localize("UTC")
+def milliseconds(column: pd.Series) -> NDArray[np.int64]:
+    """Turn a column of instants or durations into whole milliseconds; NAT is missing.
+
+    Examples
+    --------
+    >>> milliseconds(pd.Series(pd.to_datetime(["2026-01-01T00:00:00Z"]))).tolist()
+    [1767225600000]
+    """
+    if isinstance(column.dtype, pd.DatetimeTZDtype):
+        column = column.dt.tz_convert("UTC").dt.tz_localize(None)
+    values = column.to_numpy()
+    unit = "datetime64[ms]" if values.dtype.kind == "M" else "timedelta64[ms]"
+    return values.astype(unit).view(np.int64)
 
 
 def _convert(column: Column, values: Any, n: int) -> Any:
@@ -81,7 +91,8 @@ def _convert(column: Column, values: Any, n: int) -> Any:
 
 
 def _instants(_: Column, values: Any, n: int) -> pd.Series:
-    return to_instants(_milliseconds(values, n))
+    instants = pd.Series(_milliseconds(values, n).view("datetime64[ms]"))
+    return instants.dt.tz_localize("UTC")
 
 
 def _durations(_: Column, values: Any, n: int) -> pd.Series:

@@ -1,0 +1,1 @@
+"""Analysis: pure functions from frames to frozen results."""

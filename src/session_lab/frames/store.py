@@ -1,0 +1,65 @@
+"""Frames on disk, written whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import pandas as pd
+
+__all__ = ["whole_file", "write_parquet"]
+
+
+@contextmanager
+def whole_file(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Offer a file beside ``path`` to write to, and move it there once all went well.
+
+    Whatever happens in between, also an interrupt, nobody sees half a file, and one that stood
+    there before is kept.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> target = Path(tempfile.mkdtemp()) / "note.txt"
+    >>> with whole_file(target) as draft:
+    ...     _ = draft.write_text("done")
+    >>> target.read_text()
+    'done'
+    """
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+    os.close(handle)
+    draft = Path(name)
+    try:
+        yield draft
+        draft.replace(target)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def write_parquet(frame: pd.DataFrame, path: str | os.PathLike[str]) -> None:
+    """Write a frame to Parquet with its dtypes and its attributes.
+
+    The attributes (such as ``observed_at``) go into the file's metadata under ``session_lab``, as
+    JSON.
+    """
+    plain = frame.copy(deep=False)
+    plain.attrs = {}
+    table = pa.Table.from_pandas(plain, preserve_index=False)
+    attributes = json.dumps({key: str(value) for key, value in frame.attrs.items()})
+    table = table.replace_schema_metadata(
+        {**(table.schema.metadata or {}), b"session_lab": attributes.encode()}
+    )
+    with whole_file(path) as draft:
+        pq.write_table(table, draft, compression="zstd")

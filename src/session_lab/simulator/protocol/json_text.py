@@ -1,0 +1,79 @@
+"""JSON as the API's JavaScript reads and writes it."""
+
+from __future__ import annotations
+
+import json
+from json.encoder import encode_basestring
+from typing import Any, NoReturn
+
+from session_lab.wire.coercion import number_text
+
+__all__ = ["Json", "parse_json", "render_json"]
+
+Json = Any
+"""What a JSON text holds: None, bool, int, float, str, or a list or dict of these."""
+
+_EXPONENT_FROM = 1e21
+"""From here up JavaScript writes integers with an exponent."""
+
+
+def parse_json(text: str) -> Json:
+    """Read a JSON text as ``JSON.parse`` does: every number is a double, whole ones come as int.
+
+    Raises
+    ------
+    ValueError
+        The text is no JSON; ``NaN`` and ``Infinity`` are none.
+    RecursionError
+        It nests deeper than the interpreter allows.
+
+    Examples
+    --------
+    >>> parse_json('{"a": 1, "a": 3.0, "b": 9007199254740993}')
+    {'a': 3, 'b': 9007199254740992}
+    """
+    return json.loads(text, parse_int=_number, parse_float=_number, parse_constant=_refuse)
+
+
+def _number(digits: str) -> float:
+    double = float(digits)
+    if double.is_integer() and abs(double) < _EXPONENT_FROM:
+        return int(number_text(double))
+    return double
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is not JSON")
+
+
+def render_json(value: Json) -> bytes:
+    r"""Write a value as ``JSON.stringify`` does, in UTF-8.
+
+    No blanks, characters beyond ASCII as they are, numbers in JavaScript's form, halves of
+    surrogate pairs as escapes.
+
+    Examples
+    --------
+    >>> render_json({"a": [1.0, 1e21, None, True], "b": "\u00e9"}).decode()
+    '{"a":[1,1e+21,null,true],"b":"é"}'
+    """
+    return _text(value).encode("utf-8", "backslashreplace")
+
+
+def _text(value: Json) -> str:
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "true" if value else "false"
+        case str():
+            return encode_basestring(value)
+        case int() | float():
+            return number_text(value) if abs(value) < float("inf") else "null"
+        case dict():
+            members = (f"{encode_basestring(key)}:{_text(item)}" for key, item in value.items())
+            return f"{{{','.join(members)}}}"
+        case list() | tuple():
+            return f"[{','.join(map(_text, value))}]"
+        case _:
+            raise TypeError(f"{type(value).__name__} has no place in JSON")

@@ -1,0 +1,119 @@
+"""Requests and responses as plain values, and the forms in which the API answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from session_lab.simulator.protocol.json_text import Json, render_json
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = [
+    "Request",
+    "Response",
+    "json_response",
+    "preflight_response",
+    "text_response",
+    "with_cors",
+]
+
+_EXPOSED_HEADERS = "x-trigger-jwt,x-trigger-jwt-claims"
+_METHODS = "GET,HEAD,PUT,PATCH,POST,DELETE"
+_PREFLIGHT_SECONDS = "300"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One HTTP request.
+
+    Attributes
+    ----------
+    method : str
+        In capitals.
+    path : str
+        As it was sent, still percent-encoded.
+    query : str
+        As it was sent, without the question mark.
+    headers : Mapping of str to str
+        Names in lower case.
+    body : bytes
+        The whole body.
+    """
+
+    method: str
+    path: str
+    query: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+    body: bytes = field(default=b"", repr=False)
+
+    @property
+    def content_length(self) -> int | None:
+        """The announced length; None where none was, as in a chunked request."""
+        announced = self.headers.get("content-length", "")
+        return int(announced) if announced.isdecimal() else None
+
+    @property
+    def text(self) -> str:
+        """The body as text, without a byte order mark and with bad UTF-8 replaced."""
+        return self.body.decode("utf-8-sig", "replace")
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """One HTTP response; header names are in lower case."""
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+    body: bytes = field(default=b"", repr=False)
+
+    def with_headers(self, added: Mapping[str, str]) -> Response:
+        """Add headers; a value joins one that is there already."""
+        headers = dict(self.headers)
+        for name, value in added.items():
+            headers[name] = f"{headers[name]}, {value}" if name in headers else value
+        return replace(self, headers=headers)
+
+
+def json_response(
+    value: Json, status: int = 200, headers: Mapping[str, str] | None = None
+) -> Response:
+    """Answer with JSON.
+
+    Examples
+    --------
+    >>> json_response({"ok": True}).body
+    b'{"ok":true}'
+    """
+    content_type = {"content-type": "application/json; charset=utf-8"}
+    return Response(status, content_type | dict(headers or {}), render_json(value))
+
+
+def text_response(text: str, status: int) -> Response:
+    """Answer with plain text."""
+    return Response(status, {"content-type": "text/plain;charset=UTF-8"}, text.encode())
+
+
+def with_cors(response: Response, request: Request) -> Response:
+    """Let browsers read a response: echo the request's origin and expose two headers.
+
+    All session routes do this (``apps/webapp/app/utils/apiCors.ts`` of the open-source server).
+    """
+    shared = _origin_headers(request) | {"access-control-expose-headers": _EXPOSED_HEADERS}
+    return response.with_headers(shared)
+
+
+def preflight_response(request: Request) -> Response:
+    """Answer ``OPTIONS``, which needs no credential."""
+    response = json_response({}, headers=_origin_headers(request)).with_headers(
+        {"access-control-allow-methods": _METHODS, "vary": "Access-Control-Request-Headers"}
+    )
+    if asked := request.headers.get("access-control-request-headers"):
+        response = response.with_headers({"access-control-allow-headers": asked})
+    return response.with_headers({"access-control-max-age": _PREFLIGHT_SECONDS})
+
+
+def _origin_headers(request: Request) -> dict[str, str]:
+    origin = request.headers.get("origin")
+    return {"access-control-allow-origin": origin, "vary": "Origin"} if origin else {}

@@ -1,0 +1,197 @@
+"""What is wrong with a value, in the words of the server's validation library.
+
+The server validates with zod 3.25 and renders body errors with zod-validation-error 1.5; query and
+path errors carry zod's own list. An issue is a dict whose keys stand in zod's order, because that
+list is sent as it is.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Final
+
+from session_lab.simulator.protocol.json_text import Json
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = [
+    "ABSENT",
+    "Issue",
+    "Path",
+    "body_error",
+    "custom",
+    "invalid_date",
+    "invalid_literal",
+    "invalid_option",
+    "invalid_pattern",
+    "invalid_type",
+    "invalid_union",
+    "not_whole",
+    "too_big",
+    "too_small",
+]
+
+Issue = dict[str, Json]
+Path = tuple[str | int, ...]
+
+
+class Absent:
+    """A value that is not there, which is not the same as null."""
+
+    def __repr__(self) -> str:
+        """Name it."""
+        return "ABSENT"
+
+
+ABSENT: Final = Absent()
+
+_SHOWN_ISSUES = 99
+_UNITS = {"string": "character(s)", "array": "element(s)"}
+
+
+def _kind(value: Json) -> str:
+    if value is ABSENT:
+        return "undefined"
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "boolean"
+    if isinstance(value, (int, float)):
+        return "nan" if value != value else "number"  # noqa: PLR0124  only NaN differs from itself
+    return {str: "string", list: "array"}.get(type(value), "object")
+
+
+def invalid_type(value: Json, expected: str, path: Path) -> Issue:
+    """Another type was expected, or any value at all."""
+    received = _kind(value)
+    missing = received == "undefined"
+    return {
+        "code": "invalid_type",
+        "expected": expected,
+        "received": received,
+        "path": list(path),
+        "message": "Required" if missing else f"Expected {expected}, received {received}",
+    }
+
+
+def not_whole(path: Path) -> Issue:
+    """A number has a fraction or is infinite."""
+    return {
+        "code": "invalid_type",
+        "expected": "integer",
+        "received": "float",
+        "message": "Expected integer, received float",
+        "path": list(path),
+    }
+
+
+def too_small(kind: str, least: int, path: Path, *, inclusive: bool = True) -> Issue:
+    """A text or array is too short, or a number too low."""
+    words = "greater than or equal to" if inclusive else "greater than"
+    return {
+        "code": "too_small",
+        "minimum": least,
+        "type": kind,
+        "inclusive": inclusive,
+        "exact": False,
+        "message": _bound(kind, words, "at least", least),
+        "path": list(path),
+    }
+
+
+def too_big(kind: str, most: int, path: Path) -> Issue:
+    """A text or array is too long, or a number too high."""
+    return {
+        "code": "too_big",
+        "maximum": most,
+        "type": kind,
+        "inclusive": True,
+        "exact": False,
+        "message": _bound(kind, "less than or equal to", "at most", most),
+        "path": list(path),
+    }
+
+
+def _bound(kind: str, of_number: str, of_length: str, bound: int) -> str:
+    if kind == "number":
+        return f"Number must be {of_number} {bound}"
+    return f"{kind.capitalize()} must contain {of_length} {bound} {_UNITS[kind]}"
+
+
+def invalid_option(value: Json, options: Sequence[str], path: Path) -> Issue:
+    """A value is none of the options."""
+    listed = " | ".join(f"'{option}'" for option in options)
+    if not isinstance(value, str):
+        return invalid_type(value, listed, path)
+    return {
+        "received": value,
+        "code": "invalid_enum_value",
+        "options": list(options),
+        "path": list(path),
+        "message": f"Invalid enum value. Expected {listed}, received '{value}'",
+    }
+
+
+def invalid_literal(value: Json, expected: Json, path: Path) -> Issue:
+    """A value is not the one that is allowed."""
+    return {
+        "received": value,
+        "code": "invalid_literal",
+        "expected": expected,
+        "path": list(path),
+        "message": f"Invalid literal value, expected {json.dumps(expected)}",
+    }
+
+
+def invalid_pattern(path: Path, message: str = "Invalid") -> Issue:
+    """A text does not match its pattern."""
+    return {
+        "validation": "regex",
+        "code": "invalid_string",
+        "message": message,
+        "path": list(path),
+    }
+
+
+def invalid_date(path: Path) -> Issue:
+    """A value cannot be coerced to an instant."""
+    return {"code": "invalid_date", "path": list(path), "message": "Invalid date"}
+
+
+def custom(message: str, path: Path) -> Issue:
+    """A rule of the schema's own is broken."""
+    return {"code": "custom", "message": message, "path": list(path)}
+
+
+def invalid_union(alternatives: Sequence[Sequence[Issue]], path: Path) -> Issue:
+    """A value fits none of several schemas, each of which says why."""
+    errors = [{"issues": list(issues), "name": "ZodError"} for issues in alternatives]
+    return {
+        "code": "invalid_union",
+        "unionErrors": errors,
+        "path": list(path),
+        "message": "Invalid input",
+    }
+
+
+def body_error(issues: Sequence[Issue]) -> str:
+    """Render the issues of a body as the one sentence that the API answers with.
+
+    Examples
+    --------
+    >>> body_error([invalid_type(None, "string", ("tags", 1)), invalid_date(("expiresAt",))])
+    'Validation error: Expected string, received null at "tags[1]"; Invalid date at "expiresAt"'
+    """
+    return "Validation error: " + "; ".join(map(_sentence, issues[:_SHOWN_ISSUES]))
+
+
+def _sentence(issue: Issue) -> str:
+    if issue["code"] == "invalid_union":
+        alternatives = (error["issues"] for error in issue["unionErrors"])
+        sentences = ("; ".join(map(_sentence, issues)) for issues in alternatives)
+        return ", or ".join(dict.fromkeys(sentences))
+    place = "".join(
+        f"[{step}]" if isinstance(step, int) else f".{step}" for step in issue["path"]
+    ).removeprefix(".")
+    return f'{issue["message"]} at "{place}"' if place else str(issue["message"])

@@ -1,0 +1,258 @@
+"""A small schema language with the semantics of zod 3.
+
+A schema is a frozen value whose ``parse`` returns what it made of a value together with every
+issue. A value of the wrong type *aborts* its schema: no rule that builds on the value is tried any
+more. A value that only breaks a bound does not, so further issues can follow.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from session_lab.simulator.protocol.json_text import Json
+from session_lab.simulator.protocol.validation import issues
+from session_lab.simulator.protocol.validation.issues import ABSENT, Issue, Path
+from session_lab.wire.coercion import to_date, to_number, trim, utf16_length
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+__all__ = [
+    "AnyOf",
+    "Instant",
+    "ListOf",
+    "Null",
+    "Number",
+    "OneOf",
+    "Optional",
+    "Parsed",
+    "Prepared",
+    "Record",
+    "Refined",
+    "Schema",
+    "Shape",
+    "Text",
+]
+
+
+class Parsed(NamedTuple):
+    """What a schema made of a value; the value counts only where there are no issues."""
+
+    value: Json
+    issues: tuple[Issue, ...] = ()
+    aborted: bool = False
+
+
+class Schema(Protocol):
+    """Anything that parses."""
+
+    def parse(self, value: Json, path: Path = ()) -> Parsed:
+        """Check a value that stands at a path, and return its parsed form."""
+        ...
+
+
+def _abort(issue: Issue) -> Parsed:
+    return Parsed(ABSENT, (issue,), aborted=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Text:
+    """Text, measured in UTF-16 units after trimming."""
+
+    least: int = 0
+    most: int | None = None
+    trimmed: bool = False
+    pattern: re.Pattern[str] | None = None
+    pattern_message: str = "Invalid"
+
+    def parse(self, value: Json, path: Path = ()) -> Parsed:
+        """Check a text."""
+        if not isinstance(value, str):
+            return _abort(issues.invalid_type(value, "string", path))
+        text = trim(value) if self.trimmed else value
+        length = utf16_length(text)
+        found: list[Issue] = []
+        if length < self.least:
+            found.append(issues.too_small("string", self.least, path))
+        if self.most is not None and length > self.most:
+            found.append(issues.too_big("string", self.most, path))
+        if self.pattern and not self.pattern.fullmatch(text):
+            found.append(issues.invalid_pattern(path, self.pattern_message))
+        return Parsed(text, tuple(found))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Number:
+    """A number; ``coerced`` reads it from text as JavaScript does."""
+
+    whole: bool = False
+    above: int | None = None
+    least: int | None = None
+    most: int | None = None
+    coerced: bool = False
+
+    def parse(self, value: Json, path: Path = ()) -> Parsed:
+        """Check a number."""
+        if self.coerced and isinstance(value, str):
+            value = to_number(value)
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or math.isnan(value):
+            return _abort(issues.invalid_type(value, "number", path))
+        found: list[Issue] = []
+        if self.whole and not float(value).is_integer():
+            found.append(issues.not_whole(path))
+        if self.above is not None and value <= self.above:
+            found.append(issues.too_small("number", self.above, path, inclusive=False))
+        if self.least is not None and value < self.least:
+            found.append(issues.too_small("number", self.least, path))
+        if self.most is not None and value > self.most:
+            found.append(issues.too_big("number", self.most, path))
+        return Parsed(value, tuple(found))
+
+
+@dataclass(frozen=True)
+class OneOf:
+    """One of a few texts."""
+
+    options: tuple[str, ...]
+
+    def parse(self, value: Json, path: Path = ()) -> Parsed:
+        """Check that a value is an option."""
+        if value not in self.options:
+            return _abort(issues.invalid_option(value, self.options, path))
+        return Parsed(value)
+
+
+@dataclass(frozen=True)
+class Null:
+    """Nothing but null."""
+
+    def parse(self, value: Json, path: Path = ()) -> Parsed:
+        """Check for null."""
+        return Parsed(None) if value is None else _abort(issues.invalid_literal(value, None, path))
+
+
+@dataclass(frozen=True)
+class Instant:
+    """Whatever ``new Date(value)`` understands, as milliseconds since 1970."""
+
+    def parse(self, value: Json, path: Path = ()) -> Parsed:
+        """Coerce a value to an instant."""
+        instant = to_date(value)
+        return _abort(issues.invalid_date(path)) if instant is None else Parsed(instant)
+
+
+@dataclass(frozen=True)
+class Record:
+    """Any object; the key ``__proto__`` is dropped from it."""
+
+    def parse(self, value: Json, path: Path = ()) -> Parsed:
+        """Check for an object."""
+        if not isinstance(value, dict):
+            return _abort(issues.invalid_type(value, "object", path))
+        return Parsed({key: item for key, item in value.items() if key != "__proto__"})
+
+
+@dataclass(frozen=True)
+class ListOf:
+    """An array whose items all fit one schema."""
+
+    item: Schema
+    most: int | None = None
+
+    def parse(self, value: Json, path: Path = ()) -> Parsed:
+        """Check the array, then each item."""
+        if not isinstance(value, list):
+            return _abort(issues.invalid_type(value, "array", path))
+        found: list[Issue] = []
+        if self.most is not None and len(value) > self.most:
+            found.append(issues.too_big("array", self.most, path))
+        items = [self.item.parse(item, (*path, place)) for place, item in enumerate(value)]
+        return Parsed(
+            [item.value for item in items],
+            (*found, *(issue for item in items for issue in item.issues)),
+            any(item.aborted for item in items),
+        )
+
+
+@dataclass(frozen=True)
+class Shape:
+    """An object with known members; others are dropped."""
+
+    members: Mapping[str, Schema]
+
+    def parse(self, value: Json, path: Path = ()) -> Parsed:
+        """Check every member, in the order of the schema."""
+        if not isinstance(value, dict):
+            return _abort(issues.invalid_type(value, "object", path))
+        members = {
+            name: schema.parse(value.get(name, ABSENT), (*path, name))
+            for name, schema in self.members.items()
+        }
+        return Parsed(
+            {name: found.value for name, found in members.items() if found.value is not ABSENT},
+            tuple(issue for found in members.values() for issue in found.issues),
+            any(found.aborted for found in members.values()),
+        )
+
+
+@dataclass(frozen=True)
+class AnyOf:
+    """The first schema that fits; else the issues of the first that was not aborted, else all."""
+
+    schemas: tuple[Schema, ...]
+
+    def parse(self, value: Json, path: Path = ()) -> Parsed:
+        """Try one schema after the other."""
+        attempts = [schema.parse(value, path) for schema in self.schemas]
+        for attempt in attempts:
+            if not attempt.issues:
+                return attempt
+        for attempt in attempts:
+            if not attempt.aborted:
+                return attempt
+        return _abort(issues.invalid_union([attempt.issues for attempt in attempts], path))
+
+
+@dataclass(frozen=True)
+class Optional:
+    """A schema for a value that may be absent, with what then stands in for it."""
+
+    schema: Schema
+    default: Json = ABSENT
+
+    def parse(self, value: Json, path: Path = ()) -> Parsed:
+        """Check a value that is there."""
+        return Parsed(self.default) if value is ABSENT else self.schema.parse(value, path)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A schema that sees what a function made of the value."""
+
+    prepare: Callable[[Json], Json]
+    schema: Schema
+
+    def parse(self, value: Json, path: Path = ()) -> Parsed:
+        """Prepare the value and check it."""
+        return self.schema.parse(self.prepare(value), path)
+
+
+@dataclass(frozen=True)
+class Refined:
+    """A schema and a further rule, tried unless the schema was aborted."""
+
+    schema: Schema
+    holds: Callable[[Json], bool]
+    message: str
+    at: Path = ()
+
+    def parse(self, value: Json, path: Path = ()) -> Parsed:
+        """Check the schema, then the rule."""
+        parsed = self.schema.parse(value, path)
+        if parsed.aborted or self.holds(parsed.value):
+            return parsed
+        broken = issues.custom(self.message, (*path, *self.at))
+        return parsed._replace(issues=(*parsed.issues, broken))

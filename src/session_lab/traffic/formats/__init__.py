@@ -1,0 +1,1 @@
+"""Formats of recorded traffic, one file each."""

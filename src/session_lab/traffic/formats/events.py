@@ -1,0 +1,214 @@
+"""The project's own event format, as NDJSON, CSV or Parquet.
+
+One event a row. ``at``, ``op`` and ``external_id`` are required; ``turn_duration``,
+``expires_at``, ``tags``, ``type`` and ``task_identifier`` may be left out or null. Instants are
+ISO 8601 text with a zone or whole milliseconds since 1970; durations are text with a unit
+(``"2.5s"``) or whole milliseconds; tags are a list, in CSV a JSON list.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from session_lab.errors import DataError
+from session_lab.frames import EVENTS, NAT, build
+from session_lab.timing import LONGEST_DURATION, to_instant, to_milliseconds
+from session_lab.traffic.formats.rows import BadRows, json_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from pathlib import Path
+
+    import pandas as pd
+
+__all__ = ["OPTIONAL", "REQUIRED", "Rows", "read"]
+
+REQUIRED = tuple(column.name for column in EVENTS.columns if not column.optional)
+OPTIONAL = tuple(column.name for column in EVENTS.columns if column.optional)
+
+Rows = "Iterable[tuple[int, Mapping[str, Any]]]"
+
+
+def read(path: Path, columns: Mapping[str, str], bad: BadRows) -> pd.DataFrame:
+    """Read events.
+
+    Parameters
+    ----------
+    path : Path
+        A file ending in .parquet, .csv, or else NDJSON.
+    columns : mapping of str to str
+        For each of our columns that is called otherwise in the file, its name there.
+    bad : BadRows
+        What becomes of rows that cannot be used.
+    """
+    if path.suffix == ".parquet":
+        rows = _parquet_rows(path)
+    elif path.suffix == ".csv":
+        rows = _csv_rows(path, bad)
+    else:
+        rows = json_lines(path, bad)
+    return frame_of(_events(rows, columns, path.name, bad))
+
+
+def frame_of(events: list[dict[str, Any]]) -> pd.DataFrame:
+    """Make an events frame of parsed events; a column that no event has is left out."""
+    given = [*REQUIRED, *(name for name in OPTIONAL if any(name in event for event in events))]
+    blank = {"turn_duration": NAT, "expires_at": NAT}
+    data = {name: [event.get(name, blank.get(name)) for event in events] for name in given}
+    return build(EVENTS, data, n=len(events))
+
+
+def _events(
+    rows: Iterable[tuple[int, Mapping[str, Any]]],
+    columns: Mapping[str, str],
+    source: str,
+    bad: BadRows,
+) -> list[dict[str, Any]]:
+    names = {column.name: columns.get(column.name, column.name) for column in EVENTS.columns}
+    events: list[dict[str, Any]] = []
+    id_type: type | None = None
+    for number, record in rows:
+        try:
+            event = _parse(record, names)
+            id_type = _same_type(record[names["external_id"]], id_type, names["external_id"])
+        except DataError as error:
+            bad.report(error, source=source, row=number)
+        else:
+            events.append(event)
+    return events
+
+
+def _parse(record: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+    event = {}
+    for column in EVENTS.columns:
+        name = names[column.name]
+        value = record.get(name)
+        if value is not None:
+            event[column.name] = _PARSERS[column.name](value, name)
+        elif not column.optional:
+            what = "is null" if name in record else f"is missing; the row has {', '.join(record)}"
+            raise DataError(f"the field {what}", column=name)
+    return event
+
+
+def _same_type(value: object, seen: type | None, name: str) -> type:
+    if seen is not None and type(value) is not seen:
+        kinds = {int: "a number", str: "text"}
+        message = (
+            f"{value!r} is {kinds[type(value)]} where earlier ids are {kinds[seen]}; "
+            "7 and '7' may be two chats, so write all ids in one way"
+        )
+        raise DataError(message, column=name)
+    return type(value)
+
+
+def _instant(value: object, name: str) -> int:
+    return to_instant(value, name=name)
+
+
+def _op(value: object, name: str) -> str:
+    known = EVENTS.column("op").values
+    if value not in known:
+        message = f"{value!r} is not an operation; the known ones are {', '.join(known)}"
+        raise DataError(message, column=name)
+    return str(value)
+
+
+def _external_id(value: object, name: str) -> str:
+    if isinstance(value, bool) or not isinstance(value, (str, int)):
+        message = f"{value!r} is neither text nor a whole number"
+        raise DataError(message, column=name)
+    text = str(value)
+    if not text or text.startswith("session_"):
+        message = f"{text!r} cannot be an external id: it is empty or begins with 'session_'"
+        raise DataError(message, column=name)
+    return text
+
+
+def _duration(value: object, name: str) -> int:
+    if isinstance(value, (str, timedelta)):
+        return to_milliseconds(value, name=name)
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or value != int(value):
+        message = f'{value!r} is not a duration: write whole milliseconds or text such as "2.5s"'
+        raise DataError(message, column=name)
+    if not 0 <= value <= LONGEST_DURATION:
+        problem = "is negative" if value < 0 else "is longer than a century"
+        raise DataError(f"{value!r} ms {problem}", column=name)
+    return int(value)
+
+
+def _tags(value: object, name: str) -> list[str]:
+    if isinstance(value, (list, tuple)) and all(isinstance(tag, str) for tag in value):
+        return list(value)
+    raise DataError(f"{value!r} is not a list of texts", column=name)
+
+
+def _text(value: object, name: str) -> str:
+    if not isinstance(value, str):
+        raise DataError(f"{value!r} is not text", column=name)
+    return value
+
+
+_PARSERS: dict[str, Callable[[Any, str], Any]] = {
+    "at": _instant,
+    "op": _op,
+    "external_id": _external_id,
+    "turn_duration": _duration,
+    "expires_at": _instant,
+    "tags": _tags,
+    "type": _text,
+    "task_identifier": _text,
+}
+
+
+def _csv_rows(path: Path, bad: BadRows) -> Iterator[tuple[int, dict[str, Any]]]:
+    with path.open(encoding="utf-8", newline="") as lines:
+        reader = csv.DictReader(lines, strict=True)
+        try:
+            for record in reader:
+                if None in record or None in record.values():
+                    problem = DataError(
+                        f"the row does not have {len(reader.fieldnames or ())} fields"
+                    )
+                    bad.report(problem, source=path.name, row=reader.line_num)
+                else:
+                    yield (
+                        reader.line_num,
+                        {name: _cell(name, text) for name, text in record.items()},
+                    )
+        except csv.Error as error:
+            raise DataError(f"not CSV ({error})", source=path.name, row=reader.line_num) from None
+        except UnicodeDecodeError as error:
+            raise DataError(f"not UTF-8 text ({error.reason})", source=path.name) from None
+
+
+def _cell(name: str, text: str) -> object:
+    """Read a cell: nothing, whole milliseconds, a JSON list, or text."""
+    if not text:
+        return None
+    if name in {"at", "expires_at", "turn_duration"} and text.lstrip("-").isdecimal():
+        return int(text)
+    if text.startswith("["):
+        try:
+            return json.loads(text)
+        except json.JSONDecodeError:
+            return text
+    return text
+
+
+def _parquet_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    try:
+        file = pq.ParquetFile(path)
+        row = 0
+        for batch in file.iter_batches():
+            for record in batch.to_pylist():
+                yield row, record
+                row += 1
+    except pa.ArrowInvalid as error:
+        raise DataError(f"not a whole Parquet file ({error})", source=path.name) from None

@@ -1,0 +1,210 @@
+"""From events to an engine's columns, and from its outcome to frames."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from session_lab.errors import DataError
+from session_lab.frames import (
+    NAT,
+    OPERATIONS,
+    RUNS,
+    SESSIONS,
+    Coded,
+    build,
+    derive_lifetimes,
+    milliseconds,
+)
+from session_lab.simulator import IdScheme, RunPolicy
+from session_lab.simulator.machine import ERRORS
+from session_lab.simulator.runs import STATUSES
+from session_lab.traffic.played import CAUSES, KINDS, NONE, OPS, REASONS, Log, Played
+from session_lab.wire.runs import CURRENT_STATUSES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from session_lab.simulator import Timings
+
+__all__ = ["Frames", "to_frames", "to_log"]
+
+
+class Frames(NamedTuple):
+    """A replay's outcome: one row per event, per session and per run."""
+
+    operations: pd.DataFrame
+    sessions: pd.DataFrame
+    runs: pd.DataFrame
+
+
+def to_log(events: pd.DataFrame, policy: RunPolicy | Mapping[str, RunPolicy], *, seed: int) -> Log:
+    """Turn an events frame, in order of time, into an engine's columns.
+
+    Parameters
+    ----------
+    events : DataFrame
+        An events frame whose times do not decrease.
+    policy : RunPolicy or mapping of str to RunPolicy
+        One policy for all, or one for each task identifier.
+    seed : int
+        What crashes draw on.
+
+    Raises
+    ------
+    DataError
+        The task identifier of a start has no policy.
+    """
+    chat, external_ids = pd.factorize(events["external_id"])
+    which, timings = _policies(events, policy, seed)
+    missing = np.full(len(events), NAT)
+
+    def optional(name: str) -> NDArray[np.int64]:
+        return milliseconds(events[name]) if name in events else missing
+
+    return Log(
+        at=milliseconds(events["at"]),
+        op=_op_codes(events),
+        chat=chat,
+        external_ids=external_ids.tolist(),
+        turn_duration=optional("turn_duration"),
+        expires_at=optional("expires_at"),
+        policy=which,
+        timings=timings,
+    )
+
+
+def to_frames(played: Played, events: pd.DataFrame, *, seed: int, observed_at: int) -> Frames:
+    """Turn an outcome into frames.
+
+    Parameters
+    ----------
+    played : Played
+        What an engine made of the events.
+    events : DataFrame
+        The events, in order of time.
+    seed : int
+        What identifiers draw on.
+    observed_at : int
+        The instant at which the sessions' status is told.
+    """
+    scheme = IdScheme.from_seed(seed)
+    session_ids = pa.array(_session_ids(played, scheme), pa.large_string())
+    run_ids = pa.array(_run_ids(played, scheme), pa.large_string())
+    return Frames(
+        operations=_operations(played, events, session_ids, run_ids),
+        sessions=_sessions(played, events, session_ids, run_ids, observed_at),
+        runs=_runs(played, session_ids, run_ids),
+    )
+
+
+def _policies(
+    events: pd.DataFrame, policy: RunPolicy | Mapping[str, RunPolicy], seed: int
+) -> tuple[NDArray[np.int64], tuple[Timings, ...]]:
+    """Tell for each event which policy its session would follow if it were created by it."""
+    if isinstance(policy, RunPolicy):
+        return np.zeros(len(events), dtype=np.int64), (policy.timings(seed),)
+    names = list(policy)
+    if not names:
+        raise DataError("there is no policy in the mapping", column="policy")
+    which = np.full(len(events), NONE, dtype=np.int64)
+    if "task_identifier" in events:
+        which = pd.Index(names).get_indexer(events["task_identifier"].astype(object))
+    lost = (_op_codes(events) == OPS.index("start")) & (which == NONE)
+    if lost.any():
+        row = int(lost.argmax())
+        task = events["task_identifier"].iloc[row] if "task_identifier" in events else None
+        message = f"no policy for {task!r}; there are policies for {', '.join(names)}"
+        raise DataError(message, source="events", row=row, column="task_identifier")
+    return np.maximum(which, 0), tuple(policy[name].timings(seed) for name in names)
+
+
+def _op_codes(events: pd.DataFrame) -> NDArray[np.int8]:
+    return np.asarray(events["op"].cat.codes, dtype=np.int8)
+
+
+def _session_ids(played: Played, scheme: IdScheme) -> list[str]:
+    created_at = pd.Series(played.created_at)
+    rank = created_at.groupby(created_at).cumcount()
+    return [
+        scheme.session(ordinal, created_at=at, rank=place)
+        for ordinal, (at, place) in enumerate(zip(created_at.tolist(), rank.tolist(), strict=True))
+    ]
+
+
+def _run_ids(played: Played, scheme: IdScheme) -> list[str]:
+    rows = zip(
+        played.owner.tolist(), played.number.tolist(), played.triggered_at.tolist(), strict=True
+    )
+    return [scheme.run(owner, number=number, triggered_at=at) for owner, number, at in rows]
+
+
+def _operations(
+    played: Played, events: pd.DataFrame, session_ids: pa.Array, run_ids: pa.Array
+) -> pd.DataFrame:
+    data = {
+        "at": milliseconds(events["at"]),
+        "op": Coded(_op_codes(events), OPS),
+        "external_id": events["external_id"],
+        "status_code": played.status_code,
+        "error": Coded(played.error, ERRORS),
+        "is_cached": played.is_cached,
+        "session_id": _pick(session_ids, played.session),
+        "run_id": _pick(run_ids, played.run),
+        "start_kind": Coded(played.start_kind, KINDS),
+        "waited": played.waited,
+    }
+    return build(OPERATIONS, data, n=len(events))
+
+
+def _sessions(
+    played: Played,
+    events: pd.DataFrame,
+    session_ids: pa.Array,
+    run_ids: pa.Array,
+    observed_at: int,
+) -> pd.DataFrame:
+    creators = events.iloc[played.created_by]
+    asked = {name: creators[name] for name in ("type", "task_identifier", "tags") if name in events}
+    data = {
+        "session_id": session_ids,
+        "external_id": creators["external_id"],
+        **asked,
+        "current_run_id": _pick(run_ids, played.current_run),
+        "created_at": played.created_at,
+        "updated_at": played.updated_at,
+        "closed_at": played.closed_at,
+        "expires_at": played.expires_at,
+        **derive_lifetimes(played.created_at, played.closed_at, played.expires_at, observed_at),
+    }
+    sessions = build(SESSIONS, data, n=len(creators))
+    sessions.attrs["observed_at"] = pd.Timestamp(observed_at, unit="ms", tz="UTC")
+    return sessions
+
+
+def _runs(played: Played, session_ids: pa.Array, run_ids: pa.Array) -> pd.DataFrame:
+    data = {
+        "run_id": run_ids,
+        "session_id": _pick(session_ids, played.owner),
+        "reason": Coded(played.reason, REASONS),
+        "status": Coded(played.status, [CURRENT_STATUSES[status] for status in STATUSES]),
+        "triggered_at": played.triggered_at,
+        "ended_at": played.ended_at,
+        "end_cause": Coded(played.end_cause, CAUSES),
+        "turns": played.turns,
+        "resumes": played.resumes,
+        "active": played.active,
+        "idle": played.idle,
+        "suspended": played.suspended,
+    }
+    return build(RUNS, data, n=len(run_ids))
+
+
+def _pick(names: pa.Array, rows: NDArray[np.int64]) -> pa.Array:
+    """Take names by row; a negative row has none."""
+    return names.take(pa.array(rows, mask=rows < 0))
