@@ -58,11 +58,12 @@ class Row(NamedTuple):
 
 
 class Session(NamedTuple):
-    """A session: its row, its newest run, and how many turns it has accepted."""
+    """A session: its row, its current run, and how many turns and runs it has had so far."""
 
     row: Row
     run: Run | None = None
     accepted: int = 0
+    n_runs: int = 0
 
 
 class Reply(NamedTuple):
@@ -174,7 +175,7 @@ def message(
     if is_expired(session.row, at):
         return Step(session, _APPEND_EXPIRED)
     if timings is None:
-        return _ensure_run(session, _OK, at, None)
+        return _ensure_run(session, _OK, at, timings)
     if turn_duration is None:
         turn_duration = timings.turn_duration
     return _take_turn(session, turn_duration, at, "continuation", timings)
@@ -196,7 +197,7 @@ def close(session: Session | None, reason: str | None, at: int, timings: Timings
     ):
         ended_at = max(run_model.last_busy(run), at)
         run = run_model.close(run, at, ended_at, "session_closed", timings)
-    return Step(Session(row, run, session.accepted), _OK)
+    return Step(session._replace(row=row, run=run), _OK)
 
 
 def retrieve(session: Session | None) -> Step:
@@ -209,36 +210,34 @@ def _create(row: Row, turn_duration: int | None, at: int, timings: Timings | Non
         return Step(Session(row), _START_EXPIRED)
     if timings is None or turn_duration is None:
         run = run_model.trigger(0, "initial", at, timings)
-        return Step(Session(row, run), Reply(201, None, is_cached=False, run=0))
+        return Step(Session(row, run, n_runs=1), Reply(201, None, is_cached=False, run=0))
     served = _take_turn(Session(row), turn_duration, at, "initial", timings)
     return served._replace(reply=served.reply._replace(status_code=201, is_cached=False))
 
 
 def _ensure_run(session: Session, reply: Reply, at: int, timings: Timings | None) -> Step:
     """Make sure that a run lives, and name it in the reply."""
-    run, number, superseded = session.run, 0, ()
-    if run is not None:
-        if run_model.is_live(run, at, timings):
-            return Step(session, reply._replace(run=run.number))
-        number, superseded = run.number + 1, (run_model.settle(run, timings),)
+    run, number = session.run, session.n_runs
+    if run is not None and run_model.is_live(run, at, timings):
+        return Step(session, reply._replace(run=run.number))
+    superseded = () if run is None else (run_model.settle(run, timings),)
     run = run_model.trigger(number, "continuation", at, timings)
-    return Step(session._replace(run=run), reply._replace(run=number), superseded)
+    session = session._replace(run=run, n_runs=number + 1)
+    return Step(session, reply._replace(run=number), superseded)
 
 
 def _take_turn(session: Session, duration: int, at: int, reason: str, timings: Timings) -> Step:
     """Find the run that serves a turn, triggering what is needed, and let it accept the turn."""
-    run, superseded = session.run, ()
-    if run is None:
-        run = run_model.trigger(0, reason, at, timings)
-        kind, start = reason, run.ready_at
-    elif not run_model.is_live(run, at, timings):
-        superseded = (run_model.settle(run, timings),)
-        run = run_model.trigger(run.number + 1, reason, at, timings)
+    row, run, accepted, n_runs = session
+    superseded: tuple[Run, ...] = ()
+    if run is None or not run_model.is_live(run, at, timings):
+        superseded = () if run is None else (run_model.settle(run, timings),)
+        run = run_model.trigger(n_runs, reason, at, timings)
         kind, start = reason, run.ready_at
     elif run.ended_at is not None:
         # Its places are taken: the turn waits for the run that follows it.
         superseded = (run,)
-        run = run_model.trigger(run.number + 1, "continuation", run.ended_at, timings)
+        run = run_model.trigger(n_runs, "continuation", run.ended_at, timings)
         kind, start = "queued", run.ready_at
     else:
         kind, start = run_model.receive(run, at, timings)
@@ -246,12 +245,12 @@ def _take_turn(session: Session, duration: int, at: int, reason: str, timings: T
     if deployed_at > run.triggered_at:
         ended_at = max(run_model.last_busy(run), at, deployed_at)
         superseded = (*superseded, run_model.close(run, at, ended_at, "upgrade", timings))
-        run = run_model.trigger(run.number + 1, "upgrade", ended_at, timings)
+        run = run_model.trigger(max(n_runs, run.number + 1), "upgrade", ended_at, timings)
         kind, start = "upgrade", run.ready_at
-    crashes = timings.crashes(session.row.external_id, session.accepted)
+    crashes = timings.crashes(row.external_id, accepted)
     run = run_model.serve(run, at, start, duration, kind == "resumed", crashes, timings)
     return Step(
-        Session(session.row, run, session.accepted + 1),
+        Session(row, run, accepted + 1, max(n_runs, run.number + 1)),
         Reply(200, None, None, run.number, kind, start),
         superseded,
     )

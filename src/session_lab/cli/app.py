@@ -1,0 +1,60 @@
+"""The ``session-lab`` command: its subcommands, and how errors and warnings are shown."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from typing import Annotated
+
+import typer
+
+import session_lab
+from session_lab.cli.demo import demo
+from session_lab.cli.generate import generate
+from session_lab.cli.replay import replay
+from session_lab.errors import SessionLabError, SessionLabWarning
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="session-lab",
+    help="Wrap, simulate, replay and explain Trigger.dev chat sessions.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+app.command()(demo)
+app.command()(replay)
+app.command()(generate)
+
+
+def _show_version(value: bool) -> None:  # noqa: FBT001 (typer calls it with the flag's value)
+    if value:
+        typer.echo(f"session-lab {session_lab.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    *,
+    version: Annotated[  # noqa: ARG001 (its callback does the work)
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    """Wrap, simulate, replay and explain Trigger.dev chat sessions."""
+
+
+def main() -> None:
+    """Run the command line; bad input ends it with one line and exit code 2."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", SessionLabWarning)
+        warnings.showwarning = _show_warning
+        try:
+            app()
+        except SessionLabError as error:
+            typer.echo(f"session-lab: {error}", err=True)
+            sys.exit(2)
+
+
+def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
+    typer.echo(f"session-lab: {message}", err=True)

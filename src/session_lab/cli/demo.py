@@ -1,0 +1,49 @@
+"""``session-lab demo``: the main job on data that come with the package."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from session_lab import lab, traffic
+from session_lab.frames.samples import sample_path
+from session_lab.simulator import RunPolicy
+from session_lab.timing import duration_text
+
+__all__ = ["demo"]
+
+_TIMEOUTS = ("10s", "30s", "2m", "10m")
+
+
+def demo(
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
+) -> None:
+    """Replay the sample chats under four idle timeouts and compare wait with billed time."""
+    sample = sample_path("chats.ndjson")
+    events = traffic.read(sample)
+    replays = {
+        timeout: lab.replay(
+            events, RunPolicy(idle_timeout=timeout, boot_time="3s", resume_time="1s"), progress=True
+        )
+        for timeout in _TIMEOUTS
+    }
+    if as_json:
+        results = {timeout: replay.to_dict() for timeout, replay in replays.items()}
+        typer.echo(json.dumps(results, indent=2))
+        return
+    typer.echo(f"{len(events):,} events of generated chats, replayed under four idle timeouts")
+    typer.echo("(a run boots in 3s and wakes in 1s)\n")
+    typer.echo(
+        f"{'idle timeout':>12}  {'mean wait':>9}  {'p95 wait':>9}  {'billed':>16}  {'runs':>6}"
+    )
+    for timeout, replay in replays.items():
+        summary = replay.summary()
+        mean, p95 = (duration_text(summary.waits[name]) for name in ("mean", "p95"))
+        billed = duration_text(summary.time["billed"] // 1000 * 1000)
+        runs = summary.totals["runs"]
+        typer.echo(f"{timeout:>12}  {mean:>9}  {p95:>9}  {billed:>16}  {runs:>6,}")
+    typer.echo(f"\nThe whole story of one of them:  session-lab replay {sample} --idle-timeout 2m")
+    typer.echo("The same in Python:  import session_lab as sl; help(sl.replay)")

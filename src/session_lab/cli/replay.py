@@ -1,0 +1,97 @@
+"""``session-lab replay``: recorded traffic through the simulator."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from session_lab import lab, traffic
+from session_lab.cli import policy as flags
+from session_lab.errors import DataError
+from session_lab.simulator import RunPolicy
+
+__all__ = ["replay"]
+
+
+def replay(
+    path: Annotated[Path, typer.Argument(help="The recording.", show_default=False)],
+    *,
+    format: Annotated[
+        str, typer.Option("--format", help=f"auto, {', '.join(traffic.FORMATS)}.")
+    ] = "auto",
+    columns: Annotated[
+        list[str] | None,
+        typer.Option("--column", help="OURS=THEIRS: a column by another name; may be repeated."),
+    ] = None,
+    origin: Annotated[
+        str, typer.Option("--origin", help="Instant of time zero, for relative times.")
+    ] = "2026-01-01T00:00:00Z",
+    tokens_per_second: Annotated[
+        float, typer.Option("--tokens-per-second", help="Speed of answers given in tokens.")
+    ] = 50.0,
+    skip_bad_rows: Annotated[
+        bool, typer.Option("--skip-bad-rows", help="Report bad rows and go on without them.")
+    ] = False,
+    idle_timeout: flags.IdleTimeout = "30s",
+    turn_timeout: flags.TurnTimeout = "1h",
+    max_turns: flags.MaxTurns = 100,
+    max_duration: flags.MaxDuration = None,
+    boot_time: flags.BootTime = "0s",
+    resume_time: flags.ResumeTime = "0s",
+    turn_duration: flags.TurnDuration = "0s",
+    deploys: flags.Deploys = None,
+    crash_rate: flags.CrashRate = 0.0,
+    seed: Annotated[int, typer.Option("--seed", help="Of identifiers and crashes.")] = 0,
+    until: Annotated[
+        str | None, typer.Option("--until", help="Look at the world at this instant.")
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="Directory for the frames (Parquet) and the summary (JSON)."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
+) -> None:
+    """Replay recorded chat traffic and say what it would have cost and how long chats waited.
+
+    Example: session-lab replay trace.jsonl --format mooncake --idle-timeout 60s --boot-time 2s
+    """
+    policy = RunPolicy(
+        idle_timeout=idle_timeout,
+        turn_timeout=turn_timeout,
+        max_turns=max_turns,
+        max_duration=max_duration,
+        boot_time=boot_time,
+        resume_time=resume_time,
+        turn_duration=turn_duration,
+        deploys=deploys or (),
+        crash_rate=crash_rate,
+    )
+    events = traffic.read(
+        path,
+        format,
+        columns=_mapping(columns or []),
+        origin=origin,
+        tokens_per_second=tokens_per_second,
+        skip_bad_rows=skip_bad_rows,
+    )
+    played = lab.replay(events, policy, seed=seed, until=until, progress=True)
+    if out is not None:
+        played.save(out)
+        typer.echo(f"wrote operations, sessions, runs and summary to {out}", err=True)
+    if as_json:
+        typer.echo(json.dumps(played.to_dict(), indent=2))
+    else:
+        typer.echo(f"{played.summary()!r}\ndigest {played.digest()}")
+
+
+def _mapping(pairs: list[str]) -> dict[str, str]:
+    mapping = {}
+    for pair in pairs:
+        ours, equals, theirs = pair.partition("=")
+        if not (ours and equals and theirs):
+            raise DataError(f"{pair!r} is not OURS=THEIRS, as in at=timestamp", column="--column")
+        mapping[ours] = theirs
+    return mapping

@@ -1,0 +1,76 @@
+"""What differs between two worlds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from session_lab.simulator.snapshot import Snapshot
+
+__all__ = ["Difference", "differences"]
+
+
+class Difference(NamedTuple):
+    """One difference: what kind of thing, which one, which field, and the two values.
+
+    A thing that only one world has differs in the field ``""``, where the other world has None.
+    """
+
+    kind: str
+    name: str
+    field: str
+    left: Any
+    right: Any
+
+
+def differences(left: Snapshot, right: Snapshot) -> tuple[Difference, ...]:
+    """Compare two snapshots: the world itself, then sessions by external id, then runs by id."""
+    worlds = [
+        {"seed": world.seed, "now": world.now, "policy": world.policy, "profile": world.profile}
+        for world in (left, right)
+    ]
+    return (
+        *_fields("world", "", *worlds),
+        *_things("session", _sessions(left), _sessions(right)),
+        *_things("run", _runs(left), _runs(right)),
+        *_things("request", _requests(left), _requests(right)),
+    )
+
+
+def _sessions(snapshot: Snapshot) -> dict[str, dict[str, Any]]:
+    records = snapshot.state.sessions.values()
+    return {
+        record.session.row.external_id: {
+            "session_id": record.session_id,
+            **record.session.row._asdict(),
+        }
+        for record in records
+    }
+
+
+def _runs(snapshot: Snapshot) -> dict[str, dict[str, Any]]:
+    return {record.run_id: record.run._asdict() for record in snapshot.state.runs.values()}
+
+
+def _requests(snapshot: Snapshot) -> dict[str, dict[str, Any]]:
+    return {str(entry.seq): entry._asdict() for entry in snapshot.state.journal}
+
+
+def _things(
+    kind: str, left: Mapping[str, dict[str, Any]], right: Mapping[str, dict[str, Any]]
+) -> Iterator[Difference]:
+    for name in {**left, **right}:
+        if name in left and name in right:
+            yield from _fields(kind, name, left[name], right[name])
+        else:
+            yield Difference(kind, name, "", left.get(name), right.get(name))
+
+
+def _fields(
+    kind: str, name: str, left: dict[str, Any], right: dict[str, Any]
+) -> Iterator[Difference]:
+    for field, value in left.items():
+        if value != right[field]:
+            yield Difference(kind, name, field, value, right[field])

@@ -1,0 +1,133 @@
+"""A whole world as one value, and as JSON."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from session_lab.errors import DataError
+from session_lab.simulator.journal import Entry, RunEvent
+from session_lab.simulator.machine import Reply, Row, Session
+from session_lab.simulator.policy import RunPolicy
+from session_lab.simulator.runs import Run, Turn
+from session_lab.simulator.state import RunRecord, SessionRecord, State
+
+__all__ = ["Snapshot"]
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, repr=False)
+class Snapshot:
+    """A whole world as one value.
+
+    Attributes
+    ----------
+    seed : int
+        The world's seed.
+    now : int
+        The instant its clock showed, in milliseconds since 1970.
+    policy : RunPolicy or None
+        How its runs behave.
+    profile : str
+        The state of the API it follows.
+    state : State
+        Its sessions, runs and journal.
+    """
+
+    seed: int
+    now: int
+    policy: RunPolicy | None
+    profile: str
+    state: State
+
+    def __repr__(self) -> str:
+        """Show how much it holds."""
+        n_sessions, n_entries = len(self.state.sessions), len(self.state.journal)
+        return f"Snapshot({n_sessions:,} sessions, {n_entries:,} requests, seed={self.seed})"
+
+    def to_json(self) -> str:
+        """Write the snapshot as JSON; equal worlds give equal text."""
+        state = self.state
+        document = {
+            "format": FORMAT,
+            "seed": self.seed,
+            "now": self.now,
+            "policy": None if self.policy is None else asdict(self.policy),
+            "profile": self.profile,
+            "rank": state.rank,
+            "sessions": list(state.sessions.values()),
+            "runs": [record for _, record in sorted(state.runs.items())],
+            "journal": state.journal,
+        }
+        return json.dumps(document, separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str) -> Snapshot:
+        """Read a snapshot that :meth:`to_json` wrote.
+
+        Raises
+        ------
+        DataError
+            The text is not such a snapshot.
+        """
+        try:
+            document = json.loads(text)
+            if document["format"] != FORMAT:
+                message = (
+                    f"format {document['format']!r} is not {FORMAT}, the one this version reads"
+                )
+                raise DataError(message, source="snapshot")
+            policy = document["policy"]
+            return cls(
+                seed=document["seed"],
+                now=document["now"],
+                policy=None if policy is None else RunPolicy(**policy),
+                profile=document["profile"],
+                state=_state(document),
+            )
+        except (KeyError, TypeError, ValueError, IndexError) as error:
+            if isinstance(error, DataError):
+                raise
+            message = f"this is not a snapshot of a world ({type(error).__name__}: {error})"
+            raise DataError(message, source="snapshot") from error
+
+
+def _state(document: dict[str, Any]) -> State:
+    sessions = [SessionRecord(name, _session(value)) for name, value in document["sessions"]]
+    runs = [RunRecord(name, ordinal, _run(value)) for name, ordinal, value in document["runs"]]
+    return State(
+        sessions=dict(enumerate(sessions)),
+        external_ids={
+            record.session.row.external_id: ordinal for ordinal, record in enumerate(sessions)
+        },
+        runs={(record.ordinal, record.run.number): record for record in runs},
+        rank=document["rank"],
+        journal=[_entry(value) for value in document["journal"]],
+    )
+
+
+def _session(value: list[Any]) -> Session:
+    row, run, accepted, n_runs = value
+    return Session(_row(row), None if run is None else _run(run), accepted, n_runs)
+
+
+def _row(value: list[Any]) -> Row:
+    row = Row(*value)
+    return row._replace(tags=tuple(row.tags))
+
+
+def _run(value: list[Any]) -> Run:
+    run = Run(*value)
+    return run._replace(ahead=tuple(Turn(*turn) for turn in run.ahead))
+
+
+def _entry(value: list[Any]) -> Entry:
+    entry = Entry(*value)
+    return entry._replace(
+        asked=tuple((name, argument) for name, argument in entry.asked),
+        reply=Reply(*entry.reply),
+        before=None if entry.before is None else _row(list(entry.before)),
+        events=tuple(RunEvent(*event) for event in entry.events),
+    )
