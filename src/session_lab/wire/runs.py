@@ -63,7 +63,7 @@ RunStatus = Literal[
 ]
 """What the API shows under its current names."""
 
-CURRENT_STATUSES: Final[Mapping[InternalRunStatus, RunStatus]] = MappingProxyType(
+CURRENT_STATUSES: Final[Mapping[str, RunStatus]] = MappingProxyType(
     {
         "DELAYED": "DELAYED",
         "PENDING": "QUEUED",
@@ -86,7 +86,7 @@ CURRENT_STATUSES: Final[Mapping[InternalRunStatus, RunStatus]] = MappingProxyTyp
 )
 """Stored status to current name."""
 
-OLD_STATUSES: Final[Mapping[InternalRunStatus, str]] = MappingProxyType(
+OLD_STATUSES: Final[Mapping[str, str]] = MappingProxyType(
     {
         "DELAYED": "DELAYED",
         "PENDING": "QUEUED",
@@ -109,7 +109,7 @@ OLD_STATUSES: Final[Mapping[InternalRunStatus, str]] = MappingProxyType(
 )
 """Stored status to the name that requests without the current API version get."""
 
-FINAL_INTERNAL_STATUSES: Final[frozenset[InternalRunStatus]] = frozenset(
+FINAL_INTERNAL_STATUSES: Final[frozenset[str]] = frozenset(
     {
         "COMPLETED_SUCCESSFULLY",
         "COMPLETED_WITH_ERRORS",
@@ -123,7 +123,7 @@ FINAL_INTERNAL_STATUSES: Final[frozenset[InternalRunStatus]] = frozenset(
 )
 """Stored statuses of a dead run. A suspended run (``WAITING_TO_RESUME``) is alive."""
 
-FINAL_STATUSES: Final[frozenset[RunStatus]] = frozenset(
+FINAL_STATUSES: Final[frozenset[str]] = frozenset(
     CURRENT_STATUSES[status] for status in FINAL_INTERNAL_STATUSES
 )
 """The same in current names; no name stands for both a live and a dead run."""

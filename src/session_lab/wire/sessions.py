@@ -27,7 +27,7 @@ __all__ = [
     "TriggerConfig",
 ]
 
-Row = TypeVar("Row", bound=WireModel)
+Row = TypeVar("Row")
 
 
 class TriggerConfig(OmittingModel):

@@ -1,0 +1,28 @@
+"""Talk to the Sessions API.
+
+A pure core builds requests, reads replies, decides on retries and walks pages; :class:`Client` and
+:class:`AsyncClient` are two thin shells over it.
+"""
+
+from __future__ import annotations
+
+from session_lab.client.aio import AsyncClient, AsyncListing, AsyncPage
+from session_lab.client.config import DEFAULT_BASE_URL
+from session_lab.client.operations.sessions import UNSET, Unset
+from session_lab.client.requests import Request
+from session_lab.client.responses import RawResponse
+from session_lab.client.sync import Client, Listing, Page
+
+__all__ = [
+    "DEFAULT_BASE_URL",
+    "UNSET",
+    "AsyncClient",
+    "AsyncListing",
+    "AsyncPage",
+    "Client",
+    "Listing",
+    "Page",
+    "RawResponse",
+    "Request",
+    "Unset",
+]
