@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["Fields", "day_of_ymd", "instant_of", "is_in_range", "ymd_of_day"]
+__all__ = [
+    "Fields",
+    "day_of_ymd",
+    "fraction_milliseconds",
+    "instant_of",
+    "is_in_range",
+    "ymd_of_day",
+]
 
 _DAYS_IN_400_YEARS = 146_097
 _EPOCH_DAY = 719_468
@@ -38,6 +45,20 @@ def is_in_range(fields: Fields) -> bool:
         and fields.minute < 60
         and fields.second < 60
     )
+
+
+def fraction_milliseconds(digits: str) -> int:
+    """Read the digits after a second's point, cut to milliseconds as V8 cuts them.
+
+    V8 holds nine digits not counting leading zeros, which goes wrong from ten digits on.
+
+    Examples
+    --------
+    >>> fraction_milliseconds("5"), fraction_milliseconds("123999"), fraction_milliseconds("001")
+    (500, 123, 1)
+    """
+    held = digits.lstrip("0")[:9] or "0"
+    return int(int(held) * 1000 // 10 ** min(len(digits), 9))
 
 
 def instant_of(fields: Fields) -> int:

@@ -10,7 +10,13 @@ from __future__ import annotations
 import math
 import re
 
-from session_lab.wire.coercion.calendar import Fields, instant_of, is_in_range, ymd_of_day
+from session_lab.wire.coercion.calendar import (
+    Fields,
+    fraction_milliseconds,
+    instant_of,
+    is_in_range,
+    ymd_of_day,
+)
 from session_lab.wire.coercion.free_dates import parse_free_text
 from session_lab.wire.coercion.numbers import number_text
 
@@ -23,7 +29,7 @@ _DAY = 86_400_000
 _ISO = re.compile(
     r"(?P<year>[+-]\d{6}|\d{4})(?:-(?P<month>\d\d)(?:-(?P<day>\d\d))?)?"
     r"(?P<time>[Tt](?P<hour>\d\d):(?P<minute>\d\d)(?::(?P<second>\d\d)(?:\.(?P<fraction>\d+))?)?"
-    r"(?P<zone>[Zz]|[+-]\d\d:?\d\d)?)?",
+    r"(?P<zone>[Zz]|[+-](?:[01]\d|2[0-3]):?[0-5]\d)?)?",
     re.ASCII,
 )
 
@@ -73,8 +79,6 @@ def _parse(text: str) -> int | None:
 
 
 def _iso_fields(match: re.Match[str]) -> Fields | None:
-    fraction = (match["fraction"] or "0").ljust(3, "0")[:3]
-    zone = match["zone"]
     fields = Fields(
         year=int(match["year"]),
         month=int(match["month"] or 1),
@@ -82,8 +86,8 @@ def _iso_fields(match: re.Match[str]) -> Fields | None:
         hour=int(match["hour"] or 0),
         minute=int(match["minute"] or 0),
         second=int(match["second"] or 0),
-        millisecond=int(fraction),
-        offset_minutes=_offset(zone) if zone else 0,
+        millisecond=fraction_milliseconds(match["fraction"] or "0"),
+        offset_minutes=_offset(match["zone"] or "Z"),
     )
     return fields if match["year"] != "-000000" and is_in_range(fields) else None
 
