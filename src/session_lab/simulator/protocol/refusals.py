@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING
 
-from session_lab.simulator.protocol.json_text import Json
 from session_lab.simulator.protocol.messages import Response, json_response
 from session_lab.wire.coercion import number_text
+
+if TYPE_CHECKING:
+    from session_lab.simulator.protocol.json_text import Json
 
 __all__ = [
     "error",

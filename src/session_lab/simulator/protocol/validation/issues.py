@@ -8,12 +8,13 @@ list is sent as it is.
 from __future__ import annotations
 
 import json
+import math
 from typing import TYPE_CHECKING, Final
 
-from session_lab.simulator.protocol.json_text import Json
-
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+
+    from session_lab.simulator.protocol.json_text import Json
 
 __all__ = [
     "ABSENT",
@@ -32,7 +33,7 @@ __all__ = [
     "too_small",
 ]
 
-Issue = dict[str, Json]
+Issue = dict[str, "Json"]
 Path = tuple[str | int, ...]
 
 
@@ -46,24 +47,28 @@ class Absent:
 
 ABSENT: Final = Absent()
 
+_KINDS: Mapping[type, str] = {
+    Absent: "undefined",
+    type(None): "null",
+    bool: "boolean",
+    int: "number",
+    float: "number",
+    str: "string",
+    list: "array",
+    dict: "object",
+}
 _SHOWN_ISSUES = 99
 _UNITS = {"string": "character(s)", "array": "element(s)"}
 
 
 def _kind(value: Json) -> str:
-    if value is ABSENT:
-        return "undefined"
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return "boolean"
-    if isinstance(value, (int, float)):
-        return "nan" if value != value else "number"  # noqa: PLR0124  only NaN differs from itself
-    return {str: "string", list: "array"}.get(type(value), "object")
+    if isinstance(value, float) and math.isnan(value):
+        return "nan"
+    return _KINDS[type(value)]
 
 
 def invalid_type(value: Json, expected: str, path: Path) -> Issue:
-    """Another type was expected, or any value at all."""
+    """Report that another type was expected, or any value at all."""
     received = _kind(value)
     missing = received == "undefined"
     return {
@@ -76,7 +81,7 @@ def invalid_type(value: Json, expected: str, path: Path) -> Issue:
 
 
 def not_whole(path: Path) -> Issue:
-    """A number has a fraction or is infinite."""
+    """Report a number with a fraction, or an infinite one."""
     return {
         "code": "invalid_type",
         "expected": "integer",
@@ -87,7 +92,7 @@ def not_whole(path: Path) -> Issue:
 
 
 def too_small(kind: str, least: int, path: Path, *, inclusive: bool = True) -> Issue:
-    """A text or array is too short, or a number too low."""
+    """Report a text or array that is too short, or a number that is too low."""
     words = "greater than or equal to" if inclusive else "greater than"
     return {
         "code": "too_small",
@@ -101,7 +106,7 @@ def too_small(kind: str, least: int, path: Path, *, inclusive: bool = True) -> I
 
 
 def too_big(kind: str, most: int, path: Path) -> Issue:
-    """A text or array is too long, or a number too high."""
+    """Report a text or array that is too long, or a number that is too high."""
     return {
         "code": "too_big",
         "maximum": most,
@@ -120,7 +125,7 @@ def _bound(kind: str, of_number: str, of_length: str, bound: int) -> str:
 
 
 def invalid_option(value: Json, options: Sequence[str], path: Path) -> Issue:
-    """A value is none of the options."""
+    """Report a value that is none of the options."""
     listed = " | ".join(f"'{option}'" for option in options)
     if not isinstance(value, str):
         return invalid_type(value, listed, path)
@@ -134,7 +139,7 @@ def invalid_option(value: Json, options: Sequence[str], path: Path) -> Issue:
 
 
 def invalid_literal(value: Json, expected: Json, path: Path) -> Issue:
-    """A value is not the one that is allowed."""
+    """Report a value that is not the one that is allowed."""
     return {
         "received": value,
         "code": "invalid_literal",
@@ -144,28 +149,28 @@ def invalid_literal(value: Json, expected: Json, path: Path) -> Issue:
     }
 
 
-def invalid_pattern(path: Path, message: str = "Invalid") -> Issue:
-    """A text does not match its pattern."""
+def invalid_pattern(path: Path) -> Issue:
+    """Report a text that does not match its pattern."""
     return {
         "validation": "regex",
         "code": "invalid_string",
-        "message": message,
+        "message": "Invalid",
         "path": list(path),
     }
 
 
 def invalid_date(path: Path) -> Issue:
-    """A value cannot be coerced to an instant."""
+    """Report a value that cannot be coerced to an instant."""
     return {"code": "invalid_date", "path": list(path), "message": "Invalid date"}
 
 
 def custom(message: str, path: Path) -> Issue:
-    """A rule of the schema's own is broken."""
+    """Report that a rule of the schema's own is broken."""
     return {"code": "custom", "message": message, "path": list(path)}
 
 
 def invalid_union(alternatives: Sequence[Sequence[Issue]], path: Path) -> Issue:
-    """A value fits none of several schemas, each of which says why."""
+    """Report a value that fits none of several schemas, each of which says why."""
     errors = [{"issues": list(issues), "name": "ZodError"} for issues in alternatives]
     return {
         "code": "invalid_union",

@@ -8,23 +8,26 @@ more. A value that only breaks a bound does not, so further issues can follow.
 from __future__ import annotations
 
 import math
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from session_lab.simulator.protocol.json_text import Json
 from session_lab.simulator.protocol.validation import issues
 from session_lab.simulator.protocol.validation.issues import ABSENT, Issue, Path
 from session_lab.wire.coercion import to_date, to_number, trim, utf16_length
 
 if TYPE_CHECKING:
+    import re
     from collections.abc import Callable, Mapping
+
+    from session_lab.simulator.protocol.json_text import Json
 
 __all__ = [
     "AnyOf",
+    "Converted",
     "Instant",
     "ListOf",
     "Null",
+    "Nullable",
     "Number",
     "OneOf",
     "Optional",
@@ -66,7 +69,6 @@ class Text:
     most: int | None = None
     trimmed: bool = False
     pattern: re.Pattern[str] | None = None
-    pattern_message: str = "Invalid"
 
     def parse(self, value: Json, path: Path = ()) -> Parsed:
         """Check a text."""
@@ -80,7 +82,7 @@ class Text:
         if self.most is not None and length > self.most:
             found.append(issues.too_big("string", self.most, path))
         if self.pattern and not self.pattern.fullmatch(text):
-            found.append(issues.invalid_pattern(path, self.pattern_message))
+            found.append(issues.invalid_pattern(path))
         return Parsed(text, tuple(found))
 
 
@@ -229,6 +231,17 @@ class Optional:
 
 
 @dataclass(frozen=True)
+class Nullable:
+    """A schema for a value that may be null."""
+
+    schema: Schema
+
+    def parse(self, value: Json, path: Path = ()) -> Parsed:
+        """Check a value that is not null."""
+        return Parsed(None) if value is None else self.schema.parse(value, path)
+
+
+@dataclass(frozen=True)
 class Prepared:
     """A schema that sees what a function made of the value."""
 
@@ -238,6 +251,19 @@ class Prepared:
     def parse(self, value: Json, path: Path = ()) -> Parsed:
         """Prepare the value and check it."""
         return self.schema.parse(self.prepare(value), path)
+
+
+@dataclass(frozen=True)
+class Converted:
+    """A schema whose parsed value a function replaces."""
+
+    schema: Schema
+    convert: Callable[[Json], Json]
+
+    def parse(self, value: Json, path: Path = ()) -> Parsed:
+        """Check the value and convert it."""
+        parsed = self.schema.parse(value, path)
+        return parsed if parsed.issues else parsed._replace(value=self.convert(parsed.value))
 
 
 @dataclass(frozen=True)

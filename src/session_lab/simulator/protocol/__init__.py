@@ -1,0 +1,24 @@
+"""The HTTP layer of the simulated API: what a request means and how its answer is written.
+
+Every module here is pure; time and environments are handed in.
+
+- :mod:`~session_lab.simulator.protocol.messages`, requests, responses and their forms;
+  :mod:`~session_lab.simulator.protocol.refusals`, the canned ones;
+  :mod:`~session_lab.simulator.protocol.json_text`, JSON as JavaScript has it;
+- :mod:`~session_lab.simulator.protocol.paths`, paths, redirects and queries;
+- :mod:`~session_lab.simulator.protocol.auth`, keys, tokens and scopes;
+- :mod:`~session_lab.simulator.protocol.validation`, schemas with the server's error texts;
+- :mod:`~session_lab.simulator.protocol.listing`, filters, pages and cursors of the session list.
+
+The order of the checks, first failure wins (``apps/webapp/server.ts`` and
+``apps/webapp/app/services/routeBuilders/apiBuilder.server.ts`` of the open-source server):
+
+1. a trailing slash is redirected;
+2. below ``/api`` the ``Authorization`` header must be there, then the rate limit is counted;
+   ``OPTIONS`` passes both;
+3. the path must decode and match a route, ``OPTIONS`` is answered, the method must be the route's;
+4. the credential must be valid;
+5. on writes the announced length must be there and within the route's cap;
+6. path parameters, then the query, then on writes the body: there, JSON and truthy, valid;
+7. on reads the session must be there, then the scopes must reach it; on writes the other way round.
+"""
