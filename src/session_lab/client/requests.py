@@ -10,7 +10,7 @@ import shlex
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from session_lab import __version__
+import session_lab
 from session_lab.wire.listing import encode_query
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def prepare(
     headers = {
         "authorization": _AUTHORIZATION,
         "accept": "application/json",
-        "user-agent": f"session-lab/{__version__}",
+        "user-agent": f"session-lab/{session_lab.__version__}",
         "x-trigger-api-version": _API_VERSION,
     }
     if settings.preview_branch is not None:

@@ -6,6 +6,7 @@ Fields left out stay out, because the API refuses ``null`` for most of them and 
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
@@ -51,6 +52,39 @@ class _Length:
         return handler(schema) | {"minLength": self.least, "maxLength": self.most}
 
 
+@dataclass(frozen=True, slots=True)
+class _Whole:
+    """Bounds of a whole number, as annotation of a field; JavaScript knows no other kind."""
+
+    least: int
+    most: float = math.inf
+
+    def check(self, value: object) -> int | float:
+        if (
+            isinstance(value, int | float)
+            and not isinstance(value, bool)
+            and value == value // 1
+            and self.least <= value <= self.most
+        ):
+            return value
+        bounds = (
+            f"{self.least} or more" if self.most == math.inf else f"{self.least} to {self.most}"
+        )
+        message = f"a whole number is allowed, {bounds}, and this is {value!r}"
+        raise ValueError(message)
+
+    def __get_pydantic_core_schema__(
+        self, _source: object, _handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        return core_schema.no_info_plain_validator_function(self.check)
+
+    def __get_pydantic_json_schema__(
+        self, _schema: core_schema.CoreSchema, _handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        bounds = {"minimum": self.least, "maximum": self.most}
+        return {"type": "integer"} | {k: v for k, v in bounds.items() if v < math.inf}
+
+
 def _check_external_id(text: str) -> str:
     trimmed = trim(text)
     if trimmed.startswith(limits.RESERVED_ID_PREFIX):
@@ -84,10 +118,10 @@ _Concurrency = Annotated[
     list[Annotated[str, AfterValidator(_check_concurrency)]],
     Field(max_length=limits.MAX_CONCURRENCY_NAMES),
 ]
-_Attempts = Annotated[int, Field(ge=1, le=limits.MAX_ATTEMPTS, strict=True)]
-_Seconds = Annotated[int, Field(ge=1, strict=True)]
-_IdleSeconds = Annotated[int, Field(ge=1, le=limits.MAX_IDLE_TIMEOUT_SECONDS, strict=True)]
-_TimeToLive = str | Annotated[int, Field(ge=0, strict=True)]
+_Attempts = Annotated[int | float, _Whole(1, limits.MAX_ATTEMPTS)]
+_Seconds = Annotated[int | float, _Whole(1)]
+_IdleSeconds = Annotated[int | float, _Whole(1, limits.MAX_IDLE_TIMEOUT_SECONDS)]
+_TimeToLive = str | Annotated[int | float, _Whole(0)]
 
 _BODY = ConfigDict(extra="forbid", loc_by_alias=False)
 

@@ -33,6 +33,7 @@ Row = TypeVar("Row")
 class TriggerConfig(OmittingModel):
     """How the runs of a session are triggered.
 
+    Numbers are JavaScript's: a whole one may come as a float, such as ``1e21``.
     ``concurrency``, ``concurrency_key``, ``external_deployment_id`` and ``ttl`` are newer than the
     other fields; older servers drop them silently.
     """
@@ -41,15 +42,15 @@ class TriggerConfig(OmittingModel):
     machine: str | None = None
     queue: str | None = None
     tags: list[str] | None = None
-    max_attempts: int | None = None
-    max_duration: int | None = None
+    max_attempts: int | float | None = None
+    max_duration: int | float | None = None
     lock_to_version: str | None = None
     region: str | None = None
-    idle_timeout_in_seconds: int | None = None
+    idle_timeout_in_seconds: int | float | None = None
     concurrency: list[str] | None = None
     concurrency_key: str | int | float | None = None
     external_deployment_id: str | None = None
-    ttl: str | int | None = None
+    ttl: str | int | float | None = None
 
 
 class SessionRow(WireModel):
