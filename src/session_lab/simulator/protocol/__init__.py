@@ -8,7 +8,8 @@ Every module here is pure; time and environments are handed in.
 - :mod:`~session_lab.simulator.protocol.paths`, paths, redirects and queries;
 - :mod:`~session_lab.simulator.protocol.auth`, keys, tokens and scopes;
 - :mod:`~session_lab.simulator.protocol.validation`, schemas with the server's error texts;
-- :mod:`~session_lab.simulator.protocol.listing`, filters, pages and cursors of the session list.
+- :mod:`~session_lab.simulator.protocol.listing`, filters, pages and cursors of the session list;
+- :mod:`~session_lab.simulator.protocol.storage`, what the server's database refuses or changes.
 
 The order of the checks, first failure wins (``apps/webapp/server.ts`` and
 ``apps/webapp/app/services/routeBuilders/apiBuilder.server.ts`` of the open-source server):

@@ -25,7 +25,7 @@ def parse_json(text: str) -> Json:
     ValueError
         The text is no JSON; ``NaN`` and ``Infinity`` are none.
     RecursionError
-        It nests deeper than the interpreter allows.
+        It nests deeper than the interpreter allows, which is far deeper than the API's store takes.
 
     Examples
     --------
