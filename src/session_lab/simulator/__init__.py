@@ -7,13 +7,18 @@ from session_lab.simulator.ids import IdScheme
 from session_lab.simulator.policy import RunPolicy, Timings
 from session_lab.simulator.profiles import PROFILES, Profile, profile_named
 from session_lab.simulator.randomness import Stream
+from session_lab.simulator.snapshot import Snapshot
+from session_lab.simulator.world import ENVIRONMENT, World
 
 __all__ = [
+    "ENVIRONMENT",
     "PROFILES",
     "IdScheme",
     "Profile",
     "RunPolicy",
+    "Snapshot",
     "Stream",
     "Timings",
+    "World",
     "profile_named",
 ]

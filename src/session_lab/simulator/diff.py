@@ -26,32 +26,37 @@ class Difference(NamedTuple):
 
 
 def differences(left: Snapshot, right: Snapshot) -> tuple[Difference, ...]:
-    """Compare two snapshots: the world itself, then sessions by external id, then runs by id."""
+    """Compare two snapshots: the world itself, then then sessions, runs, channels and requests."""
     worlds = [
-        {"seed": world.seed, "now": world.now, "policy": world.policy, "profile": world.profile}
+        {name: getattr(world, name) for name in ("seed", "now", "policy", "profile")}
         for world in (left, right)
     ]
     return (
         *_fields("world", "", *worlds),
         *_things("session", _sessions(left), _sessions(right)),
         *_things("run", _runs(left), _runs(right)),
+        *_things("channel", _streams(left), _streams(right)),
         *_things("request", _requests(left), _requests(right)),
     )
 
 
 def _sessions(snapshot: Snapshot) -> dict[str, dict[str, Any]]:
-    records = snapshot.state.sessions.values()
-    return {
-        record.session.row.external_id: {
-            "session_id": record.session_id,
-            **record.session.row._asdict(),
-        }
-        for record in records
-    }
+    rows = (session.row for session in snapshot.state.sessions)
+    return {row.session_id: row._asdict() for row in rows}
 
 
 def _runs(snapshot: Snapshot) -> dict[str, dict[str, Any]]:
-    return {record.run_id: record.run._asdict() for record in snapshot.state.runs.values()}
+    return {
+        record.run_id: {**record._asdict(), **record.run._asdict()}
+        for record in snapshot.state.runs.values()
+    }
+
+
+def _streams(snapshot: Snapshot) -> dict[str, dict[str, Any]]:
+    return {
+        "/".join(key): {"records": tuple(stream.records)}
+        for key, stream in snapshot.state.streams.items()
+    }
 
 
 def _requests(snapshot: Snapshot) -> dict[str, dict[str, Any]]:

@@ -43,7 +43,7 @@ def _refused(entry: Entry) -> str | None:
         return None
     before = entry.before
     if before is None and entry.session_id is None:
-        return f"nothing was ever started under the external id {entry.external_id!r}"
+        return f"nothing was ever started under the external id {entry.key!r}"
     if before is None:
         expiry = dict(entry.asked)["expires_at"]
         return (

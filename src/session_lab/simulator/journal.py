@@ -32,9 +32,11 @@ class Entry(NamedTuple):
     at : int
         When, in milliseconds since 1970.
     op : str
-        What was asked: start, message, close or retrieve.
-    external_id : str
-        Of which session.
+        What was asked, as the world's method is called.
+    key : str
+        Of which session, by external id or session id, as it was asked; or of which run.
+    environment : str
+        With which environment's key.
     asked : tuple of (str, object)
         The further arguments that were given, durations in milliseconds.
     reply : Reply
@@ -50,7 +52,8 @@ class Entry(NamedTuple):
     seq: int
     at: int
     op: str
-    external_id: str
+    key: str
+    environment: str
     asked: tuple[tuple[str, Any], ...]
     reply: Reply
     session_id: str | None
@@ -66,7 +69,8 @@ def to_line(entry: Entry) -> str:
         "seq": entry.seq,
         "at": instant_text(entry.at),
         "op": entry.op,
-        "external_id": entry.external_id,
+        "external_id": entry.key,
+        "environment": entry.environment,
         **dict(entry.asked),
         "status_code": reply.status_code,
         "error": reply.error,
@@ -75,9 +79,12 @@ def to_line(entry: Entry) -> str:
         "run_id": entry.run_id,
         "start_kind": reply.start_kind,
         "waited": None if reply.start is None else reply.start - entry.at,
+        "swapped": reply.swapped,
+        "record": reply.seq,
         "events": [
             {"event": name, "run_id": run_id, "at": instant_text(at), "cause": cause}
             for name, run_id, at, cause in entry.events
         ],
     }
-    return json.dumps({name: value for name, value in record.items() if value is not None})
+    given = {name: value for name, value in record.items() if value is not None}
+    return json.dumps(given, separators=(",", ":"))

@@ -16,26 +16,36 @@ outside, and serves no turns.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from session_lab.simulator import runs as run_model
 from session_lab.simulator.runs import Run
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from session_lab.simulator.policy import Timings
     from session_lab.simulator.profiles import Profile
 
 __all__ = [
+    "APPEND_MISSING",
     "ERRORS",
+    "HAND_OVER_FAILED",
     "Reply",
     "Row",
     "Session",
     "Step",
+    "append_refusal",
     "close",
+    "ensure_run",
+    "hand_over",
+    "hand_over_refusal",
     "is_expired",
     "message",
     "retrieve",
     "start",
+    "update",
+    "upsert",
 ]
 
 
@@ -43,10 +53,10 @@ class Row(NamedTuple):
     """What is stored of a session.
 
     ``touched_at`` is the last moment a request wrote the row; the claim of a run writes it too, at
-    the run's trigger.
+    the run's trigger. JSON values are never changed in place.
     """
 
-    external_id: str
+    external_id: str | None
     created_at: int
     touched_at: int
     type: str | None = None
@@ -55,6 +65,10 @@ class Row(NamedTuple):
     expires_at: int | None = None
     closed_at: int | None = None
     closed_reason: str | None = None
+    metadata: dict[str, Any] | None = None
+    trigger_config: dict[str, Any] | None = None
+    session_id: str = ""
+    environment: str = ""
 
 
 class Session(NamedTuple):
@@ -83,6 +97,10 @@ class Reply(NamedTuple):
         How the turn starts: the reason of the run it triggered, or queued, warm or resumed.
     start : int or None
         When the turn starts.
+    swapped : bool or None
+        Whether a hand-over took the session over.
+    seq : int or None
+        The sequence number of an appended record; None where its part id was a repeat.
     """
 
     status_code: int
@@ -91,6 +109,8 @@ class Reply(NamedTuple):
     run: int | None = None
     start_kind: str | None = None
     start: int | None = None
+    swapped: bool | None = None
+    seq: int | None = None
 
 
 class Step(NamedTuple):
@@ -109,16 +129,28 @@ ERRORS = (
     "Cannot append to an expired session",
     "Session not found",
     "Not found",
+    "Cannot end-and-continue a closed session",
+    "Cannot end-and-continue an expired session",
+    "callingRunId not found in this environment",
+    "Failed to swap session run",
+    "externalId cannot be changed after creation; close this session and create a new one with the "
+    "desired externalId",
+    "Something went wrong",
 )
 """Every message a refusal can carry."""
 
 _START_CLOSED = Reply(409, ERRORS[0])
 _START_EXPIRED = Reply(409, ERRORS[1])
-_APPEND_MISSING = Reply(404, ERRORS[2])
+APPEND_MISSING = Reply(404, ERRORS[2])
 _APPEND_CLOSED = ERRORS[3]
 _APPEND_EXPIRED = Reply(400, ERRORS[4])
-_CLOSE_MISSING = Reply(404, ERRORS[5])
+_MISSING = Reply(404, ERRORS[5])
 _RETRIEVE_MISSING = Reply(404, ERRORS[6])
+_HAND_OVER_CLOSED = Reply(400, ERRORS[7])
+_HAND_OVER_EXPIRED = Reply(400, ERRORS[8])
+_CALLER_MISSING = Reply(404, ERRORS[9])
+HAND_OVER_FAILED = Reply(500, ERRORS[10])
+_RENAMED = Reply(422, ERRORS[11])
 _OK = Reply(200)
 
 
@@ -147,17 +179,35 @@ def start(
         The length of the first turn, which a start that creates the session carries; None only
         boots a run.
     """
+    step = upsert(session, request, at, profile)
+    if step.session is None or step.reply.error is not None:
+        return step
+    if session is not None:
+        return ensure_run(step.session, step.reply, at, timings)
+    if timings is None or turn_duration is None:
+        run = run_model.trigger(0, "initial", at, timings)
+        return Step(Session(request, run, n_runs=1), step.reply._replace(run=0))
+    served = _take_turn(step.session, turn_duration, at, "initial", timings)
+    return served._replace(reply=served.reply._replace(status_code=201, is_cached=False))
+
+
+def upsert(session: Session | None, request: Row, at: int, profile: Profile) -> Step:
+    """Insert the row or find it, and refuse a session that is closed or expired.
+
+    A new row whose own expiry is past already is refused too, but it stays: its external id is
+    spent.
+    """
     if session is None:
-        return _create(request, turn_duration, at, timings)
+        refusal = _START_EXPIRED if is_expired(request, at) else None
+        return Step(Session(request), refusal or Reply(201, None, is_cached=False))
     row = session.row
     refusal = _START_CLOSED if row.closed_at is not None else None
     if refusal is None and is_expired(row, at):
         refusal = _START_EXPIRED
     if refusal is None or profile.refused_start_rewrites:
-        session = session._replace(row=row._replace(touched_at=at))
-    if refusal is not None:
-        return Step(session, refusal)
-    return _ensure_run(session, Reply(200, None, is_cached=True), at, timings)
+        row = row._replace(touched_at=at, trigger_config=request.trigger_config)
+        session = session._replace(row=row)
+    return Step(session, refusal or Reply(200, None, is_cached=True))
 
 
 def message(
@@ -168,23 +218,29 @@ def message(
     profile: Profile,
 ) -> Step:
     """Send a message, which asks for a turn; None lasts the policy's default."""
-    if session is None:
-        return Step(None, _APPEND_MISSING)
-    if session.row.closed_at is not None:
-        return Step(session, Reply(profile.append_to_closed, _APPEND_CLOSED))
-    if is_expired(session.row, at):
-        return Step(session, _APPEND_EXPIRED)
+    refusal = append_refusal(session, at, profile)
+    if session is None or refusal is not None:
+        return Step(session, refusal or APPEND_MISSING)
     if timings is None:
-        return _ensure_run(session, _OK, at, timings)
+        return ensure_run(session, _OK, at, timings)
     if turn_duration is None:
         turn_duration = timings.turn_duration
     return _take_turn(session, turn_duration, at, "continuation", timings)
 
 
+def append_refusal(session: Session | None, at: int, profile: Profile) -> Reply | None:
+    """Tell why nothing can be appended to a session; None when it can."""
+    if session is None:
+        return APPEND_MISSING
+    if session.row.closed_at is not None:
+        return Reply(profile.append_to_closed, _APPEND_CLOSED)
+    return _APPEND_EXPIRED if is_expired(session.row, at) else None
+
+
 def close(session: Session | None, reason: str | None, at: int, timings: Timings | None) -> Step:
     """Close the session for good; its newest run ends when it has served what it accepted."""
     if session is None:
-        return Step(None, _CLOSE_MISSING)
+        return Step(None, _MISSING)
     if session.row.closed_at is not None:
         return Step(session, _OK)
     row = session.row._replace(closed_at=at, closed_reason=reason, touched_at=at)
@@ -205,17 +261,61 @@ def retrieve(session: Session | None) -> Step:
     return Step(session, _RETRIEVE_MISSING if session is None else _OK)
 
 
-def _create(row: Row, turn_duration: int | None, at: int, timings: Timings | None) -> Step:
-    if is_expired(row, at):
-        return Step(Session(row), _START_EXPIRED)
-    if timings is None or turn_duration is None:
-        run = run_model.trigger(0, "initial", at, timings)
-        return Step(Session(row, run, n_runs=1), Reply(201, None, is_cached=False, run=0))
-    served = _take_turn(Session(row), turn_duration, at, "initial", timings)
-    return served._replace(reply=served.reply._replace(status_code=201, is_cached=False))
+def update(session: Session | None, changes: Mapping[str, Any], at: int) -> Step:
+    """Replace tags and metadata; an external id cannot be changed, only repeated.
+
+    Parameters
+    ----------
+    changes : mapping
+        Those of ``tags``, ``metadata`` and ``external_id`` that were sent; None is a value.
+    """
+    if session is None:
+        return Step(None, _MISSING)
+    row = session.row
+    if changes.get("external_id", row.external_id) != row.external_id:
+        return Step(session, _RENAMED)
+    if changes:
+        row = row._replace(touched_at=at, **changes)
+    return Step(session._replace(row=row), _OK)
 
 
-def _ensure_run(session: Session, reply: Reply, at: int, timings: Timings | None) -> Step:
+def hand_over_refusal(session: Session | None, at: int, *, caller_exists: bool) -> Reply | None:
+    """Tell why no run can take a session over; None when one can."""
+    if session is None:
+        return APPEND_MISSING
+    if session.row.closed_at is not None:
+        return _HAND_OVER_CLOSED
+    if is_expired(session.row, at):
+        return _HAND_OVER_EXPIRED
+    return None if caller_exists else _CALLER_MISSING
+
+
+def hand_over(
+    session: Session, reason: str, at: int, timings: Timings | None, *, wins: bool
+) -> Step:
+    """Trigger a run that takes the session over from its current one.
+
+    It is triggered first and claims the session then. One that does not win is cancelled, and the
+    reply names the current run. The platform leaves the old run to end by itself; under a policy
+    it ends when it has served what it accepted (an assumption of the model).
+    """
+    rival = run_model.trigger(session.n_runs, reason, at, timings)
+    n_runs = session.n_runs + 1
+    old = session.run
+    if not wins:
+        lost = rival._replace(ended_at=at, end_cause="cancelled", status="CANCELED")
+        session = session._replace(n_runs=n_runs)
+        if old is None:
+            return Step(session, HAND_OVER_FAILED, (lost,))
+        return Step(session, _OK._replace(run=old.number, swapped=False), (lost,))
+    if old is not None and timings is not None and run_model.is_live(old, at, timings):
+        old = run_model.close(old, at, max(run_model.last_busy(old), at), "upgrade", timings)
+    superseded = () if old is None else (run_model.settle(old, timings),)
+    session = session._replace(run=rival, n_runs=n_runs)
+    return Step(session, _OK._replace(run=rival.number, swapped=True), superseded)
+
+
+def ensure_run(session: Session, reply: Reply, at: int, timings: Timings | None) -> Step:
     """Make sure that a run lives, and name it in the reply."""
     run, number = session.run, session.n_runs
     if run is not None and run_model.is_live(run, at, timings):
@@ -247,7 +347,7 @@ def _take_turn(session: Session, duration: int, at: int, reason: str, timings: T
         superseded = (*superseded, run_model.close(run, at, ended_at, "upgrade", timings))
         run = run_model.trigger(max(n_runs, run.number + 1), "upgrade", ended_at, timings)
         kind, start = "upgrade", run.ready_at
-    crashes = timings.crashes(row.external_id, accepted)
+    crashes = timings.crashes(row.external_id or row.session_id, accepted)
     run = run_model.serve(run, at, start, duration, kind == "resumed", crashes, timings)
     return Step(
         Session(row, run, accepted + 1, max(n_runs, run.number + 1)),

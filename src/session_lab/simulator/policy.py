@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from bisect import bisect_right
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -12,8 +13,6 @@ from session_lab.simulator.randomness import crash_uniform
 from session_lab.timing import duration_text, instant_text, to_instant, to_milliseconds
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from session_lab.timing import Duration, Instant
 
 __all__ = ["RunPolicy", "Timings"]
@@ -107,8 +106,8 @@ class RunPolicy:
             raise _refusal("max_turns", f"{self.max_turns!r} is not a whole number of 1 or more")
         if not _is_number(self.crash_rate) or not 0 <= self.crash_rate <= 1:
             raise _refusal("crash_rate", f"{self.crash_rate!r} is not a probability from 0 to 1")
-        if isinstance(self.deploys, str):
-            raise _refusal("deploys", "must be a list of instants, not one text")
+        if isinstance(self.deploys, str) or not isinstance(self.deploys, Iterable):
+            raise _refusal("deploys", f"{self.deploys!r} is not a list of instants")
         instants = sorted({_instant("deploys", deploy) for deploy in self.deploys})
         self._keep("deploys", tuple(instant_text(instant) for instant in instants))
 

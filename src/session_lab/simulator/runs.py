@@ -33,6 +33,7 @@ __all__ = [
     "as_of",
     "close",
     "end_at",
+    "force",
     "is_live",
     "last_busy",
     "receive",
@@ -185,6 +186,24 @@ def settle(run: Run, timings: Timings | None) -> Run:
     return close(run, end, end, "turn_timeout", timings)
 
 
+def force(run: Run, status: str, at: int, timings: Timings | None, *, final: bool) -> Run:
+    """Force a status upon a run; a final one ends it, if it has not ended, and any other revives it.
+
+    Why a run completed cannot be told from its status, so then its end has no cause (``""``).
+    """
+    if not final:
+        return run._replace(status=status, ended_at=None, end_cause="open")
+    seen = as_of(run, at, timings)
+    ended_at = at if seen.ended_at is None else seen.ended_at
+    return seen._replace(
+        status=status,
+        free_at=min(seen.free_at, ended_at),
+        ahead=(),
+        ended_at=ended_at,
+        end_cause=_FORCED_CAUSES.get(status, ""),
+    )
+
+
 def last_busy(run: Run) -> int:
     """Return the end of a run's last accepted turn, or its trigger when it has none."""
     return run.free_at if run.turns else run.triggered_at
@@ -223,6 +242,13 @@ def as_of(run: Run, at: int | None, timings: Timings | None) -> Run:
         status=run.status or _open_status(run, at, timings),
     )
 
+
+_FORCED_CAUSES = {
+    "CANCELED": "cancelled",
+    "CRASHED": "crash",
+    "SYSTEM_FAILURE": "crash",
+    "TIMED_OUT": "max_duration",
+}
 
 STATUSES = (
     "PENDING",

@@ -11,7 +11,8 @@ from session_lab.simulator.journal import Entry, RunEvent
 from session_lab.simulator.machine import Reply, Row, Session
 from session_lab.simulator.policy import RunPolicy
 from session_lab.simulator.runs import Run, Turn
-from session_lab.simulator.state import RunRecord, SessionRecord, State
+from session_lab.simulator.channels import Record, Stream
+from session_lab.simulator.state import RunRecord, State
 
 __all__ = ["Snapshot"]
 
@@ -32,14 +33,17 @@ class Snapshot:
         How its runs behave.
     profile : str
         The state of the API it follows.
+    trigger_fault : str or None
+        How triggers of runs are made to fail.
     state : State
-        Its sessions, runs and journal.
+        Its sessions, runs, channels and journal.
     """
 
     seed: int
     now: int
     policy: RunPolicy | None
     profile: str
+    trigger_fault: str | None
     state: State
 
     def __repr__(self) -> str:
@@ -56,9 +60,14 @@ class Snapshot:
             "now": self.now,
             "policy": None if self.policy is None else asdict(self.policy),
             "profile": self.profile,
+            "trigger_fault": self.trigger_fault,
             "rank": state.rank,
-            "sessions": list(state.sessions.values()),
+            "sessions": state.sessions,
             "runs": [record for _, record in sorted(state.runs.items())],
+            "streams": [
+                [*key, stream.records, list(stream.claims.items())]
+                for key, stream in sorted(state.streams.items())
+            ],
             "journal": state.journal,
         }
         return json.dumps(document, separators=(",", ":"))
@@ -85,6 +94,7 @@ class Snapshot:
                 now=document["now"],
                 policy=None if policy is None else RunPolicy(**policy),
                 profile=document["profile"],
+                trigger_fault=document["trigger_fault"],
                 state=_state(document),
             )
         except (KeyError, TypeError, ValueError, IndexError) as error:
@@ -95,14 +105,23 @@ class Snapshot:
 
 
 def _state(document: dict[str, Any]) -> State:
-    sessions = [SessionRecord(name, _session(value)) for name, value in document["sessions"]]
-    runs = [RunRecord(name, ordinal, _run(value)) for name, ordinal, value in document["runs"]]
+    sessions = [_session(value) for value in document["sessions"]]
+    runs = [RunRecord(*value)._replace(run=_run(value[2])) for value in document["runs"]]
+    rows = [session.row for session in sessions]
     return State(
-        sessions=dict(enumerate(sessions)),
+        sessions=sessions,
+        session_ids={row.session_id: ordinal for ordinal, row in enumerate(rows)},
         external_ids={
-            record.session.row.external_id: ordinal for ordinal, record in enumerate(sessions)
+            (row.environment, row.external_id): ordinal
+            for ordinal, row in enumerate(rows)
+            if row.external_id is not None
         },
         runs={(record.ordinal, record.run.number): record for record in runs},
+        run_ids={record.run_id: (record.ordinal, record.run.number) for record in runs},
+        streams={
+            (environment, key, io): Stream([Record(*record) for record in records], dict(claims))
+            for environment, key, io, records, claims in document["streams"]
+        },
         rank=document["rank"],
         journal=[_entry(value) for value in document["journal"]],
     )

@@ -3,54 +3,77 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
+    from session_lab.simulator.channels import Stream
     from session_lab.simulator.journal import Entry
     from session_lab.simulator.machine import Session
     from session_lab.simulator.runs import Run
 
-__all__ = ["RunRecord", "SessionRecord", "State"]
-
-
-class SessionRecord(NamedTuple):
-    """A session under its id."""
-
-    session_id: str
-    session: Session
+__all__ = ["RunRecord", "State"]
 
 
 class RunRecord(NamedTuple):
-    """A run under its id, and the ordinal of its session."""
+    """A run under its id, with what it was given.
+
+    Attributes
+    ----------
+    run_id : str
+        The platform's id.
+    ordinal : int
+        Which session it serves.
+    run : Run
+        What it does.
+    label : str or None
+        The reason that the platform records; None for a run that lost its claim.
+    task_identifier : str or None
+        The task that it executes.
+    payload, options : dict
+        What it was triggered with.
+    """
 
     run_id: str
     ordinal: int
     run: Run
+    label: str | None
+    task_identifier: str | None
+    payload: dict[str, Any]
+    options: dict[str, Any]
 
 
 @dataclass
 class State:
     """All that a world knows.
 
-    The values are immutable; only the containers change, so :meth:`copy` shares every value.
+    Only containers change, values never do, so :meth:`copy` shares every value.
 
     Attributes
     ----------
-    sessions : dict of int to SessionRecord
-        By ordinal, in order of creation.
-    external_ids : dict of str to int
-        The ordinal behind each external id.
-    runs : dict of tuple of int to RunRecord
-        By session ordinal and number.
+    sessions : list of Session
+        In order of creation; a session's place is its ordinal.
+    session_ids : dict of str to int
+        The ordinal behind each session id.
+    external_ids : dict of (str, str) to int
+        The ordinal behind each environment and external id.
+    runs : dict of (int, int) to RunRecord
+        By session ordinal and number in the session.
+    run_ids : dict of str to (int, int)
+        The key of each run.
+    streams : dict of (str, str, str) to Stream
+        By environment, canonical session key and direction.
     rank : int
-        How many sessions were created in the millisecond of the newest one before it.
+        How many sessions were created before the newest one in its millisecond.
     journal : list of Entry
         What was asked and answered, in order.
     """
 
-    sessions: dict[int, SessionRecord] = field(default_factory=dict)
-    external_ids: dict[str, int] = field(default_factory=dict)
+    sessions: list[Session] = field(default_factory=list)
+    session_ids: dict[str, int] = field(default_factory=dict)
+    external_ids: dict[tuple[str, str], int] = field(default_factory=dict)
     runs: dict[tuple[int, int], RunRecord] = field(default_factory=dict)
+    run_ids: dict[str, tuple[int, int]] = field(default_factory=dict)
+    streams: dict[tuple[str, str, str], Stream] = field(default_factory=dict)
     rank: int = 0
     journal: list[Entry] = field(default_factory=list)
 
@@ -59,7 +82,10 @@ class State:
         return replace(
             self,
             sessions=self.sessions.copy(),
+            session_ids=self.session_ids.copy(),
             external_ids=self.external_ids.copy(),
             runs=self.runs.copy(),
+            run_ids=self.run_ids.copy(),
+            streams={key: stream.copy() for key, stream in self.streams.items()},
             journal=self.journal.copy(),
         )

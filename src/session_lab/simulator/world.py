@@ -13,27 +13,44 @@ from typing import TYPE_CHECKING, Any
 from session_lab.errors import SimulationError
 from session_lab.simulator import machine
 from session_lab.simulator import runs as run_model
+from session_lab.simulator.channels import Record
 from session_lab.simulator.diff import Difference, differences
 from session_lab.simulator.explain import explain
-from session_lab.simulator.ids import IdScheme
-from session_lab.simulator.journal import Entry, RunEvent
-from session_lab.simulator.machine import Row, Step
+from session_lab.simulator.ids import base36
+from session_lab.simulator.machine import Reply, Row, Session, Step
+from session_lab.simulator.payloads import carries_turn, is_stop
 from session_lab.simulator.profiles import profile_named
 from session_lab.simulator.snapshot import Snapshot
-from session_lab.simulator.state import RunRecord, SessionRecord, State
+from session_lab.simulator.state import RunRecord, State
+from session_lab.simulator.store import Store
 from session_lab.timing import VirtualClock, instant_text, to_instant, to_milliseconds
+from session_lab.wire.limits import MAX_RECORD_BYTES, record_bytes
+from session_lab.wire.runs import FINAL_INTERNAL_STATUSES
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
+    from session_lab.simulator.journal import Entry
     from session_lab.simulator.policy import RunPolicy, Timings
-    from session_lab.timing import Duration, Instant
+    from session_lab.timing import Clock, Duration, Instant
 
-__all__ = ["World"]
+__all__ = ["ENVIRONMENT", "World"]
+
+ENVIRONMENT = "env_lab"
+"""The environment of requests that name none."""
+
+_REASONS = {"initial", "continuation", "upgrade", "manual"}
+_TRIGGER_FAULTS = {
+    "svc_error": Reply(422, "oracle: stubbed trigger validation failure"),
+    "throw": Reply(500, "Something went wrong"),
+}
 
 
 class World:
     """A deterministic world of sessions and runs.
+
+    Sessions are addressed by external id or by session id. Every request returns its journal
+    entry, whose ``reply`` tells status, error and what became of the turn.
 
     Parameters
     ----------
@@ -45,11 +62,15 @@ class World:
         How runs behave; without one a run lives until it is ended from outside.
     profile : str
         The published state of the API to follow.
+    clock : Clock, optional
+        Where the time comes from; by default a virtual clock that stands at ``now``.
 
     Attributes
     ----------
-    clock : VirtualClock
-        The world's time; it stands still until it is advanced.
+    clock : Clock
+        The world's time.
+    trigger_fault : str or None
+        ``"svc_error"`` or ``"throw"`` make every trigger of a run fail, as a refusal or a crash.
 
     Examples
     --------
@@ -70,90 +91,141 @@ is spent, so start a new session under another external id
         self,
         *,
         seed: int = 0,
-        now: Instant = "2026-01-01T00:00:00Z",
+        now: Instant | int = "2026-01-01T00:00:00Z",
         policy: RunPolicy | None = None,
         profile: str = "2026-10",
+        clock: Clock | None = None,
     ) -> None:
         self.seed = seed
         self.policy = policy
         self.profile = profile_named(profile)
-        self.clock = VirtualClock(now)
-        self._scheme = IdScheme.from_seed(seed)
-        self._timings: Timings | None = None if policy is None else policy.timings(seed)
-        self._state = State()
+        self.clock = VirtualClock(now) if clock is None else clock
+        self.trigger_fault: str | None = None
+        self._store = Store(seed, policy, State())
 
     def __repr__(self) -> str:
         """Show the seed, the instant and how much there is."""
-        state = self._state
+        state = self._store.state
         return (
-            f"World(seed={self.seed}, now={instant_text(self.clock.milliseconds())!r}, "
+            f"World(seed={self.seed}, now={instant_text(self.now)!r}, "
             f"{len(state.sessions):,} sessions, {len(state.runs):,} runs, "
             f"{len(state.journal):,} requests)"
         )
 
     @property
-    def journal(self) -> tuple[Entry, ...]:
+    def now(self) -> int:
+        """The instant, in milliseconds since 1970."""
+        return self.clock.milliseconds()
+
+    @property
+    def journal(self) -> Sequence[Entry]:
         """Everything that was asked and answered, in order."""
-        return tuple(self._state.journal)
+        return self._store.state.journal
 
     @property
-    def sessions(self) -> tuple[SessionRecord, ...]:
-        """The sessions, in order of creation."""
-        return tuple(self._state.sessions.values())
+    def sessions(self) -> list[Row]:
+        """The rows of the sessions as they are read now, in order of creation."""
+        now = self.now
+        return [self._store.row(ordinal, now) for ordinal in range(len(self._store.state.sessions))]
 
     @property
-    def runs(self) -> tuple[RunRecord, ...]:
+    def runs(self) -> list[RunRecord]:
         """The runs as they stand now, by session, then in order of trigger."""
-        now, timings = self.clock.milliseconds(), self._timings
-        records = sorted(self._state.runs.items())
-        return tuple(
-            record._replace(run=run_model.as_of(record.run, now, timings))
-            for _, record in records
-            if record.run.triggered_at <= now
-        )
+        return self._store.runs(self.now)
+
+    def session(self, key: str, *, environment: str = ENVIRONMENT) -> Row | None:
+        """Return a session's row as it is read now."""
+        ordinal = self._store.find(key, environment)
+        return None if ordinal is None else self._store.row(ordinal, self.now)
+
+    def current_run(self, key: str, *, environment: str = ENVIRONMENT) -> RunRecord | None:
+        """Return the last run that has claimed a session by now, dead or alive."""
+        ordinal = self._store.find(key, environment)
+        return None if ordinal is None else self._store.current_run(ordinal, self.now)
+
+    def run(self, run_id: str, *, environment: str = ENVIRONMENT) -> RunRecord | None:
+        """Return a run as it stands now; None when there is none of that id by now."""
+        return self._store.run(run_id, environment, self.now)
 
     def start(
         self,
-        external_id: str,
+        external_id: str | None = None,
         *,
         type: str | None = None,
         task_identifier: str | None = None,
+        trigger_config: Mapping[str, Any] | None = None,
         tags: Sequence[str] = (),
-        expires_at: Instant | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        expires_at: Instant | int | None = None,
         turn_duration: Duration | None = None,
+        environment: str = ENVIRONMENT,
     ) -> Entry:
         """Create the session, or fetch it and make sure that a run lives.
 
         Parameters
         ----------
-        external_id : str
-            The caller's own id. A second start under it finds the first one's session.
-        type, task_identifier, tags, expires_at
+        external_id : str, optional
+            The caller's own id. A second start under it finds the first one's session; without it
+            every start creates one.
+        type, task_identifier, tags, metadata, expires_at
             What is stored when the start creates the session.
+        trigger_config : mapping, optional
+            What runs are triggered with. A later start replaces it.
         turn_duration : str or timedelta, optional
-            Length of the first turn, which a start that creates the session carries.
+            Length of the first turn, which a start that creates the session carries. One whose
+            ``basePayload`` has a message carries a turn of the policy's length anyway.
+        environment : str
+            Which environment's key was used.
 
         Returns
         -------
         Entry
-            The answer, as the journal keeps it: 201 or 200, or 409 on a closed or expired session.
+            The answer: 201 or 200, or 409 on a closed or expired session.
         """
-        now = self.clock.milliseconds()
-        expiry = None if expires_at is None else to_instant(expires_at, name="expires_at")
-        row = Row(external_id, now, now, type, task_identifier, tuple(tags), expiry)
-        turn = _duration(turn_duration)
-        session = self._session(external_id)
-        step = machine.start(session, row, turn, now, self._timings, self.profile)
+        now = self.now
+        row = Row(
+            external_id=external_id,
+            created_at=now,
+            touched_at=now,
+            type=type,
+            task_identifier=task_identifier,
+            tags=tuple(tags),
+            expires_at=None if expires_at is None else to_instant(expires_at, name="expires_at"),
+            metadata=None if metadata is None else dict(metadata),
+            trigger_config=None if trigger_config is None else dict(trigger_config),
+            session_id=self._store.next_session_id(now),
+            environment=environment,
+        )
+        turn = _turn(turn_duration)
         asked = {
             "type": type,
             "task_identifier": task_identifier,
             "tags": list(tags) or None,
-            "expires_at": None if expiry is None else instant_text(expiry),
+            "expires_at": None if row.expires_at is None else instant_text(row.expires_at),
             "turn_duration": turn,
         }
-        return self._commit("start", external_id, asked, step)
+        if turn is None and self.policy is not None and carries_turn(row.trigger_config):
+            turn = self.policy.timings().turn_duration
+        ordinal = None if external_id is None else self._store.find(external_id, environment)
+        session = self._store.session(ordinal)
+        timings = self._store.timings(row if session is None else session.row)
+        step = machine.upsert(session, row, now, self.profile)
+        if step.session is not None and step.reply.error is None:
+            fault = self._fault(step.session, now, timings)
+            if fault is None:
+                step = machine.start(session, row, turn, now, timings, self.profile)
+            else:
+                step = step._replace(reply=fault)
+        key = external_id or row.session_id
+        return self._commit("start", key, environment, step, ordinal, asked)
 
-    def message(self, external_id: str, *, turn_duration: Duration | None = None) -> Entry:
+    def message(
+        self,
+        key: str,
+        *,
+        turn_duration: Duration | None = None,
+        environment: str = ENVIRONMENT,
+    ) -> Entry:
         """Send a message, which asks for a turn; its length is the policy's unless it is given.
 
         Returns
@@ -162,12 +234,105 @@ is spent, so start a new session under another external id
             The answer: 200, 404 without a session, 400 on an expired one, and on a closed one 409
             (in the profile 2026-08: 400).
         """
-        turn = _duration(turn_duration)
-        session, now = self._session(external_id), self.clock.milliseconds()
-        step = machine.message(session, turn, now, self._timings, self.profile)
-        return self._commit("message", external_id, {"turn_duration": turn}, step)
+        turn = _turn(turn_duration)
+        ordinal, session, timings = self._look_up(key, environment)
+        step = machine.message(session, turn, self.now, timings, self.profile)
+        if step.reply.error is None and session is not None:
+            step = self._swallowing_faults(session, step, timings)
+        return self._commit("message", key, environment, step, ordinal, {"turn_duration": turn})
 
-    def close(self, external_id: str, *, reason: str | None = None) -> Entry:
+    def append(
+        self,
+        key: str,
+        data: str,
+        *,
+        io: str = "in",
+        part_id: str | None = None,
+        environment: str = ENVIRONMENT,
+    ) -> Entry:
+        """Append a record to a channel; one on ``in`` is a message unless it says it is a stop.
+
+        Parameters
+        ----------
+        key : str
+            The session.
+        data : str
+            The record's text.
+        io : {"in", "out"}
+            Which channel.
+        part_id : str, optional
+            Makes the append idempotent for five minutes; a repeat stores nothing.
+        environment : str
+            Which environment's key was used.
+
+        Returns
+        -------
+        Entry
+            The answer of :meth:`message`, its reply with the record's ``seq``; 413 where the
+            record is over the store's limit.
+        """
+        ordinal, session, timings = self._look_up(key, environment)
+        now = self.now
+        refusal = machine.append_refusal(session, now, self.profile)
+        if session is None or refusal is not None:
+            step = Step(session, refusal or machine.APPEND_MISSING)
+            return self._commit("append", key, environment, step, ordinal, {"io": io})
+        stream = self._store.stream(session.row, io)
+        repeat = part_id is not None and stream.is_repeat(part_id, now)
+        if io == "in" and not repeat and not is_stop(data):
+            step = machine.message(session, None, now, timings, self.profile)
+        else:
+            step = machine.ensure_run(session, Reply(200), now, timings)
+        step = self._swallowing_faults(session, step, timings)
+        if not repeat:
+            part_id = part_id or base36(len(stream.records), 8)[1:]
+            size = record_bytes(data, part_id)
+            if size > MAX_RECORD_BYTES:
+                step = step._replace(reply=_too_large(size))
+            else:
+                seq = stream.write(Record(data, part_id, now))
+                step = step._replace(reply=step.reply._replace(seq=seq))
+        asked = {"io": io, "part_id": part_id}
+        return self._commit("append", key, environment, step, ordinal, asked)
+
+    def records(
+        self, key: str, *, io: str = "out", environment: str = ENVIRONMENT
+    ) -> tuple[Record, ...]:
+        """Return a channel's records; a channel that was never written to is empty."""
+        ordinal = self._store.find(key, environment)
+        if ordinal is None:
+            return ()
+        return tuple(self._store.stream(self._store.state.sessions[ordinal].row, io).records)
+
+    def update(
+        self, key: str, changes: Mapping[str, Any], *, environment: str = ENVIRONMENT
+    ) -> Entry:
+        """Replace tags and metadata.
+
+        Parameters
+        ----------
+        key : str
+            The session.
+        changes : mapping
+            Those of ``tags``, ``metadata`` and ``external_id`` that were sent; None is a value.
+            The external id can only be repeated.
+        environment : str
+            Which environment's key was used.
+
+        Returns
+        -------
+        Entry
+            The answer: 200, 404 without a session, or 422 for another external id.
+        """
+        ordinal, session, _ = self._look_up(key, environment)
+        if "tags" in changes:
+            changes = {**changes, "tags": tuple(changes["tags"])}
+        step = machine.update(session, changes, self.now)
+        return self._commit("update", key, environment, step, ordinal, dict(changes))
+
+    def close(
+        self, key: str, *, reason: str | None = None, environment: str = ENVIRONMENT
+    ) -> Entry:
         """Close the session for good; a second close changes nothing.
 
         Returns
@@ -175,11 +340,39 @@ is spent, so start a new session under another external id
         Entry
             The answer: 200, or 404 without a session.
         """
-        session, now = self._session(external_id), self.clock.milliseconds()
-        step = machine.close(session, reason, now, self._timings)
-        return self._commit("close", external_id, {"reason": reason}, step)
+        ordinal, session, timings = self._look_up(key, environment)
+        step = machine.close(session, reason, self.now, timings)
+        return self._commit("close", key, environment, step, ordinal, {"reason": reason})
 
-    def retrieve(self, external_id: str) -> Entry:
+    def end_and_continue(
+        self, key: str, *, calling_run_id: str, reason: str, environment: str = ENVIRONMENT
+    ) -> Entry:
+        """Hand the session over from the calling run to a new one.
+
+        Returns
+        -------
+        Entry
+            The answer: 200 and whether the new run took over, which it does only from the current
+            run; 404 without a session or without the calling run; 400 on a closed or expired one.
+        """
+        ordinal, session, timings = self._look_up(key, environment)
+        caller = self.run(calling_run_id, environment=environment)
+        refusal = machine.hand_over_refusal(session, self.now, caller_exists=caller is not None)
+        if refusal is None and self.trigger_fault is not None:
+            refusal = machine.HAND_OVER_FAILED
+        if session is None or refusal is not None:
+            step = Step(session, refusal or machine.APPEND_MISSING)
+        else:
+            current = self.current_run(key, environment=environment)
+            wins = current is not None and current.run_id == calling_run_id
+            label = reason if reason in _REASONS else "manual"
+            step = machine.hand_over(session, label, self.now, timings, wins=wins)
+        asked = {"calling_run_id": calling_run_id, "reason": reason}
+        return self._commit(
+            "end_and_continue", key, environment, step, ordinal, asked, calling_run_id
+        )
+
+    def retrieve(self, key: str, *, environment: str = ENVIRONMENT) -> Entry:
         """Read the session, in whatever state it is.
 
         Returns
@@ -187,9 +380,38 @@ is spent, so start a new session under another external id
         Entry
             The answer: 200, or 404 without a session.
         """
-        return self._commit(
-            "retrieve", external_id, {}, machine.retrieve(self._session(external_id))
-        )
+        ordinal, session, _ = self._look_up(key, environment)
+        return self._commit("retrieve", key, environment, machine.retrieve(session), ordinal, {})
+
+    def set_run_status(self, run_id: str, status: str) -> Entry:
+        """Force a run into a status, in the platform's internal names.
+
+        A final status ends the run now. A name that the platform does not know counts as alive, as
+        it does there.
+
+        Raises
+        ------
+        SimulationError
+            There is no such run, or a policy decides how live runs go on.
+        """
+        place = self._store.state.run_ids.get(run_id)
+        if place is None:
+            raise SimulationError(f"there is no run {run_id!r} in this world")
+        final = status in FINAL_INTERNAL_STATUSES
+        if self.policy is not None and not final:
+            message = (
+                f"under a run policy runs move by themselves and {run_id} cannot be made {status}; "
+                f"it can be ended, by one of {', '.join(sorted(FINAL_INTERNAL_STATUSES))}"
+            )
+            raise SimulationError(message)
+        record, session = self._store.state.runs[place], self._store.state.sessions[place[0]]
+        timings = self._store.timings(session.row)
+        run = run_model.force(record.run, status, self.now, timings, final=final)
+        current = session.run is not None and session.run.number == run.number
+        step = Step(session._replace(run=run) if current else session, Reply(200, run=run.number))
+        step = step if current else step._replace(superseded=(run,))
+        environment, asked = session.row.environment, {"status": status}
+        return self._commit("set_run_status", run_id, environment, step, place[0], asked)
 
     def explain(self, entry: Entry) -> str:
         """Say in a sentence why a request was answered as it was."""
@@ -203,25 +425,26 @@ is spent, so start a new session under another external id
         """Keep the whole world as a value that can be restored, compared and written to a file."""
         return Snapshot(
             seed=self.seed,
-            now=self.clock.milliseconds(),
+            now=self.now,
             policy=self.policy,
             profile=self.profile.name,
-            state=self._state.copy(),
+            trigger_fault=self.trigger_fault,
+            state=self._store.state.copy(),
         )
 
     def restore(self, snapshot: Snapshot) -> None:
-        """Become the world of a snapshot, its clock, seed and policy included."""
+        """Become the world of a snapshot, its virtual clock, seed and policy included."""
         self.seed = snapshot.seed
         self.policy = snapshot.policy
         self.profile = profile_named(snapshot.profile)
-        self.clock = VirtualClock(snapshot.now)
-        self._scheme = IdScheme.from_seed(snapshot.seed)
-        self._timings = None if self.policy is None else self.policy.timings(self.seed)
-        self._state = snapshot.state.copy()
+        self.trigger_fault = snapshot.trigger_fault
+        if isinstance(self.clock, VirtualClock):
+            self.clock = VirtualClock(snapshot.now)
+        self._store = Store(snapshot.seed, snapshot.policy, snapshot.state.copy())
 
     def fork(self) -> World:
         """Return a second world that stands where this one does and goes its own way."""
-        other = World()
+        other = World(now=self.now)
         other.restore(self.snapshot())
         return other
 
@@ -229,67 +452,55 @@ is spent, so start a new session under another external id
         """Tell what differs between this world and another, session by session, run by run."""
         return differences(self.snapshot(), other.snapshot())
 
-    def _session(self, external_id: str) -> machine.Session | None:
-        ordinal = self._state.external_ids.get(external_id)
-        return None if ordinal is None else self._state.sessions[ordinal].session
+    def _look_up(
+        self, key: str, environment: str
+    ) -> tuple[int | None, Session | None, Timings | None]:
+        ordinal = self._store.find(key, environment)
+        session = self._store.session(ordinal)
+        return ordinal, session, None if session is None else self._store.timings(session.row)
 
-    def _commit(self, op: str, external_id: str, asked: dict[str, Any], step: Step) -> Entry:
-        """Take a step into the state and into the journal."""
-        state, now = self._state, self.clock.milliseconds()
-        before = self._session(external_id)
-        session_id, run_id, events = None, None, ()
-        if step.session is not None:
-            if before is None:
-                self._insert(external_id, step.session)
-            ordinal = state.external_ids[external_id]
-            session_id = state.sessions[ordinal].session_id
-            state.sessions[ordinal] = SessionRecord(session_id, step.session)
-            newest = () if step.session.run is None else (step.session.run,)
-            events = tuple(
-                event for run in (*step.superseded, *newest) for event in self._keep(ordinal, run)
-            )
-            if step.reply.run is not None:
-                run_id = state.runs[ordinal, step.reply.run].run_id
-        entry = Entry(
-            seq=len(state.journal),
-            at=now,
+    def _fault(self, session: Session, now: int, timings: Timings | None) -> Reply | None:
+        """Return the reply of a failing trigger, if a trigger is due and made to fail."""
+        if self.trigger_fault is None:
+            return None
+        alive = session.run is not None and run_model.is_live(session.run, now, timings)
+        return None if alive else _TRIGGER_FAULTS[self.trigger_fault]
+
+    def _swallowing_faults(self, session: Session, step: Step, timings: Timings | None) -> Step:
+        """Undo a step whose trigger is made to fail: an append is answered 200 all the same."""
+        if self._fault(session, self.now, timings) is None:
+            return step
+        return Step(session, Reply(200))
+
+    def _commit(
+        self,
+        op: str,
+        key: str,
+        environment: str,
+        step: Step,
+        ordinal: int | None,
+        asked: dict[str, Any],
+        calling_run_id: str | None = None,
+    ) -> Entry:
+        return self._store.commit(
+            asked,
+            step,
+            ordinal,
+            self.now,
             op=op,
-            external_id=external_id,
-            asked=tuple((name, value) for name, value in asked.items() if value is not None),
-            reply=step.reply,
-            session_id=session_id,
-            run_id=run_id,
-            before=None if before is None else before.row,
-            events=events,
+            key=key,
+            environment=environment,
+            calling_run_id=calling_run_id,
         )
-        state.journal.append(entry)
-        return entry
-
-    def _insert(self, external_id: str, session: machine.Session) -> None:
-        """Give a new session its ordinal and its id."""
-        state, now = self._state, self.clock.milliseconds()
-        ordinal = len(state.sessions)
-        newest = state.sessions.get(ordinal - 1)
-        same_instant = newest is not None and newest.session.row.created_at == now
-        state.rank = state.rank + 1 if same_instant else 0
-        session_id = self._scheme.session(ordinal, created_at=now, rank=state.rank)
-        state.external_ids[external_id] = ordinal
-        state.sessions[ordinal] = SessionRecord(session_id, session)
-
-    def _keep(self, ordinal: int, run: run_model.Run) -> list[RunEvent]:
-        """Store a run as it is now, and tell what is new about it."""
-        known = self._state.runs.get((ordinal, run.number))
-        events = []
-        if known is None:
-            run_id = self._scheme.run(ordinal, number=run.number, triggered_at=run.triggered_at)
-            events.append(RunEvent("run_triggered", run_id, run.triggered_at, run.reason))
-        else:
-            run_id = known.run_id
-        if run.ended_at is not None and (known is None or known.run.ended_at is None):
-            events.append(RunEvent("run_ends", run_id, run.ended_at, run.end_cause))
-        self._state.runs[ordinal, run.number] = RunRecord(run_id, ordinal, run)
-        return events
 
 
-def _duration(value: Duration | None) -> int | None:
-    return None if value is None else to_milliseconds(value, name="turn_duration")
+def _turn(duration: Duration | None) -> int | None:
+    return None if duration is None else to_milliseconds(duration, name="turn_duration")
+
+
+def _too_large(size: int) -> Reply:
+    return Reply(
+        413,
+        f"Record metered size {size} bytes exceeds the S2 per-record limit of {MAX_RECORD_BYTES} "
+        "bytes. Reduce tool-output size or split into smaller parts.",
+    )

@@ -68,13 +68,12 @@ class _Replies:
         self.run: list[int] = []
 
     def add(self, reply: machine.Reply, ordinal: int) -> None:
-        status_code, error, is_cached, run, kind, start = reply
-        self.status_code.append(status_code)
-        self.error.append(_CODE_OF_ERROR[error])
-        self.is_cached.append(_CODE_OF_FLAG[is_cached])
-        self.run.append(NONE if run is None else run)
-        self.start_kind.append(_CODE_OF_KIND[kind])
-        self.start.append(NAT if start is None else start)
+        self.status_code.append(reply.status_code)
+        self.error.append(_CODE_OF_ERROR[reply.error])
+        self.is_cached.append(_CODE_OF_FLAG[reply.is_cached])
+        self.run.append(NONE if reply.run is None else reply.run)
+        self.start_kind.append(_CODE_OF_KIND[reply.start_kind])
+        self.start.append(NAT if reply.start is None else reply.start)
         self.session.append(ordinal)
 
 

@@ -1,0 +1,217 @@
+"""What a world knows, how it is looked up, and the one place where it changes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from session_lab.simulator import runs as run_model
+from session_lab.simulator.channels import Stream
+from session_lab.simulator.ids import IdScheme
+from session_lab.simulator.journal import Entry, RunEvent
+from session_lab.simulator.payloads import options_of, payload_of
+from session_lab.simulator.state import RunRecord, State
+
+if TYPE_CHECKING:
+    from session_lab.simulator.machine import Row, Session, Step
+    from session_lab.simulator.policy import RunPolicy, Timings
+    from session_lab.simulator.runs import Run
+
+__all__ = ["Store"]
+
+
+class Store:
+    """The state of a world under its seed and policy.
+
+    Parameters
+    ----------
+    seed : int
+        What identifiers and crashes draw on.
+    policy : RunPolicy or None
+        How runs behave.
+    state : State
+        What is known already.
+    """
+
+    def __init__(self, seed: int, policy: RunPolicy | None, state: State) -> None:
+        self.state = state
+        self._scheme = IdScheme.from_seed(seed)
+        self._timings = None if policy is None else policy.timings(seed)
+
+    def find(self, key: str, environment: str) -> int | None:
+        """Return the ordinal of a session: by session id, if the key begins like one, or else by
+        external id.
+        """
+        if not key.startswith("session_"):
+            return self.state.external_ids.get((environment, key))
+        ordinal = self.state.session_ids.get(key)
+        if ordinal is None or self.state.sessions[ordinal].row.environment != environment:
+            return None
+        return ordinal
+
+    def session(self, ordinal: int | None) -> Session | None:
+        """Return a session as it is stored."""
+        return None if ordinal is None else self.state.sessions[ordinal]
+
+    def row(self, ordinal: int, now: int) -> Row:
+        """Return a session's row as it is read; the claim of a run has moved its ``touched_at``."""
+        row, run = self.state.sessions[ordinal].row, self.current_run(ordinal, now)
+        claimed_at = 0 if run is None else run.run.triggered_at
+        return row._replace(touched_at=max(row.touched_at, claimed_at))
+
+    def current_run(self, ordinal: int, now: int) -> RunRecord | None:
+        """Return the last run that has claimed a session by now, dead or alive."""
+        newest = self.state.sessions[ordinal].run
+        for number in range(-1 if newest is None else newest.number, -1, -1):
+            record = self.state.runs[ordinal, number]
+            if record.label is not None and record.run.triggered_at <= now:
+                return self.as_of(record, now)
+        return None
+
+    def run(self, run_id: str, environment: str, now: int) -> RunRecord | None:
+        """Return a run as it stands; None when the environment has none of that id by now."""
+        key = self.state.run_ids.get(run_id)
+        if key is None or self.state.sessions[key[0]].row.environment != environment:
+            return None
+        record = self.state.runs[key]
+        return None if record.run.triggered_at > now else self.as_of(record, now)
+
+    def runs(self, now: int) -> list[RunRecord]:
+        """Return the runs that were triggered by now, by session, then in order of trigger."""
+        records = (record for _, record in sorted(self.state.runs.items()))
+        return [self.as_of(record, now) for record in records if record.run.triggered_at <= now]
+
+    def as_of(self, record: RunRecord, now: int) -> RunRecord:
+        """Return a run as it stands at an instant."""
+        timings = self.timings(self.state.sessions[record.ordinal].row)
+        return record._replace(run=run_model.as_of(record.run, now, timings))
+
+    def timings(self, row: Row) -> Timings | None:
+        """Return the policy for a session; its ``triggerConfig`` overrides two of its fields."""
+        timings, config = self._timings, row.trigger_config or {}
+        if timings is None:
+            return None
+        if config.get("maxDuration"):
+            timings = timings._replace(max_duration=config["maxDuration"] * 1000)
+        if config.get("idleTimeoutInSeconds"):
+            timings = timings._replace(idle_timeout=config["idleTimeoutInSeconds"] * 1000)
+        return timings
+
+    def stream(self, row: Row, io: str) -> Stream:
+        """Return one channel of a session, which is made when it is first used."""
+        key = (row.environment, row.external_id or row.session_id, io)
+        return self.state.streams.setdefault(key, Stream())
+
+    def next_session_id(self, now: int) -> str:
+        """Return the id that a session created now would get."""
+        ordinal = len(self.state.sessions)
+        return self._scheme.session(ordinal, created_at=now, rank=self._rank(now))
+
+    def commit(
+        self,
+        asked: dict[str, Any],
+        step: Step,
+        ordinal: int | None,
+        now: int,
+        *,
+        op: str,
+        key: str,
+        environment: str,
+        calling_run_id: str | None = None,
+    ) -> Entry:
+        """Take a step into the state and write it into the journal.
+
+        Parameters
+        ----------
+        asked : dict
+            The arguments of the request, for the journal.
+        step : Step
+            What the machine made of it.
+        ordinal : int or None
+            The session it was about; None inserts the step's session, if it has one.
+        now : int
+            The instant.
+        op, key, environment : str
+            What was asked, of which session, with which environment's key.
+        calling_run_id : str, optional
+            The run that a new run follows, where that is not the session's current one.
+        """
+        before = self.session(ordinal)
+        session_id, run_id, events = None, None, []
+        if step.session is not None:
+            ordinal = self._insert(step.session) if ordinal is None else ordinal
+            self.state.sessions[ordinal] = step.session
+            session_id = step.session.row.session_id
+            events = self._keep_runs(ordinal, step, before, calling_run_id)
+            if step.reply.run is not None:
+                run_id = self.state.runs[ordinal, step.reply.run].run_id
+        entry = Entry(
+            seq=len(self.state.journal),
+            at=now,
+            op=op,
+            key=key,
+            environment=environment,
+            asked=tuple((name, value) for name, value in asked.items() if value is not None),
+            reply=step.reply,
+            session_id=session_id,
+            run_id=run_id,
+            before=None if before is None else before.row,
+            events=tuple(events),
+        )
+        self.state.journal.append(entry)
+        return entry
+
+    def keep_run(self, record: RunRecord) -> list[RunEvent]:
+        """Store a run as it is now, and tell what is new about it."""
+        run, key = record.run, (record.ordinal, record.run.number)
+        known = self.state.runs.get(key)
+        self.state.runs[key] = record
+        self.state.run_ids[record.run_id] = key
+        events = []
+        if known is None:
+            events.append(RunEvent("run_triggered", record.run_id, run.triggered_at, run.reason))
+        if run.ended_at is not None and (known is None or known.run.ended_at is None):
+            events.append(RunEvent("run_ends", record.run_id, run.ended_at, run.end_cause))
+        return events
+
+    def _keep_runs(
+        self, ordinal: int, step: Step, before: Session | None, calling_run_id: str | None
+    ) -> list[RunEvent]:
+        """Store the runs that a step changed, in order; each new one follows the one before."""
+        previous = calling_run_id
+        if previous is None and before is not None and before.run is not None:
+            previous = self.state.runs[ordinal, before.run.number].run_id
+        row, newest = self.state.sessions[ordinal].row, self.state.sessions[ordinal].run
+        changed = {run.number: run for run in (newest, *step.superseded) if run is not None}
+        events = []
+        for number in sorted(changed):
+            record = self.state.runs.get((ordinal, number))
+            if record is None:
+                record = self._new_run(ordinal, row, changed[number], previous)
+                previous = record.run_id
+            events += self.keep_run(record._replace(run=changed[number]))
+        return events
+
+    def _new_run(self, ordinal: int, row: Row, run: Run, previous: str | None) -> RunRecord:
+        return RunRecord(
+            run_id=self._scheme.run(ordinal, number=run.number, triggered_at=run.triggered_at),
+            ordinal=ordinal,
+            run=run,
+            label=None if run.end_cause == "cancelled" else run.reason,
+            task_identifier=row.task_identifier,
+            payload=payload_of(row, previous_run_id=previous),
+            options=options_of(row.trigger_config),
+        )
+
+    def _insert(self, session: Session) -> int:
+        state, row, ordinal = self.state, session.row, len(self.state.sessions)
+        state.rank = self._rank(row.created_at)
+        state.sessions.append(session)
+        state.session_ids[row.session_id] = ordinal
+        if row.external_id is not None:
+            state.external_ids[row.environment, row.external_id] = ordinal
+        return ordinal
+
+    def _rank(self, now: int) -> int:
+        sessions = self.state.sessions
+        same_instant = bool(sessions) and sessions[-1].row.created_at == now
+        return self.state.rank + 1 if same_instant else 0
