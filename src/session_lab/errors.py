@@ -67,7 +67,7 @@ __all__ = [
 class SessionLabError(Exception):
     """Base of every error that session_lab raises on purpose."""
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> str | tuple[Any, ...]:
         """Rebuild from the stored facts, so keyword-only constructors survive a pickle."""
         return _rebuild, (type(self), self.args, self.__dict__.copy())
 
@@ -228,7 +228,16 @@ class SimulationError(SessionLabError, RuntimeError):
 
 
 class MissingDependencyError(SessionLabError, ImportError):
-    """An optional feature was used whose package is not installed."""
+    """An optional feature was used whose package is not installed.
+
+    Attributes
+    ----------
+    name : str
+        The package.
+    """
+
+    # ImportError keeps the name outside ``__dict__``, and knows how to pickle it.
+    __reduce__ = ImportError.__reduce__
 
 
 class SessionLabWarning(UserWarning):
