@@ -236,8 +236,9 @@ class MissingDependencyError(SessionLabError, ImportError):
         The package.
     """
 
-    # ImportError keeps the name outside ``__dict__``, and knows how to pickle it.
-    __reduce__ = ImportError.__reduce__
+    def __reduce__(self) -> str | tuple[Any, ...]:
+        """Rebuild with the name, which ImportError keeps outside ``__dict__``."""
+        return ImportError.__reduce__(self)
 
 
 class SessionLabWarning(UserWarning):
