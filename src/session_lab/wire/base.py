@@ -93,7 +93,12 @@ class WireModel(BaseModel):
     """
 
     model_config = ConfigDict(
-        alias_generator=to_camel, populate_by_name=True, extra="allow", frozen=True
+        alias_generator=to_camel,
+        populate_by_name=True,
+        extra="allow",
+        frozen=True,
+        # NaN stays NaN, which JSON then refuses, instead of silently turning into null.
+        ser_json_inf_nan="constants",
     )
 
 
