@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
     import pandas as pd
 
@@ -21,7 +21,7 @@ __all__ = ["whole_file", "write_parquet"]
 
 
 @contextmanager
-def whole_file(path: str | os.PathLike[str]) -> Iterator[Path]:
+def whole_file(path: str | os.PathLike[str]) -> Generator[Path]:
     """Offer a file beside ``path`` to write to, and move it there once all went well.
 
     Whatever happens in between, also an interrupt, nobody sees half a file, and one that stood
@@ -58,8 +58,20 @@ def write_parquet(frame: pd.DataFrame, path: str | os.PathLike[str]) -> None:
     plain.attrs = {}
     table = pa.Table.from_pandas(plain, preserve_index=False)
     attributes = json.dumps({key: str(value) for key, value in frame.attrs.items()})
-    table = table.replace_schema_metadata(
-        {**(table.schema.metadata or {}), b"session_lab": attributes.encode()}
-    )
+    metadata = {
+        **table.schema.metadata,
+        b"pandas": _readable_by_pandas(table.schema.metadata[b"pandas"]),
+        b"session_lab": attributes.encode(),
+    }
+    table = table.replace_schema_metadata(metadata)
     with whole_file(path) as draft:
         pq.write_table(table, draft, compression="zstd")
+
+
+def _readable_by_pandas(metadata: bytes) -> bytes:
+    """Leave out the dtype of lists, whose name pandas writes but cannot read."""
+    described = json.loads(metadata)
+    for column in described["columns"]:
+        if column["numpy_type"].startswith("list<"):
+            column["numpy_type"] = "object"
+    return json.dumps(described).encode()
