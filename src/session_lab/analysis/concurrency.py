@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from session_lab.analysis.results import Result
-from session_lab.frames import NAT, milliseconds
+from session_lab.frames import NAT, milliseconds, to_instants
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -59,8 +59,7 @@ class Concurrency(Result):
 
     def to_frame(self) -> pd.DataFrame:
         """Return the columns ``time`` (``datetime64[ms, UTC]``) and ``alive``."""
-        time = pd.Series(self.time.view("datetime64[ms]")).dt.tz_localize("UTC")
-        return pd.DataFrame({"time": time, "alive": self.alive})
+        return pd.DataFrame({"time": to_instants(self.time), "alive": self.alive})
 
 
 def concurrency(runs: pd.DataFrame) -> Concurrency:

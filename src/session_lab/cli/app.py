@@ -36,7 +36,7 @@ def _show_version(value: bool) -> None:  # noqa: FBT001 (typer calls it with the
 @app.callback()
 def _options(
     *,
-    version: Annotated[  # noqa: ARG001 (its callback does the work)
+    version: Annotated[
         bool,
         typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
     ] = False,

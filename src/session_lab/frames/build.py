@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from session_lab.frames.schema import Column, Schema
 
-__all__ = ["NAT", "Coded", "build", "empty", "milliseconds"]
+__all__ = ["NAT", "Coded", "build", "empty", "milliseconds", "to_instants"]
 
 NAT = -(2**63)
 """Stands for a missing instant or duration among whole milliseconds; numpy's own NaT."""
@@ -30,11 +30,15 @@ TEXT_DTYPE = pd.StringDtype("pyarrow")
 class Coded(NamedTuple):
     """Text as places in a list of values; -1 is missing."""
 
-    codes: NDArray[Any]
-    values: Sequence[str]
+    codes: NDArray[np.integer]
+    names: Sequence[str]
 
 
-def build(schema: Schema, data: Mapping[str, Any], *, n: int) -> pd.DataFrame:
+Values: TypeAlias = Any
+"""What numpy, pandas or Arrow can make an array of; none of their own types says as much."""
+
+
+def build(schema: Schema, data: Mapping[str, Values], *, n: int) -> pd.DataFrame:
     """Make a frame of a schema.
 
     Parameters
@@ -59,7 +63,7 @@ def build(schema: Schema, data: Mapping[str, Any], *, n: int) -> pd.DataFrame:
         message = f"the {schema.name} frame has no column {', '.join(unknown)}"
         raise DataError(message, column=unknown[0])
     columns = {
-        column.name: _convert(column, data.get(column.name), n)
+        column.name: _CONVERTERS[column.kind](column, data.get(column.name), n)
         for column in schema.columns
         if column.name in data or not column.optional
     }
@@ -86,32 +90,33 @@ def milliseconds(column: pd.Series) -> NDArray[np.int64]:
     return values.astype(unit).view(np.int64)
 
 
-def _convert(column: Column, values: Any, n: int) -> Any:
-    return _CONVERTERS[column.kind](column, values, n)
+def to_instants(milliseconds: NDArray[np.int64]) -> pd.Series:
+    """Turn milliseconds since 1970 into a ``datetime64[ms, UTC]`` column; NAT is missing."""
+    index = pd.DatetimeIndex(milliseconds.view("datetime64[ms]"))
+    return pd.Series(index.tz_localize("UTC"))
 
 
-def _instants(_: Column, values: Any, n: int) -> pd.Series:
-    instants = pd.Series(_milliseconds(values, n).view("datetime64[ms]"))
-    return instants.dt.tz_localize("UTC")
+def _instants(_: Column, values: Values, n: int) -> pd.Series:
+    return to_instants(_milliseconds(values, n))
 
 
-def _durations(_: Column, values: Any, n: int) -> pd.Series:
+def _durations(_: Column, values: Values, n: int) -> pd.Series:
     return pd.Series(_milliseconds(values, n).view("timedelta64[ms]"))
 
 
-def _milliseconds(values: Any, n: int) -> NDArray[np.int64]:
+def _milliseconds(values: Values, n: int) -> NDArray[np.int64]:
     if values is None:
         return np.full(n, NAT, dtype=np.int64)
     return np.ascontiguousarray(values, dtype=np.int64)
 
 
-def _text(_: Column, values: Any, n: int) -> pd.Series:
+def _text(_: Column, values: Values, n: int) -> pd.Series:
     if values is None:
         values = pa.nulls(n, pa.large_string())
     return pd.Series(pd.array(values, dtype=TEXT_DTYPE))
 
 
-def _category(column: Column, values: Any, n: int) -> pd.Series:
+def _category(column: Column, values: Values, n: int) -> pd.Series:
     if values is None:
         values = Coded(np.full(n, -1, dtype=np.int8), ())
     if isinstance(values, Coded):
@@ -120,7 +125,7 @@ def _category(column: Column, values: Any, n: int) -> pd.Series:
         encoded = pa.array(values, pa.string(), from_pandas=True).dictionary_encode()
         codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
         names = encoded.dictionary.to_pylist()
-    wanted = column.values or tuple(sorted(names))
+    wanted = column.allowed or tuple(sorted(names))
     places = {name: place for place, name in enumerate(wanted)}
     # One spare entry at the end, so that the code -1 of a missing value stays -1.
     recode = np.array([*(places.get(name, -2) for name in names), -1], dtype=np.int64)
@@ -133,7 +138,7 @@ def _category(column: Column, values: Any, n: int) -> pd.Series:
     return pd.Series(pd.Categorical.from_codes(recoded, categories=categories))
 
 
-def _tags(_: Column, values: Any, n: int) -> pd.Series:
+def _tags(_: Column, values: Values, n: int) -> pd.Series:
     if values is None:
         values = pa.nulls(n, pa.list_(pa.string()))
     elif not isinstance(values, (pa.Array, pa.ChunkedArray)):
@@ -141,7 +146,7 @@ def _tags(_: Column, values: Any, n: int) -> pd.Series:
     return pd.Series(pd.arrays.ArrowExtensionArray(values), dtype=TAGS_DTYPE)
 
 
-def _counts(column: Column, values: Any, n: int) -> NDArray[np.int64]:
+def _counts(column: Column, values: Values, n: int) -> NDArray[np.int64]:
     if values is None:
         if n:
             raise DataError("the column is required", column=column.name)
@@ -149,13 +154,13 @@ def _counts(column: Column, values: Any, n: int) -> NDArray[np.int64]:
     return np.asarray(values, dtype=np.int64)
 
 
-def _numbers(_: Column, values: Any, n: int) -> pd.Series:
+def _numbers(_: Column, values: Values, n: int) -> pd.Series:
     if values is None:
         return pd.Series(pd.array([pd.NA] * n, dtype="Float64"))
     return pd.Series(pd.array(values, dtype="Float64"))
 
 
-def _flags(_: Column, values: Any, n: int) -> pd.Series:
+def _flags(_: Column, values: Values, n: int) -> pd.Series:
     codes = np.full(n, -1, dtype=np.int8) if values is None else np.asarray(values, dtype=np.int8)
     return pd.Series(pd.arrays.BooleanArray(codes == 1, codes < 0))
 

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 __all__ = ["check_events"]
 
 _SOURCE = "events"
+_FIRST, _LAST = (pd.Timestamp(at, unit="ms", tz="UTC") for at in (0, LAST_INSTANT))
+_NOTHING, _CENTURY = (pd.Timedelta(span, unit="ms") for span in (0, LONGEST_DURATION))
 
 
 def check_events(frame: pd.DataFrame) -> pd.DataFrame:
@@ -48,14 +50,18 @@ def check_events(frame: pd.DataFrame) -> pd.DataFrame:
         first such row, counted from 0.
     """
     data: dict[str, Any] = {}
+    names = list(frame.columns)
     for column in EVENTS.columns:
-        if column.name in frame:
+        if names.count(column.name) > 1:
+            message = "several columns have this name"
+            raise DataError(message, source=_SOURCE, column=column.name)
+        if column.name in names:
             values = frame[column.name].reset_index(drop=True)
             if not column.optional:
                 _refuse(values.isna(), values, column, "is missing")
             data[column.name] = _CHECKS[column.kind](values, column)
         elif not column.optional:
-            found = ", ".join(map(str, frame.columns)) or "no columns"
+            found = ", ".join(map(str, names)) or "no columns"
             message = f"the column is missing; the frame has {found}"
             raise DataError(message, source=_SOURCE, column=column.name)
     checked = build(EVENTS, data, n=len(frame))
@@ -68,10 +74,9 @@ def _instants(values: pd.Series, column: Column) -> NDArray[np.int64]:
         if values.isna().all():
             return np.full(len(values), NAT)
         raise _wrong_type(values, column, "times with a zone, such as datetime64[ms, UTC]")
-    found = milliseconds(values)
-    outside = (found != NAT) & ((found < 0) | (found > LAST_INSTANT))
+    outside = (values < _FIRST) | (values > _LAST)
     _refuse(outside, values, column, "lies outside the years 1970 to 9999")
-    return found
+    return milliseconds(values)
 
 
 def _durations(values: pd.Series, column: Column) -> NDArray[np.int64]:
@@ -79,44 +84,72 @@ def _durations(values: pd.Series, column: Column) -> NDArray[np.int64]:
         return np.full(len(values), NAT)
     if not pd.api.types.is_timedelta64_dtype(values):
         raise _wrong_type(values, column, "durations, such as timedelta64[ms]")
-    found = milliseconds(values)
-    _refuse((found != NAT) & (found < 0), values, column, "is negative")
-    _refuse(found > LONGEST_DURATION, values, column, "is longer than a century")
-    return found
+    _refuse(values < _NOTHING, values, column, "is negative")
+    _refuse(values > _CENTURY, values, column, "is longer than a century")
+    return milliseconds(values)
 
 
 def _text(values: pd.Series, column: Column) -> pd.Series:
-    if pd.api.types.is_integer_dtype(values):
-        return values.astype(TEXT_DTYPE)
+    dtype = values.dtype
+    is_arrow = isinstance(dtype, pd.StringDtype) and dtype.storage == "pyarrow"
+    if not is_arrow and not pd.api.types.is_integer_dtype(dtype):
+        values = _of_one_type(values, column)
+    return values.astype(TEXT_DTYPE)
+
+
+def _of_one_type(values: pd.Series, column: Column) -> pd.Series:
     given = values.astype(object)
     types = given.map(type, na_action="ignore")
     expected = next(iter(types.dropna()), str)
     if expected not in {str, int}:
         raise _wrong_type(values, column, "text")
     problem = f"is not {expected.__name__} as the values before it; write all in one way"
-    _refuse(types.notna() & (types != expected), values, column, problem)
-    return given.map(str, na_action="ignore").astype(TEXT_DTYPE)
+    _refuse(types.notna() & (types != expected), given, column, problem)
+    _refuse(given.map(_is_broken), given, column, "holds half of a character")
+    return given.map(str, na_action="ignore")
+
+
+def _is_broken(value: object) -> bool:
+    """Tell whether text holds half of a surrogate pair, which no encoding can write."""
+    try:
+        str(value).encode()
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
+def _external_id(values: pd.Series, column: Column) -> pd.Series:
+    text = _text(values, column)
+    unusable = (text == "") | text.str.startswith("session_")
+    problem = "cannot be an external id: it is empty or begins with 'session_'"
+    _refuse(unusable, values, column, problem)
+    return text
 
 
 def _category(values: pd.Series, column: Column) -> pd.Series:
     text = _text(values, column)
-    if column.values:
-        unknown = text.notna() & ~text.isin(column.values)
-        _refuse(unknown, values, column, f"is not one of {', '.join(column.values)}")
+    if column.allowed:
+        unknown = text.notna() & ~text.isin(column.allowed)
+        _refuse(unknown, values, column, f"is not one of {', '.join(column.allowed)}")
     return text
 
 
 def _tags(values: pd.Series, column: Column) -> list[list[str] | None]:
-    rows = [None if row is None or row is pd.NA else list(row) for row in values.astype(object)]
-    wrong = [row is not None and not all(isinstance(tag, str) for tag in row) for row in rows]
-    _refuse(np.array(wrong, dtype=bool), values, column, "is not a list of texts")
-    return rows
+    given, missing = values.astype(object), values.isna()
+    _refuse(~missing & ~given.map(_is_list_of_texts), values, column, "is not a list of texts")
+    return [None if lacks else list(row) for row, lacks in zip(given, missing, strict=True)]
+
+
+def _is_list_of_texts(value: object) -> bool:
+    if not isinstance(value, (list, tuple, np.ndarray)):
+        return False
+    return all(isinstance(tag, str) and not _is_broken(tag) for tag in value)
 
 
 _CHECKS: dict[Kind, Callable[[pd.Series, Column], Any]] = {
     Kind.INSTANT: _instants,
     Kind.DURATION: _durations,
-    Kind.TEXT: _text,
+    Kind.TEXT: _external_id,  # The one column of the schema that is plain text.
     Kind.CATEGORY: _category,
     Kind.TAGS: _tags,
 }
@@ -129,8 +162,9 @@ def _refuse(
     rows = np.asarray(wrong, dtype=bool)
     if rows.any():
         row = int(rows.argmax())
-        message = f"{values.iloc[row]!r} {problem}"
-        raise DataError(message, source=_SOURCE, row=row, column=column.name)
+        value = values.iloc[row]
+        shown = repr(value) if isinstance(value, (str, list)) else str(value)
+        raise DataError(f"{shown} {problem}", source=_SOURCE, row=row, column=column.name)
 
 
 def _wrong_type(values: pd.Series, column: Column, wanted: str) -> DataError:

@@ -53,8 +53,8 @@ def derive_lifetimes(
     status = np.where(is_closed, 1, np.where(has_expired, 2, 0))
     end_cause = np.where(closed_first, 0, np.where(expired_first, 1, 2))
     return {
-        "status": Coded(status, SESSIONS.column("status").values),
+        "status": Coded(status, SESSIONS.column("status").allowed),
         "ended_at": ended_at,
-        "end_cause": Coded(end_cause, SESSIONS.column("end_cause").values),
+        "end_cause": Coded(end_cause, SESSIONS.column("end_cause").allowed),
         "lifetime": np.where(ended, ended_at, observed_at) - created_at,
     }

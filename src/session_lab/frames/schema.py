@@ -33,7 +33,7 @@ class Column(NamedTuple):
     name: str
     kind: Kind
     meaning: str
-    values: tuple[str, ...] = ()
+    allowed: tuple[str, ...] = ()
     optional: bool = False
 
 

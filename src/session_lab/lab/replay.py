@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import functools
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from tqdm import tqdm
 
 from session_lab.analysis import churn
@@ -35,6 +33,8 @@ from session_lab.traffic.tables import Frames, to_frames, to_log
 if TYPE_CHECKING:
     import os
     from collections.abc import Mapping
+
+    import pandas as pd
 
     from session_lab.timing import Instant
 
@@ -114,13 +114,14 @@ class Replay:
 
     def to_dict(self) -> dict[str, object]:
         """Return seed, policy, horizon, digest and summary as plain JSON values."""
-        several = not isinstance(self.policy, RunPolicy)
-        policy = (
-            {name: repr(p) for name, p in self.policy.items()} if several else repr(self.policy)
-        )
+        policy = self.policy
+        if isinstance(policy, RunPolicy):
+            shown: object = repr(policy)
+        else:
+            shown = {task: repr(each) for task, each in policy.items()}
         return {
             "seed": self.seed,
-            "policy": policy,
+            "policy": shown,
             "until": self.until,
             "digest": self.digest(),
             **self.summary().to_dict(),
@@ -134,7 +135,7 @@ class Replay:
         )
 
     def _repr_html_(self) -> str:
-        return self.summary()._repr_html_()  # noqa: SLF001 (a notebook shows the summary)
+        return self.summary()._repr_html_()
 
 
 def replay(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import numpy as np
 import pandas as pd
@@ -130,10 +130,11 @@ def summarise(frames: Frames, *, left_out: int) -> ReplaySummary:
 def _outcomes(operations: pd.DataFrame) -> dict[str, int]:
     columns = ["op", "status_code", "error"]
     counts = operations.groupby(columns, observed=True, dropna=False).size()
-    return {
-        f"{op} {status}" + ("" if pd.isna(error) else f" {error}"): int(n)
-        for (op, status, error), n in counts.items()
-    }
+    outcomes = {}
+    for key, n in counts.items():
+        op, status, error = cast("tuple[str, int, object]", key)
+        outcomes[f"{op} {status} {error}" if isinstance(error, str) else f"{op} {status}"] = int(n)
+    return outcomes
 
 
 def _counts(column: pd.Series) -> dict[str, int]:

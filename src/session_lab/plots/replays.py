@@ -33,10 +33,11 @@ def concurrency(result: Concurrency, ax: Axes | None = None) -> Axes:
     ax.step(frame["time"], frame["alive"], where="post", color=COLOURS[0])
     ax.fill_between(frame["time"], frame["alive"], step="post", color=COLOURS[0], alpha=0.15)
     if result.peak_at is not None:
-        ax.plot([result.peak_at], [result.peak], marker="o", color=COLOURS[5])
+        peak = (mdates.date2num(result.peak_at), result.peak)
+        ax.plot(*peak, marker="o", color=COLOURS[5])
         ax.annotate(
             f"peak {result.peak:,}",
-            (mdates.date2num(result.peak_at), result.peak),
+            peak,
             xytext=(6, -2),
             textcoords="offset points",
             color=INK,

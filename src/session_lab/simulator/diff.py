@@ -26,7 +26,7 @@ class Difference(NamedTuple):
 
 
 def differences(left: Snapshot, right: Snapshot) -> tuple[Difference, ...]:
-    """Compare two snapshots: the world itself, then then sessions, runs, channels and requests."""
+    """Compare two snapshots: the world itself, then sessions, runs, channels and requests."""
     worlds = [
         {name: getattr(world, name) for name in ("seed", "now", "policy", "profile")}
         for world in (left, right)

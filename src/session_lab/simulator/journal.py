@@ -10,7 +10,16 @@ from session_lab.timing import instant_text
 if TYPE_CHECKING:
     from session_lab.simulator.machine import Reply, Row
 
-__all__ = ["Entry", "RunEvent", "to_line"]
+__all__ = ["Call", "Entry", "RunEvent", "to_line"]
+
+
+class Call(NamedTuple):
+    """A request: what is asked, of which session or run, with which environment's key."""
+
+    op: str
+    key: str
+    environment: str
+    asked: dict[str, Any]
 
 
 class RunEvent(NamedTuple):

@@ -19,13 +19,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from session_lab.simulator import runs as run_model
-from session_lab.simulator.runs import Run
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from session_lab.simulator.policy import Timings
     from session_lab.simulator.profiles import Profile
+    from session_lab.simulator.runs import Run
 
 __all__ = [
     "APPEND_MISSING",
@@ -133,8 +133,10 @@ ERRORS = (
     "Cannot end-and-continue an expired session",
     "callingRunId not found in this environment",
     "Failed to swap session run",
-    "externalId cannot be changed after creation; close this session and create a new one with the "
-    "desired externalId",
+    (
+        "externalId cannot be changed after creation; close this session and create a new one "
+        "with the desired externalId"
+    ),
     "Something went wrong",
 )
 """Every message a refusal can carry."""
@@ -165,6 +167,7 @@ def start(
     turn_duration: int | None,
     at: int,
     timings: Timings | None,
+    *,
     profile: Profile,
 ) -> Step:
     """Create the session, or fetch it and make sure that a run lives.
@@ -215,6 +218,7 @@ def message(
     turn_duration: int | None,
     at: int,
     timings: Timings | None,
+    *,
     profile: Profile,
 ) -> Step:
     """Send a message, which asks for a turn; None lasts the policy's default."""
@@ -348,7 +352,9 @@ def _take_turn(session: Session, duration: int, at: int, reason: str, timings: T
         run = run_model.trigger(max(n_runs, run.number + 1), "upgrade", ended_at, timings)
         kind, start = "upgrade", run.ready_at
     crashes = timings.crashes(row.external_id or row.session_id, accepted)
-    run = run_model.serve(run, at, start, duration, kind == "resumed", crashes, timings)
+    run = run_model.serve(
+        run, at, start, duration, timings, resumed=kind == "resumed", crashes=crashes
+    )
     return Step(
         Session(row, run, accepted + 1, max(n_runs, run.number + 1)),
         Reply(200, None, None, run.number, kind, start),

@@ -135,9 +135,10 @@ def serve(
     at: int,
     start: int,
     duration: int,
+    timings: Timings,
+    *,
     resumed: bool,
     crashes: bool,
-    timings: Timings,
 ) -> Run:
     """Accept a turn that arrived at ``at`` and starts at ``start``; its last turn ends a run."""
     turns, active, end, cause = run.turns + 1, run.active + duration, start + duration, "open"

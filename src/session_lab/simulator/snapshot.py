@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from session_lab.errors import DataError
+from session_lab.simulator.channels import Record, Stream
 from session_lab.simulator.journal import Entry, RunEvent
 from session_lab.simulator.machine import Reply, Row, Session
 from session_lab.simulator.policy import RunPolicy
 from session_lab.simulator.runs import Run, Turn
-from session_lab.simulator.channels import Record, Stream
 from session_lab.simulator.state import RunRecord, State
 
 __all__ = ["Snapshot"]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from session_lab.simulator import runs as run_model
 from session_lab.simulator.channels import Stream
 from session_lab.simulator.ids import IdScheme
-from session_lab.simulator.journal import Entry, RunEvent
+from session_lab.simulator.journal import Call, Entry, RunEvent
 from session_lab.simulator.payloads import options_of, payload_of
 from session_lab.simulator.state import RunRecord, State
 
@@ -38,8 +38,9 @@ class Store:
         self._timings = None if policy is None else policy.timings(seed)
 
     def find(self, key: str, environment: str) -> int | None:
-        """Return the ordinal of a session: by session id, if the key begins like one, or else by
-        external id.
+        """Return the ordinal of a session.
+
+        A key that begins like a session id is one; any other is an external id.
         """
         if not key.startswith("session_"):
             return self.state.external_ids.get((environment, key))
@@ -108,30 +109,25 @@ class Store:
 
     def commit(
         self,
-        asked: dict[str, Any],
+        call: Call,
         step: Step,
         ordinal: int | None,
         now: int,
         *,
-        op: str,
-        key: str,
-        environment: str,
         calling_run_id: str | None = None,
     ) -> Entry:
         """Take a step into the state and write it into the journal.
 
         Parameters
         ----------
-        asked : dict
-            The arguments of the request, for the journal.
+        call : Call
+            The request.
         step : Step
             What the machine made of it.
         ordinal : int or None
             The session it was about; None inserts the step's session, if it has one.
         now : int
             The instant.
-        op, key, environment : str
-            What was asked, of which session, with which environment's key.
         calling_run_id : str, optional
             The run that a new run follows, where that is not the session's current one.
         """
@@ -147,10 +143,10 @@ class Store:
         entry = Entry(
             seq=len(self.state.journal),
             at=now,
-            op=op,
-            key=key,
-            environment=environment,
-            asked=tuple((name, value) for name, value in asked.items() if value is not None),
+            op=call.op,
+            key=call.key,
+            environment=call.environment,
+            asked=tuple((name, value) for name, value in call.asked.items() if value is not None),
             reply=step.reply,
             session_id=session_id,
             run_id=run_id,

@@ -17,6 +17,7 @@ from session_lab.simulator.channels import Record
 from session_lab.simulator.diff import Difference, differences
 from session_lab.simulator.explain import explain
 from session_lab.simulator.ids import base36
+from session_lab.simulator.journal import Call
 from session_lab.simulator.machine import Reply, Row, Session, Step
 from session_lab.simulator.payloads import carries_turn, is_stop
 from session_lab.simulator.profiles import profile_named
@@ -213,11 +214,11 @@ is spent, so start a new session under another external id
         if step.session is not None and step.reply.error is None:
             fault = self._fault(step.session, now, timings)
             if fault is None:
-                step = machine.start(session, row, turn, now, timings, self.profile)
+                step = machine.start(session, row, turn, now, timings, profile=self.profile)
             else:
                 step = step._replace(reply=fault)
         key = external_id or row.session_id
-        return self._commit("start", key, environment, step, ordinal, asked)
+        return self._commit(Call("start", key, environment, asked), step, ordinal)
 
     def message(
         self,
@@ -236,10 +237,12 @@ is spent, so start a new session under another external id
         """
         turn = _turn(turn_duration)
         ordinal, session, timings = self._look_up(key, environment)
-        step = machine.message(session, turn, self.now, timings, self.profile)
+        step = machine.message(session, turn, self.now, timings, profile=self.profile)
         if step.reply.error is None and session is not None:
             step = self._swallowing_faults(session, step, timings)
-        return self._commit("message", key, environment, step, ordinal, {"turn_duration": turn})
+        return self._commit(
+            Call("message", key, environment, {"turn_duration": turn}), step, ordinal
+        )
 
     def append(
         self,
@@ -276,11 +279,11 @@ is spent, so start a new session under another external id
         refusal = machine.append_refusal(session, now, self.profile)
         if session is None or refusal is not None:
             step = Step(session, refusal or machine.APPEND_MISSING)
-            return self._commit("append", key, environment, step, ordinal, {"io": io})
+            return self._commit(Call("append", key, environment, {"io": io}), step, ordinal)
         stream = self._store.stream(session.row, io)
         repeat = part_id is not None and stream.is_repeat(part_id, now)
         if io == "in" and not repeat and not is_stop(data):
-            step = machine.message(session, None, now, timings, self.profile)
+            step = machine.message(session, None, now, timings, profile=self.profile)
         else:
             step = machine.ensure_run(session, Reply(200), now, timings)
         step = self._swallowing_faults(session, step, timings)
@@ -293,7 +296,7 @@ is spent, so start a new session under another external id
                 seq = stream.write(Record(data, part_id, now))
                 step = step._replace(reply=step.reply._replace(seq=seq))
         asked = {"io": io, "part_id": part_id}
-        return self._commit("append", key, environment, step, ordinal, asked)
+        return self._commit(Call("append", key, environment, asked), step, ordinal)
 
     def records(
         self, key: str, *, io: str = "out", environment: str = ENVIRONMENT
@@ -328,7 +331,7 @@ is spent, so start a new session under another external id
         if "tags" in changes:
             changes = {**changes, "tags": tuple(changes["tags"])}
         step = machine.update(session, changes, self.now)
-        return self._commit("update", key, environment, step, ordinal, dict(changes))
+        return self._commit(Call("update", key, environment, dict(changes)), step, ordinal)
 
     def close(
         self, key: str, *, reason: str | None = None, environment: str = ENVIRONMENT
@@ -342,7 +345,7 @@ is spent, so start a new session under another external id
         """
         ordinal, session, timings = self._look_up(key, environment)
         step = machine.close(session, reason, self.now, timings)
-        return self._commit("close", key, environment, step, ordinal, {"reason": reason})
+        return self._commit(Call("close", key, environment, {"reason": reason}), step, ordinal)
 
     def end_and_continue(
         self, key: str, *, calling_run_id: str, reason: str, environment: str = ENVIRONMENT
@@ -369,7 +372,7 @@ is spent, so start a new session under another external id
             step = machine.hand_over(session, label, self.now, timings, wins=wins)
         asked = {"calling_run_id": calling_run_id, "reason": reason}
         return self._commit(
-            "end_and_continue", key, environment, step, ordinal, asked, calling_run_id
+            Call("end_and_continue", key, environment, asked), step, ordinal, calling_run_id
         )
 
     def retrieve(self, key: str, *, environment: str = ENVIRONMENT) -> Entry:
@@ -381,7 +384,9 @@ is spent, so start a new session under another external id
             The answer: 200, or 404 without a session.
         """
         ordinal, session, _ = self._look_up(key, environment)
-        return self._commit("retrieve", key, environment, machine.retrieve(session), ordinal, {})
+        return self._commit(
+            Call("retrieve", key, environment, {}), machine.retrieve(session), ordinal
+        )
 
     def set_run_status(self, run_id: str, status: str) -> Entry:
         """Force a run into a status, in the platform's internal names.
@@ -411,7 +416,7 @@ is spent, so start a new session under another external id
         step = Step(session._replace(run=run) if current else session, Reply(200, run=run.number))
         step = step if current else step._replace(superseded=(run,))
         environment, asked = session.row.environment, {"status": status}
-        return self._commit("set_run_status", run_id, environment, step, place[0], asked)
+        return self._commit(Call("set_run_status", run_id, environment, asked), step, place[0])
 
     def explain(self, entry: Entry) -> str:
         """Say in a sentence why a request was answered as it was."""
@@ -473,25 +478,9 @@ is spent, so start a new session under another external id
         return Step(session, Reply(200))
 
     def _commit(
-        self,
-        op: str,
-        key: str,
-        environment: str,
-        step: Step,
-        ordinal: int | None,
-        asked: dict[str, Any],
-        calling_run_id: str | None = None,
+        self, call: Call, step: Step, ordinal: int | None, calling_run_id: str | None = None
     ) -> Entry:
-        return self._store.commit(
-            asked,
-            step,
-            ordinal,
-            self.now,
-            op=op,
-            key=key,
-            environment=environment,
-            calling_run_id=calling_run_id,
-        )
+        return self._store.commit(call, step, ordinal, self.now, calling_run_id=calling_run_id)
 
 
 def _turn(duration: Duration | None) -> int | None:

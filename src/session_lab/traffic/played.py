@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 __all__ = ["CAUSES", "KINDS", "NAT", "NONE", "OPS", "REASONS", "Log", "Played"]
 
-OPS = OPERATIONS.column("op").values
-KINDS = OPERATIONS.column("start_kind").values
-REASONS = RUNS.column("reason").values
-CAUSES = RUNS.column("end_cause").values
+OPS = OPERATIONS.column("op").allowed
+KINDS = OPERATIONS.column("start_kind").allowed
+REASONS = RUNS.column("reason").allowed
+CAUSES = RUNS.column("end_cause").allowed
 
 NONE = -1
 """Stands for no code, no row and no number in the columns below."""

@@ -7,7 +7,7 @@ session up, take the step, write down the reply and the runs that were supersede
 from __future__ import annotations
 
 from itertools import accumulate, chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -27,8 +27,14 @@ if TYPE_CHECKING:
 __all__ = ["play"]
 
 _START, _MESSAGE, _CLOSE, _RETRIEVE = map(OPS.index, ("start", "message", "close", "retrieve"))
-_CODE_OF_KIND = {None: NONE, **{kind: code for code, kind in enumerate(KINDS)}}
-_CODE_OF_ERROR = {None: NONE, **{error: code for code, error in enumerate(ERRORS)}}
+_CODE_OF_KIND: dict[str | None, int] = {
+    None: NONE,
+    **{kind: code for code, kind in enumerate(KINDS)},
+}
+_CODE_OF_ERROR: dict[str | None, int] = {
+    None: NONE,
+    **{error: code for code, error in enumerate(ERRORS)},
+}
 _CODE_OF_FLAG = {None: NONE, False: 0, True: 1}
 _STRIDE = 10_000
 
@@ -108,10 +114,10 @@ def play(
             (None, log.timings[log.policy[i]]) if chat is None else (chat.session, chat.timings)
         )
         if op == _MESSAGE:
-            step = machine.message(session, turn_duration, at, timings, profile)
+            step = machine.message(session, turn_duration, at, timings, profile=profile)
         elif op == _START:
             request = Row(log.external_ids[key], at, at, expires_at=expires_at)
-            step = machine.start(session, request, turn_duration, at, timings, profile)
+            step = machine.start(session, request, turn_duration, at, timings, profile=profile)
         elif op == _CLOSE:
             step = machine.close(session, None, at, timings)
         else:
@@ -183,7 +189,7 @@ def _columns(log: Log, until: int | None, replies: _Replies, chats: list[_Chat])
 
 def _served(
     log: Log, replies: _Replies, ends: list[int], until: int = 2**63 - 1
-) -> dict[str, NDArray]:
+) -> dict[str, NDArray[Any]]:
     """Tell for each event how its turn started, as far as it had by the horizon, and its run."""
     start, number = _numbers(replies.start), _numbers(replies.run)
     session, is_start = _numbers(replies.session), _codes(replies.is_cached) != NONE

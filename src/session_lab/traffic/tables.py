@@ -26,7 +26,7 @@ from session_lab.traffic.played import CAUSES, KINDS, NONE, OPS, REASONS, Log, P
 from session_lab.wire.runs import CURRENT_STATUSES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
@@ -114,7 +114,7 @@ def _policies(
         raise DataError("there is no policy in the mapping", column="policy")
     which = np.full(len(events), NONE, dtype=np.int64)
     if "task_identifier" in events:
-        which = pd.Index(names).get_indexer(events["task_identifier"].astype(object))
+        which = pd.Index(names).get_indexer(pd.Index(events["task_identifier"].astype(object)))
     lost = (_op_codes(events) == OPS.index("start")) & (which == NONE)
     if lost.any():
         row = int(lost.argmax())

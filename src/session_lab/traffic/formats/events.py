@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import csv
 import json
-from datetime import datetime, timedelta
+import re
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -50,7 +51,7 @@ def read(path: Path, columns: Mapping[str, str], bad: BadRows) -> pd.DataFrame:
     if path.suffix == ".parquet":
         rows = _parquet_rows(path)
     elif path.suffix == ".csv":
-        rows = _csv_rows(path, bad)
+        rows = _csv_rows(path, columns, bad)
     else:
         rows = json_lines(path, bad)
     return frame_of(_events(rows, columns, path.name, bad))
@@ -113,7 +114,7 @@ def _instant(value: object, name: str) -> int:
 
 
 def _op(value: object, name: str) -> str:
-    known = EVENTS.column("op").values
+    known = EVENTS.column("op").allowed
     if value not in known:
         message = f"{value!r} is not an operation; the known ones are {', '.join(known)}"
         raise DataError(message, column=name)
@@ -167,7 +168,10 @@ _PARSERS: dict[str, Callable[[Any, str], Any]] = {
 }
 
 
-def _csv_rows(path: Path, bad: BadRows) -> Iterator[tuple[int, dict[str, Any]]]:
+def _csv_rows(
+    path: Path, columns: Mapping[str, str], bad: BadRows
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    cells = {columns.get(name, name): parse for name, parse in _CELLS.items()}
     with path.open(encoding="utf-8", newline="") as lines:
         reader = csv.DictReader(lines, strict=True)
         try:
@@ -180,7 +184,10 @@ def _csv_rows(path: Path, bad: BadRows) -> Iterator[tuple[int, dict[str, Any]]]:
                 else:
                     yield (
                         reader.line_num,
-                        {name: _cell(name, text) for name, text in record.items()},
+                        {
+                            name: cells.get(name, str)(text) if text else None
+                            for name, text in record.items()
+                        },
                     )
         except csv.Error as error:
             raise DataError(f"not CSV ({error})", source=path.name, row=reader.line_num) from None
@@ -188,18 +195,27 @@ def _csv_rows(path: Path, bad: BadRows) -> Iterator[tuple[int, dict[str, Any]]]:
             raise DataError(f"not UTF-8 text ({error.reason})", source=path.name) from None
 
 
-def _cell(name: str, text: str) -> object:
-    """Read a cell: nothing, whole milliseconds, a JSON list, or text."""
-    if not text:
-        return None
-    if name in {"at", "expires_at", "turn_duration"} and text.lstrip("-").isdecimal():
-        return int(text)
-    if text.startswith("["):
-        try:
-            return json.loads(text)
-        except json.JSONDecodeError:
-            return text
-    return text
+def _whole_or_text(text: str) -> int | str:
+    return int(text) if _WHOLE.fullmatch(text) else text
+
+
+def _json_or_text(text: str) -> object:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text
+
+
+_WHOLE = re.compile(r"-?[0-9]{1,18}")
+
+# How the cells of columns that are more than text are read; what does not fit stays text, for the
+# column's parser to refuse.
+_CELLS: dict[str, Callable[[str], object]] = {
+    "at": _whole_or_text,
+    "expires_at": _whole_or_text,
+    "turn_duration": _whole_or_text,
+    "tags": _json_or_text,
+}
 
 
 def _parquet_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
