@@ -334,7 +334,7 @@ CIRCULAR.append(CIRCULAR)
         (lambda c: c.sessions.append("a", '"' * 600_000), "value"),
         (lambda c: c.sessions.records("a", after=-1), "after"),
         (lambda c: c.sessions.records("a", after="3,1,70"), "after"),
-        (lambda c: c.sessions.stream("a", last_event_id=True), "last_event_id"),
+        (lambda c: c.sessions.stream("a", last_event_id="1-0"), "last_event_id"),
         (lambda c: c.sessions.stream("a", timeout="601s"), "timeout"),
         (lambda c: c.sessions.stream("a", timeout="1500ms"), "timeout"),
         (lambda c: c.sessions.stream("a", timeout=30), "timeout"),

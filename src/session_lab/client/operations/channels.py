@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final, get_args
 
 from session_lab.client.config import check_header
@@ -72,7 +73,7 @@ def append(
 
 
 def records(
-    id: str, *, io: ChannelName = "out", after: int | None = None
+    id: str, *, io: ChannelName = "out", after: int | str | None = None
 ) -> Operation[list[ChannelRecord]]:
     """Read every retained record of a channel at once.
 
@@ -84,7 +85,7 @@ def records(
         Either id of the session.
     io : {"in", "out"}
         The channel.
-    after : int, optional
+    after : int or str, optional
         Leave out everything up to this sequence number.
 
     Returns
@@ -105,7 +106,7 @@ def stream(
     id: str,
     *,
     io: ChannelName = "out",
-    last_event_id: int | None = None,
+    last_event_id: int | str | None = None,
     timeout: Duration | None = None,
 ) -> Operation[None]:
     """Follow a channel, record by record, as they are appended.
@@ -121,7 +122,7 @@ def stream(
         Either id of the session.
     io : {"in", "out"}
         The channel.
-    last_event_id : int, optional
+    last_event_id : int or str, optional
         Begin after the record with this sequence number.
     timeout : str or timedelta, optional
         Longest silence before the server ends the stream: whole seconds, ``"1s"`` to ``"10m"``; the
@@ -155,10 +156,11 @@ def _channel(id: str, io: str) -> str:
 
 
 def _sequence_number(value: object, name: str) -> str:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+    text = str(value)
+    if not re.fullmatch(r"[0-9]+", text):
         message = f"{value!r} is no sequence number; those are the seq_num of records, from 0"
         raise DataError(message, column=name)
-    return str(value)
+    return text
 
 
 def _whole_seconds(milliseconds: int) -> str:

@@ -22,7 +22,7 @@ def request(
     method: str,
     path: str,
     *,
-    params: Mapping[str, str] | None = None,
+    params: Mapping[str, str | int] | None = None,
     json: object = None,
     headers: Mapping[str, str] | None = None,
     idempotent: bool | None = None,
@@ -54,7 +54,7 @@ def request(
     --------
     >>> from session_lab.client import Client
     >>> client = Client("tr_dev_example")
-    >>> client.dry_run.request("GET", "/api/v1/runs", params={"page[size]": "5"}).url
+    >>> client.dry_run.request("GET", "/api/v1/runs", params={"page[size]": 5}).url
     'https://api.trigger.dev/api/v1/runs?page%5Bsize%5D=5'
     """
     if not path.startswith("/"):
@@ -72,7 +72,7 @@ def request(
     return Operation(
         method=method,
         path=path,
-        query=tuple((params or {}).items()),
+        query=tuple((name, str(value)) for name, value in (params or {}).items()),
         headers=extra,
         content=content,
         read=lambda decoded: decoded,
