@@ -1,0 +1,207 @@
+"""Made-up chat traffic: events drawn from a workload."""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from session_lab.errors import DataError
+from session_lab.frames import EVENTS, NAT, Coded, build
+from session_lab.simulator import Stream
+from session_lab.timing import LAST_INSTANT, to_instant, to_milliseconds
+from session_lab.traffic.variates import geometric, log_normal, picks, poisson_arrivals
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from session_lab.traffic.workload import ChatWorkload
+
+__all__ = ["generate"]
+
+_HOUR = 3_600_000
+_TYPE = "chat.agent"
+_OPS = ("start", "message", "close")
+_START, _MESSAGE, _CLOSE = range(len(_OPS))
+
+_PLANS = {"plan:free": 82, "plan:pro": 18}
+_LANGUAGES = {"lang:en": 58, "lang:es": 15, "lang:de": 10, "lang:fr": 8, "lang:ja": 6, "lang:pt": 3}
+
+
+def generate(workload: ChatWorkload, seed: int) -> pd.DataFrame:
+    """Draw an events frame from a workload.
+
+    Each quantity has a random stream of its own, named for it, so that one share or duration can
+    be changed without a new draw of the others, and a longer window begins with the chats of a
+    shorter one. The same workload and seed make the same bytes on every machine.
+
+    Parameters
+    ----------
+    workload : ChatWorkload
+        What to draw from.
+    seed : int
+        Any integer.
+
+    Returns
+    -------
+    DataFrame
+        An events frame in order of time; events of the same instant stand in the order of their
+        chats' arrival. Ids are ``chat-000000``, ``chat-000001`` and so on, in the same order.
+
+    Raises
+    ------
+    DataError
+        A chat or its expiry reaches beyond the year 9999.
+
+    Examples
+    --------
+    >>> from session_lab.traffic import ChatWorkload
+    >>> events = generate(ChatWorkload(chats_per_hour=2, turns_per_chat=2), seed=7)
+    >>> events[["op", "external_id"]].head(3)
+            op  external_id
+    0    start  chat-000000
+    1    start  chat-000001
+    2  message  chat-000001
+    """
+    stream = functools.partial(_stream, seed)
+    start, duration = to_instant(workload.start), to_milliseconds(workload.duration)
+    mean_gap = _HOUR / workload.chats_per_hour
+    arrived_at = start + poisson_arrivals(stream("arrivals"), mean_gap, duration)
+    turns = _turns(workload, arrived_at, stream)
+    asked = _in_order(
+        [
+            turns.asked,
+            _reloads(workload, arrived_at, turns.first_duration, stream),
+            *_ends(workload, turns.done_at, stream),
+        ]
+    )
+    if asked.at.max(initial=0) + to_milliseconds(workload.expires_after or 0) > LAST_INSTANT:
+        message = (
+            "chats or their expiry reach beyond the year 9999; start earlier or shorten thinks"
+        )
+        raise DataError(message, source="ChatWorkload", column="start")
+    return _frame(workload, asked, len(arrived_at), stream)
+
+
+class _Asked(NamedTuple):
+    """What is asked: when, by which chat, which operation, and how long its turn lasts."""
+
+    at: NDArray[np.int64]
+    chat: NDArray[np.int64]
+    op: NDArray[np.int64]
+    turn_duration: NDArray[np.int64]
+
+
+class _Turns(NamedTuple):
+    """All turns; and of each chat, how long its first lasts and when a think after its last is."""
+
+    asked: _Asked
+    first_duration: NDArray[np.int64]
+    done_at: NDArray[np.int64]
+
+
+def _stream(seed: int, quantity: str) -> Stream:
+    return Stream(seed, f"workload/{quantity}")
+
+
+def _turns(
+    workload: ChatWorkload, arrived_at: NDArray[np.int64], stream: Callable[[str], Stream]
+) -> _Turns:
+    counts = geometric(stream("turns"), len(arrived_at), workload.turns_per_chat)
+    chat = np.repeat(np.arange(len(arrived_at)), counts)
+    last = np.cumsum(counts) - 1
+    first = last - counts + 1
+    n = len(chat)
+    lasts = log_normal(
+        stream("turn_duration"), n, to_milliseconds(workload.turn_duration), workload.turn_spread
+    )
+    returns = stream("returns").uniforms(n) < workload.return_share
+    medians = to_milliseconds(workload.think_time), to_milliseconds(workload.return_after)
+    thinks = log_normal(
+        stream("think_time"),
+        n,
+        np.where(returns, medians[1], medians[0]),
+        np.where(returns, workload.return_spread, workload.think_spread),
+    )
+    spans = lasts + thinks
+    # The time before each turn as if all chats followed each other, less that before its chat.
+    before = np.cumsum(spans) - spans
+    at = arrived_at[chat] + before - before[first][chat]
+    op = np.full(n, _MESSAGE)
+    op[first] = _START
+    return _Turns(_Asked(at, chat, op, lasts), lasts[first], at[last] + spans[last])
+
+
+def _reloads(
+    workload: ChatWorkload,
+    arrived_at: NDArray[np.int64],
+    first_duration: NDArray[np.int64],
+    stream: Callable[[str], Stream],
+) -> _Asked:
+    n = len(arrived_at)
+    chat = np.flatnonzero(stream("reloads").uniforms(n) < workload.duplicate_start_share)
+    at = arrived_at + (stream("reload_time").uniforms(n) * first_duration).astype(np.int64)
+    return _without_turns(at[chat], chat, _START)
+
+
+def _ends(
+    workload: ChatWorkload, done_at: NDArray[np.int64], stream: Callable[[str], Stream]
+) -> tuple[_Asked, _Asked]:
+    """Draw the closes, and what comes too late."""
+    n = len(done_at)
+    closed = stream("closes").uniforms(n) < workload.close_share
+    late = closed & (stream("late").uniforms(n) < workload.late_message_share)
+    median, spread = to_milliseconds(workload.think_time), workload.think_spread
+    late_at = done_at + log_normal(stream("late_time"), n, median, spread)
+    late_op = np.where(stream("late_op").uniforms(n) < 0.5, _MESSAGE, _START)
+    return (
+        _without_turns(done_at[closed], np.flatnonzero(closed), _CLOSE),
+        _without_turns(late_at[late], np.flatnonzero(late), late_op[late]),
+    )
+
+
+def _without_turns(
+    at: NDArray[np.int64], chat: NDArray[np.int64], op: NDArray[np.int64] | int
+) -> _Asked:
+    return _Asked(at, chat, np.broadcast_to(op, at.shape), np.full(at.shape, NAT))
+
+
+def _in_order(parts: list[_Asked]) -> _Asked:
+    """Join parts in order of time, then chat, then part."""
+    at, chat, op, turn_duration = map(np.concatenate, zip(*parts, strict=True))
+    order = np.lexsort((chat, at))
+    return _Asked(at[order], chat[order], op[order], turn_duration[order])
+
+
+def _frame(
+    workload: ChatWorkload, asked: _Asked, n_chats: int, stream: Callable[[str], Stream]
+) -> pd.DataFrame:
+    starts = asked.op == _START
+    only = np.where(starts, 0, -1)
+    ids = pa.array([f"chat-{number:06d}" for number in range(n_chats)], pa.large_string())
+    data = {
+        "at": asked.at,
+        "op": Coded(asked.op, _OPS),
+        "external_id": ids.take(pa.array(asked.chat)),
+        "turn_duration": asked.turn_duration,
+        "tags": _tags(n_chats, stream).take(pa.array(asked.chat, mask=~starts)),
+        "type": Coded(only, (_TYPE,)),
+        "task_identifier": Coded(only, (workload.task_identifier,)),
+    }
+    if workload.expires_after is not None:
+        expires_at = asked.at + to_milliseconds(workload.expires_after)
+        data["expires_at"] = np.where(starts, expires_at, NAT)
+    return build(EVENTS, data, n=len(asked.at))
+
+
+def _tags(n_chats: int, stream: Callable[[str], Stream]) -> pa.Array:
+    """Draw each chat's tags."""
+    kinds = [[plan, language] for plan in _PLANS for language in _LANGUAGES]
+    plans = picks(stream("plan"), n_chats, tuple(_PLANS.values()))
+    languages = picks(stream("language"), n_chats, tuple(_LANGUAGES.values()))
+    return pa.array(kinds).take(pa.array(plans * len(_LANGUAGES) + languages))

@@ -1,0 +1,122 @@
+"""Writing events in the project's own format."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from session_lab.errors import DataError
+from session_lab.frames import (
+    EVENTS,
+    Kind,
+    check_events,
+    milliseconds,
+    whole_file,
+    write_parquet,
+)
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable, Iterator
+
+    import pandas as pd
+
+__all__ = ["write"]
+
+_to_json = json.JSONEncoder(ensure_ascii=False).encode
+
+
+def write(events: pd.DataFrame, path: str | os.PathLike[str]) -> None:
+    """Write an events frame so that :func:`read` gives it back.
+
+    The file is written whole or not at all. Rows keep their order; columns that are no part of an
+    events frame are left out. In NDJSON and CSV instants are ISO 8601 text in UTC and durations
+    are whole milliseconds; NDJSON leaves out what is missing; CSV has a JSON list for tags and an
+    empty cell for what is missing or empty.
+
+    Parameters
+    ----------
+    events : DataFrame
+        An events frame.
+    path : path
+        Where to; its ending says how: .ndjson or .jsonl, .csv, or .parquet.
+
+    Raises
+    ------
+    DataError
+        The ending is not known, or the frame is not an events frame.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import pandas as pd
+    >>> events = pd.DataFrame({
+    ...     "at": pd.to_datetime(["2026-01-01T09:00:00Z"]),
+    ...     "op": ["start"],
+    ...     "external_id": ["chat-1"],
+    ...     "turn_duration": pd.to_timedelta(["2s"]),
+    ... })
+    >>> path = Path(tempfile.mkdtemp()) / "events.ndjson"
+    >>> write(events, path)
+    >>> print(path.read_text(), end="")
+    {"at": "2026-01-01T09:00:00.000Z", "op": "start", "external_id": "chat-1", "turn_duration": 2000}
+    """
+    path = Path(path)
+    writer = _WRITERS.get(path.suffix)
+    if writer is None:
+        message = f"the ending {path.suffix!r} is none of {', '.join(_WRITERS)}"
+        raise DataError(message, source=str(path))
+    writer(check_events(events), path)
+
+
+def _write_ndjson(events: pd.DataFrame, path: Path) -> None:
+    names = list(events.columns)
+    with whole_file(path) as draft, draft.open("w", encoding="utf-8", newline="\n") as file:
+        for row in _rows(events):
+            given = {
+                name: value for name, value in zip(names, row, strict=True) if value is not None
+            }
+            file.write(_to_json(given) + "\n")
+
+
+def _write_csv(events: pd.DataFrame, path: Path) -> None:
+    with whole_file(path) as draft, draft.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(events.columns)
+        for row in _rows(events):
+            writer.writerow(_to_json(cell) if isinstance(cell, list) else cell for cell in row)
+
+
+_WRITERS: dict[str, Callable[[pd.DataFrame, Path], None]] = {
+    ".ndjson": _write_ndjson,
+    ".jsonl": _write_ndjson,
+    ".csv": _write_csv,
+    ".parquet": write_parquet,
+}
+
+
+def _rows(events: pd.DataFrame) -> Iterator[tuple[Any, ...]]:
+    """Yield each event's values as JSON has them; None is missing."""
+    columns = [_plain(events[name], EVENTS.column(name).kind) for name in events.columns]
+    return zip(*columns, strict=True)
+
+
+def _plain(column: pd.Series, kind: Kind) -> list[Any]:
+    values: list[Any]
+    if kind is Kind.INSTANT:
+        # What instant_text writes, for all at once.
+        instants = milliseconds(column).view("datetime64[ms]")
+        values = np.datetime_as_string(instants, timezone="UTC").tolist()
+    elif kind is Kind.DURATION:
+        values = milliseconds(column).tolist()
+    elif kind is Kind.TAGS:
+        values = pa.array(column.array).to_pylist()
+    else:
+        values = column.astype(object).tolist()
+    missing = column.isna().tolist()
+    return [None if gone else value for value, gone in zip(values, missing, strict=True)]
