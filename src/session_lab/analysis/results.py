@@ -56,6 +56,10 @@ class Result(ABC):
         return f"{self.title}\n{table}{more}\n{self.formula}"
 
     def _repr_html_(self) -> str:
+        return self.to_html()
+
+    def to_html(self) -> str:
+        """Return the title, the table and the formula as HTML."""
         frame = self.to_frame()
         more = f"<p>… {len(frame) - _SHOWN} more rows</p>" if len(frame) > _SHOWN else ""
         table = frame.head(_SHOWN).to_html(index=False, border=0)

@@ -135,7 +135,7 @@ class Replay:
         )
 
     def _repr_html_(self) -> str:
-        return self.summary()._repr_html_()
+        return self.summary().to_html()
 
 
 def replay(

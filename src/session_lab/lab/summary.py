@@ -86,7 +86,8 @@ class ReplaySummary(Result):
             lines += [f"  {name:<{width}}  {_shown(section, v):>12}" for name, v in numbers.items()]
         return "\n".join([*lines, self.formula])
 
-    def _repr_html_(self) -> str:
+    def to_html(self) -> str:
+        """Return the sections as one HTML table."""
         frame = self.to_frame()
         frame["section"] = frame["section"].where(~frame["section"].duplicated(), "")
         table = frame.to_html(index=False, border=0)

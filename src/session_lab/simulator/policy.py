@@ -106,8 +106,9 @@ class RunPolicy:
             raise _refusal("max_turns", f"{self.max_turns!r} is not a whole number of 1 or more")
         if not _is_number(self.crash_rate) or not 0 <= self.crash_rate <= 1:
             raise _refusal("crash_rate", f"{self.crash_rate!r} is not a probability from 0 to 1")
-        if isinstance(self.deploys, str) or not isinstance(self.deploys, Iterable):
-            raise _refusal("deploys", f"{self.deploys!r} is not a list of instants")
+        deploys: object = self.deploys
+        if isinstance(deploys, str) or not isinstance(deploys, Iterable):
+            raise _refusal("deploys", f"{deploys!r} is not a list of instants")
         instants = sorted({_instant("deploys", deploy) for deploy in self.deploys})
         self._keep("deploys", tuple(instant_text(instant) for instant in instants))
 

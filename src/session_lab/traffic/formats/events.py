@@ -100,9 +100,9 @@ def _parse(record: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any
 
 def _same_type(value: object, seen: type | None, name: str) -> type:
     if seen is not None and type(value) is not seen:
-        kinds = {int: "a number", str: "text"}
+        found, before = ("text", "numbers") if isinstance(value, str) else ("a number", "text")
         message = (
-            f"{value!r} is {kinds[type(value)]} where earlier ids are {kinds[seen]}; "
+            f"{value!r} is {found} where earlier ids are {before}; "
             "7 and '7' may be two chats, so write all ids in one way"
         )
         raise DataError(message, column=name)
