@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Generator
 
     import pandas as pd
@@ -22,7 +22,7 @@ __all__ = ["whole_file", "write_parquet"]
 
 @contextmanager
 def whole_file(path: str | os.PathLike[str]) -> Generator[Path]:
-    """Offer a file beside ``path`` to write to, and move it there once all went well.
+    """Offer a place near ``path`` to write to, and move the file there once all went well.
 
     Whatever happens in between, also an interrupt, nobody sees half a file, and one that stood
     there before is kept.
@@ -38,14 +38,10 @@ def whole_file(path: str | os.PathLike[str]) -> Generator[Path]:
     """
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-    os.close(handle)
-    draft = Path(name)
-    try:
+    with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as folder:
+        draft = Path(folder) / target.name
         yield draft
         draft.replace(target)
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def write_parquet(frame: pd.DataFrame, path: str | os.PathLike[str]) -> None:
