@@ -8,6 +8,7 @@
 """
 
 from session_lab import traffic
+from session_lab._version import __version__
 from session_lab.errors import (
     DataError,
     DataWarning,
@@ -18,10 +19,10 @@ from session_lab.errors import (
 )
 from session_lab.lab import Replay, replay
 from session_lab.simulator import RunPolicy
-
-__version__ = "0.1.0"
+from session_lab.traffic import ChatWorkload
 
 __all__ = [
+    "ChatWorkload",
     "DataError",
     "DataWarning",
     "MissingDependencyError",
@@ -30,6 +31,7 @@ __all__ = [
     "SessionLabError",
     "SessionLabWarning",
     "SimulationError",
+    "__version__",
     "replay",
     "traffic",
 ]

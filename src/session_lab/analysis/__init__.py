@@ -1,1 +1,3 @@
 """Analysis: pure functions from frames to frozen results."""
+
+__all__: list[str] = []

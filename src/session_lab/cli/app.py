@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-import session_lab
+from session_lab._version import __version__
 from session_lab.cli.demo import demo
 from session_lab.cli.generate import generate
 from session_lab.cli.replay import replay
@@ -29,7 +29,7 @@ app.command()(generate)
 
 def _show_version(value: bool) -> None:  # noqa: FBT001 (typer calls it with the flag's value)
     if value:
-        typer.echo(f"session-lab {session_lab.__version__}")
+        typer.echo(f"session-lab {__version__}")
         raise typer.Exit
 
 
@@ -51,7 +51,7 @@ def main() -> None:
         warnings.showwarning = _show_warning
         try:
             app()
-        except SessionLabError as error:
+        except (SessionLabError, OSError) as error:
             typer.echo(f"session-lab: {error}", err=True)
             sys.exit(2)
 

@@ -7,10 +7,10 @@ put in at the moment of sending.
 from __future__ import annotations
 
 import shlex
-import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from session_lab._version import __version__
 from session_lab.wire.listing import encode_query
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def prepare(
     headers = {
         "authorization": _AUTHORIZATION,
         "accept": "application/json",
-        "user-agent": f"session-lab/{_version()}",
+        "user-agent": f"session-lab/{__version__}",
         "x-trigger-api-version": _API_VERSION,
     }
     if settings.preview_branch is not None:
@@ -117,11 +117,6 @@ def prepare(
         timeout=settings.timeout,
         read_timeout=settings.timeout + operation.silence,
     )
-
-
-def _version() -> str:
-    # The package is loaded by now; an import would tie this room to all that its front page loads.
-    return str(sys.modules["session_lab"].__version__)
 
 
 def _part_id(uniform: Callable[[], float]) -> str:

@@ -84,7 +84,7 @@ class Replay:
         return concurrency(self.runs)
 
     def cost(self, prices: Mapping[str, float], *, per_run: float = 0.0) -> churn.Cost:
-        """Price the runs; see :func:`session_lab.churn.cost`."""
+        """Price the runs; see :func:`session_lab.analysis.churn.cost`."""
         return churn.cost(self.runs, prices, per_run=per_run)
 
     def digest(self) -> str:

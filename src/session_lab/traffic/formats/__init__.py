@@ -1,1 +1,3 @@
 """Formats of recorded traffic, one file each."""
+
+__all__: list[str] = []
