@@ -133,11 +133,11 @@ def _detect(path: Path) -> str:
     """Tell the format from the file's ending and its first line."""
     if path.suffix in {".csv", ".parquet"}:
         return "events"
-    with path.open(encoding="utf-8", errors="replace") as lines:
+    with path.open(encoding="utf-8-sig", errors="replace") as lines:
         first = next((line for line in lines if line.strip()), "")
     try:
         record = json.loads(first)
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):
         record = None
     if isinstance(record, dict) and set(mooncake.FIELDS) <= record.keys():
         return "mooncake"

@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from session_lab.errors import DataError
 from session_lab.frames import EVENTS, NAT, build
 from session_lab.timing import LONGEST_DURATION, to_instant, to_milliseconds
-from session_lab.traffic.formats.rows import BadRows, json_lines
+from session_lab.traffic.formats.rows import BadRows, json_lines, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -125,7 +125,7 @@ def _external_id(value: object, name: str) -> str:
     if isinstance(value, bool) or not isinstance(value, (str, int)):
         message = f"{value!r} is neither text nor a whole number"
         raise DataError(message, column=name)
-    text = str(value)
+    text = _text(str(value), name)
     if not text or text.startswith("session_"):
         message = f"{text!r} cannot be an external id: it is empty or begins with 'session_'"
         raise DataError(message, column=name)
@@ -135,24 +135,30 @@ def _external_id(value: object, name: str) -> str:
 def _duration(value: object, name: str) -> int:
     if isinstance(value, (str, timedelta)):
         return to_milliseconds(value, name=name)
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or value != int(value):
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int):
         message = f'{value!r} is not a duration: write whole milliseconds or text such as "2.5s"'
         raise DataError(message, column=name)
     if not 0 <= value <= LONGEST_DURATION:
         problem = "is negative" if value < 0 else "is longer than a century"
         raise DataError(f"{value!r} ms {problem}", column=name)
-    return int(value)
+    return value
 
 
 def _tags(value: object, name: str) -> list[str]:
-    if isinstance(value, (list, tuple)) and all(isinstance(tag, str) for tag in value):
-        return list(value)
-    raise DataError(f"{value!r} is not a list of texts", column=name)
+    if not isinstance(value, list):
+        raise DataError(f"{value!r} is not a list of texts", column=name)
+    return [_text(tag, name) for tag in value]
 
 
 def _text(value: object, name: str) -> str:
     if not isinstance(value, str):
         raise DataError(f"{value!r} is not text", column=name)
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise DataError(f"{value!r} holds half of a character", column=name) from None
     return value
 
 
@@ -171,28 +177,32 @@ _PARSERS: dict[str, Callable[[Any, str], Any]] = {
 def _csv_rows(
     path: Path, columns: Mapping[str, str], bad: BadRows
 ) -> Iterator[tuple[int, dict[str, Any]]]:
-    cells = {columns.get(name, name): parse for name, parse in _CELLS.items()}
-    with path.open(encoding="utf-8", newline="") as lines:
-        reader = csv.DictReader(lines, strict=True)
+    parsers = {columns.get(name, name): parse for name, parse in _CELLS.items()}
+    with path.open("rb") as lines:
+        reader = csv.reader(_text_lines(lines, path), strict=True)
         try:
-            for record in reader:
-                if None in record or None in record.values():
-                    problem = DataError(
-                        f"the row does not have {len(reader.fieldnames or ())} fields"
-                    )
-                    bad.report(problem, source=path.name, row=reader.line_num)
-                else:
-                    yield (
-                        reader.line_num,
-                        {
-                            name: cells.get(name, str)(text) if text else None
-                            for name, text in record.items()
-                        },
-                    )
+            header = next(reader, [])
+            for cells in filter(None, reader):
+                if len(cells) != len(header):
+                    message = f"the row has {len(cells)} fields where the header has {len(header)}"
+                    bad.report(DataError(message), source=path.name, row=reader.line_num)
+                    continue
+                record = zip(header, cells, strict=True)
+                yield (
+                    reader.line_num,
+                    {name: parsers.get(name, str)(text) if text else None for name, text in record},
+                )
         except csv.Error as error:
             raise DataError(f"not CSV ({error})", source=path.name, row=reader.line_num) from None
-        except UnicodeDecodeError as error:
-            raise DataError(f"not UTF-8 text ({error.reason})", source=path.name) from None
+
+
+def _text_lines(lines: Iterable[bytes], path: Path) -> Iterator[str]:
+    for number, line in enumerate(lines, start=1):
+        try:
+            yield text_of(line, number)
+        except DataError as error:
+            error.source, error.row = path.name, number
+            raise
 
 
 def _whole_or_text(text: str) -> int | str:
@@ -202,7 +212,7 @@ def _whole_or_text(text: str) -> int | str:
 def _json_or_text(text: str) -> object:
     try:
         return json.loads(text)
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):
         return text
 
 
@@ -220,11 +230,8 @@ _CELLS: dict[str, Callable[[str], object]] = {
 
 def _parquet_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     try:
-        file = pq.ParquetFile(path)
-        row = 0
-        for batch in file.iter_batches():
-            for record in batch.to_pylist():
-                yield row, record
-                row += 1
-    except pa.ArrowInvalid as error:
-        raise DataError(f"not a whole Parquet file ({error})", source=path.name) from None
+        batches = pq.ParquetFile(path).iter_batches()
+        rows = (record for batch in batches for record in batch.to_pylist())
+        yield from enumerate(rows)
+    except (pa.ArrowException, OSError, UnicodeError, OverflowError) as error:
+        raise DataError(f"cannot be read as Parquet ({error})", source=path.name) from None

@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from session_lab.errors import DataError
-from session_lab.timing import LAST_INSTANT
+from session_lab.timing import LONGEST_DURATION, to_instant
 from session_lab.traffic.formats.events import frame_of
 from session_lab.traffic.formats.rows import BadRows, json_lines
 
@@ -92,6 +92,8 @@ def read(path: Path, origin: int, tokens_per_second: float, bad: BadRows) -> pd.
     for number, record in json_lines(path, bad):
         try:
             timestamp, tokens, blocks = _parse(record)
+            at = to_instant(origin + timestamp, name="timestamp")
+            turn_duration = _turn_duration(tokens, tokens_per_second)
         except DataError as error:
             bad.report(error, source=path.name, row=number)
             continue
@@ -99,10 +101,10 @@ def read(path: Path, origin: int, tokens_per_second: float, bad: BadRows) -> pd.
         conversation = conversations.of(blocks)
         events.append(
             {
-                "at": origin + timestamp,
+                "at": at,
                 "op": "start" if conversation == known else "message",
                 "external_id": f"conv-{conversation}",
-                "turn_duration": round(tokens * 1000 / tokens_per_second),
+                "turn_duration": turn_duration,
             }
         )
     return frame_of(events)
@@ -118,7 +120,13 @@ def _parse(record: dict[str, Any]) -> tuple[int, int, list[int]]:
         raise DataError(f"{blocks!r} is not a list of whole numbers", column="hash_ids")
     for name in ("timestamp", "output_length"):
         value = record[name]
-        if type(value) is not int or not 0 <= value <= LAST_INSTANT // 1000:
-            message = f"{value!r} is not a whole number of zero or more, or overflows"
-            raise DataError(message, column=name)
+        if type(value) is not int or value < 0:
+            raise DataError(f"{value!r} is not a whole number of zero or more", column=name)
     return record["timestamp"], record["output_length"], blocks
+
+
+def _turn_duration(tokens: int, tokens_per_second: float) -> int:
+    if tokens > LONGEST_DURATION // 1000 * tokens_per_second:
+        message = f"{tokens} tokens take longer than a century at {tokens_per_second} a second"
+        raise DataError(message, column="output_length")
+    return round(tokens * 1000 / tokens_per_second)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["BadRows", "json_lines"]
+__all__ = ["BadRows", "json_lines", "text_of"]
 
 
 class BadRows:
@@ -35,28 +35,36 @@ class BadRows:
         self.errors.append(error)
 
 
+def text_of(line: bytes, number: int) -> str:
+    """Decode a line of a file; the first may begin with a byte order mark."""
+    try:
+        return line.decode("utf-8-sig" if number == 1 else "utf-8")
+    except UnicodeDecodeError as error:
+        message = f"not UTF-8 text (byte {error.start + 1} of the line is {line[error.start]:#04x})"
+        raise DataError(message) from None
+
+
 def json_lines(path: Path, bad: BadRows) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield each line's number, from 1, and its JSON object; empty lines are passed over."""
-    with path.open(encoding="utf-8", errors="strict") as lines:
-        for number, line in enumerate(_decoded(lines, path), start=1):
+    with path.open("rb") as lines:
+        for number, line in enumerate(lines, start=1):
             if not line.strip():
                 continue
             try:
-                record = json.loads(line)
-            except json.JSONDecodeError as error:
-                problem = DataError(f"not JSON ({error.msg} at character {error.pos + 1})")
-                bad.report(problem, source=path.name, row=number)
-                continue
-            if isinstance(record, dict):
-                yield number, record
+                record = _object(text_of(line, number))
+            except DataError as error:
+                bad.report(error, source=path.name, row=number)
             else:
-                problem = DataError(f"a {type(record).__name__} where an object is expected")
-                bad.report(problem, source=path.name, row=number)
+                yield number, record
 
 
-def _decoded(lines: Iterator[str], path: Path) -> Iterator[str]:
+def _object(text: str) -> dict[str, Any]:
     try:
-        yield from lines
-    except UnicodeDecodeError as error:
-        message = f"not UTF-8 text (byte {error.start} is {error.object[error.start]:#04x})"
-        raise DataError(message, source=path.name) from None
+        record = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise DataError(f"not JSON ({error.msg} at character {error.pos + 1})") from None
+    except (ValueError, RecursionError) as error:  # Numbers too long, and lists too deep.
+        raise DataError(f"JSON that is too large to read ({error})") from None
+    if not isinstance(record, dict):
+        raise DataError(f"a {type(record).__name__} where an object is expected")
+    return record
