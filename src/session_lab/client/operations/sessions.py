@@ -68,8 +68,9 @@ def start(
     or expiring its session burns it. An ``expires_at`` in the past burns it at once.
     (Trigger.dev docs: Sessions)
 
-    Without ``external_id`` every call makes a new session, and is repeated only where the server
-    surely did nothing.
+    With ``external_id`` the call is repeated after a lost reply, and may then find the session that
+    its first attempt made. Without one every call makes a new session, so it is repeated only where
+    the server surely did nothing.
 
     Parameters
     ----------
