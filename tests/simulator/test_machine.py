@@ -20,7 +20,7 @@ def a_session(state: str, *, alive: bool = True) -> Session | None:
         return None
     born = AT - 50 if alive else AT - 500
     row = Row("a", born, born, expires_at=AT - 1 if state == "expired" else None)
-    session = machine.start(None, row, None, born, TIMINGS, OCTOBER).session
+    session = machine.start(None, row, None, born, TIMINGS, profile=OCTOBER).session
     if state == "closed":
         return machine.close(session, "first", AT - 10, TIMINGS).session
     return session
@@ -28,9 +28,9 @@ def a_session(state: str, *, alive: bool = True) -> Session | None:
 
 def ask(op: str, session: Session | None, profile: Profile = OCTOBER) -> Step:
     if op == "start":
-        return machine.start(session, Row("a", AT, AT), None, AT, TIMINGS, profile)
+        return machine.start(session, Row("a", AT, AT), None, AT, TIMINGS, profile=profile)
     if op == "message":
-        return machine.message(session, None, AT, TIMINGS, profile)
+        return machine.message(session, None, AT, TIMINGS, profile=profile)
     if op == "close":
         return machine.close(session, "second", AT, TIMINGS)
     return machine.retrieve(session)
@@ -134,23 +134,23 @@ def test_closing_an_expired_session_closes_it():
 
 
 def test_a_start_that_is_born_expired_is_refused_and_leaves_its_row():
-    step = machine.start(None, Row("a", AT, AT, expires_at=AT - 1), 5, AT, TIMINGS, OCTOBER)
+    step = machine.start(None, Row("a", AT, AT, expires_at=AT - 1), 5, AT, TIMINGS, profile=OCTOBER)
     assert step.reply.status_code == 409
     assert step.session.row.external_id == "a"
     assert step.session.run is None
 
 
 def test_a_burnt_id_without_a_run_can_be_closed():
-    burnt = machine.start(None, Row("a", AT, AT, expires_at=AT - 1), 5, AT, TIMINGS, OCTOBER)
+    burnt = machine.start(None, Row("a", AT, AT, expires_at=AT - 1), 5, AT, TIMINGS, profile=OCTOBER)
     step = machine.close(burnt.session, None, AT, TIMINGS)
     assert (step.reply.status_code, step.session.run) == (200, None)
 
 
 def test_without_a_policy_a_run_lives_until_it_is_ended_from_outside():
     row = Row("a", 0, 0)
-    session = machine.start(None, row, 5, 0, None, OCTOBER).session
+    session = machine.start(None, row, 5, 0, None, profile=OCTOBER).session
     century = 100 * 365 * 86_400_000
-    step = machine.message(session, 5, century, None, OCTOBER)
+    step = machine.message(session, 5, century, None, profile=OCTOBER)
     assert (step.reply.status_code, step.reply.start_kind) == (200, None)
     assert step.session.run.number == 0
     closed = machine.close(session, None, century, None).session
