@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Difference", "differences"]
 
+_WORLD_FIELDS = ("seed", "now", "policy", "profile", "trigger_fault")
+
 
 class Difference(NamedTuple):
     """One difference: what kind of thing, which one, which field, and the two values.
@@ -27,10 +29,7 @@ class Difference(NamedTuple):
 
 def differences(left: Snapshot, right: Snapshot) -> tuple[Difference, ...]:
     """Compare two snapshots: the world itself, then sessions, runs, channels and requests."""
-    worlds = [
-        {name: getattr(world, name) for name in ("seed", "now", "policy", "profile")}
-        for world in (left, right)
-    ]
+    worlds = [{name: getattr(world, name) for name in _WORLD_FIELDS} for world in (left, right)]
     return (
         *_fields("world", "", *worlds),
         *_things("session", _sessions(left), _sessions(right)),
@@ -46,10 +45,12 @@ def _sessions(snapshot: Snapshot) -> dict[str, dict[str, Any]]:
 
 
 def _runs(snapshot: Snapshot) -> dict[str, dict[str, Any]]:
-    return {
-        record.run_id: {**record._asdict(), **record.run._asdict()}
-        for record in snapshot.state.runs.values()
-    }
+    """Show runs with their accounts in the place of the run that holds them."""
+    runs = {}
+    for record in snapshot.state.runs.values():
+        fields = record._asdict()
+        runs[record.run_id] = {**fields.pop("run")._asdict(), **fields}
+    return runs
 
 
 def _streams(snapshot: Snapshot) -> dict[str, dict[str, Any]]:

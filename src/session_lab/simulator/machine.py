@@ -312,7 +312,12 @@ def hand_over(
         if old is None:
             return Step(session, HAND_OVER_FAILED, (lost,))
         return Step(session, _OK._replace(run=old.number, swapped=False), (lost,))
-    if old is not None and timings is not None and run_model.is_live(old, at, timings):
+    if (
+        old is not None
+        and timings is not None
+        and old.ended_at is None
+        and run_model.is_live(old, at, timings)
+    ):
         old = run_model.close(old, at, max(run_model.last_busy(old), at), "upgrade", timings)
     superseded = () if old is None else (run_model.settle(old, timings),)
     session = session._replace(run=rival, n_runs=n_runs)

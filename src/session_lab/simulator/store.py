@@ -12,6 +12,7 @@ from session_lab.simulator.payloads import options_of, payload_of
 from session_lab.simulator.state import RunRecord, State
 
 if TYPE_CHECKING:
+    from session_lab.simulator.channels import Record
     from session_lab.simulator.machine import Row, Session, Step
     from session_lab.simulator.policy import RunPolicy, Timings
     from session_lab.simulator.runs import Run
@@ -98,9 +99,12 @@ class Store:
         return timings
 
     def stream(self, row: Row, io: str) -> Stream:
-        """Return one channel of a session, which is made when it is first used."""
-        key = (row.environment, row.external_id or row.session_id, io)
-        return self.state.streams.setdefault(key, Stream())
+        """Return one channel of a session; to read one that has no records makes none."""
+        return self.state.streams.get(_stream_key(row, io), Stream())
+
+    def write(self, row: Row, io: str, record: Record) -> int:
+        """Append to a channel, which is made for its first record; return the sequence number."""
+        return self.state.streams.setdefault(_stream_key(row, io), Stream()).write(record)
 
     def next_session_id(self, now: int) -> str:
         """Return the id that a session created now would get."""
@@ -165,7 +169,7 @@ class Store:
         events = []
         if known is None:
             events.append(RunEvent("run_triggered", record.run_id, run.triggered_at, run.reason))
-        if run.ended_at is not None and (known is None or known.run.ended_at is None):
+        if run.ended_at is not None and (known is None or known.run.ended_at != run.ended_at):
             events.append(RunEvent("run_ends", record.run_id, run.ended_at, run.end_cause))
         return events
 
@@ -211,3 +215,7 @@ class Store:
         sessions = self.state.sessions
         same_instant = bool(sessions) and sessions[-1].row.created_at == now
         return self.state.rank + 1 if same_instant else 0
+
+
+def _stream_key(row: Row, io: str) -> tuple[str, str, str]:
+    return row.environment, row.external_id or row.session_id, io

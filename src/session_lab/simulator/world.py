@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Any
 
-from session_lab.errors import SimulationError
+from session_lab.errors import DataError, SimulationError
 from session_lab.simulator import machine
 from session_lab.simulator import runs as run_model
 from session_lab.simulator.channels import Record
@@ -25,7 +25,7 @@ from session_lab.simulator.snapshot import Snapshot
 from session_lab.simulator.state import RunRecord, State
 from session_lab.simulator.store import Store
 from session_lab.timing import VirtualClock, instant_text, to_instant, to_milliseconds
-from session_lab.wire.limits import MAX_RECORD_BYTES, record_bytes
+from session_lab.wire.limits import MAX_RECORD_BYTES, RESERVED_ID_PREFIX, record_bytes
 from session_lab.wire.runs import FINAL_INTERNAL_STATUSES
 
 if TYPE_CHECKING:
@@ -182,7 +182,14 @@ is spent, so start a new session under another external id
         -------
         Entry
             The answer: 201 or 200, or 409 on a closed or expired session.
+
+        Raises
+        ------
+        DataError
+            The external id is empty or reads like the API's own ids.
         """
+        if external_id is not None:
+            _check_external_id(external_id)
         now = self.now
         row = Row(
             external_id=external_id,
@@ -281,20 +288,20 @@ is spent, so start a new session under another external id
             step = Step(session, refusal or machine.APPEND_MISSING)
             return self._commit(Call("append", key, environment, {"io": io}), step, ordinal)
         stream = self._store.stream(session.row, io)
+        record = Record(data, part_id or base36(len(stream.records), 8)[1:], now)
         repeat = part_id is not None and stream.is_repeat(part_id, now)
-        if io == "in" and not repeat and not is_stop(data):
+        size = 0 if repeat else record_bytes(data, record.part_id)
+        fits = size <= MAX_RECORD_BYTES
+        if io == "in" and fits and not repeat and not is_stop(data):
             step = machine.message(session, None, now, timings, profile=self.profile)
         else:
             step = machine.ensure_run(session, Reply(200), now, timings)
         step = self._swallowing_faults(session, step, timings)
-        if not repeat:
-            part_id = part_id or base36(len(stream.records), 8)[1:]
-            size = record_bytes(data, part_id)
-            if size > MAX_RECORD_BYTES:
-                step = step._replace(reply=_too_large(size))
-            else:
-                seq = stream.write(Record(data, part_id, now))
-                step = step._replace(reply=step.reply._replace(seq=seq))
+        if not fits:
+            step = step._replace(reply=_too_large(size))
+        elif not repeat:
+            seq = self._store.write(session.row, io, record)
+            step = step._replace(reply=step.reply._replace(seq=seq))
         asked = {"io": io, "part_id": part_id}
         return self._commit(Call("append", key, environment, asked), step, ordinal)
 
@@ -331,7 +338,8 @@ is spent, so start a new session under another external id
         if "tags" in changes:
             changes = {**changes, "tags": tuple(changes["tags"])}
         step = machine.update(session, changes, self.now)
-        return self._commit(Call("update", key, environment, dict(changes)), step, ordinal)
+        asked = {**changes, "tags": list(changes["tags"])} if "tags" in changes else changes
+        return self._commit(Call("update", key, environment, dict(asked)), step, ordinal)
 
     def close(
         self, key: str, *, reason: str | None = None, environment: str = ENVIRONMENT
@@ -400,7 +408,7 @@ is spent, so start a new session under another external id
             There is no such run, or a policy decides how live runs go on.
         """
         place = self._store.state.run_ids.get(run_id)
-        if place is None:
+        if place is None or self._store.state.runs[place].run.triggered_at > self.now:
             raise SimulationError(f"there is no run {run_id!r} in this world")
         final = status in FINAL_INTERNAL_STATUSES
         if self.policy is not None and not final:
@@ -485,6 +493,15 @@ is spent, so start a new session under another external id
 
 def _turn(duration: Duration | None) -> int | None:
     return None if duration is None else to_milliseconds(duration, name="turn_duration")
+
+
+def _check_external_id(external_id: str) -> None:
+    if not external_id or external_id.startswith(RESERVED_ID_PREFIX):
+        message = (
+            f"{external_id!r} cannot be an external id; use a text that is not empty and does not "
+            f"begin with {RESERVED_ID_PREFIX!r}, which marks the API's own ids"
+        )
+        raise DataError(message, column="external_id")
 
 
 def _too_large(size: int) -> Reply:
