@@ -216,10 +216,11 @@ def test_failures_in_a_row_are_bounded_and_a_record_forgives_them(connect: Any):
 def test_a_refusal_ends_the_stream_at_once(connect: Any, status: int):
     bench = connect([httpx.Response(status, json={"error": "no"})])
 
-    with pytest.raises(errors.APIStatusError, match="no"):
+    with pytest.raises(errors.APIStatusError, match="no") as caught:
         follow(bench)
 
     assert len(bench.requests) == 1
+    assert caught.value.__context__ is None
 
 
 @pytest.mark.parametrize("status", [429, 500, 502])

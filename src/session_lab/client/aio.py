@@ -77,9 +77,10 @@ class _Caller:
                             for record in feed.receive(event.event, event.data):
                                 yield record
             except StreamBroken as broken:
-                await self._sleep(feed.wait(broken.outcome) / 1000)
+                outcome = broken.outcome
             else:
                 return
+            await self._sleep(feed.wait(outcome) / 1000)
 
 
 class AsyncPage(paging.PageView[Row]):

@@ -63,9 +63,10 @@ class _Caller:
                     for event in source.iter_sse():
                         yield from feed.receive(event.event, event.data)
             except StreamBroken as broken:
-                self._sleep(feed.wait(broken.outcome) / 1000)
+                outcome = broken.outcome
             else:
                 return
+            self._sleep(feed.wait(outcome) / 1000)
 
 
 class Page(paging.PageView[Row]):
