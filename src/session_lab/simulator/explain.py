@@ -65,7 +65,8 @@ def _refused(entry: Entry) -> str:
             return "an external id can be repeated but not changed, so nothing was changed"
         case 422 | 500:
             return _not_triggered(entry)
-    return _ended(entry)
+        case _:
+            return _ended(entry)
 
 
 def _missing(key: str) -> str:
