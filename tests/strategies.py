@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import pandas as pd
+from hypothesis import settings
 from hypothesis import strategies as st
 
 import session_lab as sl
@@ -16,6 +17,9 @@ from tests.oracles.simpy_model import Policy
 
 ORIGIN = 1_767_225_600_000
 """2026-01-01T00:00:00Z."""
+
+replays = settings(max_examples=settings().max_examples // 4)
+"""For properties of whole replays, which take longer than plain functions: fewer examples."""
 
 instants = st.integers(0, 60)
 durations = st.integers(0, 12)
@@ -79,9 +83,7 @@ def run_policy(policy: Policy) -> sl.RunPolicy:
 
 def events_frame(events: list[dict[str, Any]]) -> pd.DataFrame:
     """Say a history as an events frame."""
-    rows = pd.DataFrame(
-        events, columns=["at", "op", "external_id", "turn_duration", "expires_at"]
-    )
+    rows = pd.DataFrame(events, columns=["at", "op", "external_id", "turn_duration", "expires_at"])
     for name in ("at", "expires_at"):
         rows[name] = pd.to_datetime(rows[name].astype("Int64"), unit="ms", utc=True)
     rows["turn_duration"] = pd.to_timedelta(rows["turn_duration"].astype("Int64"), unit="ms")
