@@ -190,8 +190,7 @@ def start(
     if timings is None or turn_duration is None:
         run = run_model.trigger(0, "initial", at, timings)
         return Step(Session(request, run, n_runs=1), step.reply._replace(run=0))
-    served = _take_turn(step.session, turn_duration, at, "initial", timings)
-    return served._replace(reply=served.reply._replace(status_code=201, is_cached=False))
+    return _take_turn(step.session, turn_duration, at, timings, step.reply)
 
 
 def upsert(session: Session | None, request: Row, at: int, profile: Profile) -> Step:
@@ -229,7 +228,7 @@ def message(
         return ensure_run(session, _OK, at, timings)
     if turn_duration is None:
         turn_duration = timings.turn_duration
-    return _take_turn(session, turn_duration, at, "continuation", timings)
+    return _take_turn(session, turn_duration, at, timings, _OK)
 
 
 def append_refusal(session: Session | None, at: int, profile: Profile) -> Reply | None:
@@ -335,14 +334,15 @@ def ensure_run(session: Session, reply: Reply, at: int, timings: Timings | None)
     return Step(session, reply._replace(run=number), superseded)
 
 
-def _take_turn(session: Session, duration: int, at: int, reason: str, timings: Timings) -> Step:
+def _take_turn(session: Session, duration: int, at: int, timings: Timings, answer: Reply) -> Step:
     """Find the run that serves a turn, triggering what is needed, and let it accept the turn."""
     row, run, accepted, n_runs = session
     superseded: tuple[Run, ...] = ()
     if run is None or not run_model.is_live(run, at, timings):
         superseded = () if run is None else (run_model.settle(run, timings),)
-        run = run_model.trigger(n_runs, reason, at, timings)
-        kind, start = reason, run.ready_at
+        kind = "continuation" if answer.is_cached is None else "initial"
+        run = run_model.trigger(n_runs, kind, at, timings)
+        start = run.ready_at
     elif run.ended_at is not None:
         # Its places are taken: the turn waits for the run that follows it.
         superseded = (run,)
@@ -362,6 +362,6 @@ def _take_turn(session: Session, duration: int, at: int, reason: str, timings: T
     )
     return Step(
         Session(row, run, accepted + 1, max(n_runs, run.number + 1)),
-        Reply(200, None, None, run.number, kind, start),
+        Reply(answer.status_code, None, answer.is_cached, run.number, kind, start),
         superseded,
     )

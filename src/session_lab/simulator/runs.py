@@ -266,7 +266,8 @@ _FINAL = {"max_duration": "TIMED_OUT", "crash": "CRASHED", "cancelled": "CANCELE
 
 
 def _ended(run: Run, timings: Timings | None) -> Run:
-    run = settle(run, timings)
+    if run.ended_at is None:
+        run = settle(run, timings)
     return run._replace(
         status=run.status or _FINAL.get(run.end_cause, "COMPLETED_SUCCESSFULLY"), ahead=()
     )

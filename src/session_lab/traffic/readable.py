@@ -13,7 +13,7 @@ import numpy as np
 
 from session_lab.simulator import machine
 from session_lab.simulator import runs as run_model
-from session_lab.simulator.machine import ERRORS, Row, Session
+from session_lab.simulator.machine import ERRORS, Reply, Row, Session
 from session_lab.simulator.runs import STATUSES, Run
 from session_lab.traffic.played import CAUSES, KINDS, NAT, NONE, OPS, REASONS, Log, Played
 
@@ -61,28 +61,6 @@ class _Chat:
         ]
 
 
-class _Replies:
-    """The replies as columns; the run is still its number in its session."""
-
-    def __init__(self) -> None:
-        self.status_code: list[int] = []
-        self.error: list[int] = []
-        self.is_cached: list[int] = []
-        self.start_kind: list[int] = []
-        self.start: list[int] = []
-        self.session: list[int] = []
-        self.run: list[int] = []
-
-    def add(self, reply: machine.Reply, ordinal: int) -> None:
-        self.status_code.append(reply.status_code)
-        self.error.append(_CODE_OF_ERROR[reply.error])
-        self.is_cached.append(_CODE_OF_FLAG[reply.is_cached])
-        self.run.append(NONE if reply.run is None else reply.run)
-        self.start_kind.append(_CODE_OF_KIND[reply.start_kind])
-        self.start.append(NAT if reply.start is None else reply.start)
-        self.session.append(ordinal)
-
-
 def play(
     log: Log, profile: Profile, *, until: int | None, progress: Callable[[int], object]
 ) -> Played:
@@ -105,7 +83,8 @@ def play(
         The outcome.
     """
     chats: dict[int, _Chat] = {}
-    replies = _Replies()
+    replies: list[Reply] = []
+    ordinals: list[int] = []
     for i, (at, op, key, turn_duration, expires_at) in enumerate(_rows(log)):
         if i % _STRIDE == 0 and i:
             progress(_STRIDE)
@@ -129,9 +108,10 @@ def play(
             chat.session = session
             if superseded:
                 chat.superseded.extend(superseded)
-        replies.add(reply, NONE if chat is None else chat.ordinal)
+        replies.append(reply)
+        ordinals.append(NONE if chat is None else chat.ordinal)
     progress(len(log.at) % _STRIDE or min(len(log.at), _STRIDE))
-    return _columns(log, until, replies, list(chats.values()))
+    return _columns(log, until, replies, ordinals, list(chats.values()))
 
 
 def _rows(log: Log) -> Iterable[tuple[int, int, int, int | None, int | None]]:
@@ -149,18 +129,24 @@ def _with_none(values: NDArray[np.int64]) -> list[int | None]:
     return [None if value == NAT else value for value in values.tolist()]
 
 
-def _columns(log: Log, until: int | None, replies: _Replies, chats: list[_Chat]) -> Played:
+def _columns(
+    log: Log,
+    until: int | None,
+    replies: list[Reply],
+    ordinals: list[int],
+    chats: list[_Chat],
+) -> Played:
     groups = [chat.runs(until) for chat in chats]
     ends = list(accumulate(map(len, groups)))
     runs = list(chain.from_iterable(groups))
     rows = [chat.session.row for chat in chats]
     horizon = {} if until is None else {"until": until}
     return Played(
-        status_code=np.array(replies.status_code, dtype=np.int16),
-        error=_codes(replies.error),
-        is_cached=_codes(replies.is_cached),
-        session=_numbers(replies.session),
-        **_served(log, replies, ends, **horizon),
+        status_code=np.array([reply.status_code for reply in replies], dtype=np.int16),
+        error=_codes(_CODE_OF_ERROR[reply.error] for reply in replies),
+        is_cached=_codes(_CODE_OF_FLAG[reply.is_cached] for reply in replies),
+        session=_numbers(ordinals),
+        **_served(log, replies, ordinals, ends, **horizon),
         created_by=_numbers(chat.created_by for chat in chats),
         created_at=_numbers(row.created_at for row in rows),
         updated_at=_numbers(
@@ -188,18 +174,21 @@ def _columns(log: Log, until: int | None, replies: _Replies, chats: list[_Chat])
 
 
 def _served(
-    log: Log, replies: _Replies, ends: list[int], until: int = 2**63 - 1
+    log: Log, replies: list[Reply], ordinals: list[int], ends: list[int], until: int = 2**63 - 1
 ) -> dict[str, NDArray[Any]]:
     """Tell for each event how its turn started, as far as it had by the horizon, and its run."""
-    start, number = _numbers(replies.start), _numbers(replies.run)
-    session, is_start = _numbers(replies.session), _codes(replies.is_cached) != NONE
+    start = _instants(reply.start for reply in replies)
+    number = _numbers(NONE if reply.run is None else reply.run for reply in replies)
+    kind = _codes(_CODE_OF_KIND[reply.start_kind] for reply in replies)
+    is_start = np.array([reply.is_cached is not None for reply in replies], dtype=bool)
+    session = _numbers(ordinals)
     begun = (start != NAT) & (start <= until)
     bounds = np.array([0, *ends])
     first, last = bounds[session], bounds[session + 1] - 1
     # A start names the newest run; those triggered after the horizon are left out.
     newest = np.where(is_start & (last >= first), np.minimum(first + number, last), NONE)
     return {
-        "start_kind": np.where(begun, _codes(replies.start_kind), np.int8(NONE)),
+        "start_kind": np.where(begun, kind, np.int8(NONE)),
         "waited": np.where(begun, start - log.at, NAT),
         "run": np.where(begun, first + number, newest),
     }
