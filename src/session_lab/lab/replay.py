@@ -198,12 +198,13 @@ def replay(
     horizon = None if until is None else to_instant(until, name="until")
     events = check_events(events)
     order = in_order(events)
-    played_events = events if order is None else events.iloc[order].reset_index(drop=True)
+    played_events = events if order is None else events.iloc[order]
     n = len(events)
     if horizon is not None:
         n = int(np.searchsorted(milliseconds(played_events["at"]), horizon, side="right"))
     played_events = played_events.iloc[:n]
     log = to_log(played_events, policy, seed=seed)
+    played_events = played_events.reset_index(drop=True)
     with tqdm(total=n, unit=" events", desc="replay", disable=not progress) as bar:
         played = play(log, profile_named(PROFILE), until=horizon, progress=bar.update)
     if horizon is None:

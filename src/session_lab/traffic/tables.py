@@ -49,7 +49,7 @@ def to_log(events: pd.DataFrame, policy: RunPolicy | Mapping[str, RunPolicy], *,
     Parameters
     ----------
     events : DataFrame
-        An events frame whose times do not decrease.
+        An events frame whose times do not decrease; errors name rows by their index.
     policy : RunPolicy or mapping of str to RunPolicy
         One policy for all, or one for each task identifier.
     seed : int
@@ -117,8 +117,9 @@ def _policies(
         which = pd.Index(names).get_indexer(pd.Index(events["task_identifier"].astype(object)))
     lost = (_op_codes(events) == OPS.index("start")) & (which == NONE)
     if lost.any():
-        row = int(lost.argmax())
-        task = events["task_identifier"].iloc[row] if "task_identifier" in events else None
+        place = int(lost.argmax())
+        task = events["task_identifier"].iloc[place] if "task_identifier" in events else None
+        row = int(events.index[place])
         message = f"no policy for {task!r}; there are policies for {', '.join(names)}"
         raise DataError(message, source="events", row=row, column="task_identifier")
     return np.maximum(which, 0), tuple(policy[name].timings(seed) for name in names)

@@ -1,0 +1,214 @@
+"""What a replay takes, refuses, shows and saves; its rules are told elsewhere."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+import session_lab as sl
+from session_lab.errors import DataError
+from tests.stories import close, instant, message, ms, play, start
+from tests.strategies import events_frame
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pyarrow as pa
+
+HISTORY = (start(0, lasting=5), message(3), message(90), close(91), start(92, chat="b"))
+
+
+def events(*history: dict[str, Any]) -> pd.DataFrame:
+    return events_frame(list(history or HISTORY))
+
+
+def refusal(*arguments: Any, **options: Any) -> DataError:
+    with pytest.raises(DataError) as caught:
+        sl.replay(*arguments, **options)
+    return caught.value
+
+
+def test_the_frames_are_those_of_operations_sessions_and_runs():
+    replay = sl.replay(events())
+    assert len(replay.operations) == len(HISTORY)
+    assert replay.sessions["external_id"].tolist() == ["a", "b"]
+    assert replay.runs["session_id"].tolist() == replay.sessions["session_id"].tolist()
+
+
+def test_the_events_that_were_handed_in_are_left_alone():
+    given = events()
+    before = given.copy(deep=True)
+    sl.replay(given)
+    pd.testing.assert_frame_equal(given, before)
+
+
+def test_sessions_carry_what_their_first_start_asked_for():
+    given = events(start(0), start(1), message(2))
+    given["type"] = ["chat", "call", "mail"]
+    given["task_identifier"] = ["support", "sales", None]
+    given["tags"] = pd.Series([["vip"], ["other"], None], dtype=object)
+    session = sl.replay(given).sessions.iloc[0]
+    assert (session["type"], session["task_identifier"]) == ("chat", "support")
+    assert list(session["tags"]) == ["vip"]
+
+
+def test_a_session_is_updated_by_what_writes_its_row():
+    story = play(start(0, lasting=5), message(7), start(9), close(20), close(30), start(40))
+    assert story.replay.sessions["updated_at"].tolist() == [instant(20)]
+    story = play(start(0, lasting=5), message(500))
+    assert story.replay.sessions["updated_at"].tolist() == [instant(500)]
+
+
+def test_a_session_names_its_newest_run():
+    story = play(start(0, lasting=5), message(500))
+    assert story.replay.sessions["current_run_id"].tolist() == [story.replay.runs["run_id"][1]]
+    burnt = play(start(5, expires_at=4))
+    assert burnt.replay.sessions["current_run_id"].isna().all()
+
+
+def test_the_lifetime_of_a_session_ends_with_it_or_with_the_observation():
+    sessions = play(start(0), close(40), start(10, chat="b"), until=100).replay.sessions
+    assert [ms(life) for life in sessions["lifetime"]] == [40, 90]
+
+
+def test_both_names_of_the_readable_engine_give_the_same():
+    assert sl.replay(events()).digest() == sl.replay(events(), engine="readable").digest()
+
+
+def test_an_unknown_engine_is_refused_with_the_known_ones():
+    error = refusal(events(), engine="warp")
+    assert error.column == "engine"
+    assert "auto, readable" in str(error)
+
+
+@pytest.mark.parametrize("until", ["soon", "2026-01-01", "1969-01-01T00:00:00Z", 1.5])
+def test_a_horizon_is_an_instant(until: Any):
+    assert refusal(events(), until=until).column == "until"
+
+
+def test_a_horizon_may_be_text_or_a_time_in_any_zone():
+    told = [
+        sl.replay(events(), until=until).digest()
+        for until in (
+            "2026-01-01T00:00:00.090Z",
+            "2026-01-01T01:00:00.090+01:00",
+            instant(90),
+            instant(90).to_pydatetime(),
+        )
+    ]
+    assert len(set(told)) == 1
+    assert sl.replay(events(), until=instant(90)).until == "2026-01-01T00:00:00.090Z"
+
+
+def test_a_frame_that_is_no_events_frame_is_refused():
+    assert refusal(events().drop(columns="op")).column == "op"
+    assert refusal(pd.DataFrame()).column == "at"
+
+
+def test_a_task_without_a_policy_is_refused_with_those_that_have_one():
+    given = events(start(0), start(1, chat="b")).assign(task_identifier=["support", "sales"])
+    error = refusal(given, {"support": sl.RunPolicy()})
+    assert (error.source, error.row, error.column) == ("events", 1, "task_identifier")
+    assert "no policy for 'sales'; there are policies for support" in str(error)
+
+
+def test_a_start_without_a_task_needs_a_policy_for_all():
+    assert refusal(events(), {"support": sl.RunPolicy()}).column == "task_identifier"
+    assert refusal(events(), {}).column == "policy"
+
+
+def test_the_row_without_a_policy_is_that_of_the_input_even_if_it_is_out_of_order():
+    given = events(start(9), start(1, chat="b")).assign(task_identifier=["sales", "support"])
+    assert refusal(given, {"support": sl.RunPolicy()}).row == 0
+
+
+def test_no_events_make_an_empty_replay():
+    replay = sl.replay(events().iloc[:0])
+    assert [len(frame) for frame in (replay.operations, replay.sessions, replay.runs)] == [0, 0, 0]
+    assert replay.summary().totals["events"] == 0
+    assert replay.concurrency().peak == 0
+    assert replay.summary().waits == {}
+    assert repr(replay.summary())
+
+
+def test_a_replay_shows_what_was_replayed():
+    replay = sl.replay(events(), sl.RunPolicy(max_turns=3), seed=7)
+    assert repr(replay) == (
+        "Replay(5 events, 2 sessions, 2 runs, policy=RunPolicy(max_turns=3), seed=7)"
+    )
+    assert "<table" in replay._repr_html_()
+
+
+def test_progress_goes_to_standard_error_and_only_on_request(capsys: pytest.CaptureFixture[str]):
+    sl.replay(events())
+    assert capsys.readouterr() == ("", "")
+    sl.replay(events(), progress=True)
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "5/5" in captured.err
+
+
+def test_a_replay_survives_pickling():
+    replay = sl.replay(events(), until=instant(50))
+    twin = pickle.loads(pickle.dumps(replay))  # noqa: S301 (our own pickle)
+    assert twin.digest() == replay.digest()
+    assert twin.to_dict() == replay.to_dict()
+
+
+# What is saved
+
+
+def test_a_saved_replay_holds_the_frames_and_the_summary(tmp_path: Path):
+    replay = sl.replay(events(), until=instant(90))
+    assert replay.save(tmp_path / "deep" / "folder") == tmp_path / "deep" / "folder"
+    folder = tmp_path / "deep" / "folder"
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "operations.parquet",
+        "runs.parquet",
+        "sessions.parquet",
+        "summary.json",
+    ]
+    for name in ("operations", "sessions", "runs"):
+        assert len(pd.read_parquet(folder / f"{name}.parquet")) == len(getattr(replay, name))
+    saved = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+    assert saved == replay.to_dict()
+    assert saved["digest"] == replay.digest()
+    assert saved["until"] == "2026-01-01T00:00:00.090Z"
+    assert saved["totals"]["left out"] == 2
+
+
+def test_saving_twice_writes_the_same_bytes(tmp_path: Path):
+    for name in ("one", "two"):
+        sl.replay(events()).save(tmp_path / name)
+    for path in (tmp_path / "one").iterdir():
+        assert path.read_bytes() == (tmp_path / "two" / path.name).read_bytes()
+
+
+def test_an_interrupted_save_has_no_half_file_and_no_summary(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    written: list[str] = []
+
+    def interrupted(table: pa.Table, draft: Path, **options: Any) -> None:
+        write_table(table, draft, **options)
+        if len(written) == 2:
+            raise KeyboardInterrupt
+        written.append(draft.name)
+
+    write_table = pq.write_table
+    monkeypatch.setattr(pq, "write_table", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        sl.replay(events()).save(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(written)
+
+
+def test_the_policy_of_each_task_is_saved(tmp_path: Path):
+    given = events(start(0)).assign(task_identifier="support")
+    folder = sl.replay(given, {"support": sl.RunPolicy(max_turns=3)}).save(tmp_path)
+    saved = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+    assert saved["policy"] == {"support": "RunPolicy(max_turns=3)"}
