@@ -6,6 +6,7 @@ import importlib
 import pkgutil
 import subprocess
 import sys
+from types import ModuleType
 
 import pytest
 
@@ -14,7 +15,42 @@ import session_lab
 MODULES = [
     module.name for module in pkgutil.walk_packages(session_lab.__path__, prefix="session_lab.")
 ]
+PUBLIC = [
+    "ChatWorkload",
+    "DataError",
+    "DataWarning",
+    "MissingDependencyError",
+    "Replay",
+    "RunPolicy",
+    "SessionLabError",
+    "SessionLabWarning",
+    "SimulationError",
+    "__version__",
+    "replay",
+    "traffic",
+]
+"""Every name of ``import session_lab as sl`` that users may rely on; it changes on purpose only."""
+
 HEAVY = ["dask", "ipywidgets", "matplotlib", "numba", "starlette"]
+
+
+def test_the_public_names_are_those_that_were_agreed_on():
+    assert session_lab.__all__ == PUBLIC
+
+
+def test_nothing_public_is_left_out_of_all():
+    named = {
+        name
+        for name, value in vars(session_lab).items()
+        if not name.startswith("_") and not isinstance(value, ModuleType)
+    }
+    assert named <= set(session_lab.__all__)
+
+
+def test_a_star_import_brings_the_public_names():
+    names: dict[str, object] = {}
+    exec("from session_lab import *", names)  # noqa: S102 (a star import stands in no function)
+    assert set(PUBLIC) <= names.keys()
 
 
 @pytest.mark.parametrize("name", MODULES)
