@@ -1,0 +1,353 @@
+"""How many requests the API takes."""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+import pickle
+from dataclasses import asdict
+from datetime import timedelta
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from session_lab.errors import DataError
+from session_lab.simulator.limits import Account, Meter, RateLimit, Verdict, account_of
+from session_lab.simulator.protocol.auth import Environment, session_token, sign
+from session_lab.simulator.protocol.messages import Request
+
+NOW = 1_767_225_600_000
+KEYS = Account("env_lab", is_public=False)
+TOKEN = Account("some-token", is_public=True)
+LAB = Environment("env_lab", "tr_dev_example")
+PREVIEW = Environment("env_preview", "tr_preview_example")
+BRANCH = Environment("env_branch", "tr_preview_example", branch="feature")
+ENVIRONMENTS = (LAB, PREVIEW, BRANCH)
+
+
+def send(
+    limit: RateLimit, account: Account, instants: list[int], meter: Meter | None = None
+) -> list[Verdict]:
+    """Send one request at each instant."""
+    verdicts: list[Verdict] = []
+    for now in instants:
+        verdict, meter = limit.take(account, meter, now)
+        verdicts.append(verdict)
+    return verdicts
+
+
+def n_admitted(verdicts: list[Verdict]) -> int:
+    return sum(verdict.admitted for verdict in verdicts)
+
+
+# The bucket of a secret key
+
+
+def test_a_key_has_750_requests_at_once_and_250_more_every_ten_seconds():
+    limit = RateLimit()
+    instants = [NOW] * 760 + [NOW + 9_999] * 5 + [NOW + 10_000] * 260 + [NOW + 20_000] * 260
+    verdicts = send(limit, KEYS, instants)
+    assert [n_admitted(verdicts[:760]), n_admitted(verdicts[760:765])] == [750, 0]
+    assert [n_admitted(verdicts[765:1025]), n_admitted(verdicts[1025:])] == [250, 250]
+
+
+def test_every_response_tells_the_limit_what_is_left_and_when_more_comes():
+    first, second = send(RateLimit(), KEYS, [NOW, NOW + 4_000])
+    assert first.headers == {
+        "x-ratelimit-limit": "750",
+        "x-ratelimit-remaining": "749",
+        "x-ratelimit-reset": str(NOW + 10_000),
+    }
+    assert second.headers["x-ratelimit-remaining"] == "748"
+    assert second.headers["x-ratelimit-reset"] == first.headers["x-ratelimit-reset"]
+    assert first.refusal is None
+
+
+def test_a_request_over_the_limit_is_answered_429_with_the_same_headers():
+    *_, last = send(RateLimit(burst=1, refill=1), KEYS, [NOW, NOW + 2_500])
+    assert last.refusal is not None
+    body = json.loads(last.refusal.body)
+    assert last.refusal.status == 429
+    assert last.headers.items() <= last.refusal.headers.items()
+    assert last.headers["x-ratelimit-remaining"] == "0"
+    assert (body["remaining"], body["limit"], body["reset"]) == (-1, 1, NOW + 10_000)
+    assert body["secondsUntilReset"] == 7.5
+
+
+def test_a_bucket_gains_by_whole_intervals_from_its_first_request_until_it_is_full_again():
+    limit = RateLimit(burst=3, refill=1, interval="10s")
+    resets = [
+        verdict.reset - NOW for verdict in send(limit, KEYS, [NOW, NOW + 9_000, NOW + 12_000])
+    ]
+    assert resets == [10_000, 10_000, 20_000]
+    # The last of them leaves one of three, so two more intervals after it the bucket is forgotten.
+    assert (
+        send(limit, KEYS, [NOW, NOW + 9_000, NOW + 12_000, NOW + 32_000])[-1].reset == NOW + 40_000
+    )
+    assert (
+        send(limit, KEYS, [NOW, NOW + 9_000, NOW + 12_000, NOW + 32_001])[-1].reset == NOW + 42_001
+    )
+
+
+def test_what_a_bucket_gains_beyond_its_size_is_lost():
+    limit = RateLimit(burst=2, refill=2, interval="1s")
+    assert n_admitted(send(limit, KEYS, [NOW] + [NOW + 3_600_000] * 5)) == 1 + 2
+
+
+# The window of a public token
+
+
+def test_a_token_has_60_requests_in_each_minute_of_the_clock():
+    instants = [NOW + 59_000] * 70 + [NOW + 60_000] * 70
+    verdicts = send(RateLimit(), TOKEN, instants)
+    assert [n_admitted(verdicts[:70]), n_admitted(verdicts[70:])] == [60, 60]
+    assert {verdict.reset for verdict in verdicts[:70]} == {NOW + 60_000}
+    assert verdicts[0].headers["x-ratelimit-limit"] == "60"
+
+
+def test_a_refused_token_is_told_that_nothing_is_left():
+    *_, last = send(RateLimit(public_requests=1), TOKEN, [NOW, NOW])
+    assert last.refusal is not None
+    assert json.loads(last.refusal.body)["remaining"] == 0
+
+
+# Properties
+
+gaps = st.lists(st.integers(0, 25), min_size=1, max_size=60)
+limits = st.builds(
+    RateLimit,
+    burst=st.integers(1, 6),
+    refill=st.integers(1, 4),
+    interval=st.integers(1, 12).map(lambda ms: timedelta(milliseconds=ms)),
+    public_requests=st.integers(1, 5),
+    public_window=st.integers(1, 12).map(lambda ms: timedelta(milliseconds=ms)),
+)
+
+
+def instants_of(gaps: list[int]) -> list[int]:
+    return [NOW + sum(gaps[: place + 1]) for place in range(len(gaps))]
+
+
+def milliseconds(duration: Any) -> int:
+    return int(duration.removesuffix("ms"))
+
+
+@given(limit=limits, gaps=gaps)
+def test_no_interval_sees_more_of_a_key_than_a_full_bucket_and_its_refills(
+    limit: RateLimit, gaps: list[int]
+):
+    instants = instants_of(gaps)
+    admitted = [v.now for v in send(limit, KEYS, instants) if v.admitted]
+    for first in range(len(admitted)):
+        for last in range(first, len(admitted)):
+            elapsed = admitted[last] - admitted[first]
+            refills = elapsed // milliseconds(limit.interval) + 1
+            assert last - first + 1 <= limit.burst + refills * limit.refill
+
+
+@given(limit=limits, gaps=gaps)
+def test_a_bucket_counts_as_one_that_is_filled_tick_by_tick(limit: RateLimit, gaps: list[int]):
+    # Counted in the plainest way, one millisecond at a time, on the intervals of the bucket.
+    interval = milliseconds(limit.interval)
+    left, since, clock = limit.burst, NOW + gaps[0], NOW + gaps[0]
+    forgotten_after = clock
+    for verdict in send(limit, KEYS, instants_of(gaps)):
+        while clock < verdict.now:
+            clock += 1
+            if clock - since == interval:
+                left, since = min(limit.burst, left + limit.refill), clock
+        if clock > forgotten_after:
+            assert left == limit.burst
+            since = clock
+        assert verdict.admitted == (left > 0)
+        assert verdict.reset == since + interval
+        assert verdict.remaining == left - 1
+        if verdict.admitted:
+            left -= 1
+            forgotten_after = clock + math.ceil((limit.burst - left) / limit.refill) * interval
+
+
+@given(limit=limits, gaps=gaps)
+def test_no_window_sees_more_of_a_token_than_its_share(limit: RateLimit, gaps: list[int]):
+    length = milliseconds(limit.public_window)
+    verdicts = send(limit, TOKEN, instants_of(gaps))
+    for window in {verdict.now // length for verdict in verdicts}:
+        inside = [v for v in verdicts if v.now // length == window]
+        assert n_admitted(inside) == min(len(inside), limit.public_requests)
+        assert [v.remaining for v in inside] == sorted((v.remaining for v in inside), reverse=True)
+
+
+@given(limit=limits, gaps=gaps, account=st.sampled_from([KEYS, TOKEN]), wait=st.integers(0, 100))
+def test_who_waits_longer_never_has_less(
+    limit: RateLimit, gaps: list[int], account: Account, wait: int
+):
+    meter: Meter | None = None
+    for now in instants_of(gaps):
+        _, meter = limit.take(account, meter, now)
+    waits = range(wait + 1)
+    left = [limit.take(account, meter, now + longer)[0].remaining for longer in waits]
+    assert all(sooner <= later for sooner, later in pairwise(left))
+
+
+@given(limit=limits, gaps=gaps, account=st.sampled_from([KEYS, TOKEN]))
+def test_a_refused_request_is_taken_when_it_comes_back_at_the_reset(
+    limit: RateLimit, gaps: list[int], account: Account
+):
+    meter: Meter | None = None
+    for now in instants_of(gaps):
+        verdict, meter = limit.take(account, meter, now)
+        assert verdict.reset > now
+        if not verdict.admitted:
+            assert not limit.take(account, meter, verdict.reset - 1)[0].admitted
+            assert limit.take(account, meter, verdict.reset)[0].admitted
+
+
+@given(limit=limits, gaps=gaps, account=st.sampled_from([KEYS, TOKEN]))
+def test_a_meter_that_is_written_down_and_read_again_goes_on_alike(
+    limit: RateLimit, gaps: list[int], account: Account
+):
+    *before, last = instants_of(gaps)
+    meter: Meter | None = None
+    for now in before:
+        _, meter = limit.take(account, meter, now)
+    read = None if meter is None else Meter(*json.loads(json.dumps(meter)))
+    assert limit.take(account, read, last) == limit.take(account, meter, last)
+
+
+# Whose requests count together
+
+
+def bearer(secret: str, path: str = "/api/v1/sessions", method: str = "GET") -> Request:
+    return Request(method, path, headers={"authorization": f"Bearer {secret}"})
+
+
+def token(**claims: Any) -> str:
+    common = {
+        "sub": "env_lab",
+        "pub": True,
+        "iss": "https://id.trigger.dev",
+        "aud": "https://api.trigger.dev",
+        "exp": NOW // 1000 + 60,
+    }
+    return sign(common | claims, "tr_dev_example")
+
+
+@pytest.mark.parametrize("authorization", ["Bearer tr_dev_example", "tr_dev_example"])
+def test_requests_with_a_key_count_for_its_environment(authorization: str):
+    request = Request("GET", "/api/v1/sessions", headers={"authorization": authorization})
+    assert account_of(request, ENVIRONMENTS, NOW) == Account("env_lab", is_public=False)
+
+
+@pytest.mark.parametrize("environments", [ENVIRONMENTS, ENVIRONMENTS[::-1]])
+def test_the_branches_of_an_environment_share_its_account(environments: tuple[Environment, ...]):
+    request = Request(
+        "GET",
+        "/api/v1/sessions",
+        headers={"authorization": "Bearer tr_preview_example", "x-trigger-branch": "feature"},
+    )
+    assert account_of(request, environments, NOW) == Account("env_preview", is_public=False)
+
+
+def test_every_public_token_counts_for_itself():
+    tokens = [
+        session_token(
+            environment_id="env_lab", secret_key="tr_dev_example", session_key=key, now=NOW
+        )
+        for key in ("a", "b")
+    ]
+    first, second = (account_of(bearer(text), ENVIRONMENTS, NOW) for text in tokens)
+    assert first is not None
+    assert second is not None
+    assert first.is_public
+    assert second.is_public
+    assert first != second
+
+
+def test_tokens_that_act_for_one_user_count_together():
+    accounts = {
+        account_of(bearer(token(act={"sub": "user_1"}, iat=iat)), ENVIRONMENTS, NOW)
+        for iat in (1, 2)
+    }
+    assert accounts == {Account("env_lab/user_1", is_public=True)}
+
+
+def test_a_credential_that_is_not_valid_has_a_bucket_of_its_own():
+    wrong, expired = (
+        account_of(bearer(secret), ENVIRONMENTS, NOW)
+        for secret in ("tr_dev_wrong", token(exp=NOW // 1000 - 1))
+    )
+    assert wrong is not None
+    assert expired is not None
+    assert not wrong.is_public
+    assert not expired.is_public
+    assert len({wrong, expired, KEYS}) == 3
+
+
+@pytest.mark.parametrize("secret", ["tr_dev_example", "tr_dev_wrong", token()])
+def test_no_account_gives_its_secret_away(secret: str):
+    assert secret not in repr(account_of(bearer(secret), ENVIRONMENTS, NOW))
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        bearer("tr_dev_example", "/realtime/v1/sessions/a/in/append", "POST"),
+        bearer("tr_dev_example", "/api/v1/sessions/a/snapshot-url"),
+        bearer("tr_dev_example", "/api/v1/sessions", "OPTIONS"),
+        Request("GET", "/api/v1/sessions"),
+        Request("GET", "/api/v1/sessions", headers={"authorization": ""}),
+    ],
+    ids=["channels", "snapshot-url", "preflight", "no header", "empty header"],
+)
+def test_what_is_not_limited_counts_for_nobody(request_: Request):
+    assert account_of(request_, ENVIRONMENTS, NOW) is None
+
+
+@pytest.mark.parametrize("path", ["/api/v1/sessions/a", "/api/v3/runs/run_1", "/api/nothing/here"])
+def test_every_other_path_of_the_api_is_limited(path: str):
+    assert account_of(bearer("tr_dev_example", path), ENVIRONMENTS, NOW) == KEYS
+
+
+# The limits as users write them
+
+
+def test_limits_are_off_unless_they_are_asked_for():
+    own = RateLimit(burst=5)
+    assert RateLimit.of(None) is None
+    assert RateLimit.of(choice=False) is None
+    assert RateLimit.of(choice=True) == RateLimit()
+    assert RateLimit.of(own) is own
+
+
+@pytest.mark.parametrize("choice", [1, 750, "on", {"burst": 1}])
+def test_any_other_choice_is_refused_with_what_is_allowed(choice: object):
+    with pytest.raises(DataError, match="give True, a RateLimit, or None") as caught:
+        RateLimit.of(choice)
+    assert caught.value.column == "rate_limit"
+
+
+@pytest.mark.parametrize("field", ["burst", "refill", "public_requests"])
+@pytest.mark.parametrize("value", [0, -1, 1.5, True, "5", None])
+def test_a_number_of_requests_is_a_whole_number_of_one_or_more(field: str, value: Any):
+    with pytest.raises(DataError, match="whole number of 1 or more") as caught:
+        RateLimit(**{field: value})
+    assert (caught.value.source, caught.value.column) == ("RateLimit", field)
+
+
+@pytest.mark.parametrize("field", ["interval", "public_window"])
+@pytest.mark.parametrize("value", [10, "10", "0s", None, "soon"])
+def test_a_length_of_time_has_a_unit_and_is_not_nothing(field: str, value: Any):
+    with pytest.raises(DataError) as caught:
+        RateLimit(**{field: value})
+    assert (caught.value.source, caught.value.column) == ("RateLimit", field)
+
+
+def test_limits_say_what_they_are_and_survive_copies():
+    limit = RateLimit(interval=timedelta(seconds=90))
+    assert "interval='1m30s'" in repr(limit)
+    assert pickle.loads(pickle.dumps(limit)) == copy.deepcopy(limit) == limit  # noqa: S301 -- its own bytes
+    assert RateLimit(**asdict(limit)) == limit
