@@ -154,6 +154,8 @@ _CALLER_MISSING = Reply(404, ERRORS[9])
 HAND_OVER_FAILED = Reply(500, ERRORS[10])
 _RENAMED = Reply(422, ERRORS[11])
 _OK = Reply(200)
+_CREATED = Reply(201, None, is_cached=False)
+_CACHED = Reply(200, None, is_cached=True)
 
 
 def is_expired(row: Row, at: int) -> bool:
@@ -201,7 +203,7 @@ def upsert(session: Session | None, request: Row, at: int, profile: Profile) -> 
     """
     if session is None:
         refusal = _START_EXPIRED if is_expired(request, at) else None
-        return Step(Session(request), refusal or Reply(201, None, is_cached=False))
+        return Step(Session(request), refusal or _CREATED)
     row = session.row
     refusal = _START_CLOSED if row.closed_at is not None else None
     if refusal is None and is_expired(row, at):
@@ -209,7 +211,7 @@ def upsert(session: Session | None, request: Row, at: int, profile: Profile) -> 
     if refusal is None or profile.refused_start_rewrites:
         row = row._replace(touched_at=at, trigger_config=request.trigger_config)
         session = session._replace(row=row)
-    return Step(session, refusal or Reply(200, None, is_cached=True))
+    return Step(session, refusal or _CACHED)
 
 
 def message(
@@ -338,7 +340,8 @@ def _take_turn(session: Session, duration: int, at: int, timings: Timings, answe
     """Find the run that serves a turn, triggering what is needed, and let it accept the turn."""
     row, run, accepted, n_runs = session
     superseded: tuple[Run, ...] = ()
-    if run is None or not run_model.is_live(run, at, timings):
+    kind, start = ("dead", at) if run is None else run_model.receive(run, at, timings)
+    if run is None or kind == "dead":
         superseded = () if run is None else (run_model.settle(run, timings),)
         kind = "continuation" if answer.is_cached is None else "initial"
         run = run_model.trigger(n_runs, kind, at, timings)
@@ -347,16 +350,16 @@ def _take_turn(session: Session, duration: int, at: int, timings: Timings, answe
         # Its places are taken: the turn waits for the run that follows it.
         superseded = (run,)
         run = run_model.trigger(n_runs, "continuation", run.ended_at, timings)
-        kind, start = "queued", run.ready_at
-    else:
-        kind, start = run_model.receive(run, at, timings)
-    deployed_at = timings.latest_deploy(start)
+        start = run.ready_at
+    deployed_at = timings.latest_deploy(start) if timings.deploys else -1
     if deployed_at > run.triggered_at:
         ended_at = max(run_model.last_busy(run), at, deployed_at)
         superseded = (*superseded, run_model.close(run, at, ended_at, "upgrade", timings))
         run = run_model.trigger(max(n_runs, run.number + 1), "upgrade", ended_at, timings)
         kind, start = "upgrade", run.ready_at
-    crashes = timings.crashes(row.external_id or row.session_id, accepted)
+    crashes = timings.crash_rate > 0 and timings.crashes(
+        row.external_id or row.session_id, accepted
+    )
     run = run_model.serve(
         run, at, start, duration, timings, resumed=kind == "resumed", crashes=crashes
     )

@@ -39,8 +39,7 @@ class Timings(NamedTuple):
 
     def crashes(self, external_id: str, accepted: int) -> bool:
         """Decide whether the turn that follows ``accepted`` accepted turns crashes."""
-        rate = self.crash_rate
-        return rate > 0 and crash_uniform(self.seed, external_id, accepted) < rate
+        return crash_uniform(self.seed, external_id, accepted) < self.crash_rate
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -114,20 +114,26 @@ def is_live(run: Run, at: int, timings: Timings | None) -> bool:
 
 
 def receive(run: Run, at: int, timings: Timings) -> tuple[str, int]:
-    """Tell how a turn that arrives finds a live run without a fixed end.
+    """Tell how a turn that arrives finds a run.
 
     Returns
     -------
     kind : str
-        ``queued``, ``warm`` or ``resumed``.
+        ``queued``, ``warm``, ``resumed``, or ``dead`` where the run has ended.
     start : int
-        When the turn would start.
+        When the turn would start; the arrival for a run that is dead, and the run's end for one
+        whose end is fixed.
     """
+    if run.ended_at is not None:
+        return ("queued", run.ended_at) if at < run.ended_at else ("dead", at)
     if at < run.free_at:
         return "queued", run.free_at
-    if at < run.free_at + timings.idle_timeout:
+    suspended_at = run.free_at + timings.idle_timeout
+    if at < suspended_at:
         return "warm", at
-    return "resumed", at + timings.resume_time
+    if at < suspended_at + timings.turn_timeout:
+        return "resumed", at + timings.resume_time
+    return "dead", at
 
 
 def serve(
@@ -224,7 +230,7 @@ def as_of(run: Run, at: int | None, timings: Timings | None) -> Run:
     """
     end = end_at(run, timings)
     if end is not None and (at is None or end <= at):
-        return _ended(run, timings)
+        return _ended(run, end, timings)
     if at is None or timings is None:
         return run if run.status else run._replace(status="PENDING")
     idle, suspended = (0, 0) if run.ended_at is not None else _quiet(run, at, timings)
@@ -265,11 +271,26 @@ STATUSES = (
 _FINAL = {"max_duration": "TIMED_OUT", "crash": "CRASHED", "cancelled": "CANCELED"}
 
 
-def _ended(run: Run, timings: Timings | None) -> Run:
-    if run.ended_at is None:
-        run = settle(run, timings)
-    return run._replace(
-        status=run.status or _FINAL.get(run.end_cause, "COMPLETED_SUCCESSFULLY"), ahead=()
+def _ended(run: Run, end: int, timings: Timings | None) -> Run:
+    idle, suspended, cause = run.idle, run.suspended, run.end_cause
+    if run.ended_at is None and timings is not None:
+        idle, suspended = idle + timings.idle_timeout, suspended + timings.turn_timeout
+        cause = "turn_timeout"
+    return Run(
+        run.number,
+        run.reason,
+        run.triggered_at,
+        run.ready_at,
+        run.free_at,
+        run.turns,
+        run.resumes,
+        run.active,
+        idle,
+        suspended,
+        (),
+        end,
+        cause,
+        run.status or _FINAL.get(cause, "COMPLETED_SUCCESSFULLY"),
     )
 
 

@@ -6,7 +6,9 @@ session up, take the step, write down the reply and the runs that were supersede
 
 from __future__ import annotations
 
-from itertools import accumulate, chain
+import gc
+from contextlib import contextmanager
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,13 +20,16 @@ from session_lab.simulator.runs import STATUSES, Run
 from session_lab.traffic.played import CAUSES, KINDS, NAT, NONE, OPS, REASONS, Log, Played
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Generator, Iterable, Sequence
 
     from numpy.typing import NDArray
 
     from session_lab.simulator import Profile, Timings
 
 __all__ = ["play"]
+
+Columns = Any
+"""A named tuple whose fields hold whole columns, which its own type does not say."""
 
 _START, _MESSAGE, _CLOSE, _RETRIEVE = map(OPS.index, ("start", "message", "close", "retrieve"))
 _CODE_OF_KIND: dict[str | None, int] = {
@@ -37,6 +42,18 @@ _CODE_OF_ERROR: dict[str | None, int] = {
 }
 _CODE_OF_FLAG = {None: NONE, False: 0, True: 1}
 _STRIDE = 10_000
+
+
+@contextmanager
+def _collector_paused() -> Generator[None]:
+    """Pause the search for cycles: the engine makes none, and its state only grows."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 class _Chat:
@@ -82,6 +99,13 @@ def play(
     Played
         The outcome.
     """
+    with _collector_paused():
+        return _play(log, profile, until, progress)
+
+
+def _play(
+    log: Log, profile: Profile, until: int | None, progress: Callable[[int], object]
+) -> Played:
     chats: dict[int, _Chat] = {}
     replies: list[Reply] = []
     ordinals: list[int] = []
@@ -136,62 +160,69 @@ def _columns(
     ordinals: list[int],
     chats: list[_Chat],
 ) -> Played:
+    answers = _transposed(replies, Reply)
+    session = _numbers(ordinals)
     groups = [chat.runs(until) for chat in chats]
-    ends = list(accumulate(map(len, groups)))
-    runs = list(chain.from_iterable(groups))
-    rows = [chat.session.row for chat in chats]
-    horizon = {} if until is None else {"until": until}
+    sizes = _numbers(map(len, groups))
+    runs = _transposed(list(chain.from_iterable(groups)), Run)
+    rows = _transposed([chat.session.row for chat in chats], Row)
+    claimed_at = _numbers(group[-1].triggered_at if group else 0 for group in groups)
     return Played(
-        status_code=np.array([reply.status_code for reply in replies], dtype=np.int16),
-        error=_codes(_CODE_OF_ERROR[reply.error] for reply in replies),
-        is_cached=_codes(_CODE_OF_FLAG[reply.is_cached] for reply in replies),
-        session=_numbers(ordinals),
-        **_served(log, replies, ordinals, ends, **horizon),
+        status_code=np.array(answers.status_code, dtype=np.int16),
+        error=_codes(map(_CODE_OF_ERROR.__getitem__, answers.error)),
+        is_cached=_codes(map(_CODE_OF_FLAG.__getitem__, answers.is_cached)),
+        session=session,
+        **_served(log, answers, session, sizes, until),
         created_by=_numbers(chat.created_by for chat in chats),
-        created_at=_numbers(row.created_at for row in rows),
-        updated_at=_numbers(
-            max(row.touched_at, group[-1].triggered_at if group else 0)
-            for row, group in zip(rows, groups, strict=True)
-        ),
-        closed_at=_instants(row.closed_at for row in rows),
-        expires_at=_instants(row.expires_at for row in rows),
-        current_run=_numbers(
-            end - 1 if group else NONE for end, group in zip(ends, groups, strict=True)
-        ),
-        owner=_numbers(ordinal for ordinal, group in enumerate(groups) for _ in group),
-        number=_numbers(run.number for run in runs),
-        reason=_codes(REASONS.index(run.reason) for run in runs),
-        status=_codes(STATUSES.index(run.status) for run in runs),
-        triggered_at=_numbers(run.triggered_at for run in runs),
-        ended_at=_instants(run.ended_at for run in runs),
-        end_cause=_codes(CAUSES.index(run.end_cause) for run in runs),
-        turns=_numbers(run.turns for run in runs),
-        resumes=_numbers(run.resumes for run in runs),
-        active=_numbers(run.active for run in runs),
-        idle=_numbers(run.idle for run in runs),
-        suspended=_numbers(run.suspended for run in runs),
+        created_at=_numbers(rows.created_at),
+        updated_at=np.maximum(_numbers(rows.touched_at), claimed_at),
+        closed_at=_instants(rows.closed_at),
+        expires_at=_instants(rows.expires_at),
+        current_run=np.where(sizes > 0, sizes.cumsum() - 1, NONE),
+        owner=np.repeat(np.arange(len(groups)), sizes),
+        number=_numbers(runs.number),
+        reason=_codes(map(REASONS.index, runs.reason)),
+        status=_codes(map(STATUSES.index, runs.status)),
+        triggered_at=_numbers(runs.triggered_at),
+        ended_at=_instants(runs.ended_at),
+        end_cause=_codes(map(CAUSES.index, runs.end_cause)),
+        turns=_numbers(runs.turns),
+        resumes=_numbers(runs.resumes),
+        active=_numbers(runs.active),
+        idle=_numbers(runs.idle),
+        suspended=_numbers(runs.suspended),
     )
 
 
 def _served(
-    log: Log, replies: list[Reply], ordinals: list[int], ends: list[int], until: int = 2**63 - 1
+    log: Log,
+    answers: Columns,
+    session: NDArray[np.int64],
+    sizes: NDArray[np.int64],
+    until: int | None,
 ) -> dict[str, NDArray[Any]]:
     """Tell for each event how its turn started, as far as it had by the horizon, and its run."""
-    start = _instants(reply.start for reply in replies)
-    number = _numbers(NONE if reply.run is None else reply.run for reply in replies)
-    kind = _codes(_CODE_OF_KIND[reply.start_kind] for reply in replies)
-    is_start = np.array([reply.is_cached is not None for reply in replies], dtype=bool)
-    session = _numbers(ordinals)
-    begun = (start != NAT) & (start <= until)
-    bounds = np.array([0, *ends])
+    start = _instants(answers.start)
+    number = _numbers(NONE if run is None else run for run in answers.run)
+    is_start = np.array([flag is not None for flag in answers.is_cached], dtype=bool)
+    begun = start != NAT
+    if until is not None:
+        begun &= start <= until
+    bounds = np.concatenate([[0], sizes.cumsum()])
     first, last = bounds[session], bounds[session + 1] - 1
     # A start names the newest run; those triggered after the horizon are left out.
     newest = np.where(is_start & (last >= first), np.minimum(first + number, last), NONE)
+    kind = _codes(map(_CODE_OF_KIND.__getitem__, answers.start_kind))
     return {
         "start_kind": np.where(begun, kind, np.int8(NONE)),
         "waited": np.where(begun, start - log.at, NAT),
         "run": np.where(begun, first + number, newest),
     }
+
+
+def _transposed(values: Sequence[tuple[object, ...]], shape: Columns) -> Columns:
+    """Turn many named tuples into one whose fields are the columns."""
+    return shape(*zip(*values, strict=True)) if values else shape(*((),) * len(shape._fields))
 
 
 def _numbers(values: Iterable[int]) -> NDArray[np.int64]:
