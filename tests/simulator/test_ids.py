@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -74,3 +75,23 @@ def test_ids_rise_with_time_and_then_with_their_rank(seed: int, moments: list[tu
 def test_another_seed_makes_other_ids():
     made = {IdScheme.from_seed(seed).session(0, created_at=0, rank=0) for seed in range(100)}
     assert len(made) == 100
+
+
+@given(
+    seed=st.integers(0, 2**32),
+    rows=st.lists(
+        st.tuples(st.integers(0, 2**31), st.integers(0, 36**8 + 10), st.integers(0, 36**4 + 10)),
+        max_size=20,
+    ),
+)
+def test_ids_made_together_are_those_made_one_by_one(seed: int, rows: list[tuple[int, int, int]]):
+    scheme = IdScheme.from_seed(seed)
+    ordinals, instants, counters = np.array(rows, dtype=np.int64).reshape(-1, 3).T
+    together = scheme.sessions(ordinals, instants, counters)
+    assert [name.decode() for name in together] == [
+        scheme.session(ordinal, created_at=at, rank=rank) for ordinal, at, rank in rows
+    ]
+    together = scheme.runs(ordinals, counters, instants)
+    assert [name.decode() for name in together] == [
+        scheme.run(ordinal, number=number, triggered_at=at) for ordinal, at, number in rows
+    ]

@@ -9,13 +9,19 @@ one-to-one map of the numbers below 36**8, so ids look random and can never coll
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
 
 from session_lab.simulator.randomness import Stream
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 __all__ = ["IdScheme", "base36"]
 
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
+_LETTERS = np.frombuffer(_DIGITS.encode(), dtype=np.uint8)
 _PAIRS = [high + low for high in _DIGITS for low in _DIGITS]
 _TAILS = 36**8
 
@@ -33,6 +39,13 @@ def base36(number: int, width: int) -> str:
         number, pair = divmod(number, 1296)
         pairs.append(_PAIRS[pair])
     return "".join(reversed(pairs))
+
+
+def _digits(numbers: NDArray[np.int64], width: int) -> NDArray[np.uint8]:
+    """Write numbers in base 36 as rows of ASCII letters."""
+    powers = 36 ** np.arange(width - 1, -1, -1, dtype=np.int64)
+    letters: NDArray[np.uint8] = _LETTERS[numbers[:, None] // powers % 36]
+    return letters
 
 
 class IdScheme(NamedTuple):
@@ -68,6 +81,47 @@ class IdScheme(NamedTuple):
     def run(self, ordinal: int, *, number: int, triggered_at: int) -> str:
         """Name the ``number``-th run of the ``ordinal``-th session."""
         return f"run_c{base36(triggered_at, 8)}{base36(number, 4)}{self._tail(ordinal)}"
+
+    def sessions(
+        self, ordinals: NDArray[np.int64], created_at: NDArray[np.int64], rank: NDArray[np.int64]
+    ) -> NDArray[np.bytes_]:
+        """Name many sessions at once; the ids are those of :meth:`session`, as ASCII bytes."""
+        return self._names("session_c", created_at, rank, ordinals)
+
+    def runs(
+        self,
+        ordinals: NDArray[np.int64],
+        number: NDArray[np.int64],
+        triggered_at: NDArray[np.int64],
+    ) -> NDArray[np.bytes_]:
+        """Name many runs at once; the ids are those of :meth:`run`, as ASCII bytes."""
+        return self._names("run_c", triggered_at, number, ordinals)
+
+    def _names(
+        self,
+        prefix: str,
+        at: NDArray[np.int64],
+        counter: NDArray[np.int64],
+        ordinals: NDArray[np.int64],
+    ) -> NDArray[np.bytes_]:
+        if len(at) and (at.max() >= 36**8 or counter.max() >= 36**4):
+            # Longer than usual, so not all of one length: beyond the year 2059, or more than
+            # 1.6 million sessions in a millisecond.
+            rows = zip(at.tolist(), counter.tolist(), ordinals.tolist(), strict=True)
+            return np.array(
+                [
+                    f"{prefix}{base36(a, 8)}{base36(c, 4)}{self._tail(o)}".encode()
+                    for a, c, o in rows
+                ]
+            )
+        tails = (ordinals.astype(object) * self.multiplier + self.offset) % _TAILS
+        letters = np.empty((len(at), len(prefix) + 24), dtype=np.uint8)
+        letters[:, : len(prefix)] = list(prefix.encode())
+        letters[:, -24:-16] = _digits(at, 8)
+        letters[:, -16:-12] = _digits(counter, 4)
+        letters[:, -12:-8] = list(self.fingerprint.encode())
+        letters[:, -8:] = _digits(tails.astype(np.int64), 8)
+        return letters.view(f"S{letters.shape[1]}").ravel()
 
     def _tail(self, ordinal: int) -> str:
         tail = (ordinal * self.multiplier + self.offset) % _TAILS

@@ -94,8 +94,7 @@ def to_frames(played: Played, events: pd.DataFrame, *, seed: int, observed_at: i
         The instant at which the sessions' status is told.
     """
     scheme = IdScheme.from_seed(seed)
-    session_ids = pa.array(_session_ids(played, scheme), pa.large_string())
-    run_ids = pa.array(_run_ids(played, scheme), pa.large_string())
+    session_ids, run_ids = _session_ids(played, scheme), _run_ids(played, scheme)
     return Frames(
         operations=_operations(played, events, session_ids, run_ids),
         sessions=_sessions(played, events, session_ids, run_ids, observed_at),
@@ -129,20 +128,18 @@ def _op_codes(events: pd.DataFrame) -> NDArray[np.int8]:
     return np.asarray(events["op"].cat.codes, dtype=np.int8)
 
 
-def _session_ids(played: Played, scheme: IdScheme) -> list[str]:
+def _session_ids(played: Played, scheme: IdScheme) -> pa.Array:
     created_at = pd.Series(played.created_at)
-    rank = created_at.groupby(created_at).cumcount()
-    return [
-        scheme.session(ordinal, created_at=at, rank=place)
-        for ordinal, (at, place) in enumerate(zip(created_at.tolist(), rank.tolist(), strict=True))
-    ]
+    rank = np.asarray(created_at.groupby(created_at).cumcount(), dtype=np.int64)
+    return _text(scheme.sessions(np.arange(len(rank)), played.created_at, rank))
 
 
-def _run_ids(played: Played, scheme: IdScheme) -> list[str]:
-    rows = zip(
-        played.owner.tolist(), played.number.tolist(), played.triggered_at.tolist(), strict=True
-    )
-    return [scheme.run(owner, number=number, triggered_at=at) for owner, number, at in rows]
+def _run_ids(played: Played, scheme: IdScheme) -> pa.Array:
+    return _text(scheme.runs(played.owner, played.number, played.triggered_at))
+
+
+def _text(names: NDArray[np.bytes_]) -> pa.Array:
+    return pa.array(names, pa.binary()).cast(pa.large_string())
 
 
 def _operations(
