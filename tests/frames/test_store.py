@@ -57,6 +57,16 @@ def test_nobody_sees_a_file_before_it_is_whole(tmp_path: Path):
     assert list(tmp_path.iterdir()) == [target]
 
 
+def test_who_is_reading_the_file_that_stood_there_reads_on(tmp_path: Path):
+    target = tmp_path / "a.txt"
+    target.write_text("before")
+    with target.open() as reader:
+        with whole_file(target) as draft:
+            draft.write_text("after")
+        assert reader.read() == "before"
+    assert target.read_text() == "after"
+
+
 def test_folders_on_the_way_are_made(tmp_path: Path):
     with whole_file(tmp_path / "a" / "b" / "c.txt") as draft:
         draft.write_text("x")

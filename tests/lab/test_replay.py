@@ -47,6 +47,13 @@ def test_the_events_that_were_handed_in_are_left_alone():
     pd.testing.assert_frame_equal(given, before)
 
 
+def test_operations_keep_the_order_of_the_input():
+    replay = sl.replay(events(message(9), start(3), message(3), start(1, chat="b")))
+    assert [ms(at) for at in replay.operations["at"]] == [9, 3, 3, 1]
+    assert replay.operations["status_code"].tolist() == [200, 201, 200, 201]
+    assert replay.sessions["external_id"].tolist() == ["b", "a"]
+
+
 def test_sessions_carry_what_their_first_start_asked_for():
     given = events(start(0), start(1), message(2))
     given["type"] = ["chat", "call", "mail"]

@@ -52,7 +52,7 @@ def request(timestamp: int = 0, output_length: int = 50, hash_ids: Any = (0, 1))
 
 
 # A few blocks and short requests, so that beginnings are shared all the time.
-requests = st.lists(st.lists(st.integers(0, 2), max_size=6), max_size=25)
+requests = st.lists(st.lists(st.integers(0, 1), max_size=6), max_size=25)
 
 
 @given(requests)
@@ -71,7 +71,8 @@ def test_conversations_are_those_of_the_rule(requests: list[list[int]]):
         ([[0, 1, 2], [0, 2, 1]], [0, 1]),
         ([[0, 1], [0, 1]], [0, 1]),
         ([[0, 1, 2], [5, 0, 1, 2]], [0, 1]),
-        ([[0, 1, 2], [0, 1, 2, 3, 4], [0, 1, 2, 3, 9]], [0, 0, 0]),
+        ([[0, 1, 2, 5], [0, 1, 7], [0, 1, 2, 3]], [0, 1, 0]),
+        ([[0, 1, 2, 5], [0, 1, 7], [0, 1, 2], [0, 1, 4]], [0, 1, 0, 0]),
         ([[0, 1, 2], [7, 7, 7], [7, 7, 8], [0, 1, 5]], [0, 1, 1, 0]),
         ([[], [], [0]], [0, 1, 2]),
     ],
@@ -82,6 +83,7 @@ def test_conversations_are_those_of_the_rule(requests: list[list[int]]):
         "one shared block is too few",
         "only beginnings count",
         "the longest beginning",
+        "the latest of equally long ones",
         "conversations may take turns",
         "no blocks",
     ],
@@ -91,13 +93,6 @@ def test_a_request_continues_the_longest_beginning_it_shares(
 ):
     conversations = Conversations()
     assert [conversations.of(blocks) for blocks in requests] == expected
-
-
-def test_of_equally_long_beginnings_the_latest_counts():
-    requests = [[0, 1, 2], [0, 1, 2, 3, 4], [0, 1, 2, 3], [0, 1, 2, 9]]
-    conversations = Conversations()
-    found = [conversations.of(blocks) for blocks in requests]
-    assert found == conversations_by_brute_force(requests)
 
 
 def test_a_conversation_is_a_start_with_its_first_turn_and_then_messages(tmp_path: Path):
