@@ -398,3 +398,18 @@ def test_any_bytes_are_read_or_refused_with_their_file(
         assert len(sl.traffic.read(path)) == 0
     except DataError as error:
         assert error.source == name  # noqa: PT017 (either outcome is right)
+
+
+def test_a_mapped_column_that_the_file_does_not_have_is_refused(tmp_path: Path):
+    log = tmp_path / "log.ndjson"
+    log.write_text('{"at": 1, "op": "start", "external_id": "a", "took": "2s"}\n')
+    assert sl.traffic.read(log, columns={"turn_duration": "took"})["turn_duration"].notna().all()
+    with pytest.raises(sl.DataError, match="lasted: no row has this field"):
+        sl.traffic.read(log, columns={"turn_duration": "lasted"})
+
+
+def test_a_column_mapping_is_refused_for_a_format_of_fixed_fields(tmp_path: Path):
+    log = tmp_path / "trace.jsonl"
+    log.write_text('{"timestamp": 0, "output_length": 1, "hash_ids": [1]}\n')
+    with pytest.raises(sl.DataError, match="columns= is for the format events"):
+        sl.traffic.read(log, columns={"at": "timestamp"})

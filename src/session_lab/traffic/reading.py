@@ -76,11 +76,14 @@ def read(
     path = Path(path)
     if not path.is_file():
         raise DataError("there is no such file", source=str(path))
-    if not tokens_per_second > 0:
-        raise DataError(f"{tokens_per_second!r} is not above zero", column="tokens_per_second")
+    if isinstance(tokens_per_second, str) or not tokens_per_second > 0:
+        message = f"{tokens_per_second!r} is not a number above zero"
+        raise DataError(message, column="tokens_per_second")
     format = _detect(path) if format == "auto" else _known(format)
     bad = BadRows(collect=skip_bad_rows)
     if format == "mooncake":
+        if columns:
+            raise DataError("columns= is for the format events", column="columns")
         start = to_instant(origin, name="origin")
         events = mooncake.read(path, start, tokens_per_second, bad)
     else:

@@ -74,7 +74,10 @@ def _events(
     names = {column.name: columns.get(column.name, column.name) for column in EVENTS.columns}
     events: list[dict[str, Any]] = []
     id_type: type | None = None
+    unseen = dict.fromkeys(columns.values())
     for number, record in rows:
+        if unseen:
+            unseen = {name: None for name in unseen if name not in record}
         try:
             event = _parse(record, names)
             id_type = _same_type(record[names["external_id"]], id_type, names["external_id"])
@@ -82,6 +85,9 @@ def _events(
             bad.report(error, source=source, row=number)
         else:
             events.append(event)
+    if unseen and events:
+        name = next(iter(unseen))
+        raise DataError("no row has this field, which columns= names", source=source, column=name)
     return events
 
 
