@@ -76,7 +76,7 @@ def read(
     path = Path(path)
     if not path.is_file():
         raise DataError("there is no such file", source=str(path))
-    if isinstance(tokens_per_second, str) or not tokens_per_second > 0:
+    if not tokens_per_second > 0:
         message = f"{tokens_per_second!r} is not a number above zero"
         raise DataError(message, column="tokens_per_second")
     format = _detect(path) if format == "auto" else _known(format)
