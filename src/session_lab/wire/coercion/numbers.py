@@ -15,6 +15,7 @@ _DECIMAL = re.compile(
 )
 _RADIX = re.compile(r"0(?:[xX]([0-9a-fA-F]+)|[oO]([0-7]+)|[bB]([01]+))", re.ASCII)
 _BASES = (16, 8, 2)
+_EXACT_BELOW = 2**53
 _PLAIN_BELOW = 21
 _PLAIN_ABOVE = -7
 
@@ -61,15 +62,18 @@ def number_text(value: float) -> str:
     >>> number_text(3.0), number_text(1e21), number_text(1e-7), number_text(2**53 + 1)
     ('3', '1e+21', '1e-7', '9007199254740992')
     """
-    double = _nearest(value) if isinstance(value, int) else value
-    if math.isnan(double):
+    if isinstance(value, int):
+        if abs(value) < _EXACT_BELOW:
+            return f"{value:d}"
+        value = _nearest(value)
+    if math.isnan(value):
         return "NaN"
-    if math.isinf(double):
-        return "Infinity" if double > 0 else "-Infinity"
-    if double == 0:
+    if math.isinf(value):
+        return "Infinity" if value > 0 else "-Infinity"
+    if value == 0:
         return "0"
-    sign = "-" if double < 0 else ""
-    mantissa, _, exponent = f"{abs(double)!r}".partition("e")
+    sign = "-" if value < 0 else ""
+    mantissa, _, exponent = f"{abs(value)!r}".partition("e")
     whole, _, fraction = mantissa.partition(".")
     fraction = fraction.rstrip("0")
     digits = (whole + fraction).lstrip("0")

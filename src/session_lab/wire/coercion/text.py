@@ -34,4 +34,6 @@ def utf16_length(text: str) -> int:
     >>> utf16_length("chat"), utf16_length("\N{SPEECH BALLOON}")
     (4, 2)
     """
+    if text.isascii():
+        return len(text)
     return len(text) + sum(character > "\uffff" for character in text)
