@@ -16,22 +16,42 @@ MODULES = [
     module.name for module in pkgutil.walk_packages(session_lab.__path__, prefix="session_lab.")
 ]
 PUBLIC = [
+    "APIConnectionError",
+    "APIError",
+    "APIResponseError",
+    "APIStatusError",
+    "APITimeoutError",
+    "AsyncClient",
+    "AuthenticationError",
+    "BadRequestError",
     "ChatWorkload",
+    "Client",
+    "ConflictError",
     "DataError",
     "DataWarning",
+    "InternalServerError",
     "MissingDependencyError",
+    "NotFoundError",
+    "PermissionDeniedError",
+    "RateLimitError",
     "Replay",
+    "RequestTooLargeError",
     "RunPolicy",
+    "SessionClosedError",
+    "SessionExpiredError",
     "SessionLabError",
     "SessionLabWarning",
     "SimulationError",
+    "Simulator",
+    "StatisticalWarning",
+    "UnprocessableEntityError",
     "__version__",
     "replay",
     "traffic",
 ]
 """Every name of ``import session_lab as sl`` that users may rely on; it changes on purpose only."""
 
-HEAVY = ["dask", "ipywidgets", "matplotlib", "numba", "starlette"]
+HEAVY = ["dask", "httpx", "ipywidgets", "matplotlib", "numba", "starlette"]
 
 
 def test_the_public_names_are_those_that_were_agreed_on():

@@ -5,32 +5,96 @@
     events = sl.traffic.read("trace.jsonl")
     replay = sl.replay(events, sl.RunPolicy(idle_timeout="60s"))
     replay.summary()
+
+or simulate the API and talk to it::
+
+    sim = sl.Simulator()
+    client = sim.client()
+
+The clients and the simulator load with first use.
 """
+
+import typing
 
 from session_lab import traffic
 from session_lab._version import __version__
 from session_lab.errors import (
+    APIConnectionError,
+    APIError,
+    APIResponseError,
+    APIStatusError,
+    APITimeoutError,
+    AuthenticationError,
+    BadRequestError,
+    ConflictError,
     DataError,
     DataWarning,
+    InternalServerError,
     MissingDependencyError,
+    NotFoundError,
+    PermissionDeniedError,
+    RateLimitError,
+    RequestTooLargeError,
+    SessionClosedError,
+    SessionExpiredError,
     SessionLabError,
     SessionLabWarning,
     SimulationError,
+    StatisticalWarning,
+    UnprocessableEntityError,
 )
 from session_lab.lab import Replay, replay
 from session_lab.simulator import RunPolicy
 from session_lab.traffic import ChatWorkload
 
+if typing.TYPE_CHECKING:
+    from session_lab.client import AsyncClient, Client
+    from session_lab.lab.simulator import Simulator
+else:
+    # Type checkers read the imports above; at run time this table stands for them.
+    import importlib
+
+    _HOMES = {"AsyncClient": "client", "Client": "client", "Simulator": "lab.simulator"}
+
+    def __getattr__(name: str) -> object:
+        if name not in _HOMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *_HOMES})
+
+
 __all__ = [
+    "APIConnectionError",
+    "APIError",
+    "APIResponseError",
+    "APIStatusError",
+    "APITimeoutError",
+    "AsyncClient",
+    "AuthenticationError",
+    "BadRequestError",
     "ChatWorkload",
+    "Client",
+    "ConflictError",
     "DataError",
     "DataWarning",
+    "InternalServerError",
     "MissingDependencyError",
+    "NotFoundError",
+    "PermissionDeniedError",
+    "RateLimitError",
     "Replay",
+    "RequestTooLargeError",
     "RunPolicy",
+    "SessionClosedError",
+    "SessionExpiredError",
     "SessionLabError",
     "SessionLabWarning",
     "SimulationError",
+    "Simulator",
+    "StatisticalWarning",
+    "UnprocessableEntityError",
     "__version__",
     "replay",
     "traffic",

@@ -12,6 +12,7 @@ from session_lab._version import __version__
 from session_lab.cli.demo import demo
 from session_lab.cli.generate import generate
 from session_lab.cli.replay import replay
+from session_lab.cli.serve import serve
 from session_lab.errors import SessionLabError, SessionLabWarning
 
 __all__ = ["app", "main"]
@@ -25,6 +26,7 @@ app = typer.Typer(
 app.command()(demo)
 app.command()(replay)
 app.command()(generate)
+app.command()(serve)
 
 
 def _show_version(value: bool) -> None:  # noqa: FBT001 (typer calls it with the flag's value)

@@ -6,7 +6,7 @@ imports the other; what joins them is that a transport is an argument of every h
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import httpx
 
@@ -14,34 +14,45 @@ from session_lab.simulator.faults import ConnectionLost, ConnectionRefused
 from session_lab.simulator.protocol.messages import Request
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from session_lab.simulator.protocol.messages import Response
 
-__all__ = ["SimulatorTransport"]
+__all__ = ["Answering", "SimulatorTransport"]
+
+
+class Answering(Protocol):
+    """What a transport leads to, such as a :class:`~session_lab.simulator.backend.Backend`."""
+
+    def handle(self, request: Request) -> Response:
+        """Answer a request."""
+        ...
+
+    def wait(self, milliseconds: int) -> None:
+        """Let time pass."""
+        ...
 
 
 class SimulatorTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
     """Carries the requests of blocking and asynchronous clients to a simulator.
 
+    A reply that is late moves the simulator's clock. One that is later than the client is ready to
+    wait moves it that far, and the client learns that it timed out.
+
     Parameters
     ----------
-    handle : callable
-        What answers a request, such as the ``handle`` of a
-        :class:`~session_lab.simulator.backend.Backend`.
+    simulator : Answering
+        What answers.
 
     Examples
     --------
-    >>> from session_lab.simulator.protocol.messages import json_response
-    >>> def handle(request):
-    ...     return json_response({"path": request.path, "query": request.query})
-    >>> with httpx.Client(transport=SimulatorTransport(handle)) as client:
-    ...     client.get("http://lab/sessions/a%2Fb?x=1").json()
-    {'path': '/sessions/a%2Fb', 'query': 'x=1'}
+    >>> from session_lab.simulator.backend import Backend
+    >>> transport = SimulatorTransport(Backend([]))
+    >>> with httpx.Client(transport=transport) as client:
+    ...     client.get("http://lab/_lab/clock").json()
+    {'now': '2026-01-01T00:00:00.000Z', 'ms': 1767225600000, 'seed': 0}
     """
 
-    def __init__(self, handle: Callable[[Request], Response]) -> None:
-        self._handle = handle
+    def __init__(self, simulator: Answering) -> None:
+        self._simulator = simulator
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Answer a request of a blocking client."""
@@ -56,12 +67,21 @@ class SimulatorTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
         headers = {name.lower(): value for name, value in request.headers.items()}
         asked = Request(request.method, path, query, headers, body)
         try:
-            response = self._handle(asked)
+            response = self._simulator.handle(asked)
         except ConnectionRefused as fault:
             raise httpx.ConnectError(str(fault), request=request) from None
         except ConnectionLost as fault:
             raise httpx.ReadError(str(fault), request=request) from None
+        if response.latency:
+            self._wait(response.latency, request)
         content = b"" if request.method == "HEAD" else response.body
         return httpx.Response(
             response.status, headers=dict(response.headers), content=content, request=request
         )
+
+    def _wait(self, latency: int, request: httpx.Request) -> None:
+        patience = request.extensions.get("timeout", {}).get("read")
+        if patience is not None and latency > patience * 1000:
+            self._simulator.wait(round(patience * 1000))
+            raise httpx.ReadTimeout("the reply is late", request=request)
+        self._simulator.wait(latency)

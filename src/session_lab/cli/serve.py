@@ -1,0 +1,120 @@
+"""``session-lab serve``: the simulated API on a port of this machine."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from session_lab.cli import policy as flags
+from session_lab.errors import DataError
+from session_lab.simulator import ENVIRONMENT, RunPolicy
+from session_lab.simulator.backend import Backend
+from session_lab.simulator.protocol.auth import Environment
+from session_lab.timing import SystemClock
+
+__all__ = ["serve"]
+
+_NOW = "2026-01-01T00:00:00Z"
+
+
+class _Clock(StrEnum):
+    VIRTUAL = "virtual"
+    REAL = "real"
+
+
+def serve(
+    context: typer.Context,
+    *,
+    host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", help="0 picks a free one.")] = 8787,
+    seed: Annotated[int, typer.Option("--seed", help="Of identifiers, faults, crashes.")] = 0,
+    now: Annotated[
+        str | None, typer.Option("--now", help=f"First instant of virtual time. [default: {_NOW}]")
+    ] = None,
+    clock: Annotated[
+        _Clock, typer.Option("--clock", help="Whether time stands still or is the machine's.")
+    ] = _Clock.VIRTUAL,
+    profile: Annotated[
+        str, typer.Option("--profile", help="Published state of the API to follow.")
+    ] = "2026-10",
+    secret_key: Annotated[
+        str, typer.Option("--secret-key", help="Key of the environment.")
+    ] = "tr_dev_local",  # noqa: S107 (it opens nothing but this server)
+    environment_id: Annotated[
+        str, typer.Option("--environment-id", help="Id of the environment.")
+    ] = ENVIRONMENT,
+    environments: Annotated[
+        list[str] | None,
+        typer.Option("--environment", help="ID=KEY: a further environment; may be repeated."),
+    ] = None,
+    state: Annotated[
+        Path | None,
+        typer.Option("--state", help="SQLite file that keeps the world; made if it is not there."),
+    ] = None,
+    idle_timeout: flags.IdleTimeout = "30s",
+    turn_timeout: flags.TurnTimeout = "1h",
+    max_turns: flags.MaxTurns = 100,
+    max_duration: flags.MaxDuration = None,
+    boot_time: flags.BootTime = "0s",
+    resume_time: flags.ResumeTime = "0s",
+    turn_duration: flags.TurnDuration = "0s",
+    deploys: flags.Deploys = None,
+    crash_rate: flags.CrashRate = 0.0,
+) -> None:
+    """Serve a simulated Sessions API until Ctrl+C; its address is printed when it is ready.
+
+    Runs follow a policy if one of its flags is given; else they live until the control API below
+    /_lab ends them. Example: session-lab serve --port 0 --state lab.sqlite --idle-timeout 60s
+    """
+    # The extra is only needed here; without it the import says what to install.
+    from session_lab.simulator.server.serving import serve as serve_backend  # noqa: PLC0415
+
+    policy = _policy(
+        context,
+        idle_timeout=idle_timeout,
+        turn_timeout=turn_timeout,
+        max_turns=max_turns,
+        max_duration=max_duration,
+        boot_time=boot_time,
+        resume_time=resume_time,
+        turn_duration=turn_duration,
+        deploys=deploys or (),
+        crash_rate=crash_rate,
+    )
+    follows_system_clock = clock is _Clock.REAL
+    if follows_system_clock and now is not None:
+        raise DataError("a real clock shows the machine's time; leave it out", column="--now")
+    backend = Backend(
+        [
+            Environment(environment_id, secret_key),
+            *(_environment(pair) for pair in environments or ()),
+        ],
+        seed=seed,
+        now=SystemClock().milliseconds() if follows_system_clock else now or _NOW,
+        profile=profile,
+        policy=policy,
+        follows_system_clock=follows_system_clock,
+    )
+    serve_backend(backend, host=host, port=port, state=state, announce=_announce)
+
+
+def _announce(url: str) -> None:
+    typer.echo(f"session-lab serves {url}")
+
+
+def _policy(context: typer.Context, **values: Any) -> RunPolicy | None:  # noqa: ANN401  the fields of a policy
+    """Make a policy if one of its flags was given."""
+    sources = (context.get_parameter_source(name) for name in values)
+    is_given = any(source is not None and source.name != "DEFAULT" for source in sources)
+    return RunPolicy(**values) if is_given else None
+
+
+def _environment(pair: str) -> Environment:
+    name, _, key = pair.partition("=")
+    if not (name and key):
+        message = "write ID=KEY, as in env_other=tr_dev_other"  # The value may hold a key.
+        raise DataError(message, column="--environment")
+    return Environment(name, key)
