@@ -1,0 +1,254 @@
+// Runs scenarios with the official SDK: reads their names from lines of input, and for each prints
+// a line of JSON, with what the SDK saw or with the error that ended the scenario.
+
+import { createInterface } from "node:readline";
+
+import { apiClientManager } from "@trigger.dev/core/v3";
+import { auth, runs, sessions } from "@trigger.dev/sdk";
+
+const ONCE = { retry: { maxAttempts: 1 } };
+
+const chat = (externalId, more = {}) => ({
+  type: "chat",
+  externalId,
+  taskIdentifier: "assistant",
+  triggerConfig: { basePayload: { chatId: externalId } },
+  ...more,
+});
+
+async function withStatus(call) {
+  const { data, response } = await call.withResponse();
+  return { ...data, status: response.status };
+}
+
+async function failure(call) {
+  try {
+    await call;
+  } catch (error) {
+    return { name: error.constructor.name, status: error.status, message: error.message };
+  }
+  throw new Error("a call that has to fail did not");
+}
+
+async function collect(items, count = Infinity) {
+  const collected = [];
+  for await (const item of items) {
+    if (collected.push(item) === count) break;
+  }
+  return collected;
+}
+
+const withToken = (accessToken, use) => auth.withAuth({ accessToken }, use);
+
+const writeOutput = (id, text) =>
+  apiClientManager.clientOrThrow().appendToSessionStream(id, "out", text);
+
+async function read(id, { count, afterFirst = async () => {}, ...options }) {
+  const controller = new AbortController();
+  const ids = [];
+  const stream = await sessions.open(id).out.read({
+    signal: controller.signal,
+    onPart: (part) => ids.push(part.id),
+    ...options,
+  });
+  const chunks = [];
+  for await (const chunk of stream) {
+    if (chunks.push(chunk) === 1) await afterFirst();
+    if (chunks.length === count) break;
+  }
+  controller.abort();
+  return { chunks, ids };
+}
+
+const scenarios = {
+  async start() {
+    const created = await withStatus(sessions.start(chat("conversation")));
+    const again = await withStatus(sessions.start(chat("conversation")));
+    return { created, again };
+  },
+
+  async startClosed() {
+    await sessions.start(chat("conversation"));
+    await sessions.close("conversation");
+    return failure(sessions.start(chat("conversation"), ONCE));
+  },
+
+  async startInvalid() {
+    return failure(sessions.start({ ...chat("conversation"), externalId: "session_mine" }));
+  },
+
+  async retrieve() {
+    const externalId = "a b/c?d#é";
+    const started = await sessions.start(
+      chat(externalId, { tags: ["vip"], metadata: { plan: "pro" }, expiresAt: new Date("2026-02-01") }),
+    );
+    return {
+      started,
+      byId: await sessions.retrieve(started.id),
+      byExternalId: await sessions.retrieve(externalId),
+      missing: await failure(sessions.retrieve("session_missing")),
+    };
+  },
+
+  async update() {
+    await sessions.start(chat("conversation", { tags: ["old"], metadata: { a: 1 } }));
+    return {
+      changed: await sessions.update("conversation", { tags: ["new"], metadata: { b: 2 } }),
+      emptied: await sessions.update("conversation", { metadata: null }),
+      renamed: await failure(sessions.update("conversation", { externalId: "another" })),
+    };
+  },
+
+  async close() {
+    await sessions.start(chat("conversation"));
+    return {
+      closed: await sessions.close("conversation", { reason: "solved" }),
+      again: await sessions.close("conversation", { reason: "too late" }),
+      send: await failure(sessions.open("conversation").in.send("hello?", ONCE)),
+    };
+  },
+
+  async list() {
+    for (const n of [1, 2, 3, 4, 5]) {
+      await sessions.start(
+        chat(`c${n}`, { type: n === 5 ? "job" : "chat", tags: n % 2 ? ["odd"] : ["even", "a b,&"] }),
+      );
+    }
+    await sessions.close("c2");
+    const names = async (options) => (await collect(sessions.list(options))).map((s) => s.externalId);
+    const first = await sessions.list({ limit: 2 });
+    const second = await first.getNextPage();
+    const back = await sessions.list({ limit: 2, before: second.pagination.previous });
+    return {
+      all: await names(),
+      inPages: await names({ limit: 2 }),
+      pages: [first, second, back].map((page) => page.data.map((s) => s.externalId)),
+      ends: {
+        "before first": first.hasPreviousPage(),
+        "after second": second.hasNextPage(),
+        "before second": second.hasPreviousPage(),
+      },
+      found: {
+        type: await names({ type: "job" }),
+        tag: await names({ tag: "odd", limit: 1 }),
+        closed: await names({ status: "CLOSED" }),
+        open: await names({ status: "ACTIVE", type: "chat" }),
+        externalId: await names({ externalId: "c3" }),
+        taskIdentifier: await names({ taskIdentifier: "another" }),
+        fromTomorrow: await names({ from: new Date("2026-01-02") }),
+        lastHour: await names({ period: "1h" }),
+      },
+    };
+  },
+
+  async endAndContinue() {
+    const client = apiClientManager.clientOrThrow();
+    const started = await sessions.start(chat("conversation"));
+    const ending = { callingRunId: started.runId, reason: "upgrade" };
+    return {
+      started,
+      first: await client.endAndContinueSession("conversation", ending),
+      again: await client.endAndContinueSession("conversation", ending),
+      session: await sessions.retrieve("conversation"),
+    };
+  },
+
+  async send() {
+    await sessions.start(chat("conversation"));
+    const { in: input } = sessions.open("conversation");
+    await input.send("plain text");
+    await input.send({ kind: "message", payload: { text: "grüß 🙂" } });
+    const client = apiClientManager.clientOrThrow();
+    return {
+      all: await client.readSessionStreamRecords("conversation", "in"),
+      rest: await client.readSessionStreamRecords("conversation", "in", { afterEventId: "0" }),
+      output: await client.readSessionStreamRecords("conversation", "out"),
+    };
+  },
+
+  async read() {
+    await sessions.start(chat("conversation"));
+    await writeOutput("conversation", "one");
+    await writeOutput("conversation", '{"two":2}');
+    const live = await read("conversation", {
+      count: 3,
+      afterFirst: () => writeOutput("conversation", "three"),
+    });
+    const resumed = await read("conversation", { count: 2, lastEventId: live.ids[0] });
+    return { live, resumed };
+  },
+
+  async readMissing() {
+    return failure(collect(await sessions.open("session_missing").out.read()));
+  },
+
+  async write() {
+    await sessions.start(chat("conversation"));
+    return failure(sessions.open("conversation").out.append("one"));
+  },
+
+  async browser() {
+    const { id, publicAccessToken } = await sessions.start(chat("conversation"));
+    await sessions.start(chat("another"));
+    await writeOutput("conversation", "answer");
+    return withToken(publicAccessToken, async () => {
+      await sessions.open("conversation").in.send("question");
+      return {
+        id,
+        retrieved: (await sessions.retrieve("conversation")).id,
+        answer: await read("conversation", { count: 1 }),
+        foreign: await failure(sessions.open("another").in.send("question")),
+        close: await failure(sessions.close("conversation")),
+      };
+    });
+  },
+
+  async runs() {
+    const started = [];
+    for (const name of ["c1", "c2", "c3"]) started.push(await sessions.start(chat(name)));
+    const ids = async (options) => (await collect(runs.list(options))).map((run) => run.id);
+    const cancelled = await runs.cancel(started[1].runId);
+    return {
+      started: started.map((session) => session.runId),
+      cancelled,
+      first: await runs.retrieve(started[0].runId),
+      second: await runs.retrieve(started[1].runId),
+      missing: await failure(runs.retrieve("run_missing", ONCE)),
+      found: {
+        inPages: await ids({ limit: 2 }),
+        queued: await ids({ status: "QUEUED" }),
+        stopped: await ids({ status: ["CANCELED", "FAILED"] }),
+        ofTasks: await ids({ taskIdentifier: ["assistant", "another"] }),
+        ofAnotherTask: await ids({ taskIdentifier: "another" }),
+      },
+    };
+  },
+
+  async publicToken() {
+    for (const name of ["mine", "yours"]) await sessions.start(chat(name));
+    const token = await auth.createPublicToken({
+      scopes: { read: { sessions: "mine" } },
+      expirationTime: "1h",
+    });
+    return withToken(token, async () => ({
+      mine: (await sessions.retrieve("mine")).externalId,
+      yours: await failure(sessions.retrieve("yours")),
+      update: await failure(sessions.update("mine", { tags: [] })),
+      send: await failure(sessions.open("mine").in.send("not allowed")),
+    }));
+  },
+
+  async wrongKey() {
+    return withToken("tr_dev_wrong", () => failure(sessions.retrieve("conversation")));
+  },
+};
+
+for await (const name of createInterface({ input: process.stdin })) {
+  let outcome;
+  try {
+    outcome = { seen: await scenarios[name]() };
+  } catch (error) {
+    outcome = { error: error.stack };
+  }
+  console.log(JSON.stringify(outcome));
+}
