@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
 from tests.oracles.simpy_model import Policy, simulate
 
 if TYPE_CHECKING:

@@ -141,7 +141,9 @@ def test_a_start_that_is_born_expired_is_refused_and_leaves_its_row():
 
 
 def test_a_burnt_id_without_a_run_can_be_closed():
-    burnt = machine.start(None, Row("a", AT, AT, expires_at=AT - 1), 5, AT, TIMINGS, profile=OCTOBER)
+    burnt = machine.start(
+        None, Row("a", AT, AT, expires_at=AT - 1), 5, AT, TIMINGS, profile=OCTOBER
+    )
     step = machine.close(burnt.session, None, AT, TIMINGS)
     assert (step.reply.status_code, step.session.run) == (200, None)
 
