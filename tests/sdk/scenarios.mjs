@@ -30,11 +30,9 @@ async function failure(call) {
   throw new Error("a call that has to fail did not");
 }
 
-async function collect(items, count = Infinity) {
+async function collect(items, value = (item) => item) {
   const collected = [];
-  for await (const item of items) {
-    if (collected.push(item) === count) break;
-  }
+  for await (const item of items) collected.push(value(item));
   return collected;
 }
 
@@ -80,7 +78,11 @@ const scenarios = {
   async retrieve() {
     const externalId = "a b/c?d#é";
     const started = await sessions.start(
-      chat(externalId, { tags: ["vip"], metadata: { plan: "pro" }, expiresAt: new Date("2026-02-01") }),
+      chat(externalId, {
+        tags: ["vip"],
+        metadata: { plan: "pro" },
+        expiresAt: new Date("2026-02-01"),
+      }),
     );
     return {
       started,
@@ -110,19 +112,19 @@ const scenarios = {
 
   async list() {
     for (const n of [1, 2, 3, 4, 5]) {
-      await sessions.start(
-        chat(`c${n}`, { type: n === 5 ? "job" : "chat", tags: n % 2 ? ["odd"] : ["even", "a b,&"] }),
-      );
+      const type = n === 5 ? "job" : "chat";
+      await sessions.start(chat(`c${n}`, { type, tags: n % 2 ? ["odd"] : ["even", "a b,&"] }));
     }
     await sessions.close("c2");
-    const names = async (options) => (await collect(sessions.list(options))).map((s) => s.externalId);
+    const name = (session) => session.externalId;
+    const names = (options) => collect(sessions.list(options), name);
     const first = await sessions.list({ limit: 2 });
     const second = await first.getNextPage();
     const back = await sessions.list({ limit: 2, before: second.pagination.previous });
     return {
       all: await names(),
       inPages: await names({ limit: 2 }),
-      pages: [first, second, back].map((page) => page.data.map((s) => s.externalId)),
+      pages: [first, second, back].map((page) => page.data.map(name)),
       ends: {
         "before first": first.hasPreviousPage(),
         "after second": second.hasNextPage(),
@@ -206,7 +208,7 @@ const scenarios = {
   async runs() {
     const started = [];
     for (const name of ["c1", "c2", "c3"]) started.push(await sessions.start(chat(name)));
-    const ids = async (options) => (await collect(runs.list(options))).map((run) => run.id);
+    const ids = (options) => collect(runs.list(options), (run) => run.id);
     const cancelled = await runs.cancel(started[1].runId);
     return {
       started: started.map((session) => session.runId),
