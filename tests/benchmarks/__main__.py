@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import session_lab
 import tests.benchmarks
-from tests.benchmarks import imports, mocks, replays
-from tests.benchmarks.harness import measure, table
+from tests.benchmarks import calls, imports, mocks, replays, serving
+from tests.benchmarks.harness import MissingProgramError, measure, table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,8 +24,25 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
-BENCHMARKS = (*replays.BENCHMARKS, *mocks.BENCHMARKS, *imports.BENCHMARKS)
-PACKAGES = ("httpx", "numpy", "pandas", "pyarrow", "pydantic", "respx", "simpy")
+BENCHMARKS = (
+    *replays.BENCHMARKS,
+    *mocks.BENCHMARKS,
+    *calls.BENCHMARKS,
+    *serving.BENCHMARKS,
+    *imports.BENCHMARKS,
+)
+PACKAGES = (
+    "httpx",
+    "numpy",
+    "pandas",
+    "pyarrow",
+    "pydantic",
+    "pyjwt",
+    "respx",
+    "simpy",
+    "starlette",
+    "uvicorn",
+)
 
 
 def main(
@@ -37,13 +54,21 @@ def main(
     chosen = [one for one in benchmarks if fnmatchcase(one.name, options.only)]
     if not chosen:
         parser.error(f"no benchmark is called {options.only!r}; see --help for the names")
-    results = []
+    results, skipped = [], {}
     for benchmark in chosen:
         print(f"{benchmark.name}: {options.rounds} rounds ...", file=sys.stderr, flush=True)
-        results.append(measure(benchmark, options.rounds))
+        try:
+            results.append(measure(benchmark, options.rounds))
+        except MissingProgramError as missing:
+            skipped[benchmark.name] = str(missing)
+            print(f"{benchmark.name}: skipped: {missing}", file=sys.stderr, flush=True)
     print(table(results))
     if options.json is not None:
-        report = {**_circumstances(), "results": [result.to_dict() for result in results]}
+        report = {
+            **_circumstances(),
+            "results": [result.to_dict() for result in results],
+            "skipped": skipped,
+        }
         options.json.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     return 0 if all(result.met for result in results) else 1
 

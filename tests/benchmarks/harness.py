@@ -12,7 +12,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from contextlib import AbstractContextManager
 
-__all__ = ["Benchmark", "DifferentOutcomesError", "Result", "Side", "measure", "table"]
+__all__ = [
+    "Benchmark",
+    "DifferentOutcomesError",
+    "MissingProgramError",
+    "Result",
+    "Side",
+    "measure",
+    "table",
+]
 
 COLUMNS = ("benchmark", "A median", "B median", "ratio", "min-max", "required", "met?")
 
@@ -21,17 +29,23 @@ class DifferentOutcomesError(Exception):
     """The two sides did not do the same job, so their times cannot be compared."""
 
 
+class MissingProgramError(Exception):
+    """A benchmark needs a program that is not installed here; the message says how to get it."""
+
+
 @dataclass(frozen=True)
 class Side:
     """One of the two: what it is, one run of it, and how to read what the run made.
 
     `run` is what is timed. `outcome` is applied to what it returned, outside the measurement, and
-    must give the same mapping on both sides.
+    must give the same mapping on both sides. A job that goes on until it is stopped, as load on a
+    server does, is not timed but asked: `seconds` reads from what it made how long a piece took.
     """
 
     label: str
     run: Callable[[], Any]
     outcome: Callable[[Any], Mapping[str, object]]
+    seconds: Callable[[Any], float] | None = None
 
 
 @dataclass(frozen=True)
@@ -39,16 +53,18 @@ class Benchmark:
     """A name, how to prepare the two sides, and the ratio that is required.
 
     The ratio ``B/A``, how many times faster A is, must reach the limit; the ratio ``A/B``, how much
-    of B's time A takes, must not exceed it.
+    of B's time A takes, must not exceed it. Without a limit the ratio is for information.
     """
 
     name: str
     sides: Callable[[], AbstractContextManager[tuple[Side, Side]]]
     ratio: Literal["B/A", "A/B"]
-    limit: float
+    limit: float | None
 
     @property
     def required(self) -> str:
+        if self.limit is None:
+            return f"{self.ratio}, any"
         return f"{self.ratio} {'>=' if self.ratio == 'B/A' else '<='} {self.limit:g}"
 
 
@@ -70,6 +86,8 @@ class Result:
     @property
     def met(self) -> bool:
         ratio, limit = median(self.ratios), self.benchmark.limit
+        if limit is None:
+            return True
         return ratio >= limit if self.benchmark.ratio == "B/A" else ratio <= limit
 
     def to_dict(self) -> dict[str, Any]:
@@ -96,7 +114,7 @@ class Result:
             f"{median(self.ratios):.2f}",
             f"{min(self.ratios):.2f}-{max(self.ratios):.2f}",
             self.benchmark.required,
-            "yes" if self.met else "NO",
+            "-" if self.benchmark.limit is None else "yes" if self.met else "NO",
         )
 
 
@@ -126,6 +144,8 @@ def _turn(side: Side, clock: Callable[[], float]) -> float:
     # Held until the clock has been read: to clear it away is not part of the job.
     made = side.run()
     seconds = clock() - start
+    if side.seconds is not None:
+        seconds = side.seconds(made)
     del made
     return seconds
 

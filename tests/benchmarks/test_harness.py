@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
-from tests.benchmarks import mocks, replays
+from tests.benchmarks import calls, mocks, replays
 from tests.benchmarks.__main__ import BENCHMARKS, main
 from tests.benchmarks.harness import (
     Benchmark,
     DifferentOutcomesError,
+    MissingProgramError,
     Side,
     measure,
     table,
@@ -47,7 +48,7 @@ def adding(label: str, *numbers: int) -> Side:
 
 
 def benchmark(
-    name: str = "sums", ratio: Literal["B/A", "A/B"] = "B/A", limit: float = 0.0
+    name: str = "sums", ratio: Literal["B/A", "A/B"] = "B/A", limit: float | None = 0.0
 ) -> Benchmark:
     sides = adding("two", 1, 2), adding("one", 3)
     return Benchmark(name, lambda: nullcontext(sides), ratio, limit)
@@ -102,6 +103,20 @@ def test_a_speed_up_must_reach_its_limit_and_a_share_must_not_exceed_it(
     assert measure(benchmark("x", ratio, limit), 1, clock=clock_of(1, 4)).met is met
 
 
+def test_a_ratio_without_a_limit_is_told_and_never_missed():
+    result = measure(benchmark(limit=None), 1, clock=clock_of(4, 1))
+    assert result.met
+    assert result.row()[-4:] == ("0.25", "0.25-0.25", "B/A, any", "-")
+
+
+def test_a_side_can_say_itself_how_long_a_piece_of_its_job_took():
+    rate = Side("a rate", lambda: 50, lambda _: {}, lambda per_second: 1 / per_second)
+    timed = Side("timed", lambda: None, lambda _: {})
+    sides = nullcontext((rate, timed))
+    result = measure(Benchmark("mixed", lambda: sides, "B/A", 0), 1, clock=clock_of(9, 3))
+    assert (result.seconds_a, result.seconds_b) == ((0.02,), (3,))
+
+
 def test_sides_that_made_different_things_are_not_compared():
     sides = adding("right", 1, 2), adding("wrong", 4)
     with pytest.raises(DifferentOutcomesError, match="sums: A and B differ in total"):
@@ -128,6 +143,23 @@ def test_the_command_runs_the_chosen_benchmarks_and_writes_every_time(tmp_path: 
     assert [result["benchmark"] for result in written["results"]] == ["first", "second"]
     assert all(len(result["seconds_a"]) == 2 for result in written["results"])
     assert {"machine", "python", "packages"} < written.keys()
+
+
+def test_a_benchmark_without_its_program_is_skipped_and_says_why(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    @contextmanager
+    def sides() -> Iterator[tuple[Side, Side]]:
+        raise MissingProgramError("drill is not on PATH")
+        yield
+
+    file = tmp_path / "times.json"
+    several = [Benchmark("absent", sides, "B/A", 1), benchmark("present")]
+    assert main(["--rounds", "1", "--json", str(file)], several) == 0
+    assert "absent: skipped: drill is not on PATH" in capsys.readouterr().err
+    written = json.loads(file.read_text())
+    assert written["skipped"] == {"absent": "drill is not on PATH"}
+    assert [result["benchmark"] for result in written["results"]] == ["present"]
 
 
 def test_a_missed_ratio_is_the_exit_status():
@@ -162,3 +194,9 @@ def test_both_sides_of_a_small_benchmark_make_the_same(sides: partial[Any]):
         outcome = a.outcome(a.run())
         assert outcome == b.outcome(b.run())
         assert len(outcome["status_code"]) > 10
+
+
+def test_calls_are_answered_alike_by_simulator_and_mock():
+    with calls.against_respx(3) as (a, b):
+        outcome = a.outcome(a.run())
+        assert outcome == b.outcome(b.run()) == {"is_cached": [False] * 3}
