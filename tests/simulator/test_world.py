@@ -435,7 +435,7 @@ def test_a_run_is_told_what_the_trigger_config_says_when_it_is_triggered():
     name = first.session_id
     run = world.run(first.run_id)
     assert run.payload == config["basePayload"] | {"idleTimeoutInSeconds": 60, "sessionId": name}
-    assert run.options == {"machine": "micro", "maxAttempts": 3, "tags": ["chat:1"]}
+    assert run.options == {"machine": "micro", "maxAttempts": 3, "tags": ["chat:1", " "]}
     world.start("chat", trigger_config={"basePayload": {"message": "x", "n": 2}, "queue": "slow"})
     assert world.run(first.run_id) == run
     world.set_run_status(first.run_id, "CRASHED")

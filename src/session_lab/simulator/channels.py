@@ -10,18 +10,39 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-__all__ = ["PART_ID_LIFE", "Record", "Stream"]
+__all__ = ["CONTROL_HEADER", "PART_ID_LIFE", "Record", "Stream"]
+
+CONTROL_HEADER = "trigger-control"
+"""The header that names what a control record tells."""
 
 PART_ID_LIFE = 5 * 60_000
 """How long a part id is remembered, in milliseconds."""
 
 
 class Record(NamedTuple):
-    """One record: its text, its part id, and when it was stored (milliseconds since 1970)."""
+    """One record.
+
+    Attributes
+    ----------
+    data : str
+        Its text.
+    part_id : str
+        Its part id.
+    at : int
+        When it was stored, in milliseconds since 1970.
+    headers : tuple of (str, str)
+        What makes it a control record, which has neither text nor part id; empty on all others.
+    """
 
     data: str
     part_id: str
     at: int
+    headers: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def control(self) -> str | None:
+        """What a control record tells, such as ``"turn-complete"``; None on all others."""
+        return next((value for name, value in self.headers if name == CONTROL_HEADER), None)
 
 
 @dataclass
@@ -45,8 +66,9 @@ class Stream:
         return claimed_at is not None and at < claimed_at + PART_ID_LIFE
 
     def write(self, record: Record) -> int:
-        """Store a record under its part id and return its sequence number."""
-        self.claims[record.part_id] = record.at
+        """Store a record, under its part id if it has one, and return its sequence number."""
+        if record.part_id:
+            self.claims[record.part_id] = record.at
         self.records.append(record)
         return len(self.records) - 1
 

@@ -30,12 +30,14 @@ _STARTED = {
 }
 
 _DONE = {
+    "cancel_run": "a run that has not ended is cancelled, and one that has stays as it is",
     "close": "the session is closed from now on; what its run had accepted is still served",
     "close again": "the session was closed before; the first close and its reason stand",
     "end_and_continue": "the calling run was the current one, so a new run took over from it",
     "end_and_continue lost": "the calling run was not the current one, so the new run was cancelled",
     "retrieve": "a session can be read in every state",
     "set_run_status": "the run was put into the status {status} from outside",
+    "write_control": "an agent's control record goes to its channel past the API, in every state",
     "update": "tags and metadata can be replaced in every state of a session",
 }
 

@@ -8,12 +8,14 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from session_lab.wire.coercion import trim
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from session_lab.simulator.machine import Row
 
-__all__ = ["carries_turn", "is_stop", "options_of", "payload_of"]
+__all__ = ["carries_turn", "is_stop", "options_of", "payload_of", "tags_of"]
 
 _OPTIONS = ("machine", "maxAttempts", "maxDuration", "lockToVersion", "region")
 _BOOT_FIELDS = ("message", "messages", "trigger")
@@ -44,14 +46,19 @@ def payload_of(row: Row, *, previous_run_id: str | None) -> dict[str, Any]:
 
 
 def options_of(config: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Pick the options of a run from ``triggerConfig``; empty texts and blank tags are left out."""
+    """Pick the options of a run from ``triggerConfig``; empty texts are left out."""
     config = config or {}
     options = {name: config[name] for name in _OPTIONS if config.get(name)}
     if config.get("queue"):
         options["queue"] = {"name": config["queue"]}
     if config.get("tags") is not None:
-        options["tags"] = [tag for tag in config["tags"] if tag.strip()]
+        options["tags"] = list(config["tags"])
     return options
+
+
+def tags_of(options: Mapping[str, Any]) -> list[str]:
+    """Pick the tags that a run with some options has: those that are not blank."""
+    return [tag for tag in options.get("tags", ()) if trim(tag)]
 
 
 def carries_turn(config: Mapping[str, Any] | None) -> bool:

@@ -119,12 +119,17 @@ def _state(document: dict[str, Any]) -> State:
         runs={(record.ordinal, record.run.number): record for record in runs},
         run_ids={record.run_id: (record.ordinal, record.run.number) for record in runs},
         streams={
-            (environment, key, io): Stream([Record(*record) for record in records], dict(claims))
+            (environment, key, io): Stream([_record(record) for record in records], dict(claims))
             for environment, key, io, records, claims in document["streams"]
         },
         rank=document["rank"],
         journal=[_entry(value) for value in document["journal"]],
     )
+
+
+def _record(value: list[Any]) -> Record:
+    record = Record(*value)
+    return record._replace(headers=tuple((name, text) for name, text in record.headers))
 
 
 def _session(value: list[Any]) -> Session:

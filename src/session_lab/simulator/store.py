@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from bisect import bisect_right, insort
+from typing import TYPE_CHECKING, NamedTuple
 
 from session_lab.simulator import runs as run_model
 from session_lab.simulator.channels import Stream
@@ -12,12 +13,21 @@ from session_lab.simulator.payloads import options_of, payload_of
 from session_lab.simulator.state import RunRecord, State
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from session_lab.simulator.channels import Record
     from session_lab.simulator.machine import Row, Session, Step
     from session_lab.simulator.policy import RunPolicy, Timings
     from session_lab.simulator.runs import Run
 
-__all__ = ["Store"]
+__all__ = ["Shown", "Store"]
+
+
+class Shown(NamedTuple):
+    """A session as it is read: its row, and the last run that has claimed it, dead or alive."""
+
+    row: Row
+    run: RunRecord | None
 
 
 class Store:
@@ -37,6 +47,12 @@ class Store:
         self.state = state
         self._scheme = IdScheme.from_seed(seed)
         self._timings = None if policy is None else policy.timings(seed)
+        self._ordinals: dict[str, list[int]] = {}
+        self._triggers: dict[str, list[tuple[int, str]]] = {}
+        for ordinal, session in enumerate(state.sessions):
+            self._ordinals.setdefault(session.row.environment, []).append(ordinal)
+        for record in state.runs.values():
+            self._list_run(record)
 
     def find(self, key: str, environment: str) -> int | None:
         """Return the ordinal of a session.
@@ -56,9 +72,28 @@ class Store:
 
     def row(self, ordinal: int, now: int) -> Row:
         """Return a session's row as it is read; the claim of a run has moved its ``touched_at``."""
+        return self.shown(ordinal, now).row
+
+    def shown(self, ordinal: int, now: int) -> Shown:
+        """Return a session as it is read, with its current run."""
         row, run = self.state.sessions[ordinal].row, self.current_run(ordinal, now)
-        claimed_at = 0 if run is None else run.run.triggered_at
-        return row._replace(touched_at=max(row.touched_at, claimed_at))
+        if run is not None and run.run.triggered_at > row.touched_at:
+            row = row._replace(touched_at=run.run.triggered_at)
+        return Shown(row, run)
+
+    def sessions(self, environment: str) -> Sequence[int]:
+        """Return the ordinals of an environment's sessions, in order of creation."""
+        return self._ordinals.get(environment, ())
+
+    def newest_runs(self, environment: str, now: int, *, by: int) -> Iterator[RunRecord]:
+        """Iterate over an environment's runs as they stand: by trigger, then by id, descending.
+
+        Runs triggered after ``by`` are left out.
+        """
+        triggers = self._triggers.get(environment, [])
+        for place in range(bisect_right(triggers, (by + 1, "")) - 1, -1, -1):
+            key = self.state.run_ids[triggers[place][1]]
+            yield self.as_of(self.state.runs[key], now)
 
     def current_run(self, ordinal: int, now: int) -> RunRecord | None:
         """Return the last run that has claimed a session by now, dead or alive."""
@@ -168,6 +203,7 @@ class Store:
         self.state.run_ids[record.run_id] = key
         events = []
         if known is None:
+            self._list_run(record)
             events.append(RunEvent("run_triggered", record.run_id, run.triggered_at, run.reason))
         if run.ended_at is not None and (known is None or known.run.ended_at != run.ended_at):
             events.append(RunEvent("run_ends", record.run_id, run.ended_at, run.end_cause))
@@ -202,8 +238,14 @@ class Store:
             options=options_of(row.trigger_config),
         )
 
+    def _list_run(self, record: RunRecord) -> None:
+        environment = self.state.sessions[record.ordinal].row.environment
+        trigger = record.run.triggered_at, record.run_id
+        insort(self._triggers.setdefault(environment, []), trigger)
+
     def _insert(self, session: Session) -> int:
         state, row, ordinal = self.state, session.row, len(self.state.sessions)
+        self._ordinals.setdefault(row.environment, []).append(ordinal)
         state.rank = self._rank(row.created_at)
         state.sessions.append(session)
         state.session_ids[row.session_id] = ordinal

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from session_lab.errors import DataError, SimulationError
 from session_lab.simulator import machine
 from session_lab.simulator import runs as run_model
-from session_lab.simulator.channels import Record
+from session_lab.simulator.channels import CONTROL_HEADER, Record
 from session_lab.simulator.diff import Difference, differences
 from session_lab.simulator.explain import explain
 from session_lab.simulator.ids import base36
@@ -21,10 +21,12 @@ from session_lab.simulator.journal import Call
 from session_lab.simulator.machine import Reply, Row, Session, Step
 from session_lab.simulator.payloads import carries_turn, is_stop
 from session_lab.simulator.profiles import profile_named
+from session_lab.simulator.readings import ENVIRONMENT, Readings
 from session_lab.simulator.snapshot import Snapshot
 from session_lab.simulator.state import RunRecord, State
 from session_lab.simulator.store import Store
 from session_lab.timing import VirtualClock, instant_text, to_instant, to_milliseconds
+from session_lab.wire.coercion import date_text
 from session_lab.wire.limits import MAX_RECORD_BYTES, RESERVED_ID_PREFIX, record_bytes
 from session_lab.wire.runs import FINAL_INTERNAL_STATUSES
 
@@ -37,9 +39,6 @@ if TYPE_CHECKING:
 
 __all__ = ["ENVIRONMENT", "World"]
 
-ENVIRONMENT = "env_lab"
-"""The environment of requests that name none."""
-
 _REASONS = {"initial", "continuation", "upgrade", "manual"}
 _TRIGGER_FAULTS = {
     "svc_error": Reply(422, "oracle: stubbed trigger validation failure"),
@@ -47,7 +46,7 @@ _TRIGGER_FAULTS = {
 }
 
 
-class World:
+class World(Readings):
     """A deterministic world of sessions and runs.
 
     Sessions are addressed by external id or by session id. Every request returns its journal
@@ -100,9 +99,10 @@ is spent, so start a new session under another external id
         self.seed = seed
         self.policy = policy
         self.profile = profile_named(profile)
-        self.clock = VirtualClock(now) if clock is None else clock
+        super().__init__(
+            VirtualClock(now) if clock is None else clock, Store(seed, policy, State())
+        )
         self.trigger_fault: str | None = None
-        self._store = Store(seed, policy, State())
 
     def __repr__(self) -> str:
         """Show the seed, the instant and how much there is."""
@@ -112,41 +112,6 @@ is spent, so start a new session under another external id
             f"{len(state.sessions):,} sessions, {len(state.runs):,} runs, "
             f"{len(state.journal):,} requests)"
         )
-
-    @property
-    def now(self) -> int:
-        """The instant, in milliseconds since 1970."""
-        return self.clock.milliseconds()
-
-    @property
-    def journal(self) -> Sequence[Entry]:
-        """Everything that was asked and answered, in order."""
-        return self._store.state.journal
-
-    @property
-    def sessions(self) -> list[Row]:
-        """The rows of the sessions as they are read now, in order of creation."""
-        now = self.now
-        return [self._store.row(ordinal, now) for ordinal in range(len(self._store.state.sessions))]
-
-    @property
-    def runs(self) -> list[RunRecord]:
-        """The runs as they stand now, by session, then in order of trigger."""
-        return self._store.runs(self.now)
-
-    def session(self, key: str, *, environment: str = ENVIRONMENT) -> Row | None:
-        """Return a session's row as it is read now."""
-        ordinal = self._store.find(key, environment)
-        return None if ordinal is None else self._store.row(ordinal, self.now)
-
-    def current_run(self, key: str, *, environment: str = ENVIRONMENT) -> RunRecord | None:
-        """Return the last run that has claimed a session by now, dead or alive."""
-        ordinal = self._store.find(key, environment)
-        return None if ordinal is None else self._store.current_run(ordinal, self.now)
-
-    def run(self, run_id: str, *, environment: str = ENVIRONMENT) -> RunRecord | None:
-        """Return a run as it stands now; None when there is none of that id by now."""
-        return self._store.run(run_id, environment, self.now)
 
     def start(
         self,
@@ -169,7 +134,8 @@ is spent, so start a new session under another external id
             The caller's own id. A second start under it finds the first one's session; without it
             every start creates one.
         type, task_identifier, tags, metadata, expires_at
-            What is stored when the start creates the session.
+            What is stored when the start creates the session. An expiry in milliseconds since 1970
+            can be any that the API stores, those before 1970 included.
         trigger_config : mapping, optional
             What runs are triggered with. A later start replaces it.
         turn_duration : str or timedelta, optional
@@ -198,7 +164,7 @@ is spent, so start a new session under another external id
             type=type,
             task_identifier=task_identifier,
             tags=tuple(tags),
-            expires_at=None if expires_at is None else to_instant(expires_at, name="expires_at"),
+            expires_at=_expiry(expires_at),
             metadata=None if metadata is None else dict(metadata),
             trigger_config=None if trigger_config is None else dict(trigger_config),
             session_id=self._store.next_session_id(now),
@@ -209,7 +175,7 @@ is spent, so start a new session under another external id
             "type": type,
             "task_identifier": task_identifier,
             "tags": list(tags) or None,
-            "expires_at": None if row.expires_at is None else instant_text(row.expires_at),
+            "expires_at": None if row.expires_at is None else date_text(row.expires_at),
             "turn_duration": turn,
         }
         if turn is None and self.policy is not None and carries_turn(row.trigger_config):
@@ -288,7 +254,7 @@ is spent, so start a new session under another external id
             step = Step(session, refusal or machine.APPEND_MISSING)
             return self._commit(Call("append", key, environment, {"io": io}), step, ordinal)
         stream = self._store.stream(session.row, io)
-        record = Record(data, part_id or base36(len(stream.records), 8)[1:], now)
+        record = Record(data, part_id or base36(len(self.journal), 8)[1:], now)
         repeat = part_id is not None and stream.is_repeat(part_id, now)
         size = 0 if repeat else record_bytes(data, record.part_id)
         fits = size <= MAX_RECORD_BYTES
@@ -304,15 +270,6 @@ is spent, so start a new session under another external id
             step = step._replace(reply=step.reply._replace(seq=seq))
         asked = {"io": io, "part_id": part_id}
         return self._commit(Call("append", key, environment, asked), step, ordinal)
-
-    def records(
-        self, key: str, *, io: str = "out", environment: str = ENVIRONMENT
-    ) -> tuple[Record, ...]:
-        """Return a channel's records; a channel that was never written to is empty."""
-        ordinal = self._store.find(key, environment)
-        if ordinal is None:
-            return ()
-        return tuple(self._store.stream(self._store.state.sessions[ordinal].row, io).records)
 
     def update(
         self, key: str, changes: Mapping[str, Any], *, environment: str = ENVIRONMENT
@@ -417,14 +374,66 @@ is spent, so start a new session under another external id
                 f"it can be ended, by one of {', '.join(sorted(FINAL_INTERNAL_STATUSES))}"
             )
             raise SimulationError(message)
-        record, session = self._store.state.runs[place], self._store.state.sessions[place[0]]
-        timings = self._store.timings(session.row)
-        run = run_model.force(record.run, status, self.now, timings, final=final)
-        current = session.run is not None and session.run.number == run.number
-        step = Step(session._replace(run=run) if current else session, Reply(200, run=run.number))
-        step = step if current else step._replace(superseded=(run,))
-        environment, asked = session.row.environment, {"status": status}
-        return self._commit(Call("set_run_status", run_id, environment, asked), step, place[0])
+        environment = self._store.state.sessions[place[0]].row.environment
+        step = self._forced(self._store.state.runs[place], status, final=final)
+        call = Call("set_run_status", run_id, environment, {"status": status})
+        return self._commit(call, step, place[0])
+
+    def cancel_run(self, run_id: str, *, environment: str = ENVIRONMENT) -> Entry | None:
+        """Cancel a run; one that has ended stays as it is.
+
+        Returns
+        -------
+        Entry or None
+            The answer, 200; None when the environment has no such run.
+        """
+        record = self.run(run_id, environment=environment)
+        if record is None:
+            return None
+        if record.run.status in FINAL_INTERNAL_STATUSES:
+            session = self._store.session(record.ordinal)
+            step = Step(session, Reply(200, run=record.run.number))
+        else:
+            step = self._forced(record, "CANCELED", final=True)
+        return self._commit(Call("cancel_run", run_id, environment, {}), step, record.ordinal)
+
+    def write_control(
+        self,
+        key: str,
+        control: str,
+        headers: Mapping[str, str] | None = None,
+        *,
+        io: str = "out",
+        environment: str = ENVIRONMENT,
+    ) -> Entry:
+        """Write a control record, as an agent does past the API, straight to the stream store.
+
+        Parameters
+        ----------
+        key : str
+            The session.
+        control : str
+            What the record tells, such as ``"turn-complete"``.
+        headers : mapping, optional
+            Further headers.
+        io : {"in", "out"}
+            Which channel.
+        environment : str
+            Which environment the agent runs in.
+
+        Raises
+        ------
+        SimulationError
+            There is no such session.
+        """
+        ordinal, session, _ = self._look_up(key, environment)
+        if session is None:
+            raise SimulationError(f"there is no session {key!r} in this world")
+        pairs = ((CONTROL_HEADER, control), *(headers or {}).items())
+        seq = self._store.write(session.row, io, Record("", "", self.now, pairs))
+        asked = {"io": io, "control": control}
+        step = Step(session, Reply(200, seq=seq))
+        return self._commit(Call("write_control", key, environment, asked), step, ordinal)
 
     def explain(self, entry: Entry) -> str:
         """Say in a sentence why a request was answered as it was."""
@@ -472,6 +481,17 @@ is spent, so start a new session under another external id
         session = self._store.session(ordinal)
         return ordinal, session, None if session is None else self._store.timings(session.row)
 
+    def _forced(self, record: RunRecord, status: str, *, final: bool) -> Step:
+        """Take the step that forces a run into a status."""
+        session = self._store.state.sessions[record.ordinal]
+        timings, number = self._store.timings(session.row), record.run.number
+        run = self._store.state.runs[record.ordinal, number].run
+        run = run_model.force(run, status, self.now, timings, final=final)
+        step = Step(session, Reply(200, run=number))
+        if session.run is not None and session.run.number == number:
+            return step._replace(session=session._replace(run=run))
+        return step._replace(superseded=(run,))
+
     def _fault(self, session: Session, now: int, timings: Timings | None) -> Reply | None:
         """Return the reply of a failing trigger, if a trigger is due and made to fail."""
         if self.trigger_fault is None:
@@ -489,6 +509,12 @@ is spent, so start a new session under another external id
         self, call: Call, step: Step, ordinal: int | None, calling_run_id: str | None = None
     ) -> Entry:
         return self._store.commit(call, step, ordinal, self.now, calling_run_id=calling_run_id)
+
+
+def _expiry(instant: Instant | int | None) -> int | None:
+    if instant is None or isinstance(instant, int):
+        return instant
+    return to_instant(instant, name="expires_at")
 
 
 def _turn(duration: Duration | None) -> int | None:

@@ -102,11 +102,6 @@ def test_an_empty_after_drops_the_before_and_turns_the_cursors_around() -> None:
     assert ask(SEVEN, size="3", after="", before="c2") == ("c7 c6 c5", "c7", "c5")
 
 
-def test_the_cut_is_by_id_and_the_order_by_creation() -> None:
-    rows = rows_named("a d b c")
-    assert ask(rows, size="2", after="d") == ("a b", "b", "a")
-
-
 def test_rows_of_one_millisecond_are_shown_by_descending_id() -> None:
     rows = [Row(f"session_{name}") for name in ("c3", "c2", "c1")]
     assert ask(rows, size="2", before="c1") == ("c3 c2", "c2", None)

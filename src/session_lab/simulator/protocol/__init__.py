@@ -23,3 +23,5 @@ The order of the checks, first failure wins (``apps/webapp/server.ts`` and
 6. path parameters, then the query, then on writes the body: there, JSON and truthy, valid;
 7. on reads the session must be there, then the scopes must reach it; on writes the other way round.
 """
+
+__all__: list[str] = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from json.encoder import encode_basestring
 from typing import Any, NoReturn
 
@@ -15,6 +16,14 @@ Json = Any
 
 _EXPONENT_FROM = 1e21
 """From here up JavaScript writes integers with an exponent."""
+
+_EXACT_DIGITS = 15
+"""Integers of this many digits are the same in both languages."""
+
+_WRITE = json.JSONEncoder(
+    ensure_ascii=False, check_circular=False, allow_nan=False, separators=(",", ":")
+).encode
+_EXPONENT = re.compile("[0-9]e[-+]")
 
 
 def parse_json(text: str) -> Json:
@@ -32,7 +41,11 @@ def parse_json(text: str) -> Json:
     >>> parse_json('{"a": 1, "a": 3.0, "b": 9007199254740993}')
     {'a': 3, 'b': 9007199254740992}
     """
-    return json.loads(text, parse_int=_number, parse_float=_number, parse_constant=_refuse)
+    return _DECODER.decode(text)
+
+
+def _whole(digits: str) -> float:
+    return int(digits) if len(digits) <= _EXACT_DIGITS else _number(digits)
 
 
 def _number(digits: str) -> float:
@@ -46,6 +59,9 @@ def _refuse(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is not JSON")
 
 
+_DECODER = json.JSONDecoder(parse_int=_whole, parse_float=_number, parse_constant=_refuse)
+
+
 def render_json(value: Json) -> bytes:
     r"""Write a value as ``JSON.stringify`` does, in UTF-8.
 
@@ -57,21 +73,37 @@ def render_json(value: Json) -> bytes:
     >>> render_json({"a": [1.0, 1e21, None, True], "b": "\u00e9"}).decode()
     '{"a":[1,1e+21,null,true],"b":"é"}'
     """
-    return _text(value).encode("utf-8", "backslashreplace")
+    try:
+        text = _WRITE(value)
+    except (TypeError, ValueError):
+        text = _text(value)
+    if _may_hold_other_numbers(text):
+        text = _text(value)
+    return text.encode("utf-8", "backslashreplace")
+
+
+def _may_hold_other_numbers(text: str) -> bool:
+    """Tell whether numbers may be there that Python writes in its own way: 1.0 and 1e-05.
+
+    Texts can look so too, which does no harm.
+    """
+    has_whole = ".0," in text or ".0}" in text or ".0]" in text
+    has_exponent = "e-" in text or "e+" in text
+    return has_whole or (has_exponent and _EXPONENT.search(text) is not None)
 
 
 def _text(value: Json) -> str:
     match value:
+        case str():
+            return encode_basestring(value)
         case None:
             return "null"
         case bool():
             return "true" if value else "false"
-        case str():
-            return encode_basestring(value)
         case int() | float():
             return number_text(value) if abs(value) < float("inf") else "null"
         case dict():
-            members = (f"{encode_basestring(key)}:{_text(item)}" for key, item in value.items())
+            members = [f"{encode_basestring(key)}:{_text(item)}" for key, item in value.items()]
             return f"{{{','.join(members)}}}"
         case list() | tuple():
             return f"[{','.join(map(_text, value))}]"

@@ -8,7 +8,9 @@ open-source server). What looks odd below is what that does.
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from session_lab.wire.coercion import LAST_DATE, number_text, period_milliseconds
@@ -40,12 +42,12 @@ class Listable(Protocol):
         ...
 
     @property
-    def type(self) -> str:
+    def type(self) -> str | None:
         """Its type."""
         ...
 
     @property
-    def task_identifier(self) -> str:
+    def task_identifier(self) -> str | None:
         """Its task."""
         ...
 
@@ -172,20 +174,21 @@ def page_of(rows: Sequence[RowT], asked: ListRequest, now: int) -> Page[RowT]:
     Parameters
     ----------
     rows : sequence
-        The sessions, newest first: by creation, then by id, both descending.
+        The sessions, newest first. Ids rise with creation, so they fall along the rows.
     asked : ListRequest
         What is asked.
     now : int
         The present, in milliseconds since 1970.
     """
-    kept = [row for row in rows if _matches(row, asked, now)]
     cursor = asked.before if asked.after is None else asked.after
     backward = bool(asked.before)
-    if cursor and backward:
-        kept = [row for row in reversed(kept) if _cursor(row) > cursor]
-    elif cursor:
-        kept = [row for row in kept if _cursor(row) < cursor]
-    window = kept[: asked.size + 1]
+    places = range(len(rows))
+    if cursor:
+        older = bisect_left(places, x=True, key=lambda place: _cursor(rows[place]) < cursor)
+        newer = bisect_left(places, x=True, key=lambda place: _cursor(rows[place]) <= cursor)
+        places = range(newer - 1, -1, -1) if backward else range(older, len(rows))
+    matching = (row for row in map(rows.__getitem__, places) if _matches(row, asked, now))
+    window = list(islice(matching, asked.size + 1))
     found = [_cursor(row) for row in window]
     has_more = len(found) > asked.size
     if backward:
@@ -209,14 +212,11 @@ def _backward_cursors(
 
 
 def _matches(row: Listable, asked: ListRequest, now: int) -> bool:
-    wanted = (
-        (asked.type, row.type),
-        (asked.task_identifier, row.task_identifier),
-        (asked.external_id, row.external_id),
-        (asked.status, None if asked.status is None else _store_status(row, now)),
-    )
     return (
-        all(value is None or value == actual for value, actual in wanted)
+        (asked.type is None or asked.type == row.type)
+        and (asked.task_identifier is None or asked.task_identifier == row.task_identifier)
+        and (asked.external_id is None or asked.external_id == row.external_id)
+        and (asked.status is None or asked.status == _store_status(row, now))
         and (asked.tag is None or asked.tag in row.tags)
         and all(row.created_at >= bound for bound in asked.created_from)
         and (asked.created_to is None or row.created_at <= asked.created_to)

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 __all__ = [
+    "Follow",
     "Request",
     "Response",
     "json_response",
@@ -61,19 +62,64 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
+class Follow:
+    """What an event stream goes on with where connections can be kept open.
+
+    Attributes
+    ----------
+    environment, key, io : str
+        The channel.
+    position : int
+        The sequence number of the first record to send.
+    patience : int
+        How many seconds may pass without a record before the stream ends.
+    """
+
+    environment: str
+    key: str
+    io: str
+    position: int
+    patience: int
+
+
+@dataclass(frozen=True, slots=True)
 class Response:
-    """One HTTP response; header names are in lower case."""
+    """One HTTP response.
+
+    Attributes
+    ----------
+    status : int
+        The status code.
+    headers : Mapping of str to str
+        Names in lower case.
+    body : bytes
+        The whole body. That of an event stream holds the records there are, and ends.
+    follow : Follow or None
+        How to send an event stream's body live instead.
+    latency : int
+        How many milliseconds after the request it is to arrive.
+    """
 
     status: int
     headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
     body: bytes = field(default=b"", repr=False)
+    follow: Follow | None = None
+    latency: int = 0
+
+    def without_body(self) -> Response:
+        """Leave the body out, as ``HEAD`` asks for."""
+        return replace(self, body=b"", follow=None)
+
+    def delayed(self, latency: int) -> Response:
+        """Let the response arrive later."""
+        return replace(self, latency=self.latency + latency)
 
     def with_headers(self, added: Mapping[str, str]) -> Response:
         """Add headers; a value joins one that is there already."""
         headers = dict(self.headers)
         for name, value in added.items():
             headers[name] = f"{headers[name]}, {value}" if name in headers else value
-        return replace(self, headers=headers)
+        return Response(self.status, headers, self.body, self.follow, self.latency)
 
 
 def json_response(

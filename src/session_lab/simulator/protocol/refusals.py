@@ -42,9 +42,10 @@ def forbidden() -> Response:
     return json_response(body, 403)
 
 
-def not_found() -> Response:
-    """Refuse to read what is not there, and say that trying again will not help."""
-    return json_response({"error": "Not found"}, 404, {"x-should-retry": "false"})
+def not_found(*, worth_a_retry: bool = False) -> Response:
+    """Refuse to read what is not there, and say whether trying again may help."""
+    retry = {"x-should-retry": "true" if worth_a_retry else "false"}
+    return json_response({"error": "Not found"}, 404, retry)
 
 
 def method_not_allowed(allowed: str) -> Response:

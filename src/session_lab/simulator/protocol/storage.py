@@ -36,7 +36,8 @@ def stored_text(text: str) -> str:
     StoreError
         It holds U+0000 or half a surrogate pair.
     """
-    if _UNSTORABLE.search(text):
+    is_plain = text.isascii() and "\0" not in text
+    if not is_plain and _UNSTORABLE.search(text):
         raise StoreError("the store holds neither U+0000 nor halves of surrogate pairs")
     return text
 

@@ -24,6 +24,7 @@ _REF_PREFIXES = tuple(
     f"refs/{kind}/" for kind in ("heads", "remotes", "tags", "pull", "merge", "release")
 )
 _DEFAULT_BRANCH = "default"
+_KINDS = {"dev", "stg", "prod", "preview"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,12 @@ class Environment:
     id: str
     secret_key: str = field(repr=False)
     branch: str | None = None
+
+    @property
+    def name(self) -> str:
+        """Its short name: its branch, or what its key says, such as ``"prod"``."""
+        kind = self.secret_key.split("_")[1:2]
+        return self.branch or (kind[0] if kind and kind[0] in _KINDS else "dev")
 
 
 @dataclass(frozen=True, slots=True)

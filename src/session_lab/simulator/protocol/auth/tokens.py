@@ -1,30 +1,61 @@
 """Public access tokens: JSON Web Tokens signed with an environment's secret key.
 
-A token is made and checked as ``packages/core/src/v3/jwt.ts`` of the open-source server does, but
-against a present that is handed in. The signature is HMAC from the standard library: the API takes
-keys of any length, the bytes of a token must never change with a library, and there is no other
-algorithm to support.
+Tokens are made and checked as ``packages/core/src/v3/jwt.ts`` of the open-source server does, but
+against a present that is handed in instead of the machine's clock.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
-import hmac
-from typing import Any
+import functools
+from typing import TYPE_CHECKING, Any
+
+import jwt
+from jwt.algorithms import HMACAlgorithm
+from jwt.utils import base64url_decode
 
 from session_lab.simulator.protocol.json_text import parse_json, render_json
+
+if TYPE_CHECKING:
+    from jwt.types import Options
 
 __all__ = ["session_token", "sign", "unverified_claims", "verified_claims"]
 
 Claims = dict[str, Any]
 
+_ALGORITHM = "HS256"
 _ISSUER = "https://id.trigger.dev"
 _AUDIENCE = "https://api.trigger.dev"
-_HEADER = {"alg": "HS256"}
-_DIGESTS = {"HS256": "sha256", "HS384": "sha384", "HS512": "sha512"}
+_CHECKED_CLAIMS: Options = {"verify_signature": False, "verify_aud": True, "verify_iss": True}
+_UNTYPED = {"typ": None}
 _SESSION_TOKEN_SECONDS = 3600
-_PARTS = 3
+_DOTS = 2
+
+
+class _PlatformKeys(HMACAlgorithm):
+    """HMAC with the platform's keys, which are shorter than RFC 7518 asks for.
+
+    PyJWT warns of such keys each time. Here nobody can choose longer ones, and no secret worth
+    keeping is behind them. What a key looks like is checked once, not for every token.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(HMACAlgorithm.SHA256)
+        self._prepared = functools.lru_cache(maxsize=256)(super().prepare_key)
+
+    def prepare_key(self, key: str | bytes) -> bytes:
+        return self._prepared(key)
+
+    def check_key_length(self, key: bytes) -> str | None:  # noqa: ARG002  any length will do
+        return None
+
+
+def _signatures() -> jwt.PyJWS:
+    signatures = jwt.PyJWS(algorithms=[])
+    signatures.register_algorithm(_ALGORITHM, _PlatformKeys())
+    return signatures
+
+
+_SIGNATURES = _signatures()
 
 
 def session_token(*, environment_id: str, secret_key: str, session_key: str, now: int) -> str:
@@ -64,12 +95,14 @@ def sign(claims: Claims, secret_key: str) -> str:
     >>> sign({"sub": "env_lab"}, "tr_dev_example")
     'eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJlbnZfbGFiIn0.NLM0TJQ3FpgM2PPZ72UeelaU0IpmhfK0SYHsI0ehP2U'
     """
-    signed = ".".join(_encode(render_json(part)) for part in (_HEADER, claims))
-    return f"{signed}.{_encode(_signature(signed, secret_key, 'HS256'))}"
+    return _SIGNATURES.encode(render_json(claims), secret_key, _ALGORITHM, headers=_UNTYPED)
 
 
 def unverified_claims(token: str) -> Claims | None:
     """Read the claims of a token, genuine or not; None where the text is no token.
+
+    Only the claims have to be readable: the API tells tokens from keys by them, before it looks at
+    the rest.
 
     Examples
     --------
@@ -78,8 +111,13 @@ def unverified_claims(token: str) -> Claims | None:
     >>> unverified_claims("tr_dev_example") is None
     True
     """
-    parts = token.split(".")
-    return _decode_object(parts[1]) if len(parts) == _PARTS else None
+    if token.count(".") != _DOTS:
+        return None
+    try:
+        content = parse_json(base64url_decode(token.split(".")[1]).decode("utf-8", "replace"))
+    except (ValueError, RecursionError):
+        return None
+    return content if isinstance(content, dict) else None
 
 
 def verified_claims(token: str, secret_key: str, now: int) -> Claims | None:
@@ -88,49 +126,22 @@ def verified_claims(token: str, secret_key: str, now: int) -> Claims | None:
     Issuer and audience must be the platform's. A token that never says when it expires is valid
     for ever.
     """
-    claims = unverified_claims(token)
-    signed, _, signature = token.rpartition(".")
-    header = _decode_object(signed.partition(".")[0])
-    if claims is None or header is None or "crit" in header:
-        return None
-    algorithm = header.get("alg")
-    if algorithm not in _DIGESTS:
-        return None
-    genuine = hmac.compare_digest(_decode(signature), _signature(signed, secret_key, algorithm))
-    return claims if genuine and _is_valid(claims, now // 1000) else None
+    claims = _genuine_claims(token, secret_key)
+    return claims if claims is not None and _is_timely(claims, now // 1000) else None
 
 
-def _is_valid(claims: Claims, now: int) -> bool:
+@functools.lru_cache(maxsize=1024)
+def _genuine_claims(token: str, secret_key: str) -> Claims | None:
+    """Check all that time does not change, once for every token."""
+    try:
+        _SIGNATURES.decode(token, secret_key, algorithms=[_ALGORITHM])
+        return jwt.decode(token, options=_CHECKED_CLAIMS, audience=_AUDIENCE, issuer=_ISSUER)
+    except jwt.PyJWTError:
+        return None
+
+
+def _is_timely(claims: Claims, now: int) -> bool:
     times = {name: claims[name] for name in ("iat", "nbf", "exp") if name in claims}
     if any(isinstance(time, bool) or not isinstance(time, (int, float)) for time in times.values()):
         return False
-    audience = claims.get("aud")
-    return (
-        claims.get("iss") == _ISSUER
-        and _AUDIENCE in (audience if isinstance(audience, list) else [audience])
-        and times.get("nbf", now) <= now
-        and times.get("exp", now + 1) > now
-    )
-
-
-def _signature(signed: str, secret_key: str, algorithm: str) -> bytes:
-    return hmac.digest(secret_key.encode(), signed.encode(), _DIGESTS[algorithm])
-
-
-def _encode(content: bytes) -> str:
-    return base64.urlsafe_b64encode(content).rstrip(b"=").decode()
-
-
-def _decode(text: str) -> bytes:
-    try:
-        return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-    except (binascii.Error, ValueError):
-        return b""
-
-
-def _decode_object(text: str) -> Claims | None:
-    try:
-        content = parse_json(_decode(text).decode("utf-8", "replace"))
-    except (ValueError, RecursionError):
-        return None
-    return content if isinstance(content, dict) else None
+    return bool(times.get("nbf", now) <= now and times.get("exp", now + 1) > now)

@@ -9,6 +9,7 @@ from session_lab.simulator.protocol.validation.schemas import (
     CHANNEL_PARAMS,
     LIST_QUERY,
     RECORDS_QUERY,
+    RUNS_QUERY,
     Bodies,
 )
 
@@ -17,6 +18,7 @@ __all__ = [
     "CHANNEL_PARAMS",
     "LIST_QUERY",
     "RECORDS_QUERY",
+    "RUNS_QUERY",
     "Bodies",
     "Issue",
     "Parsed",

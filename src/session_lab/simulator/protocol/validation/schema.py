@@ -38,6 +38,7 @@ __all__ = [
     "Schema",
     "Shape",
     "Text",
+    "Words",
 ]
 
 
@@ -127,6 +128,33 @@ class OneOf:
         return Parsed(value)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Words:
+    """Texts joined with commas, or one text; empty text is absent.
+
+    With a table each is looked up, and the value is what they mean together; the refusal lists
+    those that it does not know.
+    """
+
+    joined: bool = True
+    table: Mapping[str, frozenset[str]] | None = None
+    refusal: str = ""
+
+    def parse(self, value: Json, path: Path = ()) -> Parsed:
+        """Split a text and look its parts up."""
+        if not isinstance(value, str):
+            return _abort(issues.invalid_type(value, "string", path))
+        if not value:
+            return Parsed(ABSENT)
+        parts = value.split(",") if self.joined else [value]
+        if self.table is None:
+            return Parsed(frozenset(parts))
+        unknown = ", ".join(part for part in parts if part not in self.table)
+        if unknown:
+            return _abort(issues.custom(f"{self.refusal}: {unknown}", path))
+        return Parsed(frozenset[str]().union(*(self.table[part] for part in parts)))
+
+
 @dataclass(frozen=True)
 class Null:
     """Nothing but null."""
@@ -189,15 +217,20 @@ class Shape:
         """Check every member, in the order of the schema."""
         if not isinstance(value, dict):
             return _abort(issues.invalid_type(value, "object", path))
-        members = {
-            name: schema.parse(value.get(name, ABSENT), (*path, name))
-            for name, schema in self.members.items()
-        }
-        return Parsed(
-            {name: found.value for name, found in members.items() if found.value is not ABSENT},
-            tuple(issue for found in members.values() for issue in found.issues),
-            any(found.aborted for found in members.values()),
-        )
+        members: dict[str, Json] = {}
+        found: list[Issue] = []
+        aborted = False
+        for name, schema in self.members.items():
+            item = value.get(name, ABSENT)
+            if item is ABSENT and type(schema) is Optional:
+                member = schema.default
+            else:
+                member, issues_, is_aborted = schema.parse(item, (*path, name))
+                found += issues_
+                aborted = aborted or is_aborted
+            if member is not ABSENT:
+                members[name] = member
+        return Parsed(members, tuple(found), aborted)
 
 
 @dataclass(frozen=True)

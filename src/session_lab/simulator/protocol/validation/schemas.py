@@ -7,6 +7,7 @@ the members of ``triggerConfig`` that profile 2026-10 adds stand where the publi
 
 from __future__ import annotations
 
+import math
 import re
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -28,16 +29,18 @@ from session_lab.simulator.protocol.validation.schema import (
     Schema,
     Shape,
     Text,
+    Words,
 )
 from session_lab.wire import limits
-from session_lab.wire.coercion import number_text, trim, utf16_length
+from session_lab.wire.coercion import number_text, to_number, trim, utf16_length
+from session_lab.wire.runs import CURRENT_STATUSES, OLD_STATUSES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from session_lab.simulator.protocol.json_text import Json
 
-__all__ = ["BODIES", "CHANNEL_PARAMS", "LIST_QUERY", "RECORDS_QUERY", "Bodies"]
+__all__ = ["BODIES", "CHANNEL_PARAMS", "LIST_QUERY", "RECORDS_QUERY", "RUNS_QUERY", "Bodies"]
 
 
 class Bodies(NamedTuple):
@@ -179,6 +182,58 @@ LIST_QUERY: Final[Schema] = Refined(
     at=("page[before]",),
 )
 """The query of ``GET /api/v1/sessions``."""
+
+
+def _number_or_text(value: Json) -> Json:
+    """Take text for the number it reads as, if it is one."""
+    number = to_number(value) if isinstance(value, str) else math.nan
+    return value if math.isnan(number) else number
+
+
+def _stored_statuses() -> Mapping[str, frozenset[str]]:
+    """Tell for each name of a status, current or old, which stored statuses it means."""
+    meant: dict[str, frozenset[str]] = {}
+    for stored in CURRENT_STATUSES:
+        for name in {CURRENT_STATUSES[stored], OLD_STATUSES[stored]}:
+            meant[name] = meant.get(name, frozenset()) | {stored}
+    return meant
+
+
+_MOMENT = Optional(Prepared(_number_or_text, Instant()))
+
+RUNS_QUERY: Final[Schema] = Shape(
+    {
+        "page[size]": Optional(
+            Number(coerced=True, whole=True, above=0, least=1, most=limits.MAX_PAGE_SIZE)
+        ),
+        "page[after]": Optional(Text()),
+        "page[before]": Optional(Text()),
+        "filter[status]": Optional(
+            Words(table=_stored_statuses(), refusal="Invalid status values")
+        ),
+        "filter[taskIdentifier]": Optional(Words()),
+        "filter[version]": Optional(Words()),
+        "filter[tag]": Optional(Words()),
+        "filter[queue]": Optional(Words()),
+        "filter[region]": Optional(Words()),
+        "filter[machine]": Optional(Words()),
+        "filter[bulkAction]": Optional(Text()),
+        "filter[schedule]": Optional(Text()),
+        "filter[batch]": Optional(Text()),
+        "filter[error]": Optional(Text()),
+        "filter[isTest]": Optional(
+            Words(
+                joined=False,
+                table={name: frozenset({name}) for name in ("true", "false")},
+                refusal="Invalid value for isTest",
+            )
+        ),
+        "filter[createdAt][from]": _MOMENT,
+        "filter[createdAt][to]": _MOMENT,
+        "filter[createdAt][period]": Optional(Text()),
+    }
+)
+"""The query of ``GET /api/v1/runs``."""
 
 RECORDS_QUERY: Final[Schema] = Shape(
     {"afterEventId": Optional(Text(pattern=re.compile(r"[0-9]+")))}
