@@ -86,6 +86,7 @@ def test_starts_without_an_external_id_are_never_done_twice(n_starts: int):
 
 
 NAMES = ["a", "b", "c"]
+STATUSES = [408, 429, 500, 502, 503, 504]
 whens: st.SearchStrategy[dict[str, Any]] = st.one_of(
     st.just({}),
     st.lists(st.integers(1, 6), min_size=1, unique=True).map(lambda nth: {"nth": nth}),
@@ -95,7 +96,7 @@ whens: st.SearchStrategy[dict[str, Any]] = st.one_of(
 effects: st.SearchStrategy[dict[str, Any]] = st.one_of(
     st.just({"refused": True}),
     st.just({"lost": True}),
-    st.sampled_from([408, 429, 500, 502, 503, 504]).map(lambda status: {"status": status}),
+    st.sampled_from(STATUSES).map(lambda status: {"status": status}),
     st.sampled_from(["1ms", "29s", "31s", "3m"]).map(lambda latency: {"latency": latency}),
 )
 rules = st.tuples(whens, effects).map(
@@ -127,7 +128,10 @@ class Starts(RuleBasedStateMachine):
         client = self.sim.client(max_retries=retries, deadline=deadline)
         try:
             session = start(client, name)
-        except PASSING:
+        except sl.APIConnectionError:
+            return
+        except sl.APIStatusError as error:
+            assert error.status_code in STATUSES  # noqa: PT017  others are no faults of the plan
             return
         assert session.id == self.ids.setdefault(name, session.id)
 
@@ -152,4 +156,4 @@ class Starts(RuleBasedStateMachine):
 
 
 TestStarts = Starts.TestCase
-TestStarts.settings = settings(max_examples=settings().max_examples // 2, stateful_step_count=20)
+TestStarts.settings = settings(max_examples=settings().max_examples // 4, stateful_step_count=20)
