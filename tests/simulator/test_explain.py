@@ -207,6 +207,14 @@ CASES: list[tuple[Callable[[], Entry], str]] = [
         lambda: nameless("hand over"),
         f"400: {CLOSED_AT_ONCE}, so go on in a new session",
     ),
+    (
+        lambda: plain().cancel_run(plain().current_run("chat").run_id),
+        "200: a run that has not ended is cancelled, and one that has stays as it is",
+    ),
+    (
+        lambda: plain(end="closed").write_control("chat", "turn-complete"),
+        "200: an agent's control record goes to its channel past the API, in every state",
+    ),
     (a_failed_hand_over, "500: the new run was made to fail when it was triggered, so nothing"),
     (a_hand_over_of_nothing, "500: the session has no run that could hand over, so the new run"),
 ]

@@ -358,6 +358,62 @@ def test_nothing_can_be_appended_to_a_session_that_is_over(end: str):
             assert world.records("chat", io=io) == ()
 
 
+def test_control_records_count_like_all_others_and_claim_no_part_id():
+    world = a_world()
+    world.start("chat")
+    world.close("chat")
+    headers = {"session-in-event-id": "4"}
+    seqs = [world.write_control("chat", "turn-complete", headers).reply.seq for _ in range(2)]
+    assert seqs == [0, 1]
+    (first, second) = world.records("chat")
+    assert first == second
+    assert (first.data, first.part_id, first.control) == ("", "", "turn-complete")
+    assert first.headers == (("trigger-control", "turn-complete"), ("session-in-event-id", "4"))
+    assert world.records("chat", io="in") == ()
+
+
+def test_a_control_record_needs_a_session():
+    with pytest.raises(SimulationError, match="nobody"):
+        a_world().write_control("nobody", "turn-complete")
+
+
+# Reading lists
+
+
+def test_the_newest_sessions_and_runs_of_an_environment_come_first():
+    world = a_world()
+    entries = []
+    for name in ("a", "b", "c"):
+        entries.append(world.start(name))
+        world.start(name, environment=OTHER)
+        world.clock.advance("1ms")
+    names = [row.external_id for row in world.newest_sessions()]
+    assert names == ["c", "b", "a"]
+    ids = [entry.run_id for entry in reversed(entries)]
+    assert [record.run_id for record in world.newest_runs()] == ids
+    by = world.now - 2
+    assert [row.external_id for row in world.newest_sessions(by=by)] == names[1:]
+    assert [record.run_id for record in world.newest_runs(by=by)] == ids[1:]
+    assert len(world.newest_sessions(environment="env_empty")) == 0
+    assert list(world.newest_runs(environment="env_empty")) == []
+
+
+def test_lists_of_a_restored_world_go_on_where_those_of_the_snapshot_stood():
+    world = a_world(max_turns=1)
+    world.start("a")
+    world.message("a")
+    world.message("a")
+    snapshot = world.snapshot()
+    world.start("lost")
+    world.restore(snapshot)
+    world.start("b")
+    world.clock.advance("5ms")
+    assert [row.external_id for row in world.newest_sessions()] == ["b", "a"]
+    triggers = [record.run.triggered_at for record in world.newest_runs()]
+    assert len(triggers) == 3
+    assert triggers == sorted(triggers, reverse=True)
+
+
 # Runs without a policy
 
 
@@ -461,6 +517,34 @@ def test_every_run_that_one_turn_triggers_follows_the_one_before_it():
     world.clock.advance("1h")
     ids = [record.run_id for record in world.runs]
     assert [record.payload.get("previousRunId") for record in world.runs] == [None, *ids[:-1]]
+
+
+def test_a_cancelled_run_is_over_and_one_that_has_ended_stays_as_it_was():
+    world = a_world()
+    run_id = world.start("chat").run_id
+    assert world.cancel_run(run_id, environment=OTHER) is None
+    assert world.cancel_run("run_nobody") is None
+    for _ in range(2):
+        entry = world.cancel_run(run_id)
+        assert (entry.reply.status_code, entry.run_id) == (200, run_id)
+        run = world.run(run_id).run
+        assert (run.status, run.end_cause) == ("CANCELED", "cancelled")
+        assert run.ended_at == world.journal[1].at
+        world.clock.advance("1s")
+    crashed = world.message("chat").run_id
+    world.set_run_status(crashed, "CRASHED")
+    world.cancel_run(crashed)
+    assert world.run(crashed).run.status == "CRASHED"
+
+
+def test_under_a_policy_a_cancelled_run_keeps_what_it_had_served():
+    world = a_world(max_turns=9)
+    run_id = world.start("chat", turn_duration="20ms").run_id
+    world.clock.advance("7ms")
+    world.cancel_run(run_id)
+    world.clock.advance("1h")
+    assert accounts(world) == [("initial", 0, 7, "cancelled", 1)]
+    assert world.run(run_id).run.active == 7
 
 
 # Handing over

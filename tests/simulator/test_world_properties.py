@@ -285,6 +285,28 @@ class AnyWorld(RuleBasedStateMachine):
         self.expected.ended.pop(record.run_id, None)
         assert (self.world.run(record.run_id, environment=row.environment).run.status) == status
 
+    @rule(place=places)
+    @precondition(lambda self: self.world.runs)
+    def cancel_run(self, place: int):
+        record = self.world.runs[place % len(self.world.runs)]
+        environment = self.world.sessions[record.ordinal].environment
+        self.ask("cancel_run", run_id=record.run_id, environment=environment)
+        self.expected.dead.add(record.run_id)
+        seen = self.world.run(record.run_id, environment=environment)
+        assert seen.run.ended_at is not None
+        if record.run.ended_at is not None:
+            assert seen == record
+
+    @rule(place=places, io=channels)
+    @precondition(lambda self: self.expected.chats)
+    def write_control(self, place: int, io: str):
+        key, environment = self.whom(place, ENVIRONMENT)
+        chat = self.expected.find(key, environment)
+        arguments = {"control": "turn-complete", "headers": {"n": "1"}, "io": io}
+        entry = self.ask("write_control", key=key, environment=environment, **arguments)
+        assert entry.reply.seq == len(chat.records[io])
+        chat.records[io].append("")
+
     @rule(step=steps)
     def advance(self, step: int):
         self.do(Command("advance", {"duration": timedelta(milliseconds=step)}))
@@ -360,6 +382,20 @@ class AnyWorld(RuleBasedStateMachine):
         assert ids == sorted(set(ids))
         run_ids = [record.run_id for record in self.world.runs]
         assert len(run_ids) == len(set(run_ids))
+
+    @invariant()
+    def lists_by_environment_hold_all_there_is_newest_first(self):
+        rows = self.world.sessions
+        for environment in (ENVIRONMENT, "env_other"):
+            newest = self.world.newest_sessions(environment=environment)
+            ids = [row.session_id for row in rows if row.environment == environment]
+            assert [row.session_id for row in newest] == ids[::-1]
+            runs = list(self.world.newest_runs(environment=environment))
+            assert runs == sorted(
+                (one for one in self.world.runs if rows[one.ordinal].environment == environment),
+                key=lambda one: (one.run.triggered_at, one.run_id),
+                reverse=True,
+            )
 
     @invariant()
     def the_updated_instant_of_a_row_never_goes_back(self):
