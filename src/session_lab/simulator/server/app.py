@@ -73,7 +73,8 @@ class _Door:
         except (ConnectionRefused, ConnectionLost):
             await _hang_up(scope, receive)
             return
-        await asyncio.sleep(response.latency / 1000)
+        if response.latency:
+            await asyncio.sleep(response.latency / 1000)
         if response.follow is None or request.method == "HEAD":
             await _respond(response, scope, receive, send)
             return

@@ -45,6 +45,7 @@ class LiveBackend:
         self._system_clock = system_clock
         self._file = state_file
         self._news = asyncio.Event()
+        self._readers = 0
         if state_file is not None:
             self._bring_back(state_file)
 
@@ -76,8 +77,12 @@ class LiveBackend:
     async def news(self, until: int) -> None:
         """Wait for the next request to be taken, or, where time passes, for an instant."""
         seconds = None if self._system_clock is None else max(0, until - self.now()) / 1000
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._news.wait(), seconds)
+        self._readers += 1
+        try:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._news.wait(), seconds)
+        finally:
+            self._readers -= 1
 
     def stop(self) -> None:
         """Tell whoever waits for news that there will be none."""
@@ -86,15 +91,16 @@ class LiveBackend:
 
     def _answer(self, request: Request) -> Response:
         response = self.backend.handle(request)
-        if self._system_clock is None:
+        if response.latency and self._system_clock is None:
             # Where time stands still a late reply moves it, as if its reader were all there is.
             self.backend.wait(response.latency)
             return replace(response, latency=0)
         return response
 
     def _announce(self) -> None:
-        self._news.set()
-        self._news = asyncio.Event()
+        if self._readers:
+            self._news.set()
+            self._news = asyncio.Event()
 
     def _bring_back(self, file: StateFile) -> None:
         if file.snapshot is not None:

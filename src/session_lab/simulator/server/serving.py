@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import signal
 import socket
 import warnings
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["serve"]
 
+_ALLOCATIONS_PER_COLLECTION = 50_000
 _PATIENCE = 5
 """Seconds that requests under way have when the server stops."""
 
@@ -79,7 +81,25 @@ def serve(
         app = make_app(live, guarded=guarded)
         name = f"[{address}]" if ":" in address else address
         url = f"http://{name}:{actual_port}"
+        stack.enter_context(_rare_collections())
         _Server(_config(app), on_ready=lambda: announce(url), on_stop=live.stop).run([listener])
+
+
+@contextmanager
+def _rare_collections() -> Generator[None]:
+    """Look for cycles seldom: the world only grows and makes none, and its size makes looking dear.
+
+    The server has the process to itself, so this disturbs nobody.
+    """
+    thresholds = gc.get_threshold()
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_ALLOCATIONS_PER_COLLECTION)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*thresholds)
+        gc.unfreeze()
 
 
 def _listen(host: str, port: int) -> socket.socket:
