@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["serve"]
 
 _ALLOCATIONS_PER_COLLECTION = 50_000
+_LAST_PORT = 65_535
 _PATIENCE = 5
 """Seconds that requests under way have when the server stops."""
 
@@ -103,12 +104,14 @@ def _rare_collections() -> Generator[None]:
 
 
 def _listen(host: str, port: int) -> socket.socket:
+    if not 0 <= port <= _LAST_PORT:
+        raise DataError(f"{port} is no port; those are 0 to {_LAST_PORT}", column="port")
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         return socket.create_server((str(address[0]), port), family=family)
-    except (OSError, OverflowError) as error:
+    except OSError as error:
         reason = str(error)
-        if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
+        if error.errno == errno.EADDRINUSE:
             reason = "it is taken; choose another one, or 0 for any that is free"
         raise DataError(f"cannot serve on port {port} of {host}: {reason}", column="port") from None
 
