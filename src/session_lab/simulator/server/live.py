@@ -45,7 +45,6 @@ class LiveBackend:
         self._system_clock = system_clock
         self._file = state_file
         self._news = asyncio.Event()
-        self._readers = 0
         if state_file is not None:
             self._bring_back(state_file)
 
@@ -77,12 +76,8 @@ class LiveBackend:
     async def news(self, until: int) -> None:
         """Wait for the next request to be taken, or, where time passes, for an instant."""
         seconds = None if self._system_clock is None else max(0, until - self.now()) / 1000
-        self._readers += 1
-        try:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._news.wait(), seconds)
-        finally:
-            self._readers -= 1
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._news.wait(), seconds)
 
     def stop(self) -> None:
         """Tell whoever waits for news that there will be none."""
@@ -98,9 +93,8 @@ class LiveBackend:
         return response
 
     def _announce(self) -> None:
-        if self._readers:
-            self._news.set()
-            self._news = asyncio.Event()
+        self._news.set()
+        self._news = asyncio.Event()
 
     def _bring_back(self, file: StateFile) -> None:
         if file.snapshot is not None:
