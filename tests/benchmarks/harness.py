@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import time
 from dataclasses import dataclass
+from reprlib import repr as short
 from statistics import median
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -151,10 +152,11 @@ def _turn(side: Side, clock: Callable[[], float]) -> float:
 
 
 def _agree(name: str, a: Mapping[str, object], b: Mapping[str, object]) -> None:
-    different = [key for key in {**a, **b} if key not in a or key not in b or a[key] != b[key]]
-    if different:
-        message = f"{name}: A and B differ in {', '.join(different)}; their times say nothing"
-        raise DifferentOutcomesError(message)
+    for key in {**a, **b}:
+        if key not in a or key not in b or a[key] != b[key]:
+            made = f"A made {short(a.get(key))}, B made {short(b.get(key))}"
+            message = f"{name}: A and B differ in {key}, so their times say nothing; {made}"
+            raise DifferentOutcomesError(message)
 
 
 def _readable(seconds: float) -> str:
