@@ -390,8 +390,8 @@ class AnyWorld(RuleBasedStateMachine):
             newest = self.world.newest_sessions(environment=environment)
             ids = [row.session_id for row in rows if row.environment == environment]
             assert [row.session_id for row in newest] == ids[::-1]
-            runs = list(self.world.newest_runs(environment=environment))
-            assert runs == sorted(
+            runs = map(self.world.seen, self.world.newest_runs(environment=environment))
+            assert list(runs) == sorted(
                 (one for one in self.world.runs if rows[one.ordinal].environment == environment),
                 key=lambda one: (one.run.triggered_at, one.run_id),
                 reverse=True,

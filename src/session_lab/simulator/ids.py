@@ -9,6 +9,7 @@ one-to-one map of the numbers below 36**8, so ids look random and can never coll
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -26,6 +27,7 @@ _PAIRS = [high + low for high in _DIGITS for low in _DIGITS]
 _TAILS = 36**8
 
 
+@functools.lru_cache(maxsize=1024)  # Neighbours share instants and counters, a run its tail.
 def base36(number: int, width: int) -> str:
     """Write a number in base 36, padded with zeros to an even ``width`` or more.
 

@@ -127,12 +127,16 @@ class Readings:
     def newest_runs(
         self, *, environment: str = ENVIRONMENT, by: int | None = None
     ) -> Iterator[RunRecord]:
-        """Iterate over an environment's runs as they stand now, the last triggered first.
+        """Iterate over an environment's runs as they are stored, the last triggered first.
 
-        Over those that were triggered by an instant; by default by now.
+        Over those that were triggered by an instant; by default by now. How one stands now is for
+        :meth:`seen` to tell.
         """
-        now = self.now
-        return self._store.newest_runs(environment, now, by=now if by is None else by)
+        return self._store.newest_runs(environment, self.now if by is None else by)
+
+    def seen(self, record: RunRecord) -> RunRecord:
+        """Return a stored run as it stands now."""
+        return self._store.as_of(record, self.now)
 
     def records(
         self, key: str, *, io: str = "out", environment: str = ENVIRONMENT

@@ -24,10 +24,10 @@ __all__ = ["Shown", "Store"]
 
 
 class Shown(NamedTuple):
-    """A session as it is read: its row, and the last run that has claimed it, dead or alive."""
+    """A session as it is read: its row, and the last run that claimed it, dead or alive."""
 
     row: Row
-    run: RunRecord | None
+    run_id: str | None
 
 
 class Store:
@@ -76,33 +76,30 @@ class Store:
 
     def shown(self, ordinal: int, now: int) -> Shown:
         """Return a session as it is read, with its current run."""
-        row, run = self.state.sessions[ordinal].row, self.current_run(ordinal, now)
-        if run is not None and run.run.triggered_at > row.touched_at:
-            row = row._replace(touched_at=run.run.triggered_at)
-        return Shown(row, run)
+        row, record = self.state.sessions[ordinal].row, self._claimant(ordinal, now)
+        if record is None:
+            return Shown(row, None)
+        if record.run.triggered_at > row.touched_at:
+            row = row._replace(touched_at=record.run.triggered_at)
+        return Shown(row, record.run_id)
 
     def sessions(self, environment: str) -> Sequence[int]:
         """Return the ordinals of an environment's sessions, in order of creation."""
         return self._ordinals.get(environment, ())
 
-    def newest_runs(self, environment: str, now: int, *, by: int) -> Iterator[RunRecord]:
-        """Iterate over an environment's runs as they stand: by trigger, then by id, descending.
+    def newest_runs(self, environment: str, by: int) -> Iterator[RunRecord]:
+        """Iterate over an environment's stored runs: by trigger, then by id, descending.
 
         Runs triggered after ``by`` are left out.
         """
         triggers = self._triggers.get(environment, [])
         for place in range(bisect_right(triggers, (by + 1, "")) - 1, -1, -1):
-            key = self.state.run_ids[triggers[place][1]]
-            yield self.as_of(self.state.runs[key], now)
+            yield self.state.runs[self.state.run_ids[triggers[place][1]]]
 
     def current_run(self, ordinal: int, now: int) -> RunRecord | None:
         """Return the last run that has claimed a session by now, dead or alive."""
-        newest = self.state.sessions[ordinal].run
-        for number in range(-1 if newest is None else newest.number, -1, -1):
-            record = self.state.runs[ordinal, number]
-            if record.label is not None and record.run.triggered_at <= now:
-                return self.as_of(record, now)
-        return None
+        record = self._claimant(ordinal, now)
+        return None if record is None else self.as_of(record, now)
 
     def run(self, run_id: str, environment: str, now: int) -> RunRecord | None:
         """Return a run as it stands; None when the environment has none of that id by now."""
@@ -185,7 +182,7 @@ class Store:
             op=call.op,
             key=call.key,
             environment=call.environment,
-            asked=tuple((name, value) for name, value in call.asked.items() if value is not None),
+            asked=tuple([pair for pair in call.asked.items() if pair[1] is not None]),
             reply=step.reply,
             session_id=session_id,
             run_id=run_id,
@@ -195,20 +192,6 @@ class Store:
         self.state.journal.append(entry)
         return entry
 
-    def keep_run(self, record: RunRecord) -> list[RunEvent]:
-        """Store a run as it is now, and tell what is new about it."""
-        run, key = record.run, (record.ordinal, record.run.number)
-        known = self.state.runs.get(key)
-        self.state.runs[key] = record
-        self.state.run_ids[record.run_id] = key
-        events = []
-        if known is None:
-            self._list_run(record)
-            events.append(RunEvent("run_triggered", record.run_id, run.triggered_at, run.reason))
-        if run.ended_at is not None and (known is None or known.run.ended_at != run.ended_at):
-            events.append(RunEvent("run_ends", record.run_id, run.ended_at, run.end_cause))
-        return events
-
     def _keep_runs(
         self, ordinal: int, step: Step, before: Session | None, calling_run_id: str | None
     ) -> list[RunEvent]:
@@ -217,15 +200,36 @@ class Store:
         if previous is None and before is not None and before.run is not None:
             previous = self.state.runs[ordinal, before.run.number].run_id
         row, newest = self.state.sessions[ordinal].row, self.state.sessions[ordinal].run
-        changed = {run.number: run for run in (newest, *step.superseded) if run is not None}
-        events = []
-        for number in sorted(changed):
-            record = self.state.runs.get((ordinal, number))
-            if record is None:
-                record = self._new_run(ordinal, row, changed[number], previous)
+        changed = [run for run in (newest, *step.superseded) if run is not None]
+        changed.sort(key=_run_number)
+        events: list[RunEvent] = []
+        for run in changed:
+            known = self.state.runs.get((ordinal, run.number))
+            if known is None:
+                record = self._new_run(ordinal, row, run, previous)
                 previous = record.run_id
-            events += self.keep_run(record._replace(run=changed[number]))
+                events += self._keep_new(record)
+            else:
+                events += self._keep_known(known, run)
         return events
+
+    def _keep_new(self, record: RunRecord) -> list[RunEvent]:
+        """Store a run that was triggered, and tell what is to be told of it."""
+        run, key = record.run, (record.ordinal, record.run.number)
+        self.state.runs[key] = record
+        self.state.run_ids[record.run_id] = key
+        self._list_run(record)
+        triggered = RunEvent("run_triggered", record.run_id, run.triggered_at, run.reason)
+        if run.ended_at is None:
+            return [triggered]
+        return [triggered, RunEvent("run_ends", record.run_id, run.ended_at, run.end_cause)]
+
+    def _keep_known(self, record: RunRecord, run: Run) -> list[RunEvent]:
+        """Store a run as it is now, and tell whether its end is new."""
+        self.state.runs[record.ordinal, run.number] = record._replace(run=run)
+        if run.ended_at is None or run.ended_at == record.run.ended_at:
+            return []
+        return [RunEvent("run_ends", record.run_id, run.ended_at, run.end_cause)]
 
     def _new_run(self, ordinal: int, row: Row, run: Run, previous: str | None) -> RunRecord:
         return RunRecord(
@@ -238,10 +242,22 @@ class Store:
             options=options_of(row.trigger_config),
         )
 
+    def _claimant(self, ordinal: int, now: int) -> RunRecord | None:
+        newest = self.state.sessions[ordinal].run
+        for number in range(-1 if newest is None else newest.number, -1, -1):
+            record = self.state.runs[ordinal, number]
+            if record.label is not None and record.run.triggered_at <= now:
+                return record
+        return None
+
     def _list_run(self, record: RunRecord) -> None:
         environment = self.state.sessions[record.ordinal].row.environment
+        triggers = self._triggers.setdefault(environment, [])
         trigger = record.run.triggered_at, record.run_id
-        insort(self._triggers.setdefault(environment, []), trigger)
+        if not triggers or triggers[-1] < trigger:
+            triggers.append(trigger)
+        else:
+            insort(triggers, trigger)
 
     def _insert(self, session: Session) -> int:
         state, row, ordinal = self.state, session.row, len(self.state.sessions)
@@ -257,6 +273,10 @@ class Store:
         sessions = self.state.sessions
         same_instant = bool(sessions) and sessions[-1].row.created_at == now
         return self.state.rank + 1 if same_instant else 0
+
+
+def _run_number(run: Run) -> int:
+    return run.number
 
 
 def _stream_key(row: Row, io: str) -> tuple[str, str, str]:

@@ -183,13 +183,8 @@ is spent, so start a new session under another external id
         ordinal = None if external_id is None else self._store.find(external_id, environment)
         session = self._store.session(ordinal)
         timings = self._store.timings(row if session is None else session.row)
-        step = machine.upsert(session, row, now, self.profile)
-        if step.session is not None and step.reply.error is None:
-            fault = self._fault(step.session, now, timings)
-            if fault is None:
-                step = machine.start(session, row, turn, now, timings, profile=self.profile)
-            else:
-                step = step._replace(reply=fault)
+        fault = None if self.trigger_fault is None else self._start_fault(session, row, timings)
+        step = fault or machine.start(session, row, turn, now, timings, profile=self.profile)
         key = external_id or row.session_id
         return self._commit(Call("start", key, environment, asked), step, ordinal)
 
@@ -456,9 +451,9 @@ is spent, so start a new session under another external id
 
     def restore(self, snapshot: Snapshot) -> None:
         """Become the world of a snapshot, its virtual clock, seed and policy included."""
+        self.profile = profile_named(snapshot.profile)
         self.seed = snapshot.seed
         self.policy = snapshot.policy
-        self.profile = profile_named(snapshot.profile)
         self.trigger_fault = snapshot.trigger_fault
         if isinstance(self.clock, VirtualClock):
             self.clock = VirtualClock(snapshot.now)
@@ -491,6 +486,16 @@ is spent, so start a new session under another external id
         if session.run is not None and session.run.number == number:
             return step._replace(session=session._replace(run=run))
         return step._replace(superseded=(run,))
+
+    def _start_fault(
+        self, session: Session | None, row: Row, timings: Timings | None
+    ) -> Step | None:
+        """Take the step of a start whose trigger is made to fail: the row is there, no run is."""
+        step = machine.upsert(session, row, self.now, self.profile)
+        if step.session is None or step.reply.error is not None:
+            return None
+        fault = self._fault(step.session, self.now, timings)
+        return None if fault is None else step._replace(reply=fault)
 
     def _fault(self, session: Session, now: int, timings: Timings | None) -> Reply | None:
         """Return the reply of a failing trigger, if a trigger is due and made to fail."""

@@ -47,6 +47,30 @@ def test_numbers_and_texts_come_back_as_javascript_writes_them(text: str, render
     assert render_json(parse_json(text)).decode() == rendered
 
 
+@pytest.mark.parametrize(
+    ("value", "rendered"),
+    [
+        (1.0, "1"),
+        ([2.0, {"a": 3.0}], '[2,{"a":3}]'),
+        (1e-5, "0.00001"),
+        ([1.5e-9, "1e-09"], '[1.5e-9,"1e-09"]'),
+        ({"a": 1e22, "b": "v2.0, 3e-4"}, '{"a":1e+22,"b":"v2.0, 3e-4"}'),
+        ([0.1, 1234567.125], "[0.1,1234567.125]"),
+        ((float("inf"), float("nan")), "[null,null]"),
+    ],
+)
+def test_pythons_own_numbers_are_written_as_javascript_writes_them(
+    value: object, rendered: str
+) -> None:
+    assert render_json(value).decode() == rendered
+
+
+@given(st.lists(st.floats() | st.text("e-+.0123456789,]}")))
+def test_however_texts_look_numbers_are_written_alike(values: list[float | str]) -> None:
+    apart = ",".join(render_json(value).decode() for value in values)
+    assert render_json(values).decode() == f"[{apart}]"
+
+
 def test_digits_beyond_pythons_limit_for_integers_are_read() -> None:
     assert parse_json("1" * 5000) == float("inf")
 

@@ -1,6 +1,6 @@
 """The HTTP layer of the simulated API: what a request means and how its answer is written.
 
-Every module here is pure; time and environments are handed in.
+A request is a value and so is its response; what changes in between is the world alone.
 
 - :mod:`~session_lab.simulator.protocol.messages`, requests, responses and their forms;
   :mod:`~session_lab.simulator.protocol.refusals`, the canned ones;
@@ -8,8 +8,15 @@ Every module here is pure; time and environments are handed in.
 - :mod:`~session_lab.simulator.protocol.paths`, paths, redirects and queries;
 - :mod:`~session_lab.simulator.protocol.auth`, keys, tokens and scopes;
 - :mod:`~session_lab.simulator.protocol.validation`, schemas with the server's error texts;
-- :mod:`~session_lab.simulator.protocol.listing`, filters, pages and cursors of the session list;
-- :mod:`~session_lab.simulator.protocol.storage`, what the server's database refuses or changes.
+- :mod:`~session_lab.simulator.protocol.listing`, filters, pages and cursors of the list of
+  sessions, and :mod:`~session_lab.simulator.protocol.run_listing`, those of the list of runs;
+- :mod:`~session_lab.simulator.protocol.storage`, what the server's database refuses or changes;
+- :mod:`~session_lab.simulator.protocol.rows`, sessions and runs as they are written, and
+  :mod:`~session_lab.simulator.protocol.events`, the event streams of channels;
+- :mod:`~session_lab.simulator.protocol.pipelines`, the checks before an endpoint;
+  :mod:`~session_lab.simulator.protocol.exchange`, what it is then handed;
+  :mod:`~session_lab.simulator.protocol.handlers`, the endpoints;
+  :mod:`~session_lab.simulator.protocol.routes`, the table of them all.
 
 The order of the checks, first failure wins (``apps/webapp/server.ts`` and
 ``apps/webapp/app/services/routeBuilders/apiBuilder.server.ts`` of the open-source server):

@@ -23,7 +23,8 @@ _EXACT_DIGITS = 15
 _WRITE = json.JSONEncoder(
     ensure_ascii=False, check_circular=False, allow_nan=False, separators=(",", ":")
 ).encode
-_EXPONENT = re.compile("[0-9]e[-+]")
+_WHOLE = re.compile(r"\.0(?:[],}]|$)")
+_EXPONENT = re.compile("e[-+](?<=[0-9]e.)")
 
 
 def parse_json(text: str) -> Json:
@@ -87,9 +88,7 @@ def _may_hold_other_numbers(text: str) -> bool:
 
     Texts can look so too, which does no harm.
     """
-    has_whole = ".0," in text or ".0}" in text or ".0]" in text
-    has_exponent = "e-" in text or "e+" in text
-    return has_whole or (has_exponent and _EXPONENT.search(text) is not None)
+    return _WHOLE.search(text) is not None or _EXPONENT.search(text) is not None
 
 
 def _text(value: Json) -> str:

@@ -20,7 +20,9 @@ __all__ = [
     "with_cors",
 ]
 
-_EXPOSED_HEADERS = "x-trigger-jwt,x-trigger-jwt-claims"
+_EXPOSED = {"access-control-expose-headers": "x-trigger-jwt,x-trigger-jwt-claims"}
+_BYTE_ORDER_MARK = "\ufeff"
+_JSON = {"content-type": "application/json; charset=utf-8"}
 _METHODS = "GET,HEAD,PUT,PATCH,POST,DELETE"
 _PREFLIGHT_SECONDS = "300"
 
@@ -58,7 +60,7 @@ class Request:
     @property
     def text(self) -> str:
         """The body as text, without a byte order mark and with bad UTF-8 replaced."""
-        return self.body.decode("utf-8-sig", "replace")
+        return self.body.decode("utf-8", "replace").removeprefix(_BYTE_ORDER_MARK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +134,7 @@ def json_response(
     >>> json_response({"ok": True}).body
     b'{"ok":true}'
     """
-    content_type = {"content-type": "application/json; charset=utf-8"}
-    return Response(status, content_type | dict(headers or {}), render_json(value))
+    return Response(status, {**_JSON, **headers} if headers else _JSON, render_json(value))
 
 
 def text_response(text: str, status: int) -> Response:
@@ -146,8 +147,7 @@ def with_cors(response: Response, request: Request) -> Response:
 
     All session routes do this (``apps/webapp/app/utils/apiCors.ts`` of the open-source server).
     """
-    shared = _origin_headers(request) | {"access-control-expose-headers": _EXPOSED_HEADERS}
-    return response.with_headers(shared)
+    return response.with_headers(_origin_headers(request) | _EXPOSED)
 
 
 def preflight_response(request: Request) -> Response:

@@ -35,13 +35,13 @@ def retrieved_session(shown: Shown) -> dict[str, Json]:
 
 def listed_session(shown: Shown) -> dict[str, Json]:
     """Write a session as a list shows it."""
-    row, run = shown
+    row = shown.row
     return {
         "id": row.session_id,
         "externalId": row.external_id,
         "type": row.type or "",
         "taskIdentifier": row.task_identifier or "",
-        "currentRunId": None if run is None else run.run_id,
+        "currentRunId": shown.run_id,
         "tags": list(row.tags),
         "metadata": row.metadata,
         "closedAt": None if row.closed_at is None else _text(row.closed_at),

@@ -19,7 +19,7 @@ from session_lab.wire.coercion import period_milliseconds
 from session_lab.wire.limits import DEFAULT_RUNS_PAGE_SIZE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from session_lab.simulator.state import RunRecord
 
@@ -75,7 +75,7 @@ def run_list_request(query: Mapping[str, Json], now: int) -> RunListRequest:
     before = query.get("page[before]") or None
     cursor = before or query.get("page[after]") or None
     earliest, latest = _window(query, now)
-    filters = {name: query.get(f"filter[{name}]") for name in _VALUES}
+    filters = {name: query.get(f"filter[{name}]") for name in ("status", *_VALUES)}
     return RunListRequest(
         size=int(query.get("page[size]", DEFAULT_RUNS_PAGE_SIZE)),
         cursor=None if cursor is None else _decoded(cursor),
@@ -99,7 +99,9 @@ def _window(query: Mapping[str, Json], now: int) -> tuple[float, float]:
     return earliest or float("-inf"), min(latest or now, now)
 
 
-def run_page(runs: Iterable[RunRecord], asked: RunListRequest) -> RunPage:
+def run_page(
+    runs: Iterable[RunRecord], asked: RunListRequest, seen: Callable[[RunRecord], RunRecord]
+) -> RunPage:
     """Cut one page out of an environment's runs.
 
     A page reached backward has a ``next`` even when it is not full.
@@ -107,11 +109,13 @@ def run_page(runs: Iterable[RunRecord], asked: RunListRequest) -> RunPage:
     Parameters
     ----------
     runs : iterable of RunRecord
-        The runs, newest first: by trigger, then by id, both descending.
+        The runs as they are stored, newest first: by trigger, then by id, both descending.
     asked : RunListRequest
         What is asked.
+    seen : callable
+        Tells how a run stands now.
     """
-    matching = _matching(runs, asked)
+    matching = _matching(runs, asked, seen)
     if asked.cursor is not None and asked.backward:
         newer = [run for run in matching if _key(run) > asked.cursor]
         window = newer[-asked.size :]
@@ -128,24 +132,30 @@ def run_page(runs: Iterable[RunRecord], asked: RunListRequest) -> RunPage:
     return RunPage(window, {name: _encoded(runs[0]) for name, runs in cursors.items() if runs})
 
 
-def _matching(runs: Iterable[RunRecord], asked: RunListRequest) -> Iterator[RunRecord]:
+def _matching(
+    runs: Iterable[RunRecord], asked: RunListRequest, seen: Callable[[RunRecord], RunRecord]
+) -> Iterator[RunRecord]:
+    """Iterate over the runs that fit the filters; only of those is it told how they stand."""
+    lasting = [(values, _VALUES[name]) for name, values in asked.wanted.items() if name in _VALUES]
+    statuses = asked.wanted.get("status")
     for record in runs:
         if asked.has_none or record.run.triggered_at < asked.earliest:
             return
         if record.run.triggered_at <= asked.latest and all(
-            values & _VALUES[name](record) for name, values in asked.wanted.items()
+            not values.isdisjoint(values_of(record)) for values, values_of in lasting
         ):
-            yield record
+            found = seen(record)
+            if statuses is None or found.run.status in statuses:
+                yield found
 
 
-_VALUES: Mapping[str, Callable[[RunRecord], set[str | None]]] = {
-    "status": lambda record: {record.run.status},
-    "taskIdentifier": lambda record: {record.task_identifier},
-    "version": lambda record: {record.options.get("lockToVersion")},
-    "tag": lambda record: set(tags_of(record.options)),
-    "queue": lambda record: {record.options.get("queue", {}).get("name")},
-    "region": lambda record: {record.options.get("region")},
-    "machine": lambda record: {record.options.get("machine")},
+_VALUES: Mapping[str, Callable[[RunRecord], Sequence[str | None]]] = {
+    "taskIdentifier": lambda record: [record.task_identifier],
+    "version": lambda record: [record.options.get("lockToVersion")],
+    "tag": lambda record: tags_of(record.options),
+    "queue": lambda record: [record.options.get("queue", {}).get("name")],
+    "region": lambda record: [record.options.get("region")],
+    "machine": lambda record: [record.options.get("machine")],
 }
 
 

@@ -61,23 +61,21 @@ def stored_json(value: Json) -> Json:
 
 
 def _stored(value: Json, depth_left: int) -> Json:
-    match value:
-        case str():
-            return stored_text(value)
-        case float():
-            return value if abs(value) < float("inf") else None
-        case dict() | list() if not depth_left:
-            raise StoreError(f"the store takes no more than {_DEEPEST} levels")
-        case dict():
-            return {
-                stored_text(key): _stored(item, depth_left - 1)
-                for key, item in value.items()
-                if key != "__proto__"
-            }
-        case list():
-            return [_stored(item, depth_left - 1) for item in value]
-        case _:
-            return value
+    if isinstance(value, str):
+        return stored_text(value)
+    if isinstance(value, float):
+        return value if abs(value) < float("inf") else None
+    if not isinstance(value, (dict, list)):
+        return value
+    if not depth_left:
+        raise StoreError(f"the store takes no more than {_DEEPEST} levels")
+    if isinstance(value, list):
+        return [_stored(item, depth_left - 1) for item in value]
+    return {
+        stored_text(key): _stored(item, depth_left - 1)
+        for key, item in value.items()
+        if key != "__proto__"
+    }
 
 
 def stored_instant(instant: int) -> int:

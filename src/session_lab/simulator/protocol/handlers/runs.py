@@ -40,7 +40,8 @@ def _list(exchange: Exchange, _: object) -> Response:
     runs = exchange.world.newest_runs(
         environment=exchange.environment, by=exchange.now - exchange.list_lag
     )
-    page = run_page(runs, run_list_request(exchange.query, exchange.now))
+    asked = run_list_request(exchange.query, exchange.now)
+    page = run_page(runs, asked, exchange.world.seen)
     version = exchange.request.headers.get(_VERSION_HEADER)
     environment = exchange.credential.environment
     rows = [listed_run(record, environment, version) for record in page.runs]

@@ -77,14 +77,14 @@ class Text:
             return _abort(issues.invalid_type(value, "string", path))
         text = trim(value) if self.trimmed else value
         length = utf16_length(text)
-        found: list[Issue] = []
+        found: tuple[Issue, ...] = ()
         if length < self.least:
-            found.append(issues.too_small("string", self.least, path))
+            found = (*found, issues.too_small("string", self.least, path))
         if self.most is not None and length > self.most:
-            found.append(issues.too_big("string", self.most, path))
+            found = (*found, issues.too_big("string", self.most, path))
         if self.pattern and not self.pattern.fullmatch(text):
-            found.append(issues.invalid_pattern(path))
-        return Parsed(text, tuple(found))
+            found = (*found, issues.invalid_pattern(path))
+        return Parsed(text, found)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -199,12 +199,14 @@ class ListOf:
         found: list[Issue] = []
         if self.most is not None and len(value) > self.most:
             found.append(issues.too_big("array", self.most, path))
-        items = [self.item.parse(item, (*path, place)) for place, item in enumerate(value)]
-        return Parsed(
-            [item.value for item in items],
-            (*found, *(issue for item in items for issue in item.issues)),
-            any(item.aborted for item in items),
-        )
+        items: list[Json] = []
+        aborted = False
+        for place, item in enumerate(value):
+            made, wrong, stopped = self.item.parse(item, (*path, place))
+            items.append(made)
+            found += wrong
+            aborted |= stopped
+        return Parsed(items, tuple(found), aborted)
 
 
 @dataclass(frozen=True)
@@ -225,9 +227,9 @@ class Shape:
             if item is ABSENT and type(schema) is Optional:
                 member = schema.default
             else:
-                member, issues_, is_aborted = schema.parse(item, (*path, name))
-                found += issues_
-                aborted = aborted or is_aborted
+                member, wrong, stopped = schema.parse(item, (*path, name))
+                found += wrong
+                aborted |= stopped
             if member is not ABSENT:
                 members[name] = member
         return Parsed(members, tuple(found), aborted)

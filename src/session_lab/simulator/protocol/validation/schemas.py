@@ -73,16 +73,12 @@ _CONCURRENCY_NAME = Refined(
     "Concurrency limit names are 1-122 characters using only letters, numbers, underscores and "
     "hyphens",
 )
-_DEPLOYMENT_ID = Prepared(
-    _prepare_deployment_id,
-    Optional(
-        Refined(
-            Text(),
-            lambda text: utf16_length(text) <= limits.MAX_EXTERNAL_DEPLOYMENT_ID_LENGTH,
-            f"externalId must be at most {limits.MAX_EXTERNAL_DEPLOYMENT_ID_LENGTH} characters",
-        )
-    ),
+_SHORT_ID = Refined(
+    Text(),
+    lambda text: utf16_length(text) <= limits.MAX_EXTERNAL_DEPLOYMENT_ID_LENGTH,
+    f"externalId must be at most {limits.MAX_EXTERNAL_DEPLOYMENT_ID_LENGTH} characters",
 )
+_DEPLOYMENT_ID = Optional(Prepared(_prepare_deployment_id, Optional(_SHORT_ID)))
 _TRIGGER_CONFIG: Mapping[str, Schema] = {
     "basePayload": Record(),
     "machine": Optional(OneOf(limits.MACHINES)),
