@@ -701,6 +701,44 @@ def test_the_trigger_config_overrides_idle_timeout_and_max_duration():
     ]
 
 
+def test_a_later_trigger_config_holds_for_later_runs_and_leaves_the_living_one_alone():
+    world = a_world(turn_duration="3s", turn_timeout="10s")
+    world.start("chat", trigger_config={"basePayload": {}, "idleTimeoutInSeconds": 60})
+    world.message("chat")
+    world.clock.advance("30s")
+    again = world.start("chat", trigger_config={"basePayload": {}, "maxDuration": 1})
+    assert world.current_run("chat").run_id == again.run_id
+    assert world.message("chat").reply.start_kind == "warm"
+    world.clock.advance("1h")
+    assert world.message("chat").reply.start_kind == "continuation"
+    world.clock.advance("1h")
+    assert accounts(world) == [
+        ("initial", 0, 33_000 + 60_000 + 10_000, "turn_timeout", 2),
+        ("continuation", 3_630_000, 3_631_000, "max_duration", 1),
+    ]
+
+
+def test_a_run_to_which_a_deploy_moves_a_turn_keeps_what_held_for_the_run_before():
+    deploy = "2026-01-01T00:00:10Z"
+    world = a_world(turn_duration="3s", deploys=[deploy])
+    world.start("chat", trigger_config={"basePayload": {}, "idleTimeoutInSeconds": 60})
+    world.clock.advance("20s")
+    world.start("chat", trigger_config={"basePayload": {}, "maxDuration": 1})
+    assert world.message("chat").reply.start_kind == "upgrade"
+    world.clock.advance("1h")
+    assert accounts(world)[1] == ("upgrade", 20_000, 83_100, "turn_timeout", 1)
+
+
+def test_a_refused_start_that_rewrites_the_trigger_config_wakes_no_dead_run():
+    world = World(profile="2026-08", policy=RunPolicy(idle_timeout="1s", turn_timeout="1s"))
+    world.start("chat", expires_at=world.now)
+    world.clock.advance("10s")
+    before = world.runs
+    config = {"basePayload": {}, "idleTimeoutInSeconds": 60}
+    assert world.start("chat", trigger_config=config).reply.status_code == 409
+    assert world.runs == before
+
+
 def test_a_run_that_lies_ahead_shows_and_touches_its_session_only_when_its_time_comes():
     world = a_world(max_turns=1)
     first = world.start("chat").run_id

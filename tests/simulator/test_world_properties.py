@@ -118,11 +118,17 @@ places = st.integers(0, 7)
 keys = st.sampled_from(NAMES) | places
 """External ids, or places of sessions, which are then asked for by their session ids."""
 channels = st.sampled_from(["in", "out"])
-turn_durations = st.none() | st.integers(0, 9).map(lambda ms: timedelta(milliseconds=ms))
-trigger_configs = st.sampled_from(
-    [None, {"basePayload": {"n": 1}}, {"basePayload": {"message": "hi"}, "tags": ["chat"]}]
+turn_durations = st.none() | (st.integers(0, 9) | st.sampled_from([800, 5_000])).map(
+    lambda ms: timedelta(milliseconds=ms)
 )
-steps = st.integers(0, 9) | st.sampled_from([40, PART_ID_LIFE - 1, PART_ID_LIFE])
+trigger_configs = st.sampled_from(
+    [
+        None,
+        {"basePayload": {"n": 1}, "idleTimeoutInSeconds": 1},
+        {"basePayload": {"message": "hi"}, "tags": ["chat"], "maxDuration": 1},
+    ]
+)
+steps = st.integers(0, 9) | st.sampled_from([40, 1_000, PART_ID_LIFE - 1, PART_ID_LIFE])
 statuses = st.sampled_from([*sorted(FINAL_INTERNAL_STATUSES), "EXECUTING", "WAITING_TO_RESUME"])
 
 

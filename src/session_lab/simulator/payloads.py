@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from session_lab.simulator.machine import Row
 
-__all__ = ["carries_turn", "is_stop", "options_of", "payload_of", "tags_of"]
+__all__ = ["carries_turn", "is_stop", "options_of", "overrides_of", "payload_of", "tags_of"]
 
 _OPTIONS = ("machine", "maxAttempts", "maxDuration", "lockToVersion", "region")
 _BOOT_FIELDS = ("message", "messages", "trigger")
@@ -59,6 +59,22 @@ def options_of(config: Mapping[str, Any] | None) -> dict[str, Any]:
 def tags_of(options: Mapping[str, Any]) -> list[str]:
     """Pick the tags that a run with some options has: those that are not blank."""
     return [tag for tag in options.get("tags", ()) if trim(tag)]
+
+
+def overrides_of(config: Mapping[str, Any] | None) -> dict[str, int]:
+    """Pick what ``triggerConfig`` puts in the place of a run policy's own, in milliseconds.
+
+    Examples
+    --------
+    >>> overrides_of({"basePayload": {}, "idleTimeoutInSeconds": 5})
+    {'idle_timeout': 5000}
+    """
+    config = config or {}
+    seconds = {
+        "idle_timeout": config.get("idleTimeoutInSeconds"),
+        "max_duration": config.get("maxDuration"),
+    }
+    return {name: 1000 * value for name, value in seconds.items() if value}
 
 
 def carries_turn(config: Mapping[str, Any] | None) -> bool:

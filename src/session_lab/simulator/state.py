@@ -31,6 +31,8 @@ class RunRecord(NamedTuple):
         The task that it executes.
     payload, options : dict
         What it was triggered with.
+    overrides : dict
+        What holds for it in the place of the run policy's own, in milliseconds.
     """
 
     run_id: str
@@ -40,6 +42,7 @@ class RunRecord(NamedTuple):
     task_identifier: str | None
     payload: dict[str, Any]
     options: dict[str, Any]
+    overrides: dict[str, int]
 
 
 @dataclass

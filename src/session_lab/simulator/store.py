@@ -9,11 +9,11 @@ from session_lab.simulator import runs as run_model
 from session_lab.simulator.channels import Stream
 from session_lab.simulator.ids import IdScheme
 from session_lab.simulator.journal import Call, Entry, RunEvent
-from session_lab.simulator.payloads import options_of, payload_of
+from session_lab.simulator.payloads import options_of, overrides_of, payload_of
 from session_lab.simulator.state import RunRecord, State
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from session_lab.simulator.channels import Record
     from session_lab.simulator.machine import Row, Session, Step
@@ -116,19 +116,33 @@ class Store:
 
     def as_of(self, record: RunRecord, now: int) -> RunRecord:
         """Return a run as it stands at an instant."""
-        timings = self.timings(self.state.sessions[record.ordinal].row)
+        timings = self.timings(record.overrides)
         return record._replace(run=run_model.as_of(record.run, now, timings))
 
-    def timings(self, row: Row) -> Timings | None:
-        """Return the policy for a session; its ``triggerConfig`` overrides two of its fields."""
-        timings, config = self._timings, row.trigger_config or {}
-        if timings is None:
-            return None
-        if config.get("maxDuration"):
-            timings = timings._replace(max_duration=config["maxDuration"] * 1000)
-        if config.get("idleTimeoutInSeconds"):
-            timings = timings._replace(idle_timeout=config["idleTimeoutInSeconds"] * 1000)
-        return timings
+    def timings(self, overrides: Mapping[str, int]) -> Timings | None:
+        """Return the policy with what holds in the place of its own."""
+        timings = self._timings
+        if timings is None or not overrides:
+            return timings
+        return timings._replace(
+            idle_timeout=overrides.get("idle_timeout", timings.idle_timeout),
+            max_duration=overrides.get("max_duration", timings.max_duration),
+        )
+
+    def meet(self, ordinal: int, now: int) -> tuple[Session, dict[str, int]]:
+        """Return a session as a request meets it, and the overrides that hold for its next turn.
+
+        A run keeps those of its trigger, and the session's row has those of runs to come. A run
+        that died of its timeout under others than the row's is met with its end.
+        """
+        session = self.state.sessions[ordinal]
+        run, to_come = session.run, overrides_of(session.row.trigger_config)
+        if run is None or run.ended_at is not None:
+            return session, to_come
+        own = self.state.runs[ordinal, run.number].overrides
+        if own == to_come or run_model.is_live(run, now, self.timings(own)):
+            return session, own
+        return session._replace(run=run_model.settle(run, self.timings(own))), to_come
 
     def stream(self, row: Row, io: str) -> Stream:
         """Return one channel of a session; to read one that has no records makes none."""
@@ -171,8 +185,9 @@ class Store:
         session_id, run_id, events = None, None, []
         if step.session is not None:
             ordinal = self._insert(step.session) if ordinal is None else ordinal
-            self.state.sessions[ordinal] = step.session
-            session_id = step.session.row.session_id
+            session = _with_open_end(step.session, before)
+            self.state.sessions[ordinal] = session
+            session_id = session.row.session_id
             events = self._keep_runs(ordinal, step, before, calling_run_id)
             if step.reply.run is not None:
                 run_id = self.state.runs[ordinal, step.reply.run].run_id
@@ -232,6 +247,10 @@ class Store:
         return [RunEvent("run_ends", record.run_id, run.ended_at, run.end_cause)]
 
     def _new_run(self, ordinal: int, row: Row, run: Run, previous: str | None) -> RunRecord:
+        overrides = overrides_of(row.trigger_config)
+        if previous is not None and run.reason == "upgrade" and run.turns:
+            # A deploy moved its turn, which was accepted by what held for the run before it.
+            overrides = self.state.runs[self.state.run_ids[previous]].overrides
         return RunRecord(
             run_id=self._scheme.run(ordinal, number=run.number, triggered_at=run.triggered_at),
             ordinal=ordinal,
@@ -240,6 +259,7 @@ class Store:
             task_identifier=row.task_identifier,
             payload=payload_of(row, previous_run_id=previous),
             options=options_of(row.trigger_config),
+            overrides=overrides,
         )
 
     def _claimant(self, ordinal: int, now: int) -> RunRecord | None:
@@ -273,6 +293,14 @@ class Store:
         sessions = self.state.sessions
         same_instant = bool(sessions) and sessions[-1].row.created_at == now
         return self.state.rank + 1 if same_instant else 0
+
+
+def _with_open_end(session: Session, before: Session | None) -> Session:
+    """Forget again that a run died of its timeout, unless another run has followed it."""
+    if before is None or before.run is None or session.run is None:
+        return session
+    settled = session.run.end_cause == "turn_timeout" and session.run.number == before.run.number
+    return session._replace(run=before.run) if settled else session
 
 
 def _run_number(run: Run) -> int:

@@ -19,7 +19,7 @@ from session_lab.simulator.explain import explain
 from session_lab.simulator.ids import base36
 from session_lab.simulator.journal import Call
 from session_lab.simulator.machine import Reply, Row, Session, Step
-from session_lab.simulator.payloads import carries_turn, is_stop
+from session_lab.simulator.payloads import carries_turn, is_stop, overrides_of
 from session_lab.simulator.profiles import profile_named
 from session_lab.simulator.readings import ENVIRONMENT, Readings
 from session_lab.simulator.snapshot import Snapshot
@@ -181,8 +181,7 @@ is spent, so start a new session under another external id
         if turn is None and self.policy is not None and carries_turn(row.trigger_config):
             turn = self.policy.timings().turn_duration
         ordinal = None if external_id is None else self._store.find(external_id, environment)
-        session = self._store.session(ordinal)
-        timings = self._store.timings(row if session is None else session.row)
+        session, timings = self._meet(ordinal, row)
         fault = None if self.trigger_fault is None else self._start_fault(session, row, timings)
         step = fault or machine.start(session, row, turn, now, timings, profile=self.profile)
         key = external_id or row.session_id
@@ -473,13 +472,22 @@ is spent, so start a new session under another external id
         self, key: str, environment: str
     ) -> tuple[int | None, Session | None, Timings | None]:
         ordinal = self._store.find(key, environment)
-        session = self._store.session(ordinal)
-        return ordinal, session, None if session is None else self._store.timings(session.row)
+        return ordinal, *self._meet(ordinal)
+
+    def _meet(
+        self, ordinal: int | None, request: Row | None = None
+    ) -> tuple[Session | None, Timings | None]:
+        """Return a session as a request meets it, and the policy that its next turn follows."""
+        if ordinal is not None:
+            session, overrides = self._store.meet(ordinal, self.now)
+            return session, self._store.timings(overrides)
+        config = None if request is None else request.trigger_config
+        return None, self._store.timings(overrides_of(config))
 
     def _forced(self, record: RunRecord, status: str, *, final: bool) -> Step:
         """Take the step that forces a run into a status."""
         session = self._store.state.sessions[record.ordinal]
-        timings, number = self._store.timings(session.row), record.run.number
+        timings, number = self._store.timings(record.overrides), record.run.number
         run = self._store.state.runs[record.ordinal, number].run
         run = run_model.force(run, status, self.now, timings, final=final)
         step = Step(session, Reply(200, run=number))
