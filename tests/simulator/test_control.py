@@ -209,6 +209,14 @@ def test_a_bad_request_is_told_what_was_wrong_where_and_what_is_allowed(
     assert backend.snapshot() == before
 
 
+def test_a_snapshot_of_an_unknown_profile_changes_nothing(backend: Backend):
+    start(backend, "chat-1")
+    before = backend.snapshot()
+    snapshot = told(backend, "GET", "/_lab/snapshot") | {"profile": "2020-01", "seed": 9}
+    assert ask(backend, "PUT", "/_lab/snapshot", snapshot).status == 400
+    assert backend.snapshot() == before
+
+
 @pytest.mark.parametrize("content", [b"{", b"\xff", b"NaN", b"[" * 100_000])
 def test_a_body_that_is_not_json_is_refused(backend: Backend, content: bytes):
     response = backend.handle(Request("POST", "/_lab/reset", body=content))

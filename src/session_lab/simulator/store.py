@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right, insort
+from bisect import bisect_right
 from typing import TYPE_CHECKING, NamedTuple
 
 from session_lab.simulator import runs as run_model
@@ -49,6 +49,7 @@ class Store:
         self._timings = None if policy is None else policy.timings(seed)
         self._ordinals: dict[str, list[int]] = {}
         self._triggers: dict[str, list[tuple[int, str]]] = {}
+        self._unsorted: set[str] = set()
         for ordinal, session in enumerate(state.sessions):
             self._ordinals.setdefault(session.row.environment, []).append(ordinal)
         for record in state.runs.values():
@@ -93,6 +94,9 @@ class Store:
         Runs triggered after ``by`` are left out.
         """
         triggers = self._triggers.get(environment, [])
+        if environment in self._unsorted:
+            triggers.sort()
+            self._unsorted.remove(environment)
         for place in range(bisect_right(triggers, (by + 1, "")) - 1, -1, -1):
             yield self.state.runs[self.state.run_ids[triggers[place][1]]]
 
@@ -274,10 +278,9 @@ class Store:
         environment = self.state.sessions[record.ordinal].row.environment
         triggers = self._triggers.setdefault(environment, [])
         trigger = record.run.triggered_at, record.run_id
-        if not triggers or triggers[-1] < trigger:
-            triggers.append(trigger)
-        else:
-            insort(triggers, trigger)
+        if triggers and trigger < triggers[-1]:
+            self._unsorted.add(environment)
+        triggers.append(trigger)
 
     def _insert(self, session: Session) -> int:
         state, row, ordinal = self.state, session.row, len(self.state.sessions)

@@ -224,7 +224,7 @@ class Shape:
         aborted = False
         for name, schema in self.members.items():
             item = value.get(name, ABSENT)
-            if item is ABSENT and type(schema) is Optional:
+            if item is ABSENT and isinstance(schema, Optional):
                 member = schema.default
             else:
                 member, wrong, stopped = schema.parse(item, (*path, name))
