@@ -5,10 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from starlette.requests import ClientDisconnect
-from starlette.requests import Request as Incoming
-from starlette.responses import JSONResponse, Response, StreamingResponse
-from starlette.routing import Route, Router
+from starlette.responses import JSONResponse, StreamingResponse
 
 from session_lab.simulator.control import is_control
 from session_lab.simulator.faults import ConnectionLost, ConnectionRefused
@@ -27,6 +24,9 @@ __all__ = ["HANG_UP", "make_app"]
 HANG_UP = "session_lab.hang_up"
 """The extension of ASGI's scope in which a server offers the function to ``cut`` a connection."""
 
+_DESCRIPTION = "/openapi.json"
+_BODILESS = (204, 304)
+
 
 def make_app(live: LiveBackend, *, guarded: bool = False) -> ASGIApp:
     """Make the application that serves a simulator.
@@ -39,16 +39,18 @@ def make_app(live: LiveBackend, *, guarded: bool = False) -> ASGIApp:
         Keep pages of other machines away from the control API. For servers that only this machine
         can reach.
     """
-    description = describe()
+    described = JSONResponse(describe())
+    door = _Door(live, guarded=guarded)
 
-    async def openapi(_: Incoming) -> Response:
-        return JSONResponse(description)
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        answers = described if _asks_for_the_description(scope) else door
+        await answers(scope, receive, send)
 
-    return Router(
-        [Route("/openapi.json", openapi)],
-        redirect_slashes=False,
-        default=_Door(live, guarded=guarded),
-    )
+    return app
+
+
+def _asks_for_the_description(scope: Scope) -> bool:
+    return scope["path"] == _DESCRIPTION and scope["method"] in ("GET", "HEAD")
 
 
 class _Door:
@@ -59,14 +61,13 @@ class _Door:
         self._guarded = guarded
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        try:
-            body = await Incoming(scope, receive).body()
-        except ClientDisconnect:
+        body = await _body(receive)
+        if body is None:
             return
         request = _request(scope, body)
         if self._guarded and is_control(request) and comes_from_elsewhere(request):
             message = "the control API is for this machine, and the request comes from elsewhere"
-            await _respond(messages.json_response({"error": message}, 403), scope, receive, send)
+            await _respond(messages.json_response({"error": message}, 403), scope, send)
             return
         try:
             response = self._live.take(request)
@@ -76,12 +77,24 @@ class _Door:
         if response.latency:
             await asyncio.sleep(response.latency / 1000)
         if response.follow is None or request.method == "HEAD":
-            await _respond(response, scope, receive, send)
+            await _respond(response, scope, send)
             return
         stream = StreamingResponse(
             events(self._live, response.follow), response.status, dict(response.headers)
         )
         await stream(scope, receive, send)
+
+
+async def _body(receive: Receive) -> bytes | None:
+    """Read the whole body; None where the client leaves before its end."""
+    chunks = []
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
+        chunks.append(message.get("body", b""))
+        if not message.get("more_body", False):
+            return b"".join(chunks)
 
 
 def _request(scope: Scope, body: bytes) -> messages.Request:
@@ -98,9 +111,17 @@ def _request(scope: Scope, body: bytes) -> messages.Request:
     )
 
 
-async def _respond(response: messages.Response, scope: Scope, receive: Receive, send: Send) -> None:
+async def _respond(response: messages.Response, scope: Scope, send: Send) -> None:
+    headers = [
+        (name.encode("latin-1"), value.encode("latin-1"))
+        for name, value in response.headers.items()
+    ]
     content = b"" if scope["method"] == "HEAD" else response.body
-    await Response(content, response.status, dict(response.headers))(scope, receive, send)
+    if response.status not in _BODILESS and "content-length" not in response.headers:
+        headers.append((b"content-length", str(len(content)).encode()))
+    start = {"type": "http.response.start", "status": response.status, "headers": headers}
+    await send(start)
+    await send({"type": "http.response.body", "body": content})
 
 
 async def _hang_up(scope: Scope, receive: Receive) -> None:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["serve"]
 
-_ALLOCATIONS_PER_COLLECTION = 50_000
+_COLLECTION_THRESHOLDS = (50_000, 10, 10_000)
 _LAST_PORT = 65_535
 _PATIENCE = 5
 """Seconds that requests under way have when the server stops."""
@@ -88,14 +88,14 @@ def serve(
 
 @contextmanager
 def _rare_collections() -> Generator[None]:
-    """Look for cycles seldom: the world only grows and makes none, and its size makes looking dear.
+    """Look for cycles seldom, and hardly ever among what is old: the world, which makes none.
 
     The server has the process to itself, so this disturbs nobody.
     """
     thresholds = gc.get_threshold()
     gc.collect()
     gc.freeze()
-    gc.set_threshold(_ALLOCATIONS_PER_COLLECTION)
+    gc.set_threshold(*_COLLECTION_THRESHOLDS)
     try:
         yield
     finally:
