@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from html import escape
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
@@ -24,6 +25,11 @@ class Result(ABC):
     title: ClassVar[str]
     formula: ClassVar[str]
     plotter: ClassVar[str]
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was assumed about this data, to be read with the numbers."""
+        return ()
 
     @abstractmethod
     def to_frame(self) -> pd.DataFrame:
@@ -49,18 +55,19 @@ class Result(ABC):
         return axes
 
     def __repr__(self) -> str:
-        """Show the title, the table and the formula."""
+        """Show the title, the table, the formula and the assumptions."""
         frame = self.to_frame()
         more = f"\n… {len(frame) - _SHOWN} more rows" if len(frame) > _SHOWN else ""
         table = frame.head(_SHOWN).to_string(index=False)
-        return f"{self.title}\n{table}{more}\n{self.formula}"
+        return "\n".join([self.title, f"{table}{more}", self.formula, *self.notes])
 
     def _repr_html_(self) -> str:
         return self.to_html()
 
     def to_html(self) -> str:
-        """Return the title, the table and the formula as HTML."""
+        """Return the title, the table, the formula and the assumptions as HTML."""
         frame = self.to_frame()
         more = f"<p>… {len(frame) - _SHOWN} more rows</p>" if len(frame) > _SHOWN else ""
         table = frame.head(_SHOWN).to_html(index=False, border=0)
-        return f"<p><b>{self.title}</b></p>{table}{more}<p><i>{self.formula}</i></p>"
+        below = "".join(f"<p><i>{escape(line)}</i></p>" for line in (self.formula, *self.notes))
+        return f"<p><b>{escape(self.title)}</b></p>{table}{more}{below}"
