@@ -136,3 +136,18 @@ def test_the_key_is_in_no_repr():
     assert KEY not in repr(Client(KEY))
     assert repr(AsyncClient(KEY)) == "AsyncClient(base_url='https://api.trigger.dev')"
     assert pickle.loads(pickle.dumps(settings)) == settings  # noqa: S301  made here
+
+
+@pytest.mark.parametrize(
+    ("key", "environment"),
+    [
+        ("tr_dev_0123456789", "dev"),
+        ("tr_prod_sk_0123456789", "prod"),
+        ("tr_stg_0123456789", "stg"),
+        ("tr_preview_0123456789", "preview"),
+        ("tr_pat_0123456789", None),
+        ("eyJhbGciOiJIUzI1NiJ9.e30.x", None),
+    ],
+)
+def test_a_secret_key_says_what_environment_it_opens(key: str, environment: str | None):
+    assert settle(api_key=key).environment == environment

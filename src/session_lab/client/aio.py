@@ -272,6 +272,11 @@ class AsyncClient(_View):
     sleep : callable, optional
         Waits for so many seconds when awaited; by default ``asyncio.sleep``.
 
+    Attributes
+    ----------
+    sessions, runs, with_raw_response, dry_run, clock, sleep
+        As of ``Client``.
+
     Examples
     --------
     >>> import asyncio
@@ -305,9 +310,9 @@ class AsyncClient(_View):
             max_retries=max_retries,
             environ=os.environ,
         )
-        context = Context(
-            self._settings, clock or SystemClock(), uniform or random.SystemRandom().random
-        )
+        self.clock = clock or SystemClock()
+        self.sleep = sleep
+        context = Context(self._settings, self.clock, uniform or random.SystemRandom().random)
         self._sender = AsyncSender(self._settings, transport)
         super().__init__(_Caller(context, self._sender, sleep))
         self.sessions = AsyncSessions(self.caller)
@@ -316,6 +321,11 @@ class AsyncClient(_View):
         self.dry_run = DryRun(context)
 
     request = _call(plain.request)
+
+    @property
+    def environment(self) -> str | None:
+        """What its key says it opens, as of ``Client``."""
+        return self._settings.environment
 
     async def close(self) -> None:
         """Close all connections."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -20,6 +21,7 @@ DEFAULT_BASE_URL = "https://api.trigger.dev"
 
 _KEY_VARIABLES = ("TRIGGER_SECRET_KEY", "TRIGGER_ACCESS_TOKEN")
 _URL_VARIABLES = ("TRIGGER_API_URL",)
+_KEY = re.compile(r"tr_(dev|stg|preview|prod)_")
 _BRANCH_VARIABLES = ("TRIGGER_PREVIEW_BRANCH", "VERCEL_GIT_COMMIT_REF", "TRIGGER_DEV_BRANCH")
 
 
@@ -47,6 +49,12 @@ class Settings:
     timeout: int
     deadline: int
     max_retries: int
+
+    @property
+    def environment(self) -> str | None:
+        """What environment the key says it opens: dev, stg, preview or prod; None: it is silent."""
+        named = _KEY.match(self.api_key)
+        return None if named is None else named[1]
 
 
 def resolve(

@@ -280,6 +280,8 @@ class Client(_View):
         The same calls, returning the reply with its status and headers.
     dry_run : DryRun
         The same calls, returning the request that would be sent, also as a ``curl`` command.
+    clock, sleep
+        What the client was given to tell the time and to wait.
 
     Raises
     ------
@@ -316,9 +318,9 @@ class Client(_View):
             max_retries=max_retries,
             environ=os.environ,
         )
-        context = Context(
-            self._settings, clock or SystemClock(), uniform or random.SystemRandom().random
-        )
+        self.clock = clock or SystemClock()
+        self.sleep = sleep
+        context = Context(self._settings, self.clock, uniform or random.SystemRandom().random)
         self._sender = Sender(self._settings, transport)
         super().__init__(_Caller(context, self._sender, sleep))
         self.sessions = Sessions(self.caller)
@@ -327,6 +329,14 @@ class Client(_View):
         self.dry_run = DryRun(context)
 
     request = _call(plain.request)
+
+    @property
+    def environment(self) -> str | None:
+        """What its key says it opens: ``"dev"``, ``"stg"``, ``"preview"``, ``"prod"``, or None.
+
+        Only secret keys say so; tokens do not. (Trigger.dev docs: API keys)
+        """
+        return self._settings.environment
 
     def close(self) -> None:
         """Close all connections."""
