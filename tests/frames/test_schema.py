@@ -88,6 +88,8 @@ DTYPES: dict[str, dict[str, Any]] = {
         "tags": TAGS,
         "type": CATEGORY,
         "task_identifier": CATEGORY,
+        "recorded_status": pd.Int64Dtype(),
+        "recorded_is_cached": pd.BooleanDtype(),
     },
 }
 REQUIRED_OF_EVENTS = ("at", "op", "external_id")

@@ -39,6 +39,8 @@ columns = {
     "tags": st.none() | st.lists(st.text(max_size=3), max_size=3),
     "type": st.none() | words,
     "task_identifier": st.none() | words,
+    "recorded_status": st.none() | st.integers(0, 999),
+    "recorded_is_cached": st.none() | st.booleans(),
 }
 
 
@@ -54,6 +56,10 @@ def event_frames(draw: st.DrawFn) -> pd.DataFrame:
     }
     for name in data.keys() & {"turn_duration", "expires_at"}:
         data[name] = [NAT if value is None else value for value in data[name]]
+    if "recorded_is_cached" in data:
+        data["recorded_is_cached"] = [
+            -1 if value is None else value for value in data["recorded_is_cached"]
+        ]
     return build(EVENTS, data, n=len(rows))
 
 

@@ -48,8 +48,9 @@ def build(schema: Schema, data: Mapping[str, Values], *, n: int) -> pd.DataFrame
     data : mapping of str to array
         A column's values: int64 milliseconds (NAT is missing) for instants and durations, a list
         or Arrow array of text, lists of text for tags, :class:`Coded` or text for categories,
-        integers for counts, floats for numbers, -1, 0 and 1 or bools for flags. A column that is
-        not given is missing throughout, or left out where the schema says it is optional.
+        integers for counts, integers or None for codes, floats for numbers, -1, 0 and 1 or bools
+        for flags. A column that is not given is missing throughout, or left out where the schema
+        says it is optional.
     n : int
         The number of rows.
 
@@ -154,6 +155,10 @@ def _counts(column: Column, values: Values, n: int) -> NDArray[np.int64]:
     return np.asarray(values, dtype=np.int64)
 
 
+def _codes(_: Column, values: Values, n: int) -> pd.Series:
+    return pd.Series(pd.array([pd.NA] * n if values is None else values, dtype="Int64"))
+
+
 def _numbers(_: Column, values: Values, n: int) -> pd.Series:
     if values is None:
         return pd.Series(pd.array([pd.NA] * n, dtype="Float64"))
@@ -172,6 +177,7 @@ _CONVERTERS = {
     Kind.CATEGORY: _category,
     Kind.TAGS: _tags,
     Kind.COUNT: _counts,
+    Kind.CODE: _codes,
     Kind.NUMBER: _numbers,
     Kind.FLAG: _flags,
 }

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["check_events"]
 
 _SOURCE = "events"
+_MOST_CODE = 999
 _FIRST, _LAST = (pd.Timestamp(at, unit="ms", tz="UTC") for at in (0, LAST_INSTANT))
 _NOTHING, _CENTURY = (pd.Timedelta(span, unit="ms") for span in (0, LONGEST_DURATION))
 
@@ -146,12 +147,36 @@ def _is_list_of_texts(value: object) -> bool:
     return all(isinstance(tag, str) and not _is_broken(tag) for tag in value)
 
 
+def _codes(values: pd.Series, column: Column) -> pd.Series:
+    if values.isna().all():
+        return pd.Series(pd.array([pd.NA] * len(values), dtype="Int64"))
+    if pd.api.types.is_bool_dtype(values) or not pd.api.types.is_numeric_dtype(values):
+        raise _wrong_type(values, column, "whole numbers")
+    outside = ~values.between(0, _MOST_CODE) | (values % 1 != 0)
+    _refuse(outside & values.notna(), values, column, f"is no whole number from 0 to {_MOST_CODE}")
+    return values.astype("Int64")
+
+
+def _flags(values: pd.Series, column: Column) -> NDArray[np.int8]:
+    given = values.astype(object)
+    _refuse(
+        ~(values.isna() | given.map(_is_flag)), given, column, "is neither true, false nor missing"
+    )
+    return np.where(values.isna(), -1, given == True).astype(np.int8)  # noqa: E712
+
+
+def _is_flag(value: object) -> bool:
+    return isinstance(value, (bool, np.bool_))
+
+
 _CHECKS: dict[Kind, Callable[[pd.Series, Column], Any]] = {
     Kind.INSTANT: _instants,
     Kind.DURATION: _durations,
     Kind.TEXT: _external_id,  # The one column of the schema that is plain text.
     Kind.CATEGORY: _category,
     Kind.TAGS: _tags,
+    Kind.CODE: _codes,
+    Kind.FLAG: _flags,
 }
 
 

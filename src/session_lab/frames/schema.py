@@ -23,6 +23,7 @@ class Kind(Enum):
     CATEGORY = "category"
     TAGS = "list<string>[pyarrow]"
     COUNT = "int64"
+    CODE = "Int64"
     NUMBER = "Float64"
     FLAG = "boolean"
 
@@ -156,6 +157,13 @@ EVENTS = Schema(
         Column("tags", Kind.TAGS, "the tags a start asks for", optional=True),
         Column("type", Kind.CATEGORY, "the type a start asks for", optional=True),
         Column("task_identifier", Kind.CATEGORY, "the task a start asks for", optional=True),
+        Column("recorded_status", Kind.CODE, "the HTTP status it was answered with", optional=True),
+        Column(
+            "recorded_is_cached",
+            Kind.FLAG,
+            "whether the recorded answer to a start found the session",
+            optional=True,
+        ),
     ),
 )
 

@@ -89,7 +89,9 @@ def _write_csv(events: pd.DataFrame, path: Path) -> None:
         writer = csv.writer(file)
         writer.writerow(events.columns)
         for row in _rows(events):
-            writer.writerow(_to_json(cell) if isinstance(cell, list) else cell for cell in row)
+            writer.writerow(
+                _to_json(cell) if isinstance(cell, (bool, list)) else cell for cell in row
+            )
 
 
 _WRITERS: dict[str, Callable[[pd.DataFrame, Path], None]] = {

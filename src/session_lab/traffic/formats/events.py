@@ -1,14 +1,14 @@
 """The project's own event format, as NDJSON, CSV or Parquet.
 
 One event a row. ``at``, ``op`` and ``external_id`` are required; ``turn_duration``,
-``expires_at``, ``tags``, ``type`` and ``task_identifier`` may be left out or null. Instants are
-ISO 8601 text with a zone or whole milliseconds since 1970; durations are text with a unit
-(``"2.5s"``) or whole milliseconds; tags are a list, in CSV a JSON list.
+``expires_at``, ``tags``, ``type``, ``task_identifier``, ``recorded_status`` and
+``recorded_is_cached`` may be left out or null. Instants are ISO 8601 text with a zone or whole
+milliseconds since 1970; durations are text with a unit (``"2.5s"``) or whole milliseconds; tags are
+a list, in CSV a JSON list.
 """
 
 from __future__ import annotations
 
-import csv
 import json
 import re
 from datetime import timedelta
@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from session_lab.errors import DataError
 from session_lab.frames import EVENTS, NAT, build
 from session_lab.timing import LONGEST_DURATION, to_instant, to_milliseconds
-from session_lab.traffic.formats.rows import BadRows, json_lines, text_of
+from session_lab.traffic.formats.rows import BadRows, csv_records, json_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["OPTIONAL", "REQUIRED", "Rows", "read"]
+
+_MOST_STATUS = 999
 
 REQUIRED = tuple(column.name for column in EVENTS.columns if not column.optional)
 OPTIONAL = tuple(column.name for column in EVENTS.columns if column.optional)
@@ -51,7 +53,8 @@ def read(path: Path, columns: Mapping[str, str], bad: BadRows) -> pd.DataFrame:
     if path.suffix == ".parquet":
         rows = _parquet_rows(path)
     elif path.suffix == ".csv":
-        rows = _csv_rows(path, columns, bad)
+        cells = {columns.get(name, name): parse for name, parse in _CELLS.items()}
+        rows = csv_records(path, bad, cells)
     else:
         rows = json_lines(path, bad)
     return frame_of(_events(rows, columns, path.name, bad))
@@ -60,7 +63,7 @@ def read(path: Path, columns: Mapping[str, str], bad: BadRows) -> pd.DataFrame:
 def frame_of(events: list[dict[str, Any]]) -> pd.DataFrame:
     """Make an events frame of parsed events; a column that no event has is left out."""
     given = [*REQUIRED, *(name for name in OPTIONAL if any(name in event for event in events))]
-    blank = {"turn_duration": NAT, "expires_at": NAT}
+    blank = {"turn_duration": NAT, "expires_at": NAT, "recorded_is_cached": -1}
     data = {name: [event.get(name, blank.get(name)) for event in events] for name in given}
     return build(EVENTS, data, n=len(events))
 
@@ -168,6 +171,19 @@ def _text(value: object, name: str) -> str:
     return value
 
 
+def _status(value: object, name: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _MOST_STATUS:
+        message = f"{value!r} is not the status of an answer, a whole number below 1000"
+        raise DataError(message, column=name)
+    return value
+
+
+def _flag(value: object, name: str) -> bool:
+    if not isinstance(value, bool):
+        raise DataError(f"{value!r} is neither true nor false", column=name)
+    return value
+
+
 _PARSERS: dict[str, Callable[[Any, str], Any]] = {
     "at": _instant,
     "op": _op,
@@ -177,38 +193,9 @@ _PARSERS: dict[str, Callable[[Any, str], Any]] = {
     "tags": _tags,
     "type": _text,
     "task_identifier": _text,
+    "recorded_status": _status,
+    "recorded_is_cached": _flag,
 }
-
-
-def _csv_rows(
-    path: Path, columns: Mapping[str, str], bad: BadRows
-) -> Iterator[tuple[int, dict[str, Any]]]:
-    parsers = {columns.get(name, name): parse for name, parse in _CELLS.items()}
-    with path.open("rb") as lines:
-        reader = csv.reader(_text_lines(lines, path), strict=True)
-        try:
-            header = next(reader, [])
-            for cells in filter(None, reader):
-                if len(cells) != len(header):
-                    message = f"the row has {len(cells)} fields where the header has {len(header)}"
-                    bad.report(DataError(message), source=path.name, row=reader.line_num)
-                    continue
-                record = zip(header, cells, strict=True)
-                yield (
-                    reader.line_num,
-                    {name: parsers.get(name, str)(text) if text else None for name, text in record},
-                )
-        except csv.Error as error:
-            raise DataError(f"not CSV ({error})", source=path.name, row=reader.line_num) from None
-
-
-def _text_lines(lines: Iterable[bytes], path: Path) -> Iterator[str]:
-    for number, line in enumerate(lines, start=1):
-        try:
-            yield text_of(line, number)
-        except DataError as error:
-            error.source, error.row = path.name, number
-            raise
 
 
 def _whole_or_text(text: str) -> int | str:
@@ -231,6 +218,8 @@ _CELLS: dict[str, Callable[[str], object]] = {
     "expires_at": _whole_or_text,
     "turn_duration": _whole_or_text,
     "tags": _json_or_text,
+    "recorded_status": _whole_or_text,
+    "recorded_is_cached": _json_or_text,
 }
 
 

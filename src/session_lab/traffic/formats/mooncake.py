@@ -12,8 +12,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from session_lab.errors import DataError
-from session_lab.timing import LONGEST_DURATION, to_instant
+from session_lab.timing import to_instant
 from session_lab.traffic.formats.events import frame_of
+from session_lab.traffic.formats.requests import turn_of_tokens
 from session_lab.traffic.formats.rows import BadRows, json_lines
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ def read(path: Path, origin: int, tokens_per_second: float, bad: BadRows) -> pd.
         try:
             timestamp, tokens, blocks = _parse(record)
             at = to_instant(origin + timestamp, name="timestamp")
-            turn_duration = _turn_duration(tokens, tokens_per_second)
+            turn_duration = turn_of_tokens(tokens, tokens_per_second, "output_length")
         except DataError as error:
             bad.report(error, source=path.name, row=number)
             continue
@@ -123,10 +124,3 @@ def _parse(record: dict[str, Any]) -> tuple[int, int, list[int]]:
         if type(value) is not int or value < 0:
             raise DataError(f"{value!r} is not a whole number of zero or more", column=name)
     return record["timestamp"], record["output_length"], blocks
-
-
-def _turn_duration(tokens: int, tokens_per_second: float) -> int:
-    if tokens > LONGEST_DURATION // 1000 * tokens_per_second:
-        message = f"{tokens} tokens take longer than a century at {tokens_per_second} a second"
-        raise DataError(message, column="output_length")
-    return round(tokens * 1000 / tokens_per_second)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from typing import TYPE_CHECKING, Any
 
 from session_lab.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
-__all__ = ["BadRows", "json_lines", "text_of"]
+__all__ = ["BadRows", "csv_records", "json_lines"]
 
 
 class BadRows:
@@ -35,7 +36,7 @@ class BadRows:
         self.errors.append(error)
 
 
-def text_of(line: bytes, number: int) -> str:
+def _text_of(line: bytes, number: int) -> str:
     """Decode a line of a file; the first may begin with a byte order mark."""
     try:
         return line.decode("utf-8-sig" if number == 1 else "utf-8")
@@ -51,11 +52,46 @@ def json_lines(path: Path, bad: BadRows) -> Iterator[tuple[int, dict[str, Any]]]
             if not line.strip():
                 continue
             try:
-                record = _object(text_of(line, number))
+                record = _object(_text_of(line, number))
             except DataError as error:
                 bad.report(error, source=path.name, row=number)
             else:
                 yield number, record
+
+
+def csv_records(
+    path: Path, bad: BadRows, cells: Mapping[str, Callable[[str], object]] | None = None
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield the number of each row's last line and its cells by the names in the header.
+
+    An empty cell is None. ``cells`` tells how those of a column are read that are more than text.
+    """
+    cells = cells or {}
+    with path.open("rb") as lines:
+        reader = csv.reader(_text_lines(lines, path), strict=True)
+        try:
+            header = next(reader, [])
+            for row in filter(None, reader):
+                if len(row) != len(header):
+                    message = f"the row has {len(row)} fields where the header has {len(header)}"
+                    bad.report(DataError(message), source=path.name, row=reader.line_num)
+                    continue
+                record = zip(header, row, strict=True)
+                yield (
+                    reader.line_num,
+                    {name: cells.get(name, str)(text) if text else None for name, text in record},
+                )
+        except csv.Error as error:
+            raise DataError(f"not CSV ({error})", source=path.name, row=reader.line_num) from None
+
+
+def _text_lines(lines: Iterable[bytes], path: Path) -> Iterator[str]:
+    for number, line in enumerate(lines, start=1):
+        try:
+            yield _text_of(line, number)
+        except DataError as error:
+            error.source, error.row = path.name, number
+            raise
 
 
 def _object(text: str) -> dict[str, Any]:
