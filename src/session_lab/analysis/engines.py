@@ -1,0 +1,147 @@
+"""What an engine's frame looks like from here: some columns of it, lazily or in Arrow."""
+
+from __future__ import annotations
+
+import importlib
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
+
+import narwhals as nw
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+from narwhals.dependencies import is_dask_dataframe, is_pandas_dataframe
+from narwhals.typing import IntoFrame
+
+from session_lab.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+__all__ = ["LISTS", "AnyFrame", "Entries", "by_partition", "collected", "distinct_entries", "lazy"]
+
+T = TypeVar("T")
+
+LISTS = pa.list_(pa.large_string())
+"""Lists of text in Arrow."""
+
+AnyFrame: TypeAlias = IntoFrame
+"""A frame of any of the engines."""
+
+
+class Entries(NamedTuple):
+    """The distinct entries of lists, one after another.
+
+    Attributes
+    ----------
+    rows : ndarray of int64
+        The list that each entry stands in, not decreasing.
+    codes : ndarray of int64
+        Each entry, as its place in ``names``.
+    names : list of str
+        The texts, in order of their first appearance.
+    """
+
+    rows: NDArray[np.int64]
+    codes: NDArray[np.int64]
+    names: list[str]
+
+
+def collected(frame: AnyFrame, columns: Sequence[str]) -> pa.Table:
+    """Bring some columns of any engine's frame into one Arrow table.
+
+    Raises
+    ------
+    DataError
+        A column is missing, or cannot be told in Arrow.
+    """
+    if is_dask_dataframe(frame):
+        return pa.concat_tables(
+            by_partition(frame, partial(collected, columns=columns)), promote_options="permissive"
+        )
+    return lazy(frame, columns).select(*columns).collect("pyarrow").to_native()
+
+
+def distinct_entries(lists: pa.ChunkedArray, *, column: str) -> Entries:
+    """Take lists apart, each list's entries once; missing lists and entries have none.
+
+    Raises
+    ------
+    DataError
+        The column holds something else than lists of text.
+
+    Examples
+    --------
+    >>> found = distinct_entries(pa.chunked_array([[["b", "a", "b"], [], ["a"]]]), column="tags")
+    >>> found.rows.tolist(), found.codes.tolist(), found.names
+    ([0, 0, 2], [0, 1, 1], ['b', 'a'])
+    """
+    try:
+        texts = lists.cast(LISTS).combine_chunks()
+    except pa.ArrowException as error:
+        message = f"the column holds {lists.type} where lists of text are expected"
+        raise DataError(message, column=column) from error
+    encoded = pc.list_flatten(texts).dictionary_encode()
+    rows = pc.list_parent_indices(texts).to_numpy().astype(np.int64)
+    codes = encoded.indices.fill_null(-1).to_numpy().astype(np.int64)
+    names = encoded.dictionary.to_pylist()
+    present = codes >= 0
+    places = pd.unique(rows[present] * len(names) + codes[present])
+    rows, codes = np.divmod(places, max(1, len(names)))
+    return Entries(rows, codes, names)
+
+
+def by_partition(frame: Any, task: Callable[[Any], T]) -> tuple[T, ...]:  # noqa: ANN401
+    """Do something with each partition of a dask frame, which is a frame of pandas."""
+    # Not through narwhals, which is leaving dask to a package of its own.
+    dask: Any = importlib.import_module("dask")
+    done: tuple[T, ...] = dask.compute(*(dask.delayed(task)(part) for part in frame.to_delayed()))
+    return done
+
+
+def lazy(frame: AnyFrame, columns: Sequence[str]) -> nw.LazyFrame[Any]:
+    """Hold columns of a frame of any engine but dask, or all if none are named.
+
+    Frames of pandas are read as Arrow, so that there is one idea of what is missing.
+
+    Raises
+    ------
+    DataError
+        This is no frame, or a column is missing or holds values of several kinds.
+    """
+    native: Any = frame
+    if is_pandas_dataframe(native):
+        _check_columns([str(name) for name in native.columns], columns)
+        native = _to_arrow(native, columns)
+    try:
+        held: nw.LazyFrame[Any] = nw.from_native(native).lazy()
+    except TypeError:
+        kind = type(frame).__name__
+        message = f"{kind} is not a frame of pandas, Polars, pyarrow, DuckDB or dask"
+        raise DataError(message, source="frame") from None
+    _check_columns(held.collect_schema().names(), columns)
+    return held.select(*columns) if columns else held
+
+
+def _to_arrow(frame: pd.DataFrame, columns: Sequence[str]) -> pa.Table:
+    if not columns:
+        return pa.table({"row": np.arange(len(frame))})
+    arrays: dict[str, pa.Array] = {}
+    for name in columns:
+        try:
+            arrays[name] = pa.array(frame[name], from_pandas=True)
+        except pa.ArrowException as error:
+            message = f"the column holds values of several kinds ({error}); write all in one way"
+            raise DataError(message, column=name) from error
+    return pa.table(arrays)
+
+
+def _check_columns(names: Sequence[str], columns: Sequence[str]) -> None:
+    for name in columns:
+        if list(names).count(name) != 1:
+            problem = "several columns have this name" if name in names else "the column is missing"
+            message = f"{problem}; the frame has {', '.join(names) or 'no columns'}"
+            raise DataError(message, column=name)
