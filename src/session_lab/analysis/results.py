@@ -26,10 +26,8 @@ class Result(ABC):
     formula: ClassVar[str]
     plotter: ClassVar[str]
 
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What was assumed about this data, to be read with the numbers."""
-        return ()
+    notes: tuple[str, ...] = ()
+    """What was assumed about this data, to be read with the numbers."""
 
     @abstractmethod
     def to_frame(self) -> pd.DataFrame:

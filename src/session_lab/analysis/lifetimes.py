@@ -1,0 +1,322 @@
+"""How long sessions live, and what ends them.
+
+A session's life begins when it is created and ends when it is closed or expires, whichever comes
+first. One that is still open when the frame was observed is censored: it has lived at least that
+long. Expiry is known in advance, so every analysis says how it takes it; and it prints what it
+assumed with its numbers.
+
+The estimators on arrays know nothing of sessions: :func:`kaplan_meier`, :func:`nelson_aalen`,
+:func:`aalen_johansen` and :func:`logrank`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, overload
+
+from session_lab.analysis.survival import (
+    Comparison,
+    CumulativeHazard,
+    Estimate,
+    Hazard,
+    Incidence,
+    LogRank,
+    Survival,
+    aalen_johansen,
+    kaplan_meier,
+    logrank,
+    nelson_aalen,
+)
+from session_lab.analysis.survival.aalen_johansen import estimate_incidence
+from session_lab.analysis.survival.event_table import tabulate, warn_if_weak, weakness_of
+from session_lab.analysis.survival.groups import (
+    IncidenceByGroup,
+    SurvivalByGroup,
+    groups_of,
+    warn_of_weak_groups,
+)
+from session_lab.analysis.survival.kaplan_meier import estimate_survival
+from session_lab.analysis.survival.lives import CAUSES, lives_of
+from session_lab.analysis.survival.logrank import compare_groups
+from session_lab.analysis.survival.sample import check_sample
+from session_lab.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+    import numpy as np
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from session_lab.analysis.survival.event_table import EventTable
+    from session_lab.analysis.survival.groups import Groups
+    from session_lab.analysis.survival.lives import Expiry, Lives
+    from session_lab.timing import Duration, Instant
+
+__all__ = [
+    "Comparison",
+    "CumulativeHazard",
+    "Estimate",
+    "Hazard",
+    "Incidence",
+    "IncidenceByGroup",
+    "LogRank",
+    "Survival",
+    "SurvivalByGroup",
+    "aalen_johansen",
+    "compare",
+    "incidence",
+    "kaplan_meier",
+    "logrank",
+    "nelson_aalen",
+    "survival",
+]
+
+_TAKEN = {
+    "competes": (
+        "expiry competes: any end ends a session, so the curve is the share of sessions that is "
+        "neither closed nor expired"
+    ),
+    "censors": (
+        "expiry censors: the curve is the time to a close if nothing expired, assuming that "
+        "sessions which expire would have been closed like others of their age"
+    ),
+}
+_OVERLAP = (
+    "a session counts in each of its values of {by}, so groups overlap and are not independent"
+)
+
+
+@overload
+def survival(
+    df: pd.DataFrame,
+    *,
+    by: None = None,
+    expiry: Expiry = "competes",
+    entry: str | Instant | None = None,
+    resolution: Duration | None = None,
+    level: float = 0.95,
+) -> Survival: ...
+@overload
+def survival(
+    df: pd.DataFrame,
+    *,
+    by: str,
+    expiry: Expiry = "competes",
+    entry: str | Instant | None = None,
+    resolution: Duration | None = None,
+    level: float = 0.95,
+) -> SurvivalByGroup: ...
+def survival(
+    df: pd.DataFrame,
+    *,
+    by: str | None = None,
+    expiry: Expiry = "competes",
+    entry: str | Instant | None = None,
+    resolution: Duration | None = None,
+    level: float = 0.95,
+) -> Survival | SurvivalByGroup:
+    """Estimate how long sessions live, by Kaplan and Meier.
+
+    Parameters
+    ----------
+    df : DataFrame
+        A sessions frame.
+    by : str, optional
+        A column to group by; with ``tags`` a session counts in each of its tags.
+    expiry : {"competes", "censors"}
+        Whether expiry is an end like a close, so that the curve is the share of sessions still
+        open; or censors, so that the curve is the time to a close if nothing expired.
+    entry : str or datetime, optional
+        When sessions came under observation, where the frame only holds those that were still open
+        then: an instant, or a column of instants or of ages (durations). Sessions are at risk
+        after it.
+    resolution : str or timedelta, optional
+        Round lifetimes up to whole multiples of it, as in ``"1s"``. The curve is then right at
+        these multiples (apart from censorings in between). Milliseconds by default.
+    level : float
+        Of the intervals.
+
+    Returns
+    -------
+    Survival or SurvivalByGroup
+        Times are ages of a session.
+
+    Raises
+    ------
+    DataError
+        No rows, a column that is missing or of the wrong kind, or a lifetime that is missing or
+        negative.
+
+    Warns
+    -----
+    DataWarning
+        Rows that were left out: without a group, or ended before their entry.
+    StatisticalWarning
+        A curve that its data can hardly support.
+
+    See Also
+    --------
+    kaplan_meier : The formulas, on arrays.
+    incidence : Closed and expired apart.
+    """
+    lives = lives_of(df, entry=entry, resolution=resolution)
+    outcome = lives.ends(expiry)
+    notes = (_TAKEN[expiry], *lives.notes)
+    if by is None:
+        table = _table(lives, outcome)
+        warn_if_weak(table)
+        return estimate_survival(table, level=level, notes=notes)
+    groups = _groups(df, by, lives)
+    notes = _grouped_notes(notes, groups, by)
+    tables = _tables(lives, outcome, groups)
+    warn_of_weak_groups({name: weakness_of(table) for name, table in tables.items()}, by)
+    parts = {
+        name: estimate_survival(table, level=level, notes=notes) for name, table in tables.items()
+    }
+    return SurvivalByGroup(by, parts, notes)
+
+
+@overload
+def incidence(
+    df: pd.DataFrame,
+    *,
+    by: None = None,
+    entry: str | Instant | None = None,
+    resolution: Duration | None = None,
+    level: float = 0.95,
+) -> Incidence: ...
+@overload
+def incidence(
+    df: pd.DataFrame,
+    *,
+    by: str,
+    entry: str | Instant | None = None,
+    resolution: Duration | None = None,
+    level: float = 0.95,
+) -> IncidenceByGroup: ...
+def incidence(
+    df: pd.DataFrame,
+    *,
+    by: str | None = None,
+    entry: str | Instant | None = None,
+    resolution: Duration | None = None,
+    level: float = 0.95,
+) -> Incidence | IncidenceByGroup:
+    """Estimate the share of sessions closed and the share expired by each age.
+
+    Parameters
+    ----------
+    df, by, entry, resolution, level
+        As in :func:`survival`.
+
+    Returns
+    -------
+    Incidence or IncidenceByGroup
+        For the causes ``closed`` and ``expired``, which compete.
+
+    Raises
+    ------
+    DataError
+        As in :func:`survival`.
+
+    Warns
+    -----
+    DataWarning, StatisticalWarning
+        As in :func:`survival`.
+
+    See Also
+    --------
+    aalen_johansen : The formulas, on arrays.
+    """
+    lives = lives_of(df, entry=entry, resolution=resolution)
+    notes = (
+        "closed and expired compete: what has ended one way cannot end the other",
+        *lives.notes,
+    )
+    if by is None:
+        table = _table(lives, lives.outcome, causes=len(CAUSES))
+        warn_if_weak(table)
+        return estimate_incidence(table, CAUSES, level=level, notes=notes)
+    groups = _groups(df, by, lives)
+    notes = _grouped_notes(notes, groups, by)
+    tables = _tables(lives, lives.outcome, groups, causes=len(CAUSES))
+    warn_of_weak_groups({name: weakness_of(table) for name, table in tables.items()}, by)
+    parts = {
+        name: estimate_incidence(table, CAUSES, level=level, notes=notes)
+        for name, table in tables.items()
+    }
+    return IncidenceByGroup(by, parts, notes)
+
+
+def compare(df: pd.DataFrame, by: str, *, expiry: Expiry = "competes") -> Comparison:
+    """Test by log-rank whether groups of sessions live equally long.
+
+    Parameters
+    ----------
+    df : DataFrame
+        A sessions frame.
+    by : str
+        A column whose groups do not overlap.
+    expiry : {"competes", "censors"}
+        As in :func:`survival`.
+
+    Returns
+    -------
+    Comparison
+        Of all groups and of every two.
+
+    Raises
+    ------
+    DataError
+        As in :func:`survival`; and fewer than two groups, overlapping groups, or no ends at all.
+
+    See Also
+    --------
+    logrank : The formulas, on arrays.
+    """
+    lives = lives_of(df)
+    groups = _groups(df, by, lives)
+    if groups.overlap:
+        message = (
+            "sessions belong to several groups, and a log-rank test compares groups that do not "
+            "overlap; make a column that tells the sessions with one value from all others"
+        )
+        raise DataError(message, column=by)
+    picked = lives.take(groups.rows)
+    notes = (_TAKEN[expiry], *lives.notes)
+    ends = picked.ends(expiry)
+    return compare_groups(picked.durations, ends, groups.codes, groups.names, notes=notes)
+
+
+def _table(
+    lives: Lives, outcome: NDArray[np.int64] | NDArray[np.bool_], *, causes: int = 1
+) -> EventTable:
+    return tabulate(check_sample(lives.durations, outcome, lives.entry), causes=causes)
+
+
+def _tables(
+    lives: Lives,
+    outcome: NDArray[np.int64] | NDArray[np.bool_],
+    groups: Groups,
+    *,
+    causes: int = 1,
+) -> dict[Hashable, EventTable]:
+    return {
+        name: _table(lives.take(rows), outcome[rows], causes=causes)
+        for name, rows in groups.members()
+    }
+
+
+def _groups(df: pd.DataFrame, by: str, lives: Lives) -> Groups:
+    """Group the lives by a column of the frame they stand in."""
+    if by not in df.columns:
+        message = f"the column is missing; the frame has {', '.join(map(str, df.columns))}"
+        raise DataError(message, source="sessions", column=by)
+    if not len(lives.rows):
+        message = "there are no sessions, so there is nothing to estimate; check what was selected"
+        raise DataError(message, source="sessions")
+    return groups_of(df[by].iloc[lives.rows])
+
+
+def _grouped_notes(notes: tuple[str, ...], groups: Groups, by: str) -> tuple[str, ...]:
+    return (*notes, _OVERLAP.format(by=by)) if groups.overlap else notes

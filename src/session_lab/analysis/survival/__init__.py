@@ -1,0 +1,22 @@
+"""Survival analysis on arrays: estimators in, frozen results out."""
+
+from session_lab.analysis.survival.aalen_johansen import Incidence, aalen_johansen
+from session_lab.analysis.survival.hazard import Hazard
+from session_lab.analysis.survival.kaplan_meier import Survival, kaplan_meier
+from session_lab.analysis.survival.logrank import Comparison, LogRank, logrank
+from session_lab.analysis.survival.nelson_aalen import CumulativeHazard, nelson_aalen
+from session_lab.analysis.survival.steps import Estimate
+
+__all__ = [
+    "Comparison",
+    "CumulativeHazard",
+    "Estimate",
+    "Hazard",
+    "Incidence",
+    "LogRank",
+    "Survival",
+    "aalen_johansen",
+    "kaplan_meier",
+    "logrank",
+    "nelson_aalen",
+]

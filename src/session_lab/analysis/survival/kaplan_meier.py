@@ -1,0 +1,273 @@
+"""The Kaplan-Meier estimate of a survival function."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import pandas as pd
+
+from session_lab.analysis.results import Result
+from session_lab.analysis.survival.axis import number_of, numbers, value_of
+from session_lab.analysis.survival.event_table import EventTable, tabulate, warn_if_weak
+from session_lab.analysis.survival.hazard import Hazard, smooth
+from session_lab.analysis.survival.intervals import log_log_band, z_value
+from session_lab.analysis.survival.sample import check_sample, events_of
+from session_lab.analysis.survival.steps import Estimate, first_at_or_below, table_at
+from session_lab.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import ArrayLike, NDArray
+
+    from session_lab.analysis.survival.axis import Time, Times
+
+__all__ = ["Survival", "estimate_survival", "kaplan_meier"]
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Survival(Result):
+    """The share of subjects still alive after each time, as a step function.
+
+    Attributes
+    ----------
+    time : ndarray, shape (m,)
+        0 and every time at which a subject ends, is censored or enters late, ascending.
+    at_risk, events, censored : ndarray of int64, shape (m,)
+        Subjects at risk just before the time, and what happened to them at it.
+    survival, lower, upper : ndarray of float, shape (m,)
+        The estimate from the time until the next, and its pointwise interval.
+    variance : ndarray of float, shape (m,)
+        Greenwood's variance of the estimate; 0 where the estimate is 0 or 1.
+    level : float
+        Of the intervals.
+    notes : tuple of str
+        What was assumed.
+    """
+
+    time: Times
+    at_risk: NDArray[np.int64]
+    events: NDArray[np.int64]
+    censored: NDArray[np.int64]
+    survival: NDArray[np.float64]
+    lower: NDArray[np.float64]
+    upper: NDArray[np.float64]
+    variance: NDArray[np.float64]
+    level: float
+    notes: tuple[str, ...] = ()
+
+    title: ClassVar[str] = "Kaplan-Meier survival"
+    formula: ClassVar[str] = (
+        "S(t) = product over t_i <= t of (1 - d_i / n_i); Greenwood's variance "
+        "S(t)^2 sum d_i / (n_i (n_i - d_i)); pointwise log-log interval"
+    )
+    plotter: ClassVar[str] = "survival"
+
+    @property
+    def n(self) -> int:
+        """How many subjects there are."""
+        return int(self.events.sum() + self.censored.sum())
+
+    @property
+    def median(self) -> Estimate:
+        """The time by which half have ended, with the interval of :meth:`quantile`."""
+        return self.quantile(0.5)
+
+    def quantile(self, p: float) -> Estimate:
+        """Estimate the time by which a share ``p`` has ended.
+
+        It is the first time at which the curve is at or below ``1 - p``; the interval inverts the
+        pointwise band (Brookmeyer and Crowley 1982, with the log-log transform): it runs from the
+        first time at which the lower bound is at or below ``1 - p`` to the first at which the upper
+        bound is.
+
+        Raises
+        ------
+        DataError
+            ``p`` does not lie between 0 and 1.
+        """
+        if not 0 < p < 1:
+            raise DataError(f"{p!r} is not a share between 0 and 1", column="p")
+        value, lower, upper = (
+            first_at_or_below(self.time, curve, 1 - p) for curve in self._curves()
+        )
+        return Estimate(value, lower, upper, self.level)
+
+    def restricted_mean(self, horizon: Time | None = None) -> Estimate:
+        """Estimate the mean time lived up to a horizon: the area under the curve.
+
+        Its variance is the sum over events up to the horizon of ``A_i^2 d_i / (n_i (n_i - d_i))``
+        with ``A_i`` the area from the event to the horizon (Klein and Moeschberger 2003, section
+        4.5); the interval is normal, cut to what is possible.
+
+        Parameters
+        ----------
+        horizon : number or duration, optional
+            The last time seen by default.
+
+        Raises
+        ------
+        DataError
+            The horizon lies beyond the last time, where the curve is not known.
+        """
+        times = numbers(self.time)
+        last = float(times[-1])
+        end = last if horizon is None else number_of(horizon, self.time, name="horizon")
+        if end > last and self.survival[-1] > 0:
+            message = f"{horizon!r} lies beyond the last time seen, {value_of(last, self.time)}"
+            raise DataError(message, column="horizon")
+        edges = np.minimum(np.append(times, end), end).astype(np.float64)
+        pieces = np.diff(edges) * self.survival
+        after = np.cumsum(pieces[::-1])[::-1]
+        variance = float((after**2 * greenwood_terms(self.at_risk, self.events)).sum())
+        mean, reach = float(after[0]), z_value(self.level) * variance**0.5
+        lower, upper = max(mean - reach, 0.0), min(mean + reach, end)
+        value, low, high = (value_of(number, self.time) for number in (mean, lower, upper))
+        return Estimate(value, low, high, self.level)
+
+    def hazard(self, bandwidth: Time | None = None, *, points: int = 101) -> Hazard:
+        """Estimate the rate of ending over time; see :class:`Hazard`."""
+        return smooth(
+            self.time,
+            self.at_risk,
+            self.events,
+            bandwidth=bandwidth,
+            points=points,
+            level=self.level,
+            notes=self.notes,
+        )
+
+    def at(self, times: Sequence[Time]) -> pd.DataFrame:
+        """Read the curve at chosen times.
+
+        Returns
+        -------
+        DataFrame
+            ``time``; ``at_risk`` at that time; ``events`` and ``censored`` up to and with it;
+            ``survival``, ``lower`` and ``upper``.
+        """
+        curves = {"survival": self.survival, "lower": self.lower, "upper": self.upper}
+        counted = {"events": self.events, "censored": self.censored}
+        return table_at(self.time, times, self.at_risk, counted, curves)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return ``time, at_risk, events, censored, survival, lower, upper``."""
+        names = ("time", "at_risk", "events", "censored", "survival", "lower", "upper")
+        return pd.DataFrame({name: getattr(self, name) for name in names}, copy=False)
+
+    def summary(self) -> pd.DataFrame:
+        """Return one row: ``n, events, censored``, and median and restricted mean with bounds."""
+        median, mean = self.median, self.restricted_mean()
+        row: dict[str, Any] = {
+            "n": self.n,
+            "events": int(self.events.sum()),
+            "censored": int(self.censored.sum()),
+            "median": median.value,
+            "median_lower": median.lower,
+            "median_upper": median.upper,
+            "restricted_mean": mean.value,
+            "restricted_mean_lower": mean.lower,
+            "restricted_mean_upper": mean.upper,
+            "horizon": value_of(numbers(self.time)[-1], self.time),
+        }
+        return pd.DataFrame([row])
+
+    def _curves(self) -> tuple[NDArray[np.float64], ...]:
+        return self.survival, self.lower, self.upper
+
+
+def kaplan_meier(
+    durations: ArrayLike,
+    observed: ArrayLike,
+    *,
+    entry: ArrayLike | None = None,
+    level: float = 0.95,
+) -> Survival:
+    """Estimate the survival function from right-censored, possibly late-entered durations.
+
+    Parameters
+    ----------
+    durations : array of numbers or timedelta64, shape (n,)
+        Time lived until the end or until last seen.
+    observed : array of bool, shape (n,)
+        Whether the end was seen; else the duration is censored.
+    entry : array like durations, optional
+        Age at which a subject came under observation; it is at risk after that. 0 means from the
+        start.
+    level : float
+        Of the intervals.
+
+    Returns
+    -------
+    Survival
+        The step function.
+
+    Raises
+    ------
+    DataError
+        Input that cannot be used; the error says which row and why.
+
+    Warns
+    -----
+    StatisticalWarning
+        The data can hardly support the curve: one subject, no events, all tied, or a risk set that
+        runs empty.
+
+    Notes
+    -----
+    The estimate is that of Kaplan and Meier (1958), the variance Greenwood's (1926), the interval
+    ``S ** exp(-+ z se / (S log S))`` (Kalbfleisch and Prentice 2002, section 1.4), and both bounds
+    are 1 before the first event and 0 where the estimate is 0. Events come before censorings at
+    equal times.
+
+    Examples
+    --------
+    The example of Kaplan and Meier's own paper:
+
+    >>> curve = kaplan_meier(
+    ...     [0.8, 1.0, 2.7, 3.1, 5.4, 7.0, 9.2, 12.1], [1, 0, 0, 1, 1, 0, 1, 0]
+    ... )
+    >>> curve.at([1, 4, 6, 10])["survival"].round(4).tolist()
+    [0.875, 0.7, 0.525, 0.2625]
+    >>> curve.median.value
+    9.2
+    """
+    table = tabulate(check_sample(durations, events_of(observed), entry))
+    warn_if_weak(table)
+    return estimate_survival(table, level=level)
+
+
+def estimate_survival(table: EventTable, *, level: float, notes: tuple[str, ...] = ()) -> Survival:
+    """Estimate the survival function, all causes taken together, from an event table."""
+    events = table.events.sum(axis=0)
+    at_risk = table.at_risk
+    # The curve moves only at events, which may be few among the times.
+    moves = np.flatnonzero(events)
+    n, d = at_risk[moves], events[moves]
+    survival = np.cumprod((n - d) / n)
+    # Where all end, the estimate is 0 from there on, and so is its variance.
+    variance = survival**2 * np.cumsum(greenwood_terms(n, d))
+    lower, upper = log_log_band(survival, np.sqrt(variance), level)
+    step = np.cumsum(events > 0)
+    # Step 0, before the first event, is certain.
+    one, none = np.ones(1), np.zeros(1)
+    return Survival(
+        time=table.time,
+        at_risk=at_risk,
+        events=events,
+        censored=table.censored,
+        survival=np.concatenate([one, survival])[step],
+        lower=np.concatenate([one, lower])[step],
+        upper=np.concatenate([one, upper])[step],
+        variance=np.concatenate([none, variance])[step],
+        level=level,
+        notes=notes,
+    )
+
+
+def greenwood_terms(at_risk: NDArray[np.int64], events: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return ``d / (n (n - d))``, and 0 where all who are at risk end or none is."""
+    product = at_risk.astype(np.float64) * (at_risk - events)
+    return np.divide(events, product, out=np.zeros(len(product)), where=product > 0)

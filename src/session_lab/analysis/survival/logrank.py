@@ -1,0 +1,215 @@
+"""The log-rank test: whether groups end at the same rate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import combinations
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from session_lab.analysis.results import Result
+from session_lab.analysis.survival.event_table import tabulate
+from session_lab.analysis.survival.intervals import chi2_tail
+from session_lab.analysis.survival.sample import check_sample, events_of
+from session_lab.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Sequence
+
+    from numpy.typing import ArrayLike, NDArray
+
+__all__ = ["Comparison", "LogRank", "compare_groups", "holm", "logrank"]
+
+
+class LogRank(NamedTuple):
+    """One test: its statistic, degrees of freedom and p-value."""
+
+    statistic: float
+    df: int
+    p_value: float
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Comparison(Result):
+    """A log-rank test of all groups, and of every two of them.
+
+    Attributes
+    ----------
+    groups : tuple
+        Their names, in order.
+    n, observed, expected : tuple of numbers
+        Subjects, events seen, and events expected if all groups ended at one rate, per group.
+    test : LogRank
+        Of all groups at once.
+    pairs : dict
+        The test of each two groups, on these two alone.
+    notes : tuple of str
+        The result in words, and what was assumed.
+    """
+
+    groups: tuple[Hashable, ...]
+    n: tuple[int, ...]
+    observed: tuple[int, ...]
+    expected: tuple[float, ...]
+    test: LogRank
+    pairs: dict[tuple[Hashable, Hashable], LogRank]
+    notes: tuple[str, ...] = ()
+
+    title: ClassVar[str] = "Log-rank test"
+    formula: ClassVar[str] = (
+        "(O - E)' V^-1 (O - E) with the hypergeometric covariance V, chi-square with one degree of "
+        "freedom less than groups at risk; pairs corrected by Holm (1979)"
+    )
+    plotter: ClassVar[str] = "comparison"
+
+    @property
+    def statistic(self) -> float:
+        """Chi-square of all groups."""
+        return self.test.statistic
+
+    @property
+    def df(self) -> int:
+        """Degrees of freedom of the test of all groups."""
+        return self.test.df
+
+    @property
+    def p_value(self) -> float:
+        """Of the test of all groups."""
+        return self.test.p_value
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return ``group, n, observed, expected``."""
+        columns = {"n": self.n, "observed": self.observed, "expected": self.expected}
+        return pd.DataFrame({"group": list(self.groups), **columns})
+
+    def pairwise(self) -> pd.DataFrame:
+        """Return ``group, other, statistic, p_value, p_holm``: every two groups."""
+        rows = [(*pair, test.statistic, test.p_value) for pair, test in self.pairs.items()]
+        frame = pd.DataFrame(rows, columns=["group", "other", "statistic", "p_value"])
+        return frame.assign(p_holm=holm(frame["p_value"].to_numpy()))
+
+    def summary(self) -> pd.DataFrame:
+        """Return one row: ``groups, statistic, df, p_value``."""
+        return pd.DataFrame([{"groups": len(self.groups), **self.test._asdict()}])
+
+
+def logrank(durations: ArrayLike, observed: ArrayLike, group: ArrayLike) -> Comparison:
+    """Test whether groups end at the same rate.
+
+    Parameters
+    ----------
+    durations, observed
+        As in :func:`kaplan_meier`.
+    group : array, shape (n,)
+        The group of each subject.
+
+    Returns
+    -------
+    Comparison
+        The test of all groups (Mantel 1966; Peto and Peto 1972) and of every two.
+
+    Raises
+    ------
+    DataError
+        Fewer than two groups, no events, a missing group, or as in :func:`kaplan_meier`.
+
+    Examples
+    --------
+    >>> result = logrank([1, 2, 3, 4, 5, 6], [1, 1, 1, 1, 0, 1], list("aabbbb"))
+    >>> round(result.statistic, 3), result.df, round(result.p_value, 3)
+    (5.0, 1, 0.025)
+    """
+    codes, names = pd.factorize(np.asarray(group), sort=True)
+    missing = codes < 0
+    if missing.any():
+        raise DataError("is missing; leave it out", row=int(missing.argmax()), column="group")
+    return compare_groups(durations, events_of(observed), codes, names.tolist())
+
+
+def compare_groups(
+    durations: ArrayLike,
+    observed: NDArray[np.bool_],
+    codes: NDArray[np.integer],
+    names: Sequence[Hashable],
+    *,
+    notes: tuple[str, ...] = (),
+) -> Comparison:
+    """Test groups given as places in a list of names."""
+    k = len(names)
+    if k < 2:
+        message = f"there is {k} group; a comparison needs two or more"
+        raise DataError(message, column="group")
+    sample = check_sample(durations, observed, None)
+    if len(codes) != len(observed):
+        message = f"there are {len(observed)} durations and {len(codes)} groups"
+        raise DataError(message, column="group")
+    if not observed.any():
+        message = "no event was seen in any group, so there is nothing to compare; observe longer"
+        raise DataError(message, column="observed")
+    # Twice the group and one more if the end was seen: one table then tells all groups apart.
+    table = tabulate(sample._replace(outcome=2 * codes + observed), causes=2 * k - 1)
+    counts = np.concatenate([table.censored[None], table.events])
+    events = counts[1::2]
+    leaving = counts[0::2] + events
+    at_risk = np.cumsum(leaving[:, ::-1], axis=1)[:, ::-1]
+    happened = events.any(axis=0)
+    d, n = events[:, happened].astype(np.float64), at_risk[:, happened].astype(np.float64)
+    test = _test(d, n)
+    found = f"chi-square {test.statistic:.4g} on {test.df} df, p = {test.p_value:.3g}"
+    return Comparison(
+        groups=tuple(names),
+        n=tuple(leaving.sum(axis=1).tolist()),
+        observed=tuple(events.sum(axis=1).tolist()),
+        expected=tuple(_expected(d, n).tolist()),
+        test=test,
+        pairs={
+            (names[i], names[j]): _test(d[[i, j]], n[[i, j]]) for i, j in combinations(range(k), 2)
+        },
+        notes=(found, *notes),
+    )
+
+
+def holm(p_values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Correct p-values for their number, by Holm's (1979) step-down method.
+
+    Examples
+    --------
+    >>> holm(np.array([0.01, 0.04, 0.03])).tolist()
+    [0.03, 0.06, 0.06]
+    """
+    order = np.argsort(p_values, kind="stable")
+    factors = np.arange(len(order), 0, -1)
+    corrected = np.empty(len(order))
+    corrected[order] = np.minimum(np.maximum.accumulate(p_values[order] * factors), 1)
+    return corrected
+
+
+def _expected(d: NDArray[np.float64], n: NDArray[np.float64]) -> NDArray[np.float64]:
+    total = n.sum(axis=0)
+    rate = np.divide(d.sum(axis=0), total, out=np.zeros(len(total)), where=total > 0)
+    expected: NDArray[np.float64] = n @ rate
+    return expected
+
+
+def _test(d: NDArray[np.float64], n: NDArray[np.float64]) -> LogRank:
+    """Test the groups that were at risk when something happened; others have nothing to say."""
+    present = (n * d.sum(axis=0)).any(axis=1)
+    d, n = d[present], n[present]
+    k, total = len(n), n.sum(axis=0)
+    if k < 2:
+        return LogRank(0.0, 0, 1.0)
+    ended = d.sum(axis=0)
+    spread = np.divide(
+        ended * (total - ended),
+        total**2 * (total - 1),
+        out=np.zeros(len(total)),
+        where=total > 1,
+    )
+    covariance = np.diag((n * total * spread).sum(axis=1)) - (n * spread) @ n.T
+    excess = d.sum(axis=1) - _expected(d, n)
+    # Excesses add up to 0, so the last group follows from the others.
+    rest = excess[:-1]
+    statistic = float(rest @ np.linalg.pinv(covariance[:-1, :-1], hermitian=True) @ rest)
+    return LogRank(statistic, k - 1, chi2_tail(statistic, k - 1))
