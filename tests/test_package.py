@@ -46,6 +46,7 @@ PUBLIC = [
     "StatisticalWarning",
     "UnprocessableEntityError",
     "__version__",
+    "lifetimes",
     "replay",
     "traffic",
 ]

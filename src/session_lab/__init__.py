@@ -48,18 +48,26 @@ from session_lab.simulator import RunPolicy
 from session_lab.traffic import ChatWorkload
 
 if typing.TYPE_CHECKING:
+    from session_lab.analysis import lifetimes
     from session_lab.client import AsyncClient, Client
     from session_lab.lab.simulator import Simulator
 else:
     # Type checkers read the imports above; at run time this table stands for them.
     import importlib
 
-    _HOMES = {"AsyncClient": "client", "Client": "client", "Simulator": "lab.simulator"}
+    _HOMES = {
+        "AsyncClient": "client",
+        "Client": "client",
+        "Simulator": "lab.simulator",
+        "lifetimes": "analysis.lifetimes",
+    }
 
     def __getattr__(name: str) -> object:
         if name not in _HOMES:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+        home = importlib.import_module(f"{__name__}.{_HOMES[name]}")
+        # Some of the names are modules themselves.
+        return home if _HOMES[name].endswith(f".{name}") else getattr(home, name)
 
     def __dir__() -> list[str]:
         return sorted({*globals(), *_HOMES})
@@ -96,6 +104,7 @@ __all__ = [
     "StatisticalWarning",
     "UnprocessableEntityError",
     "__version__",
+    "lifetimes",
     "replay",
     "traffic",
 ]

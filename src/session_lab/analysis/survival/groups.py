@@ -84,7 +84,7 @@ def _holds_lists(column: pd.Series) -> bool:
     if not isinstance(column.dtype, pd.ArrowDtype):
         return False
     arrow = column.dtype.pyarrow_dtype
-    return pa.types.is_list(arrow) or pa.types.is_large_list(arrow)
+    return bool(pa.types.is_list(arrow) or pa.types.is_large_list(arrow))
 
 
 def warn_of_weak_groups(weaknesses: Mapping[Hashable, str | None], by: str) -> None:
