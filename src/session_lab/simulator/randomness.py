@@ -20,7 +20,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Stream", "crash_uniform", "exponential", "fnv1a", "logarithm"]
+__all__ = ["Stream", "crash_uniform", "exponential", "fnv1a", "logarithm", "stream_key"]
 
 _UNIT = 2.0**-53
 # log 2 in two parts: the first has zeros at its end, so whole multiples of it are exact.
@@ -46,7 +46,7 @@ class Stream:
     """
 
     def __init__(self, seed: int, name: str) -> None:
-        self._bits = np.random.Philox(key=np.array(_key(seed, name), dtype=np.uint64))
+        self._bits = np.random.Philox(key=np.array(stream_key(seed, name), dtype=np.uint64))
 
     def words(self, n: int) -> NDArray[np.uint64]:
         """Draw ``n`` uniform 64-bit words."""
@@ -58,7 +58,8 @@ class Stream:
 
 
 @functools.lru_cache(maxsize=64)
-def _key(seed: int, name: str) -> tuple[int, int]:
+def stream_key(seed: int, name: str) -> tuple[int, int]:
+    """Return the two words that key the generator of a stream."""
     digest = hashlib.blake2b(f"{seed}/{name}".encode(), digest_size=16).digest()
     return int.from_bytes(digest[:8], "little"), int.from_bytes(digest[8:], "little")
 
@@ -84,7 +85,7 @@ def crash_uniform(seed: int, external_id: str, accepted: int) -> float:
         Uniform on [0, 1).
     """
     counter = np.array([accepted, fnv1a(external_id), 0, 0], dtype=np.uint64)
-    key = np.array(_key(seed, "crashes"), dtype=np.uint64)
+    key = np.array(stream_key(seed, "crashes"), dtype=np.uint64)
     word = np.random.Philox(key=key, counter=counter).random_raw()
     return float(int(word) >> 11) * _UNIT
 

@@ -1,0 +1,340 @@
+"""A log grouped by session: prepared once, played under as many policies as one likes."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+
+from session_lab.errors import DataError
+from session_lab.simulator import profile_named
+from session_lab.simulator.randomness import stream_key
+from session_lab.traffic.columnar.columns import (
+    Answers,
+    Columns,
+    RunColumns,
+    SessionColumns,
+    Told,
+    rulebook,
+    verdict_table,
+)
+from session_lab.traffic.columnar.crashes import hash_integers, hash_texts
+from session_lab.traffic.columnar.kernel import play_sessions
+from session_lab.traffic.columnar.outcome import Outcome
+from session_lab.traffic.columnar.passes import add_missing, find_sessions, finish, group
+from session_lab.traffic.columnar.tally import Tally, add_answers, add_runs
+from session_lab.traffic.played import NAT, NONE, Log, Played
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from session_lab.simulator import Profile, Timings
+    from session_lab.traffic.columnar.columns import Rulebook
+
+__all__ = ["GroupedLog"]
+
+_CHUNK = 1 << 16
+_MOST_EVENTS = 2**31 - 1
+PROFILE = profile_named("2026-10")
+
+
+class GroupedLog:
+    """Events grouped by session, ready to be played under any policy.
+
+    Grouping depends on no policy, so a sweep groups once and plays often. A grouped log never
+    changes: threads may play it side by side, and the outcome does not depend on how many workers
+    share the work.
+
+    Parameters
+    ----------
+    at : ndarray of int64
+        Milliseconds since 1970, not decreasing.
+    op : ndarray of int8
+        Place in :data:`session_lab.traffic.played.OPS`.
+    chat : ndarray of int32 or int64
+        Which external id, as a whole number from 0 on, best without large gaps: memory is taken
+        for the largest.
+    turn_duration, expires_at : ndarray of int64, optional
+        Milliseconds, or NAT.
+    policy : ndarray of int64, optional
+        For each event, which of the policies its session follows if it is created by it; the first
+        by default.
+    external_ids : list of str or Arrow array of text, optional
+        The external ids by their number. Crashes draw on them; without them an external id is its
+        number's decimal digits.
+
+    Raises
+    ------
+    DataError
+        There are more events than 32 bits can number.
+
+    Examples
+    --------
+    >>> from session_lab import RunPolicy
+    >>> at, chat = np.array([0, 20_000, 400_000]), np.array([0, 0, 0])
+    >>> log = GroupedLog(at, np.array([0, 1, 1], np.int8), chat)
+    >>> for idle_timeout in ("10s", "1m"):
+    ...     outcome = log.outcome([RunPolicy(idle_timeout=idle_timeout).timings()])
+    ...     print(outcome.billed, outcome.start_kinds["warm"], outcome.wait(0.95))
+    30000 0 0
+    140000 1 0
+    """
+
+    def __init__(
+        self,
+        at: NDArray[np.int64],
+        op: NDArray[np.int8],
+        chat: NDArray[np.integer],
+        *,
+        turn_duration: NDArray[np.int64] | None = None,
+        expires_at: NDArray[np.int64] | None = None,
+        policy: NDArray[np.int64] | None = None,
+        external_ids: Sequence[str] | pa.Array | None = None,
+    ) -> None:
+        if len(at) > _MOST_EVENTS:
+            message = f"{len(at):,} events are more than one log can number; play them in shards"
+            raise DataError(message, source="events")
+        none = np.empty(0, dtype=np.int64)
+        self._op = op
+        self._session = np.empty(len(at), dtype=np.int32)
+        n_chats = int(chat.max(initial=-1)) + 1
+        self._created_by = find_sessions(chat, op, n_chats, self._session)
+        bounds, order = group(self._session, len(self._created_by))
+        self._columns = Columns(
+            bounds=bounds,
+            order=order,
+            at=at,
+            op=op,
+            turn_duration=none if turn_duration is None else turn_duration,
+            expires_at=(
+                np.full(len(bounds) - 1, NAT)
+                if expires_at is None
+                else expires_at[self._created_by]
+            ),
+            policy=none if policy is None else policy[self._created_by],
+            hashes=np.empty(0, dtype=np.uint64),
+        )
+        self._chat, self._external_ids = chat, external_ids
+
+    @classmethod
+    def of(cls, log: Log) -> GroupedLog:
+        """Group a log."""
+        return cls(
+            log.at,
+            log.op,
+            log.chat,
+            turn_duration=log.turn_duration,
+            expires_at=log.expires_at,
+            policy=log.policy,
+            external_ids=log.external_ids,
+        )
+
+    def play(
+        self,
+        policies: Sequence[Timings],
+        *,
+        profile: Profile = PROFILE,
+        until: int | None = None,
+        workers: int | None = None,
+        progress: Callable[[int], object] | None = None,
+    ) -> Played:
+        """Play under policies, and tell of every event, session and run.
+
+        Parameters
+        ----------
+        policies : sequence of Timings
+            As many as ``policy`` counts; all of one seed.
+        profile : Profile
+            The state of the API to follow.
+        until : int, optional
+            The instant at which to look at what became of the events, none of which is later; by
+            default the end of every run.
+        workers : int, optional
+            How many threads share the work; by default one for each processor.
+        progress : callable, optional
+            Told now and then how many further events were played.
+
+        Returns
+        -------
+        Played
+            The same as the readable engine's.
+        """
+        columns, book = self._prepared(policies, profile, until)
+        answers = Answers.empty(len(columns.at))
+        sessions = SessionColumns.empty(len(self._created_by))
+
+        def play_chunk(chunk: tuple[int, int]) -> RunColumns:
+            runs = self._room_for_runs([chunk], book)
+            return RunColumns.of(
+                runs[: play_sessions(*chunk, columns, book, answers, False, sessions, runs)]
+            )
+
+        chunks, parts = self._chunks(), []
+        with ThreadPoolExecutor(workers or _processors()) as pool:
+            for (first, last), part in zip(chunks, pool.map(play_chunk, chunks), strict=True):
+                parts.append(part)
+                if progress is not None:
+                    progress(int(columns.bounds[last] - columns.bounds[first]))
+        return self._played(answers, sessions, parts, profile, workers)
+
+    def outcome(
+        self,
+        policies: Sequence[Timings],
+        *,
+        profile: Profile = PROFILE,
+        until: int | None = None,
+        workers: int | None = 1,
+        keep_waits: bool = True,
+    ) -> Outcome:
+        """Play under policies, and add up what comes of it.
+
+        It takes about as long as :meth:`play` and, beyond the waits, memory for the sessions alone.
+
+        Parameters
+        ----------
+        policies : sequence of Timings
+            As many as ``policy`` counts; all of one seed.
+        profile : Profile
+            The state of the API to follow.
+        until : int, optional
+            The instant at which to look, as in :meth:`play`.
+        workers : int, optional
+            How many threads share the work; None for one for each processor.
+        keep_waits : bool
+            Whether to keep the wait of every turn, or only to count them.
+
+        Returns
+        -------
+        Outcome
+            The same for any number of workers.
+        """
+        columns, book = self._prepared(policies, profile, until)
+        sessions = SessionColumns.empty(len(self._created_by))
+
+        def play_chunks(chunks: list[tuple[int, int]]) -> tuple[Tally, list[NDArray[np.int64]]]:
+            tally = Tally.empty()
+            waits: list[NDArray[np.int64]] = []
+            sizes = [int(columns.bounds[last] - columns.bounds[first]) for first, last in chunks]
+            answers = Answers.empty(max(sizes))
+            runs = self._room_for_runs(chunks, book)
+            for chunk, size in zip(chunks, sizes, strict=True):
+                rows = play_sessions(*chunk, columns, book, answers, True, sessions, runs)
+                add_answers(tally, answers, size)
+                add_runs(tally, runs, rows)
+                if keep_waits:
+                    waited = answers.waited[:size]
+                    waits.append(waited[waited != NAT])
+            return tally, waits
+
+        chunks = self._chunks()
+        workers = min(workers or _processors(), len(chunks))
+        shares = [
+            chunks[len(chunks) * w // workers : len(chunks) * (w + 1) // workers]
+            for w in range(workers)
+        ]
+        tally = Tally.empty()
+        waits: list[NDArray[np.int64]] = []
+        with ThreadPoolExecutor(workers or 1) as pool:
+            for part, more in pool.map(play_chunks, shares):
+                tally.add(part)
+                waits += more
+        add_missing(tally, columns.op, self._session)
+        waited = np.concatenate([np.empty(0, np.int64), *waits]) if keep_waits else None
+        return Outcome(len(columns.at), len(self._created_by), profile, tally, waited)
+
+    def _prepared(
+        self, policies: Sequence[Timings], profile: Profile, until: int | None
+    ) -> tuple[Columns, Rulebook]:
+        """Bring policies into numbers, and hash the external ids if crashes need it."""
+        columns = self._columns
+        if any(policy.crash_rate for policy in policies):
+            columns = columns._replace(hashes=self._hashes)
+        key = stream_key(policies[0].seed, "crashes")
+        return columns, rulebook(policies, profile, key, until)
+
+    @cached_property
+    def _hashes(self) -> NDArray[np.uint64]:
+        """What crashes draw on, for each session."""
+        chats = self._chat[self._created_by].astype(np.int64)
+        if self._external_ids is None:
+            return hash_integers(chats)
+        texts = pa.array(self._external_ids, pa.large_string())
+        _, offsets, letters = texts.buffers()
+        starts = np.frombuffer(offsets, dtype=np.int64)[texts.offset :]
+        return hash_texts(starts, np.frombuffer(letters or b"", dtype=np.uint8), chats)
+
+    def _chunks(self) -> list[tuple[int, int]]:
+        """Cut the sessions into ranges of about as many events each."""
+        bounds = self._columns.bounds
+        cuts = np.searchsorted(bounds, np.arange(0, bounds[-1], _CHUNK), side="left")
+        edges = np.unique([*cuts.tolist(), len(bounds) - 1]).tolist()
+        return list(itertools.pairwise(edges))
+
+    def _room_for_runs(self, chunks: list[tuple[int, int]], book: Rulebook) -> NDArray[np.int64]:
+        """Make room for the runs of any of the chunks; what is never written costs no memory."""
+        bounds = self._columns.bounds
+        most = max(int(bounds[last] - bounds[first]) for first, last in chunks)
+        # A turn triggers a run at most, and one more where it meets a deploy.
+        return np.empty((most * (2 if len(book.deploys) else 1), len(RunColumns._fields)), np.int64)
+
+    def _played(
+        self,
+        answers: Answers,
+        sessions: SessionColumns,
+        parts: list[RunColumns],
+        profile: Profile,
+        workers: int | None,
+    ) -> Played:
+        """Put the parts together, and spell out what the kernel says in short."""
+        n, n_runs = len(answers.verdict), sessions.n_runs
+        last_run = n_runs.cumsum()
+        first_run = last_run - n_runs
+        told, table = Told.empty(n), verdict_table(profile)
+
+        def finish_part(edges: tuple[int, int]) -> None:
+            columns = self._columns
+            finish(*edges, columns.op, self._session, first_run, n_runs, answers, table, told)
+
+        workers = workers or _processors()
+        with ThreadPoolExecutor(workers) as pool:
+            edges = [n * w // workers for w in range(workers + 1)]
+            list(pool.map(finish_part, itertools.pairwise(edges)))
+        runs = _joined(parts)
+        return Played(
+            **told._asdict(),
+            waited=answers.waited,
+            session=self._session,
+            run=answers.number,
+            created_by=self._created_by,
+            created_at=self._columns.at[self._created_by],
+            updated_at=sessions.updated_at,
+            closed_at=sessions.closed_at,
+            expires_at=self._columns.expires_at,
+            current_run=np.where(n_runs > 0, last_run - 1, NONE).astype(np.int32),
+            **dict(zip(RunColumns._fields, runs, strict=True)),
+        )
+
+
+_NO_RUNS = RunColumns.of(np.empty((0, len(RunColumns._fields)), np.int64))
+
+
+def _processors() -> int:
+    return os.cpu_count() or 1
+
+
+def _joined(parts: list[RunColumns]) -> list[NDArray[np.integer]]:
+    """Put the parts of each column behind each other, and let go of them column by column."""
+    columns = [list(column) for column in zip(_NO_RUNS, *parts, strict=True)]
+    parts.clear()
+    joined = []
+    for column in columns:
+        joined.append(np.concatenate(column))
+        column.clear()
+    return joined

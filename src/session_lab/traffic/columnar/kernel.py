@@ -1,0 +1,230 @@
+"""The kernel: sessions played over columns, one session after the other.
+
+Sessions do not touch each other, so their order is free: all events of one are played before the
+next begins. What is known of its run then stays in registers, where an engine that follows the
+clock fetches it from memory with every event; and shards of sessions can be played side by side.
+
+The rules are those of :mod:`session_lab.simulator.machine`, which is the specification.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from session_lab.traffic.columnar.columns import ANSWERS, RunColumns
+from session_lab.traffic.columnar.compiling import compiled, inlined
+from session_lab.traffic.columnar.crashes import crash_uniform
+from session_lab.traffic.columnar.rules import (
+    DEAD,
+    Rules,
+    Run,
+    close,
+    is_live,
+    last_busy,
+    latest_deploy,
+    no_run,
+    receive,
+    serve,
+    trigger,
+    write,
+)
+from session_lab.traffic.played import CAUSES, KINDS, NAT, NONE, OPS
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from session_lab.traffic.columnar.columns import (
+        Answers,
+        Columns,
+        Rulebook,
+        SessionColumns,
+    )
+
+__all__ = ["play_sessions"]
+
+_NAT, _NONE = np.int64(NAT), np.int64(NONE)
+_START, _MESSAGE, _CLOSE = map(OPS.index, ("start", "message", "close"))
+_INITIAL, _CONTINUATION, _UPGRADED, _RESUMED = map(
+    KINDS.index, ("initial", "continuation", "upgrade", "resumed")
+)
+_UPGRADE, _SESSION_CLOSED = map(CAUSES.index, ("upgrade", "session_closed"))
+_CREATED, _CACHED, _START_CLOSED, _START_EXPIRED = map(
+    ANSWERS.index, ("created", "cached", "start closed", "start expired")
+)
+_ACCEPTED, _APPEND_CLOSED, _APPEND_EXPIRED = map(
+    ANSWERS.index, ("accepted", "append closed", "append expired")
+)
+_TRIGGERED_AT = RunColumns._fields.index("triggered_at")
+_CLOSE_OK, _RETRIEVED = map(ANSWERS.index, ("close", "retrieve"))
+
+
+@compiled
+def play_sessions(
+    first: int,
+    last: int,
+    columns: Columns,
+    book: Rulebook,
+    answers: Answers,
+    packed: bool,  # noqa: FBT001
+    sessions: SessionColumns,
+    runs: NDArray[np.int64],
+) -> int:
+    """Play the sessions from ``first`` up to ``last``, and return how many runs they show.
+
+    An answer is written at the place of its event or, if ``packed``, behind the one before it. Runs
+    are written from row 0 on, with the columns of :class:`RunColumns`.
+    """
+    # Arrays are taken out of their tuples once: each time counts a reference up and down.
+    bounds, order, ats, ops, turn_durations, expiries, policies, hashes = columns
+    timings, crash_rates, deploys, key_0, key_1, until, refused_start_rewrites = book
+    verdicts, waits, numbers = answers
+    updated_at, closed, n_runs = sessions
+    begin = bounds[first]
+    rows = 0
+    for session in range(first, last):
+        rows_before = rows
+        policy = policies[session] if len(policies) else 0
+        rules, crash_rate = _rules(timings, policy), crash_rates[policy]
+        expires_at = expiries[session]
+        touched_at, closed_at, accepted = _NAT, _NAT, np.int64(0)
+        run = no_run()
+        for place in range(bounds[session], bounds[session + 1]):
+            event = np.int64(order[place])
+            at, op = ats[event], ops[event]
+            is_expired = expires_at != _NAT and expires_at < at
+            is_new = touched_at == _NAT
+            answer = _answer(op, is_new, closed_at != _NAT, is_expired)
+            kind, start, number = _NONE, _NAT, _NONE
+            if _touches(answer, is_new, refused_start_rewrites):
+                touched_at = at
+            if answer == _CLOSE_OK and closed_at == _NAT:
+                touched_at, closed_at = at, at
+                run = _close(run, at, rules)
+            turn = _NAT
+            if answer in (_CREATED, _ACCEPTED):
+                turn = turn_durations[event] if len(turn_durations) else _NAT
+                if turn == _NAT and answer == _ACCEPTED:
+                    turn = rules.turn_duration
+            if turn != _NAT:
+                run, rows, kind, start = _find_run(
+                    run, at, answer == _CREATED, rules, deploys, runs, rows, session, until
+                )
+                crashes = crash_rate > 0 and (
+                    crash_uniform(key_0, key_1, hashes[session], accepted) < crash_rate
+                )
+                run = serve(run, at, start, turn, rules, kind == _RESUMED, crashes, until)
+                accepted += 1
+                number = run.number
+                if start > until:
+                    # By the horizon it has not begun, though a start still names its run.
+                    kind, start = _NONE, _NAT
+                    number = number if answer == _CREATED else _NONE
+            elif answer in (_CREATED, _CACHED):
+                if not is_live(run, at, rules):
+                    rows = write(runs, rows, session, run, rules, until)
+                    reason = _INITIAL if is_new else _CONTINUATION
+                    run = trigger(run.number + 1, np.int64(reason), at, rules)
+                number = run.number
+            into = place - begin if packed else event
+            verdicts[into] = answer * 8 + kind + 1
+            waits[into] = _NAT if start == _NAT else start - at
+            numbers[into] = number
+        rows = write(runs, rows, session, run, rules, until)
+        if rows > rows_before:
+            # The claim of a run writes the row too.
+            touched_at = max(touched_at, runs[rows - 1, _TRIGGERED_AT])
+        updated_at[session] = touched_at
+        closed[session] = closed_at
+        n_runs[session] = rows - rows_before
+    return rows
+
+
+@inlined
+def _rules(timings: NDArray[np.int64], policy: int) -> Rules:
+    """Take a policy out of the rulebook."""
+    return Rules(
+        timings[policy, 0],
+        timings[policy, 1],
+        timings[policy, 2],
+        timings[policy, 3],
+        timings[policy, 4],
+        timings[policy, 5],
+        timings[policy, 6],
+        timings[policy, 7],
+        timings[policy, 8],
+    )
+
+
+@compiled
+def _answer(op: int, is_new: bool, is_closed: bool, is_expired: bool) -> int:  # noqa: FBT001
+    """Tell what an event on a session is answered; closed wins over expired."""
+    if op == _MESSAGE:
+        if is_closed:
+            return _APPEND_CLOSED
+        return _APPEND_EXPIRED if is_expired else _ACCEPTED
+    if op == _START:
+        if is_closed:
+            return _START_CLOSED
+        if is_expired:
+            return _START_EXPIRED
+        return _CREATED if is_new else _CACHED
+    return _CLOSE_OK if op == _CLOSE else _RETRIEVED
+
+
+@compiled
+def _touches(answer: int, is_new: bool, refused_start_rewrites: bool) -> bool:  # noqa: FBT001
+    """Tell whether a start writes the session's row."""
+    if answer in (_START_CLOSED, _START_EXPIRED):
+        return is_new or refused_start_rewrites
+    return answer in (_CREATED, _CACHED)
+
+
+@compiled
+def _close(run: Run, at: np.int64, rules: Rules) -> Run:
+    """End the newest run when it has served what it accepted, unless its end is fixed."""
+    if run.ended_at != _NAT or not is_live(run, at, rules):
+        return run
+    return close(run, at, max(last_busy(run), at), np.int64(_SESSION_CLOSED), rules)
+
+
+@inlined
+def _find_run(
+    run: Run,
+    at: np.int64,
+    is_new: bool,  # noqa: FBT001
+    rules: Rules,
+    deploys: NDArray[np.int64],
+    runs: NDArray[np.int64],
+    rows: int,
+    session: int,
+    until: np.int64,
+) -> tuple[Run, int, int, np.int64]:
+    """Find the run that serves a turn, triggering what is needed.
+
+    Returns the run, the next free row behind the runs that it took over from, the kind of the turn
+    and its start.
+    """
+    kind, start = receive(run, at, rules)
+    if kind == DEAD:
+        rows = write(runs, rows, session, run, rules, until)
+        kind = _INITIAL if is_new else _CONTINUATION
+        run = trigger(run.number + 1, np.int64(kind), at, rules)
+        start = run.free_at
+    elif run.ended_at != _NAT:
+        # Its places are taken: the turn waits for the run that follows it.
+        rows = write(runs, rows, session, run, rules, until)
+        run = trigger(run.number + 1, np.int64(_CONTINUATION), run.ended_at, rules)
+        start = run.free_at
+    deployed_at = _NAT
+    if rules.first_deploy < rules.last_deploy:
+        deployed_at = latest_deploy(deploys, rules, start)
+    if deployed_at > run.triggered_at:
+        ended_at = max(last_busy(run), at, deployed_at)
+        run = close(run, at, ended_at, np.int64(_UPGRADE), rules)
+        rows = write(runs, rows, session, run, rules, until)
+        kind = _UPGRADED
+        run = trigger(run.number + 1, np.int64(kind), ended_at, rules)
+        start = run.free_at
+    return run, rows, np.int64(kind), start

@@ -1,0 +1,141 @@
+"""The outcome of a replay in numbers: what comparisons of policies are made from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from session_lab.simulator.machine import ERRORS
+from session_lab.traffic.columnar.columns import ANSWER_OPS, verdict_table
+from session_lab.traffic.columnar.tally import bin_ends
+from session_lab.traffic.played import CAUSES, KINDS, NONE, REASONS
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from session_lab.simulator import Profile
+    from session_lab.traffic.columnar.tally import Tally
+
+__all__ = ["Outcome"]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a log under a policy, added up.
+
+    Outcomes of shards of a log add up to that of the whole: ``one + other``. Times are
+    milliseconds.
+
+    Attributes
+    ----------
+    events, sessions : int
+        What was played and what it created.
+    profile : Profile
+        The state of the API that answered.
+    waited : ndarray of int64 or None
+        The wait of every served turn, by session, then in order of arrival; None where waits were
+        only counted, as those of shards are.
+    """
+
+    events: int
+    sessions: int
+    profile: Profile
+    tally: Tally = field(repr=False)
+    waited: NDArray[np.int64] | None = field(default=None, repr=False)
+
+    @property
+    def turns(self) -> int:
+        """How many turns began."""
+        return int(self.tally.totals[0])
+
+    @property
+    def resumes(self) -> int:
+        """How many turns woke a suspended run."""
+        return int(self.tally.totals[1])
+
+    @property
+    def active(self) -> int:
+        """Time spent in turns."""
+        return int(self.tally.totals[2])
+
+    @property
+    def idle(self) -> int:
+        """Time awake with nothing to do."""
+        return int(self.tally.totals[3])
+
+    @property
+    def billed(self) -> int:
+        """Active and idle time; boot and resume time is not billed (assumption)."""
+        return self.active + self.idle
+
+    @property
+    def suspended(self) -> int:
+        """Time suspended, which is not billed."""
+        return int(self.tally.totals[4])
+
+    @property
+    def runs(self) -> int:
+        """How many runs were triggered."""
+        return int(self.tally.reasons.sum())
+
+    @property
+    def reasons(self) -> dict[str, int]:
+        """Runs by why they were triggered."""
+        return dict(zip(REASONS, self.tally.reasons.tolist(), strict=True))
+
+    @property
+    def end_causes(self) -> dict[str, int]:
+        """Runs by why they ended."""
+        return dict(zip(CAUSES, self.tally.end_causes.tolist(), strict=True))
+
+    @property
+    def start_kinds(self) -> dict[str, int]:
+        """Served turns by how they started."""
+        by_kind = self.tally.verdicts.reshape(-1, 8).sum(axis=0)
+        return dict(zip(KINDS, by_kind[1:-1].tolist(), strict=True))
+
+    @property
+    def answers(self) -> dict[str, int]:
+        """Events by operation and answer, as in ``"message 404 Resource not found"``."""
+        counts: dict[str, int] = {}
+        rows = verdict_table(self.profile)[::8].tolist()
+        by_answer = self.tally.verdicts.reshape(-1, 8).sum(axis=1).tolist()
+        for op, (status, error, *_), n in zip(ANSWER_OPS, rows, by_answer, strict=True):
+            if n:
+                counts[f"{op} {status}" + ("" if error == NONE else f" {ERRORS[error]}")] = n
+        return counts
+
+    @property
+    def mean_wait(self) -> float:
+        """The mean wait of served turns; 0 without any."""
+        served = int(self.tally.waits.sum())
+        return int(self.tally.totals[5]) / served if served else 0.0
+
+    def wait(self, q: float) -> int:
+        """Return a quantile of the waits of served turns (nearest rank); 0 without any.
+
+        It is a wait that occurred. Where waits were only counted it is exact up to a minute, and
+        above that it is up to one part in a thousand too long.
+        """
+        counts = self.tally.waits if self.waited is None else None
+        served = int(counts.sum()) if self.waited is None else len(self.waited)
+        if not served:
+            return 0
+        rank = max(0, int(np.ceil(q * served)) - 1)
+        if self.waited is not None:
+            return int(np.partition(self.waited, rank)[rank])
+        return int(bin_ends()[np.searchsorted(self.tally.waits.cumsum(), rank, side="right")])
+
+    def __add__(self, other: Outcome) -> Outcome:
+        """Add the outcome of another part of the log; its sessions must be others."""
+        tally = type(self.tally)(*(a + b for a, b in zip(self.tally, other.tally, strict=True)))
+        parts = [part for part in (self.waited, other.waited) if part is not None]
+        return Outcome(
+            self.events + other.events,
+            self.sessions + other.sessions,
+            self.profile,
+            tally,
+            np.concatenate(parts) if len(parts) == 2 else None,
+        )
