@@ -34,7 +34,11 @@ REPLAY = play(
     retrieve(137),
     max_turns=2,
 ).replay
-FRAMES = {"operations": REPLAY.operations, "sessions": REPLAY.sessions, "runs": REPLAY.runs}
+RECORDED = REPLAY.operations.assign(
+    recorded_status=pd.array([201, None, 200, 200, 200, 409, 200], dtype="Int64"),
+    recorded_is_cached=pd.array([False, None, None, True, None, None, None], dtype="boolean"),
+)
+FRAMES = {"operations": RECORDED, "sessions": REPLAY.sessions, "runs": REPLAY.runs}
 
 
 MILLISECOND = pd.Timedelta(1, unit="ms")
@@ -44,6 +48,7 @@ OTHER: dict[Kind, Callable[[Any], Any]] = {
     Kind.TEXT: lambda text: f"{text}x",
     Kind.TAGS: lambda tags: [*tags, "x"],
     Kind.COUNT: lambda count: count + 1,
+    Kind.CODE: lambda code: code + 1,
     Kind.NUMBER: lambda number: number + 1,
     Kind.FLAG: lambda flag: not flag,
 }
@@ -52,6 +57,7 @@ SOMETHING: dict[Kind, Any] = {
     Kind.DURATION: pd.Timedelta(0, unit="ms"),
     Kind.TEXT: "",
     Kind.TAGS: [],
+    Kind.CODE: 0,
     Kind.NUMBER: 0.0,
     Kind.FLAG: False,
 }

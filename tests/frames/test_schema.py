@@ -26,6 +26,7 @@ from session_lab.frames import (
     milliseconds,
 )
 from tests.stories import close, message, play, start
+from tests.strategies import events_frame
 
 INSTANT = pd.DatetimeTZDtype("ms", "UTC")
 DURATION = np.dtype("timedelta64[ms]")
@@ -78,6 +79,8 @@ DTYPES: dict[str, dict[str, Any]] = {
         "run_id": TEXT,
         "start_kind": CATEGORY,
         "waited": DURATION,
+        "recorded_status": pd.Int64Dtype(),
+        "recorded_is_cached": pd.BooleanDtype(),
     },
     "events": {
         "at": INSTANT,
@@ -93,7 +96,13 @@ DTYPES: dict[str, dict[str, Any]] = {
     },
 }
 REQUIRED_OF_EVENTS = ("at", "op", "external_id")
+RECORDED = ("recorded_status", "recorded_is_cached")
 HISTORY = (start(0, lasting=5, expires_at=40), message(3), message(90), close(91), start(92))
+
+
+def unrecorded(name: str) -> dict[str, Any]:
+    """Return the dtypes of a frame where no outcomes were recorded."""
+    return {column: dtype for column, dtype in DTYPES[name].items() if column not in RECORDED}
 
 
 def assert_dtypes(frame: pd.DataFrame, expected: dict[str, Any]):
@@ -128,12 +137,26 @@ def test_every_column_says_what_it_means(schema: Schema):
 @pytest.mark.parametrize("history", [HISTORY, ()], ids=["full", "empty"])
 @pytest.mark.parametrize("until", [None, 4], ids=["to the end", "until"])
 def test_the_frames_of_a_replay_have_their_dtypes(name: str, history: Any, until: int | None):
-    assert_dtypes(getattr(play(*history, until=until).replay, name), DTYPES[name])
+    assert_dtypes(getattr(play(*history, until=until).replay, name), unrecorded(name))
+
+
+def test_operations_keep_the_outcomes_that_were_recorded_with_their_events():
+    events = events_frame([start(0), message(3), close(5)]).assign(
+        recorded_status=pd.array([201, None, 409], dtype="Int64"),
+        recorded_is_cached=pd.array([False, None, None], dtype="boolean"),
+    )
+    operations = sl.replay(events).operations
+    assert_dtypes(operations, DTYPES["operations"])
+    for name in RECORDED:
+        pd.testing.assert_series_equal(operations[name], events[name])
+    only_status = sl.replay(events.drop(columns="recorded_is_cached")).operations
+    assert "recorded_is_cached" not in only_status
+    assert only_status["recorded_status"].equals(events["recorded_status"])
 
 
 @pytest.mark.parametrize("name", DTYPES)
 def test_empty_frames_have_their_dtypes(name: str):
-    expected = DTYPES[name]
+    expected = unrecorded(name)
     if name == "events":
         expected = {column: expected[column] for column in REQUIRED_OF_EVENTS}
     frame = empty(SCHEMAS[name])

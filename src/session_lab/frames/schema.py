@@ -125,6 +125,16 @@ RUNS = Schema(
     ),
 )
 
+_RECORDED = (
+    Column("recorded_status", Kind.CODE, "the HTTP status it was answered with", optional=True),
+    Column(
+        "recorded_is_cached",
+        Kind.FLAG,
+        "whether the recorded answer to a start found the session",
+        optional=True,
+    ),
+)
+
 OPERATIONS = Schema(
     "operations",
     (
@@ -143,6 +153,7 @@ OPERATIONS = Schema(
             ("initial", "continuation", "upgrade", "queued", "warm", "resumed"),
         ),
         Column("waited", Kind.DURATION, "from the arrival of the turn to its start"),
+        *_RECORDED,
     ),
 )
 
@@ -157,13 +168,7 @@ EVENTS = Schema(
         Column("tags", Kind.TAGS, "the tags a start asks for", optional=True),
         Column("type", Kind.CATEGORY, "the type a start asks for", optional=True),
         Column("task_identifier", Kind.CATEGORY, "the task a start asks for", optional=True),
-        Column("recorded_status", Kind.CODE, "the HTTP status it was answered with", optional=True),
-        Column(
-            "recorded_is_cached",
-            Kind.FLAG,
-            "whether the recorded answer to a start found the session",
-            optional=True,
-        ),
+        *_RECORDED,
     ),
 )
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["LOOPS", "NOBODY", "Dispatch", "Loop", "Schedule", "schedule"]
+__all__ = ["LOOPS", "NOBODY", "Dispatch", "Loop", "Schedule", "at_once", "schedule"]
 
 Loop = Literal["open", "closed"]
 """Whether requests keep to the recorded times, or wait for answers as people do."""
@@ -141,6 +141,21 @@ def schedule(
         speed=speed,
         n_capped=int((kept < gaps).sum()),
         capped=int((gaps - kept).sum()),
+    )
+
+
+def at_once(n: int) -> Schedule:
+    """Make a schedule of events of as many chats, all due at the beginning."""
+    nobody = np.full(n, NOBODY, dtype=np.int64)
+    return Schedule(
+        offset=np.zeros(n, dtype=np.int64),
+        previous=nobody,
+        following=nobody,
+        expires_in=np.full(n, NAT, dtype=np.int64),
+        loop="open",
+        speed=1.0,
+        n_capped=0,
+        capped=0,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from session_lab.simulator import Timings
 
-__all__ = ["Frames", "to_frames", "to_log"]
+__all__ = ["Frames", "recorded_columns", "to_frames", "to_log"]
 
 
 class Frames(NamedTuple):
@@ -102,6 +102,17 @@ def to_frames(played: Played, events: pd.DataFrame, *, seed: int, observed_at: i
     )
 
 
+def recorded_columns(events: pd.DataFrame) -> dict[str, Any]:
+    """Pick the outcomes that were recorded with events, as columns of their operations."""
+    columns: dict[str, Any] = {}
+    if "recorded_status" in events:
+        columns["recorded_status"] = events["recorded_status"].array
+    if "recorded_is_cached" in events:
+        flags = events["recorded_is_cached"]
+        columns["recorded_is_cached"] = flags.astype("Int8").fillna(-1).to_numpy(dtype=np.int8)
+    return columns
+
+
 def _policies(
     events: pd.DataFrame, policy: RunPolicy | Mapping[str, RunPolicy], seed: int
 ) -> tuple[NDArray[np.int64], tuple[Timings, ...]]:
@@ -156,6 +167,7 @@ def _operations(
         "run_id": _pick(run_ids, played.run),
         "start_kind": Coded(played.start_kind, KINDS),
         "waited": played.waited,
+        **recorded_columns(events),
     }
     return build(OPERATIONS, data, n=len(events))
 

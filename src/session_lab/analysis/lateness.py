@@ -1,0 +1,84 @@
+"""How well a live replay kept to its times."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+import pandas as pd
+
+from session_lab.analysis.results import Result
+from session_lab.frames import milliseconds
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["Lateness", "lateness"]
+
+_QUANTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "max": 1.0}
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Lateness(Result):
+    """How late requests went out, and how long their answers took.
+
+    Attributes
+    ----------
+    since : ndarray of int64, shape (n,)
+        When each request was due, in milliseconds from the first, in order.
+    late : ndarray of int64, shape (n,)
+        How long after that it went out, in milliseconds.
+    answer : ndarray of int64, shape (n,)
+        How long after that its answer came.
+    """
+
+    since: NDArray[np.int64]
+    late: NDArray[np.int64]
+    answer: NDArray[np.int64]
+
+    title: ClassVar[str] = "Lateness of a live replay"
+    formula: ClassVar[str] = (
+        "late = sent - due; answer = answered - sent; quantiles by nearest rank"
+    )
+    plotter: ClassVar[str] = "lateness"
+
+    def summary(self) -> dict[str, dict[str, int]]:
+        """Return the mean (rounded) and quantiles of each, in milliseconds."""
+        return {name: _quantiles(np.sort(getattr(self, name))) for name in ("late", "answer")}
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return ``measure, mean, p50, p90, p95, p99, max``, as durations."""
+        rows = self.summary()
+        frame = pd.DataFrame(list(rows.values()), columns=["mean", *_QUANTILES])
+        durations = frame.astype("Int64").apply(pd.to_timedelta, unit="ms").astype("m8[ms]")
+        durations.insert(0, "measure", list(rows))
+        return durations
+
+
+def lateness(operations: pd.DataFrame) -> Lateness:
+    """Measure how well a live replay kept to its times.
+
+    Parameters
+    ----------
+    operations : DataFrame
+        The operations of a live replay, which have ``due_at``, ``sent_at`` and ``answered_at``.
+    """
+    due_at, sent_at, answered_at = (
+        milliseconds(operations[name]) for name in ("due_at", "sent_at", "answered_at")
+    )
+    order = np.argsort(due_at, kind="stable")
+    since = due_at[order]
+    return Lateness(
+        since=since - since[:1],
+        late=(sent_at - due_at)[order],
+        answer=(answered_at - sent_at)[order],
+    )
+
+
+def _quantiles(ordered: NDArray[np.int64]) -> dict[str, int]:
+    if not len(ordered):
+        return {}
+    ranks = {name: int(np.ceil(q * len(ordered))) - 1 for name, q in _QUANTILES.items()}
+    found = {name: int(ordered[rank]) for name, rank in ranks.items()}
+    return {"mean": round(float(ordered.mean())), **found}
