@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from session_lab.analysis.results import Result
-from session_lab.frames import milliseconds
+from session_lab.frames import NAT, milliseconds
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -50,10 +50,11 @@ class Lateness(Result):
     def to_frame(self) -> pd.DataFrame:
         """Return ``measure, mean, p50, p90, p95, p99, max``, as durations."""
         rows = self.summary()
-        frame = pd.DataFrame(list(rows.values()), columns=["mean", *_QUANTILES])
-        durations = frame.astype("Int64").apply(pd.to_timedelta, unit="ms").astype("m8[ms]")
-        durations.insert(0, "measure", list(rows))
-        return durations
+        columns: dict[str, object] = {"measure": list(rows)}
+        for name in ("mean", *_QUANTILES):
+            values = [numbers.get(name, NAT) for numbers in rows.values()]
+            columns[name] = np.array(values, dtype="m8[ms]")
+        return pd.DataFrame(columns)
 
 
 def lateness(operations: pd.DataFrame) -> Lateness:
