@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import session_lab as sl
-from session_lab.errors import DataError
+from session_lab.analysis.churn import cost, price_list
+from session_lab.errors import DataError, DataWarning
 from tests.stories import message, ms, play, start
 from tests.strategies import events_frame, histories, policies, replays, run_policy
 
@@ -46,6 +47,7 @@ def test_the_frame_has_a_row_for_each_machine():
         "machine",
         "price_per_second",
         "billed",
+        "suspended",
         "runs",
         "compute",
         "invocations",
@@ -78,6 +80,42 @@ def test_prices_are_of_known_machines_and_zero_or_more(
 ):
     with pytest.raises(DataError, match=reason):
         play(start(0)).replay.cost(prices, per_run=per_run)
+
+
+@replays
+@given(events=histories(), policy=policies)
+def test_suspended_time_is_told_and_not_billed(events: list[dict[str, Any]], policy: Policy):
+    replay = sl.replay(events_frame(events), run_policy(policy))
+    cost = replay.cost(PRICES)
+    assert ms(cost.suspended) == sum(ms(run.suspended) for run in replay.runs.itertuples())
+    assert ms(cost.billed) == sum(ms(run.active) + ms(run.idle) for run in replay.runs.itertuples())
+
+
+def test_presets_are_priced_by_their_weights():
+    assert price_list(2.0) == {
+        "micro": 0.5,
+        "small-1x": 2.0,
+        "small-2x": 4.0,
+        "medium-1x": 4.0,
+        "medium-2x": 8.0,
+        "large-1x": 16.0,
+        "large-2x": 32.0,
+    }
+
+
+@pytest.mark.parametrize("price", [-1.0, float("nan"), float("inf")])
+def test_a_base_price_is_zero_or_more(price: float):
+    with pytest.raises(DataError, match="small-1x is not zero or more"):
+        price_list(price)
+
+
+def test_runs_of_unknown_times_are_counted_with_a_warning():
+    runs = play(start(0, lasting=5)).replay.runs
+    runs = pd.concat([runs, runs.assign(idle=pd.NaT)], ignore_index=True)
+    runs["idle"] = runs["idle"].astype("timedelta64[ms]")
+    with pytest.warns(DataWarning, match="times of 1 runs are not known"):
+        bill = cost(runs, {"micro": 1.0})
+    assert (ms(bill.billed), bill.runs) == (20, 2)
 
 
 def test_the_result_names_its_formula():

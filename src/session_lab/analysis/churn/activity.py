@@ -1,0 +1,74 @@
+"""Who was active when, in which calendar: what cohorts and identities are counted from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from session_lab.analysis.churn.columns import ids, instants, observation
+from session_lab.errors import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from session_lab.timing import Instant
+
+__all__ = ["Activity", "activity"]
+
+_HABITS = (("external_id", "at"), ("session_id", "triggered_at"), ("external_id", "created_at"))
+"""Who and when in the frames of operations, runs and sessions."""
+
+
+class Activity(NamedTuple):
+    """Rows of someone being active.
+
+    Attributes
+    ----------
+    who : ndarray of int64
+        Who it was, from 0, without gaps.
+    at : ndarray of int64
+        When, in milliseconds since 1970, not after the observation.
+    n : int
+        How many there are.
+    observed_at : int
+        Until when the rows tell what happened.
+    """
+
+    who: NDArray[np.int64]
+    at: NDArray[np.int64]
+    n: int
+    observed_at: int
+
+    def first(self) -> NDArray[np.int64]:
+        """Return when each was first active."""
+        first = np.full(self.n, np.iinfo(np.int64).max)
+        np.minimum.at(first, self.who, self.at)
+        return first
+
+
+def activity(
+    df: pd.DataFrame, who: str | None, at: str | None, observed_at: Instant | None
+) -> Activity:
+    """Read who was active when.
+
+    Raises
+    ------
+    DataError
+        The columns are not named and not those of a known frame, are missing or of the wrong kind,
+        or a time is missing.
+    """
+    if who is None or at is None:
+        usual = [pair for pair in _HABITS if set(pair) <= set(df.columns)]
+        if not usual:
+            found = ", ".join(map(str, df.columns)) or "no columns"
+            message = f"say which columns tell who and when (who=, at=); the frame has {found}"
+            raise DataError(message, source="df")
+        who, at = who or usual[0][0], at or usual[0][1]
+    owner = ids(df, who, source="df")
+    when = instants(df, at, source="df")
+    until = observation(observed_at, [df], [when])
+    counted = owner.present(source="df", column=who) & (when <= until)
+    present, codes = np.unique(owner.codes[counted], return_inverse=True)
+    return Activity(codes.reshape(-1).astype(np.int64), when[counted], len(present), until)

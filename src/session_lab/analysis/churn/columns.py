@@ -1,0 +1,181 @@
+"""Columns of the frames that users hand in: read as codes and milliseconds, or refused."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from session_lab.errors import DataError, DataWarning
+from session_lab.frames import NAT, milliseconds
+from session_lab.timing import to_instant
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from numpy.typing import NDArray
+
+    from session_lab.timing import Instant
+
+__all__ = ["Ids", "column_of", "durations", "ids", "instants", "labels", "observation", "places"]
+
+
+class Ids(NamedTuple):
+    """Text as places in a list of names.
+
+    Attributes
+    ----------
+    codes : ndarray of int
+        The place of each row's text; -1 where it is missing.
+    names : Index
+        The texts. Not all of them need occur.
+    """
+
+    codes: NDArray[np.integer]
+    names: pd.Index
+
+    def present(self, *, source: str, column: str) -> NDArray[np.bool_]:
+        """Tell which rows have an id; warn of those that have none, which are left out."""
+        has_id = self.codes >= 0
+        lacking = int(len(has_id) - np.count_nonzero(has_id))
+        if lacking:
+            message = f"{source}: {lacking:,} rows have no {column} and are left out"
+            warnings.warn(message, DataWarning, stacklevel=4)
+        return has_id
+
+
+def column_of(frame: pd.DataFrame, name: str, *, source: str) -> pd.Series:
+    """Return a column by its name.
+
+    Raises
+    ------
+    DataError
+        There is no such column, or more than one.
+    """
+    names = list(frame.columns)
+    if names.count(name) != 1:
+        problem = "several columns have this name" if name in names else "the column is missing"
+        found = ", ".join(map(str, names)) or "no columns"
+        raise DataError(f"{problem}; the frame has {found}", source=source, column=name)
+    column: pd.Series = frame[name]
+    return column
+
+
+def ids(frame: pd.DataFrame, name: str, *, source: str) -> Ids:
+    """Read a column of ids as codes; those of a categorical column are taken as they are."""
+    column = column_of(frame, name, source=source)
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        return Ids(np.asarray(column.cat.codes), column.cat.categories)
+    try:
+        encoded = pa.array(column, from_pandas=True).dictionary_encode()
+    except pa.ArrowException as error:
+        message = f"the column holds values of several kinds ({error}); write all in one way"
+        raise DataError(message, source=source, column=name) from error
+    if isinstance(encoded, pa.ChunkedArray):
+        encoded = encoded.combine_chunks()
+    codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    return Ids(codes, pd.Index(encoded.dictionary.to_pylist(), dtype=object))
+
+
+def labels(frame: pd.DataFrame, name: str, *, source: str, missing: str = "unknown") -> Ids:
+    """Read a column of few values as codes, in the order of its categories; none is -1.
+
+    Categories that do not occur are left out; what is missing is called ``missing``.
+    """
+    column = column_of(frame, name, source=source)
+    if not isinstance(column.dtype, pd.CategoricalDtype):
+        column = column.astype("category")
+    codes = np.asarray(column.cat.codes, dtype=np.int64)
+    names = [str(category) for category in column.cat.categories]
+    codes[codes < 0] = len(names)
+    used, recoded = np.unique(codes, return_inverse=True)
+    return Ids(recoded.reshape(-1), pd.Index([[*names, missing][place] for place in used]))
+
+
+def instants(
+    frame: pd.DataFrame, name: str, *, source: str, required: bool = True
+) -> NDArray[np.int64]:
+    """Read a column of instants as milliseconds since 1970; NAT is missing.
+
+    Raises
+    ------
+    DataError
+        The column is missing or holds no times with a zone, or a required time is missing.
+    """
+    column = column_of(frame, name, source=source)
+    if isinstance(column.dtype, pd.DatetimeTZDtype):
+        index = pd.DatetimeIndex(column)
+        # Asking for the unit it has already would copy it.
+        values: NDArray[np.int64] = (index if index.unit == "ms" else index.as_unit("ms")).asi8
+    elif column.isna().all():
+        values = np.full(len(column), NAT)
+    else:
+        wanted = "times with a zone, such as datetime64[ms, UTC]"
+        message = f"the column holds {column.dtype} where {wanted} are expected"
+        raise DataError(message, source=source, column=name)
+    if required and len(values) and values.min() == NAT:
+        row = int(values.argmin())
+        message = "the time is missing; leave the row out or say when it was"
+        raise DataError(message, source=source, row=row, column=name)
+    return values
+
+
+def durations(frame: pd.DataFrame, name: str, *, source: str) -> NDArray[np.int64]:
+    """Read a column of durations as milliseconds; NAT is missing.
+
+    Raises
+    ------
+    DataError
+        The column is missing or holds no durations.
+    """
+    column = column_of(frame, name, source=source)
+    if column.isna().all():
+        return np.full(len(column), NAT)
+    if not pd.api.types.is_timedelta64_dtype(column):
+        wanted = "durations, such as timedelta64[ms]"
+        message = f"the column holds {column.dtype} where {wanted} are expected"
+        raise DataError(message, source=source, column=name)
+    return milliseconds(column)
+
+
+def observation(
+    observed_at: Instant | None,
+    frames: Iterable[pd.DataFrame],
+    times: Iterable[NDArray[np.int64]],
+) -> int:
+    """Find the instant up to which the data tells what happened.
+
+    The one given; else the latest that a frame's ``attrs`` carry; else the latest time seen, or 0
+    where there is none.
+    """
+    if observed_at is not None:
+        return to_instant(observed_at, name="observed_at")
+    carried = [frame.attrs["observed_at"] for frame in frames if "observed_at" in frame.attrs]
+    if carried:
+        return max(to_instant(instant, name="observed_at") for instant in carried)
+    return max((int(column.max(initial=0)) for column in times), default=0)
+
+
+def places(owner: Ids, sessions: pd.DataFrame) -> NDArray[np.int64]:
+    """Return the row of each owner's name in a sessions frame; -1 where it has none.
+
+    Raises
+    ------
+    DataError
+        A session stands twice in the frame.
+    """
+    known = pd.Index(column_of(sessions, "session_id", source="sessions").astype(object))
+    if known.has_duplicates:
+        row = int(known.duplicated().argmax())
+        message = f"the session {known[row]!r} stands here a second time; keep its newest row"
+        raise DataError(message, source="sessions", row=row, column="session_id")
+    found: NDArray[np.int64] = known.get_indexer(owner.names.astype(object)).astype(np.int64)
+    is_stray = np.append(found < 0, False)[owner.codes] & (owner.codes >= 0)
+    stray = int(np.count_nonzero(is_stray))
+    if stray:
+        message = f"{stray:,} runs belong to sessions that are not in the sessions frame"
+        warnings.warn(f"{message}; they are left out", DataWarning, stacklevel=3)
+    return found

@@ -1,0 +1,141 @@
+"""External ids that are new, come back, or have gone quiet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+import pandas as pd
+
+from session_lab.analysis.churn.activity import activity
+from session_lab.analysis.churn.periods import numbers, starts
+from session_lab.analysis.results import Result
+from session_lab.frames import to_instants
+from session_lab.timing import Instant, instant_text
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from session_lab.analysis.churn.periods import Freq
+
+__all__ = ["Identities", "identities"]
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Identities(Result):
+    """Ids by day or week: new, returning, dormant.
+
+    Attributes
+    ----------
+    start : ndarray of int64
+        The first instant of each period, in milliseconds since 1970.
+    new, returning, dormant : ndarray of int64
+        Ids first active in the period; active in it and in an earlier one; active in an earlier one
+        and not in it.
+    tz : str
+        The time zone whose days these are.
+    observed_at : int
+        Until when the rows tell what happened; the last period may not be over.
+    """
+
+    start: NDArray[np.int64]
+    new: NDArray[np.int64]
+    returning: NDArray[np.int64]
+    dormant: NDArray[np.int64]
+    tz: str
+    observed_at: int
+
+    title: ClassVar[str] = "Ids new, returning and dormant"
+    formula: ClassVar[str] = (
+        "new + returning = active in the period; with dormant, all seen until its end"
+    )
+    plotter: ClassVar[str] = "identities"
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Which calendar holds, and what new means."""
+        return (
+            f"periods of the calendar in {self.tz}, until {instant_text(self.observed_at)}",
+            "an id is new when the frame first shows it; what it did before is not known",
+        )
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return ``period, new, returning, dormant``."""
+        return pd.DataFrame(
+            {
+                "period": to_instants(self.start).dt.tz_convert(self.tz),
+                "new": self.new,
+                "returning": self.returning,
+                "dormant": self.dormant,
+            }
+        )
+
+    def summary(self) -> dict[str, int]:
+        """Return the ids seen, and those dormant in the last period."""
+        dormant = int(self.dormant[-1]) if len(self.dormant) else 0
+        return {"ids": int(self.new.sum()), "periods": len(self.start), "dormant": dormant}
+
+
+def identities(
+    df: pd.DataFrame,
+    freq: Freq = "D",
+    *,
+    tz: str = "UTC",
+    who: str | None = None,
+    at: str | None = None,
+    observed_at: Instant | None = None,
+) -> Identities:
+    """Count the ids that are new, returning and dormant in each day or week.
+
+    Parameters
+    ----------
+    df : DataFrame
+        A row for each time an id was active: an operations frame (every operation counts, a
+        refused one too), a runs frame (then of session ids), a sessions frame, or any other.
+    freq : {"D", "W"}
+        Calendar days, or weeks from Monday.
+    tz : str
+        The time zone of the calendar.
+    who, at : str, optional
+        The columns that tell who and when, where they are not those of the frames named above.
+    observed_at : str or datetime, optional
+        Until when the rows tell what happened; later rows are left out. By default what the
+        frame's ``attrs`` say, else its latest time.
+
+    Returns
+    -------
+    Identities
+        A row for each period from the first activity to the observation.
+
+    Raises
+    ------
+    DataError
+        A column is missing or of the wrong kind, or the period or the zone is not known.
+
+    Examples
+    --------
+    >>> days = pd.to_datetime(["2026-01-01T09:00Z", "2026-01-01T10:00Z", "2026-01-02T09:00Z"])
+    >>> df = pd.DataFrame({"external_id": ["a", "b", "a"], "at": days})
+    >>> identities(df).to_frame()[["new", "returning", "dormant"]]
+       new  returning  dormant
+    0    2          0        0
+    1    0          1        1
+    """
+    acts = activity(df, who, at, observed_at)
+    period = numbers(acts.at, freq, tz)
+    low = period.min(initial=0) if not len(period) else period.min()
+    high = numbers(np.array([acts.observed_at]), freq, tz)[0] if len(period) else low - 1
+    periods = np.arange(low, high + 1)
+    n = len(periods)
+    active = np.unique(acts.who * max(n, 1) + (period - low)) % max(n, 1)
+    n_active = np.bincount(active, minlength=n)
+    new = np.bincount(numbers(acts.first(), freq, tz) - low, minlength=n)
+    return Identities(
+        start=starts(periods, freq, tz),
+        new=new.astype(np.int64),
+        returning=(n_active - new).astype(np.int64),
+        dormant=(np.cumsum(new) - n_active).astype(np.int64),
+        tz=tz,
+        observed_at=acts.observed_at,
+    )
