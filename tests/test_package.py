@@ -48,6 +48,7 @@ PUBLIC = [
     "__version__",
     "lifetimes",
     "replay",
+    "replay_live",
     "traffic",
 ]
 """Every name of ``import session_lab as sl`` that users may rely on; it changes on purpose only."""

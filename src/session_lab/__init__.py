@@ -50,6 +50,7 @@ from session_lab.traffic import ChatWorkload
 if typing.TYPE_CHECKING:
     from session_lab.analysis import lifetimes
     from session_lab.client import AsyncClient, Client
+    from session_lab.lab.live import replay_live
     from session_lab.lab.simulator import Simulator
 else:
     # Type checkers read the imports above; at run time this table stands for them.
@@ -60,6 +61,7 @@ else:
         "Client": "client",
         "Simulator": "lab.simulator",
         "lifetimes": "analysis.lifetimes",
+        "replay_live": "lab.live",
     }
 
     def __getattr__(name: str) -> object:
@@ -106,5 +108,6 @@ __all__ = [
     "__version__",
     "lifetimes",
     "replay",
+    "replay_live",
     "traffic",
 ]

@@ -71,6 +71,18 @@ class Agreement(Result):
             "share": self.share,
         }
 
+    def by_operation(self) -> pd.DataFrame:
+        """Return ``op, agreeing, differing``: how many answers of each operation."""
+        events, agrees = self.table["events"], self.table["agrees"]
+        counts = pd.DataFrame(
+            {
+                "op": self.table["op"],
+                "agreeing": events.where(agrees, 0),
+                "differing": events.mask(agrees, 0),
+            }
+        )
+        return counts.groupby("op", as_index=False).sum()
+
     def __repr__(self) -> str:
         """Show the share above the table."""
         return f"{self._head()}\n{super().__repr__()}"

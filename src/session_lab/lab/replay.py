@@ -11,6 +11,8 @@ import numpy as np
 from tqdm import tqdm
 
 from session_lab.analysis import churn
+from session_lab.analysis.agreement import Agreement, agreement, recorded_outcomes
+from session_lab.analysis.compare import Comparison, compare
 from session_lab.analysis.concurrency import Concurrency, concurrency
 from session_lab.errors import DataError
 from session_lab.frames import (
@@ -86,6 +88,32 @@ class Replay:
     def cost(self, prices: Mapping[str, float], *, per_run: float = 0.0) -> churn.Cost:
         """Price the runs; see :func:`session_lab.analysis.churn.cost`."""
         return churn.cost(self.runs, prices, per_run=per_run)
+
+    def compare(
+        self, other: Replay, *, seed: int = 0, level: float = 0.95, n_resamples: int = 1000
+    ) -> Comparison:
+        """Compare another replay of the same events with this one, event by event.
+
+        See :func:`session_lab.analysis.compare.compare`.
+        """
+        ours, theirs = (
+            Frames(replay.operations, replay.sessions, replay.runs) for replay in (self, other)
+        )
+        return compare(ours, theirs, seed=seed, level=level, n_resamples=n_resamples)
+
+    def fidelity(self) -> Agreement:
+        """Hold the outcomes that were recorded with the events against the replayed ones.
+
+        Raises
+        ------
+        DataError
+            The events carry no ``recorded_status``.
+        """
+        recorded = recorded_outcomes(self.operations)
+        if recorded is None:
+            message = "the events carry no recorded outcomes to hold against the replayed ones"
+            raise DataError(message, source="events", column="recorded_status")
+        return agreement(self.operations, recorded, basis="recorded")
 
     def digest(self) -> str:
         """Return a hash of every value of the three frames; equal replays have equal digests."""

@@ -1,5 +1,7 @@
 """Plots: a result in, matplotlib Axes out. Nothing is computed here."""
 
+from session_lab.plots.comparing import agreement, lateness, replay_comparison
+from session_lab.plots.conflicts import conflict_bars, reused_ids
 from session_lab.plots.lifetimes import (
     comparison,
     cumulative_hazard,
@@ -9,15 +11,26 @@ from session_lab.plots.lifetimes import (
     survival,
 )
 from session_lab.plots.replays import concurrency, cost, start_kinds
+from session_lab.plots.tags import namespace_bars, tag_bars, tag_drift, tag_pairs, tag_statuses
 
 __all__ = [
+    "agreement",
     "comparison",
     "concurrency",
+    "conflict_bars",
     "cost",
     "cumulative_hazard",
     "hazard",
     "incidence",
     "incidences",
+    "lateness",
+    "namespace_bars",
+    "replay_comparison",
+    "reused_ids",
     "start_kinds",
     "survival",
+    "tag_bars",
+    "tag_drift",
+    "tag_pairs",
+    "tag_statuses",
 ]
