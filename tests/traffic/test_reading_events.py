@@ -23,6 +23,9 @@ from tests.stories import instant, ms
 if TYPE_CHECKING:
     from pathlib import Path
 
+# What is in these files is as short as can be, and often there twice or far apart.
+pytestmark = pytest.mark.filterwarnings("ignore:.*(repeat another|nothing happens)")
+
 START = {"at": "2026-01-01T00:00:00Z", "op": "start", "external_id": "a"}
 FULL = {
     **START,

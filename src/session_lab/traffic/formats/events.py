@@ -14,21 +14,19 @@ import re
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from session_lab.errors import DataError
 from session_lab.frames import EVENTS, NAT, build
 from session_lab.timing import LONGEST_DURATION, to_instant, to_milliseconds
+from session_lab.traffic.formats import parquet
 from session_lab.traffic.formats.rows import BadRows, csv_records, json_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
     import pandas as pd
 
-__all__ = ["OPTIONAL", "REQUIRED", "Rows", "read"]
+__all__ = ["OPTIONAL", "REQUIRED", "Rows", "frame_of", "parse", "read"]
 
 _MOST_STATUS = 999
 
@@ -51,7 +49,10 @@ def read(path: Path, columns: Mapping[str, str], bad: BadRows) -> pd.DataFrame:
         What becomes of rows that cannot be used.
     """
     if path.suffix == ".parquet":
-        rows = _parquet_rows(path)
+        whole = parquet.frame(path, columns)
+        if whole is not None:
+            return whole
+        rows = parquet.rows(path)
     elif path.suffix == ".csv":
         cells = {columns.get(name, name): parse for name, parse in _CELLS.items()}
         rows = csv_records(path, bad, cells)
@@ -82,7 +83,7 @@ def _events(
         if unseen:
             unseen = {name: None for name in unseen if name not in record}
         try:
-            event = _parse(record, names)
+            event = parse(record, names)
             id_type = _same_type(record[names["external_id"]], id_type, names["external_id"])
         except DataError as error:
             bad.report(error, source=source, row=number)
@@ -94,10 +95,12 @@ def _events(
     return events
 
 
-def _parse(record: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+def parse(record: Mapping[str, Any], names: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """Read one event, whose fields may go under other names; those it lacks are left out."""
+    names = names or {}
     event = {}
     for column in EVENTS.columns:
-        name = names[column.name]
+        name = names.get(column.name, column.name)
         value = record.get(name)
         if value is not None:
             event[column.name] = _PARSERS[column.name](value, name)
@@ -221,12 +224,3 @@ _CELLS: dict[str, Callable[[str], object]] = {
     "recorded_status": _whole_or_text,
     "recorded_is_cached": _json_or_text,
 }
-
-
-def _parquet_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    try:
-        batches = pq.ParquetFile(path).iter_batches()
-        rows = (record for batch in batches for record in batch.to_pylist())
-        yield from enumerate(rows)
-    except (pa.ArrowException, OSError, UnicodeError, OverflowError) as error:
-        raise DataError(f"cannot be read as Parquet ({error})", source=path.name) from None

@@ -1,0 +1,98 @@
+"""Recordings larger than memory: folders of Parquet shards, read and written one at a time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from session_lab.errors import DataError
+from session_lab.frames import check_events, write_parquet
+from session_lab.traffic.formats import parquet
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Sequence
+
+__all__ = ["shard_paths", "write_shards"]
+
+_MOST_SHARDS = 10_000
+
+
+def shard_paths(folder: str | os.PathLike[str]) -> Sequence[Path]:
+    """List the shards of a folder by name, once all of them are seen to have the same columns.
+
+    Only the ends of the files are read for that, so that a shard that was cut short or has other
+    columns is found before any work is done on the others.
+
+    Raises
+    ------
+    DataError
+        There is no shard, or one cannot be read or differs from the first; the error names it.
+    """
+    folder = Path(folder)
+    paths = sorted(path for path in folder.glob("*.parquet") if path.is_file())
+    if not paths:
+        raise DataError("the folder holds no .parquet file", source=str(folder))
+    expected = parquet.columns_of(paths[0])
+    for path in paths[1:]:
+        found = parquet.columns_of(path)
+        if found != expected:
+            message = f"the shard has {_difference(found, expected)} as {paths[0].name} has"
+            raise DataError(message, source=path.name)
+    return paths
+
+
+def _difference(found: dict[str, str], expected: dict[str, str]) -> str:
+    for name, kind in expected.items():
+        if name not in found:
+            return f"no column {name} ({kind})"
+        if found[name] != kind:
+            return f"a column {name} of {found[name]}, not of {kind}"
+    extra = next((name for name in found if name not in expected), None)
+    return "its columns in another order, not" if extra is None else f"a column {extra}, not"
+
+
+def write_shards(
+    events: pd.DataFrame, folder: str | os.PathLike[str], *, shards: int = 16
+) -> Sequence[Path]:
+    """Write events as Parquet shards, each session whole in one of them.
+
+    Sessions are dealt out in turn, in order of their first event, so that any shard can be replayed
+    by itself. The files are called ``part-00000.parquet`` and so on; each is written whole or not
+    at all. Shards that an earlier call left there are replaced, other files are kept.
+
+    Parameters
+    ----------
+    events : DataFrame
+        An events frame.
+    folder : path
+        Where to; it is made where it is missing.
+    shards : int
+        How many, 1 to 10,000.
+
+    Returns
+    -------
+    sequence of Path
+        The files.
+
+    Raises
+    ------
+    DataError
+        The number is out of range, the frame is not an events frame, or the folder holds shards
+        that would be mixed with these.
+    """
+    if not 1 <= shards <= _MOST_SHARDS:
+        raise DataError(f"{shards!r} is not a number from 1 to {_MOST_SHARDS:,}", column="shards")
+    events = check_events(events)
+    folder = Path(folder)
+    paths = [folder / f"part-{number:05d}.parquet" for number in range(shards)]
+    others = sorted(path.name for path in folder.glob("*.parquet") if path not in paths)
+    if others:
+        message = f"the folder holds other shards already, such as {others[0]}; remove them first"
+        raise DataError(message, source=str(folder))
+    session, _ = pd.factorize(events["external_id"])
+    for number, path in enumerate(paths):
+        write_parquet(events[session % shards == number].reset_index(drop=True), path)
+    return paths
