@@ -47,9 +47,15 @@ PUBLIC = [
     "UnprocessableEntityError",
     "__version__",
     "lifetimes",
+    "read_runs",
+    "read_sessions",
     "replay",
     "replay_live",
+    "runs_frame",
+    "sessions_frame",
     "traffic",
+    "validate",
+    "write_frame",
 ]
 """Every name of ``import session_lab as sl`` that users may rely on; it changes on purpose only."""
 

@@ -50,6 +50,9 @@ from session_lab.traffic import ChatWorkload
 if typing.TYPE_CHECKING:
     from session_lab.analysis import lifetimes
     from session_lab.client import AsyncClient, Client
+    from session_lab.frames import validate, write_frame
+    from session_lab.frames.loading import runs_frame, sessions_frame
+    from session_lab.frames.reading import read_runs, read_sessions
     from session_lab.lab.live import replay_live
     from session_lab.lab.simulator import Simulator
 else:
@@ -61,7 +64,13 @@ else:
         "Client": "client",
         "Simulator": "lab.simulator",
         "lifetimes": "analysis.lifetimes",
+        "read_runs": "frames.reading",
+        "read_sessions": "frames.reading",
         "replay_live": "lab.live",
+        "runs_frame": "frames.loading",
+        "sessions_frame": "frames.loading",
+        "validate": "frames",
+        "write_frame": "frames",
     }
 
     def __getattr__(name: str) -> object:
@@ -107,7 +116,13 @@ __all__ = [
     "UnprocessableEntityError",
     "__version__",
     "lifetimes",
+    "read_runs",
+    "read_sessions",
     "replay",
     "replay_live",
+    "runs_frame",
+    "sessions_frame",
     "traffic",
+    "validate",
+    "write_frame",
 ]

@@ -8,20 +8,20 @@ it is short, so there would be no way forward again: a :class:`Visit` remembers 
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from session_lab.client.requests import Operation
 from session_lab.errors import APIResponseError, DataError
+from session_lab.wire.sessions import ListPage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from datetime import datetime
 
     from session_lab.wire.listing import ListQuery
-    from session_lab.wire.sessions import ListPage
 
-__all__ = ["Leaf", "ListPlan", "Listed", "Merge", "PageView", "Visit"]
+__all__ = ["Leaf", "ListPlan", "Listed", "Merge", "PageView", "PlainPage", "Visit"]
 
 
 class Listed(Protocol):
@@ -73,6 +73,11 @@ class ListPlan(Generic[Row]):
     def goes_back(self) -> bool:
         """Whether it is walked towards newer rows."""
         return self.queries[0].before is not None
+
+    @property
+    def plain(self) -> ListPlan[Any]:
+        """The same list, its rows as the JSON they came in."""
+        return replace(self, page=ListPage[dict[str, Any]])
 
     def ask(self, query: ListQuery) -> Operation[ListPage[Row]]:
         """Ask for one page."""
@@ -156,6 +161,25 @@ class Leaf(Generic[Row]):
     def onward(self, *, back: bool) -> Visit | None:
         """Step on in the direction of a walk."""
         return self.previous_visit() if back else self.next_visit()
+
+
+@dataclass(frozen=True)
+class PlainPage:
+    """A page as the server sent it, without a model for each row.
+
+    Attributes
+    ----------
+    rows : list of dict
+        JSON objects under the names of the wire.
+    headers : Mapping of str to str
+        The reply's headers, names in lower case.
+    cursor : str or None
+        What ``after`` goes on from (``before``, where the walk goes back); None at the end.
+    """
+
+    rows: list[dict[str, Any]]
+    headers: Mapping[str, str]
+    cursor: str | None
 
 
 class PageView(Generic[Row]):

@@ -1,4 +1,7 @@
-"""Frames: the single definition of every table, and how to make, check and keep it."""
+"""Frames: the single definition of every table, and how to make, check and keep it.
+
+What reads the API's rows (``loading``, ``reading``, ``polls``, ``joining``) loads with first use.
+"""
 
 from session_lab.frames.build import NAT, Coded, build, empty, milliseconds, to_instants
 from session_lab.frames.check import check_events
@@ -7,6 +10,8 @@ from session_lab.frames.digest import digest
 from session_lab.frames.samples import sample_path
 from session_lab.frames.schema import EVENTS, OPERATIONS, RUNS, SCHEMAS, SESSIONS, Kind, Schema
 from session_lab.frames.store import whole_file, write_parquet
+from session_lab.frames.validating import validate
+from session_lab.frames.writing import write_frame
 
 __all__ = [
     "EVENTS",
@@ -26,6 +31,8 @@ __all__ = [
     "milliseconds",
     "sample_path",
     "to_instants",
+    "validate",
     "whole_file",
+    "write_frame",
     "write_parquet",
 ]

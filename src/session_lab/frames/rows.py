@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
+from pydantic.alias_generators import to_snake
 from pydantic_core import PydanticSerializationError, to_json
 
 from session_lab.errors import DataError
@@ -21,7 +22,18 @@ from session_lab.wire.base import read_moment
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-__all__ = ["RUN_ROWS", "SESSION_ROWS", "Field", "Form", "Rows", "Layout", "json_text", "moment"]
+__all__ = [
+    "KEPT_RUNS",
+    "RUN_ROWS",
+    "SESSION_ROWS",
+    "Field",
+    "Form",
+    "Layout",
+    "Rows",
+    "json_text",
+    "moment",
+    "table_of",
+]
 
 TEXT = pa.large_string()
 TAGS = pa.list_(pa.string())
@@ -78,8 +90,13 @@ class Layout:
 
     @cached_property
     def renamed(self) -> dict[str, str]:
-        """Names on the wire by our own, where they differ."""
-        return {field.name: field.wire for field in self.fields if field.name != field.wire}
+        """Names on the wire by those in Python: ours, and those of the client's models."""
+        names = [
+            (name, field.wire)
+            for field in self.fields
+            for name in (field.name, to_snake(field.wire))
+        ]
+        return {name: wire for name, wire in names if name != wire}
 
 
 SESSION_ROWS = Layout(
@@ -107,6 +124,27 @@ RUN_ROWS = Layout(
     Field("billed", "durationMs", Form.NUMBER),
     Field("cost_in_cents", "costInCents", Form.NUMBER),
     Field("payload", "payload", Form.JSON),
+)
+
+KEPT_RUNS = Layout(
+    Field("run_id", "run_id", required=True),
+    Field("session_id", "session_id"),
+    Field("reason", "reason"),
+    Field("status", "status"),
+    Field("triggered_at", "triggered_at", Form.TIME, required=True),
+    Field("ended_at", "ended_at", Form.TIME),
+    Field("end_cause", "end_cause"),
+    *(
+        Field(name, name, Form.NUMBER)
+        for name in ("turns", "resumes", "active", "idle", "suspended", "cost_in_cents", "billed")
+    ),
+)
+"""Runs as this package keeps them, durations in milliseconds."""
+
+POLL_ROWS = Layout(
+    Field("session_id", "id", required=True),
+    Field("current_run_id", "currentRunId"),
+    Field("polled_at", "polledAt", Form.TIME, required=True),
 )
 
 
@@ -154,6 +192,36 @@ class Rows:
         table = pa.Table.from_batches(self._batches, self._layout.schema)
         self._batches.clear()
         return table.combine_chunks()
+
+
+def table_of(table: pa.Table, layout: Layout, source: str) -> pa.Table:
+    """Bring a table with the names of a frame's columns to the types of a layout.
+
+    Raises
+    ------
+    DataError
+        A column cannot be brought to its type, or misses values that it must have.
+    """
+    columns = []
+    for field, wanted in zip(layout.fields, layout.schema, strict=True):
+        if field.name not in table.column_names:
+            columns.append(pa.nulls(table.num_rows, wanted.type))
+            continue
+        column = table[field.name]
+        if field.form is Form.TIME and getattr(column.type, "tz", None) is None:
+            message = f"the column holds {column.type} where times with a zone are expected"
+            raise DataError(message, source=source, column=field.name)
+        try:
+            if pa.types.is_duration(column.type):
+                column = column.cast(pa.duration("ms")).cast(pa.int64())
+            columns.append(column.cast(wanted.type, safe=False))
+        except pa.ArrowException as error:
+            message = f"the column holds {column.type} where {field.form.value} is expected"
+            raise DataError(message, source=source, column=field.name) from error
+        if field.required and column.null_count:
+            row = column.is_null().to_pylist().index(True)
+            raise DataError("is missing", source=source, row=row, column=field.name)
+    return pa.table(columns, schema=layout.schema)
 
 
 def json_text(value: object) -> bytes | str | None:

@@ -1,0 +1,230 @@
+"""Frames of what the API answered: lists of the client, pages, models or plain rows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+import pandas as pd
+from pydantic_core import from_json
+from tqdm import tqdm
+
+from session_lab.errors import DataError
+from session_lab.frames.assembly import Observation, runs_from, sessions_from
+from session_lab.frames.joining import join_runs
+from session_lab.frames.rows import RUN_ROWS, SESSION_ROWS, Layout, Rows
+from session_lab.timing import to_instant
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from session_lab.timing import Instant
+
+__all__ = ["decoded", "runs_frame", "sessions_frame"]
+
+_BATCH = 2_000
+
+
+@runtime_checkable
+class _Listing(Protocol):
+    """A list of the client, which can do without a model for each row."""
+
+    def plain_pages(self) -> Iterable[Any]: ...
+
+
+def sessions_frame(
+    rows: object, *, observed_at: Instant | None = None, progress: bool = False
+) -> pd.DataFrame:
+    """Make a sessions frame of what the API answered.
+
+    Parameters
+    ----------
+    rows : iterable
+        A client's list, whose pages are fetched here, as in ``client.sessions.list()``; or pages,
+        as the client's or as the bytes of the replies; or rows, as models or decoded JSON.
+        Fields that no column is made of are left alone.
+    observed_at : str or datetime, optional
+        When the rows were read; ``status`` and what is open are told as of it. By default it is the
+        newest ``Date`` header of the replies, or the newest instant at which a row was written if
+        that is later. Rows without replies do not tell: then the newest instant in them stands for
+        it, and a :class:`DataWarning` says so.
+    progress : bool
+        Show how many rows have come, on standard error.
+
+    Returns
+    -------
+    DataFrame
+        One row per session, in the order of the rows, newest first from the API; metadata as JSON
+        text; the observation instant in ``attrs["observed_at"]``.
+
+    Raises
+    ------
+    DataError
+        A row cannot be used; the error names it, counted from 0, and the column.
+
+    Examples
+    --------
+    >>> row = {
+    ...     "id": "session_c1", "externalId": "chat-1", "type": "chat", "taskIdentifier": "agent",
+    ...     "currentRunId": None, "tags": ["vip"], "metadata": {"plan": "pro"}, "closedAt": None,
+    ...     "closedReason": None, "expiresAt": None, "createdAt": "2026-01-01T00:00:00.000Z",
+    ...     "updatedAt": "2026-01-01T00:00:00.000Z",
+    ... }
+    >>> frame = sessions_frame([row], observed_at="2026-01-01T02:00:00Z")
+    >>> frame[["external_id", "metadata", "status", "lifetime"]]
+      external_id        metadata  status        lifetime
+    0      chat-1  {"plan":"pro"}  ACTIVE 0 days 02:00:00
+    """
+    observation = Observation(observed_at)
+    table = _collect(rows, SESSION_ROWS, "sessions", observation, progress=progress)
+    return sessions_from(table, observation, "sessions")
+
+
+def runs_frame(
+    rows: object,
+    *,
+    sessions: pd.DataFrame | None = None,
+    tag: str = "chat:{external_id}",
+    observed_at: Instant | None = None,
+    progress: bool = False,
+) -> pd.DataFrame:
+    """Make a runs frame of what the API answered, and find each run's session.
+
+    No part of the API lists the runs of a session. A run that was retrieved by itself tells its
+    session in its payload; a run of a list is found by a tag that the session's ``trigger_config``
+    gives its runs, by convention ``chat:`` and the external id, or the session's own id where it
+    has none. (Trigger.dev docs: Sessions)
+
+    The API tells a run's billed time as one sum, so the frame has a column ``billed`` and leaves
+    ``active``, ``idle``, ``suspended``, ``turns`` and ``resumes`` NA. It has no reason in a list;
+    in a payload it tells an ``initial`` run from one that follows another, and no more.
+
+    Parameters
+    ----------
+    rows : iterable
+        As :func:`sessions_frame` takes them: ``client.runs.list(...)``, pages, models, plain rows.
+        Without a window the API lists the last seven days only.
+    sessions : DataFrame, optional
+        The sessions the runs may belong to. Without it only ids that stand in a payload or in a
+        tag are used.
+    tag : str
+        The tag that names a run's session; ``{external_id}`` stands for either id.
+    observed_at, progress
+        As for :func:`sessions_frame`.
+
+    Returns
+    -------
+    DataFrame
+        One row per run; ``session_id`` is NA where none was found, which a :class:`DataWarning`
+        counts.
+
+    Raises
+    ------
+    DataError
+        A row cannot be used, or a run's tags name several sessions.
+    """
+    observation = Observation(observed_at)
+    table = _collect(rows, RUN_ROWS, "runs", observation, progress=progress)
+    joined = join_runs(table, sessions, tag)
+    return runs_from(joined, observation, "runs")
+
+
+def decoded(text: bytes | str) -> Any:  # noqa: ANN401  JSON
+    """Decode JSON.
+
+    Raises
+    ------
+    ValueError
+        It is not JSON.
+    """
+    try:
+        return from_json(text)
+    except ValueError:
+        # Python's own decoder takes half surrogate pairs, and says better what is wrong.
+        return json.loads(text)
+
+
+def _collect(
+    rows: object, layout: Layout, name: str, observation: Observation, *, progress: bool
+) -> pa.Table:
+    collected = Rows(layout, name)
+    batch: list[Any] = []
+    with tqdm(unit=" rows", desc=name, disable=not progress) as bar:
+        for place, item in enumerate(_items(rows, name)):
+            page, date = _part(item, layout, name, place)
+            observation.hear(date)
+            batch += page
+            bar.update(len(page))
+            # Arrow takes a few thousand rows in little more time than a hundred.
+            if len(batch) >= _BATCH:
+                collected.add(batch)
+                batch.clear()
+    collected.add(batch)
+    return collected.table()
+
+
+def _items(rows: object, name: str) -> Iterable[Any]:
+    if isinstance(rows, pd.DataFrame):
+        message = "this is a frame already; check it with sl.validate"
+        raise DataError(message, source=name)
+    if hasattr(rows, "__aiter__"):
+        message = "collect an asynchronous list first, as in [row async for row in ...]"
+        raise DataError(message, source=name)
+    if isinstance(rows, _Listing):
+        return rows.plain_pages()
+    if isinstance(rows, (Mapping, bytes, str)) or hasattr(rows, "data") or hasattr(rows, "content"):
+        return [rows]
+    if not isinstance(rows, Iterable):
+        message = f"{type(rows).__name__} is neither rows nor pages; pass client.sessions.list()"
+        raise DataError(message, source=name)
+    return rows
+
+
+def _part(
+    item: Any,  # noqa: ANN401  anything a user hands in
+    layout: Layout,
+    name: str,
+    place: int,
+) -> tuple[list[Any], int | None]:
+    """Take an item apart: its rows, and the time its reply carries."""
+    headers: Mapping[str, str] = getattr(item, "headers", {})
+    if hasattr(item, "content"):
+        item = item.content
+    if isinstance(item, (bytes, str)):
+        try:
+            item = decoded(item)
+        except ValueError as error:
+            raise DataError(f"this is not JSON: {error}", source=name, row=place) from None
+    page = _page(item)
+    if page is None:
+        return [_plain(item, layout)], None
+    return page, _date(headers)
+
+
+def _page(item: Any) -> list[Any] | None:  # noqa: ANN401  anything a user hands in
+    if isinstance(item, dict):
+        page = item.get("data") if "pagination" in item else None
+    else:
+        page = item if isinstance(item, list) else getattr(item, "rows", None)
+        models = getattr(item, "data", None)
+        if isinstance(models, list):
+            return [row.model_dump(mode="json", by_alias=True) for row in models]
+    return page if isinstance(page, list) else None
+
+
+def _plain(row: Any, layout: Layout) -> Any:  # noqa: ANN401  anything a user hands in
+    if hasattr(row, "model_dump"):
+        return row.model_dump(mode="json", by_alias=True)
+    if isinstance(row, dict) and not layout.renamed.keys().isdisjoint(row):
+        return {layout.renamed.get(key, key): value for key, value in row.items()}
+    return row
+
+
+def _date(headers: Mapping[str, str]) -> int | None:
+    text = headers.get("date")
+    try:
+        return None if text is None else to_instant(parsedate_to_datetime(text))
+    except ValueError:
+        return None
