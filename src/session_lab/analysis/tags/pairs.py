@@ -65,13 +65,12 @@ class Cooccurrence(Result):
     def jaccard(self) -> NDArray[np.float64]:
         """Of the sessions with either tag, the share with both."""
         either = self.counts[:, None] + self.counts[None, :] - self.both
-        return self.both / np.maximum(either, 1)
+        return np.asarray(self.both / either, dtype=np.float64)
 
     @property
     def lift(self) -> NDArray[np.float64]:
         """How many times more often both occur than if they were independent."""
         expected = np.outer(self.counts, self.counts) / max(self.sessions, 1)
-        # A tag of the table has a session, so nothing is divided by zero but in an empty table.
         return np.asarray(self.both / expected, dtype=np.float64)
 
     def to_frame(self) -> pd.DataFrame:

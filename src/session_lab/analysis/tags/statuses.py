@@ -50,17 +50,21 @@ class TagStatuses(Result):
     )
     plotter: ClassVar[str] = "tag_statuses"
 
+    @property
+    def shares(self) -> NDArray[np.float64]:
+        """Of the sessions with each tag, those with each status; shape (tags, statuses)."""
+        return np.asarray(self.counts / self.counts.sum(axis=1, keepdims=True), dtype=np.float64)
+
     def to_frame(self) -> pd.DataFrame:
         """Return ``tag, status, sessions, share_of_tag, share_of_status``, a row for each pair."""
         k = len(self.statuses)
-        by_tag, by_status = self.counts.sum(axis=1, keepdims=True), self.sessions
         return pd.DataFrame(
             {
                 "tag": pd.array(np.repeat(np.array(self.names, object), k), dtype=TEXT_DTYPE),
                 "status": pd.array(list(self.statuses) * len(self.names), dtype=TEXT_DTYPE),
                 "sessions": self.counts.ravel(),
-                "share_of_tag": (self.counts / np.maximum(by_tag, 1)).ravel(),
-                "share_of_status": (self.counts / np.maximum(by_status, 1)).ravel(),
+                "share_of_tag": self.shares.ravel(),
+                "share_of_status": (self.counts / np.maximum(self.sessions, 1)).ravel(),
             }
         )
 

@@ -1,0 +1,213 @@
+"""Pictures of tags."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import matplotlib.dates as mdates
+import numpy as np
+from matplotlib import ticker
+
+from session_lab.plots.texts import drawn, short_text
+from session_lab.plots.theme import COLOURS, INK, axes_for, tidy
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from matplotlib.axes import Axes
+
+    from session_lab.analysis.tags import (
+        Cooccurrence,
+        Distribution,
+        Drift,
+        Namespaces,
+        TagStatuses,
+    )
+
+__all__ = [
+    "namespace_bars",
+    "tag_bars",
+    "tag_drift",
+    "tag_pairs",
+    "tag_statuses",
+]
+
+_BARS = 15
+_CELLS = 15
+_LINES = 6
+
+
+def tag_bars(result: Distribution, ax: Axes | None = None) -> Axes:
+    """Draw the most frequent tags as bars, and the rest as one.
+
+    Parameters
+    ----------
+    result : Distribution
+        What to draw.
+    ax : matplotlib Axes, optional
+        Where; a new figure by default.
+    """
+    top, tail = result.top(_BARS), result.tail(_BARS)
+    names = [short_text(name) for name in top["tag"]]
+    labels = drawn(top["tag"])
+    counts = top["sessions"].tolist()
+    if tail.tags:
+        labels.append(f"other ({tail.tags:,} tags)")
+        counts.append(tail.uses)
+    ax = _bars(axes_for(ax), labels, counts)
+    if tail.tags:
+        ax.patches[-1].set_color(INK)
+    listed = ", ".join(f"{name} {n:,}" for name, n in zip(names[:5], counts, strict=False))
+    alt = (
+        f"Tags by number of sessions, of {result.sessions:,} sessions: {listed or 'none'}; "
+        f"{tail.tags:,} more tags have {tail.uses:,} uses."
+    )
+    return _tidy_bars(ax, labels, title=result.title, x="uses (a session has a tag once)", alt=alt)
+
+
+def namespace_bars(result: Namespaces, ax: Axes | None = None) -> Axes:
+    """Draw the sessions of each namespace as bars.
+
+    Parameters
+    ----------
+    result : Namespaces
+        What to draw.
+    ax : matplotlib Axes, optional
+        Where; a new figure by default.
+    """
+    frame = result.to_frame().head(_BARS)
+    names = [short_text(name) if name else "(none)" for name in frame["namespace"]]
+    labels = drawn(names)
+    ax = _bars(axes_for(ax), labels, frame["sessions"].tolist())
+    listed = ", ".join(
+        f"{name} {row.sessions:,} with {row.tags:,} different tags"
+        for name, row in zip(names, frame.itertuples(), strict=True)
+    )
+    alt = f"Namespaces of tags by number of sessions: {listed or 'none'}."
+    return _tidy_bars(ax, labels, title=result.title, x="sessions", alt=alt)
+
+
+def tag_pairs(result: Cooccurrence, ax: Axes | None = None) -> Axes:
+    """Draw how often tags occur together as a heat map of Jaccard's index.
+
+    Parameters
+    ----------
+    result : Cooccurrence
+        What to draw.
+    ax : matplotlib Axes, optional
+        Where; a new figure by default.
+    """
+    ax = axes_for(ax)
+    names = drawn(result.names[:_CELLS], longest=16)
+    k = len(names)
+    # A tag always occurs with itself, and the upper triangle repeats the lower one.
+    shown = np.ma.masked_where(np.triu(np.ones((k, k), dtype=bool)), result.jaccard[:k, :k])
+    if k > 1:
+        image = ax.imshow(shown[1:, :-1], cmap="cividis", vmin=0, aspect="auto")
+        bar = ax.figure.colorbar(image, ax=ax)
+        bar.set_label("Jaccard: both / either", color=INK)
+        bar.ax.tick_params(colors=INK)
+    pairs = result.to_frame()
+    strongest = pairs.iloc[int(pairs["jaccard"].argmax())] if len(pairs) else None
+    told = (
+        "none do"
+        if strongest is None
+        else f"most alike are {short_text(strongest['one'])} and "
+        f"{short_text(strongest['other'])}, {strongest['jaccard']:.0%} of the sessions with either"
+    )
+    alt = f"How often {k:,} tags occur together in {result.sessions:,} sessions: {told}."
+    ax = tidy(ax, title=result.title, x="", y="", alt=alt)
+    ax.set_xticks(range(max(0, k - 1)), names[:-1], rotation=40, ha="right")
+    ax.set_yticks(range(max(0, k - 1)), names[1:])
+    return ax
+
+
+def tag_drift(result: Drift, ax: Axes | None = None) -> Axes:
+    """Draw the shares of the most frequent tags over time.
+
+    Parameters
+    ----------
+    result : Drift
+        What to draw.
+    ax : matplotlib Axes, optional
+        Where; a new figure by default.
+    """
+    ax = axes_for(ax)
+    periods = result.summary()["period"]
+    styles = ("-", "--", ":", "-.")
+    names = result.names[:_LINES]
+    for place, label in enumerate(drawn(names)):
+        ax.plot(
+            periods,
+            result.shares[:, place],
+            color=COLOURS[place % len(COLOURS)],
+            linestyle=styles[place % len(styles)],
+            marker="o",
+            markersize=3,
+            label=label,
+        )
+    if names:
+        ax.legend(frameon=False, labelcolor=INK, loc="upper left", bbox_to_anchor=(1, 1))
+        locator = mdates.AutoDateLocator(maxticks=7)
+        ax.xaxis.set_major_locator(locator)
+        ax.xaxis.set_major_formatter(mdates.ConciseDateFormatter(locator))
+    known = [distance for distance in result.distances if distance is not None]
+    change = f"; consecutive periods lie at most {max(known):.2f} apart" if known else ""
+    listed = ", ".join(short_text(name) for name in names) or "none"
+    alt = f"Shares of tags over {len(periods):,} periods: {listed}{change}."
+    ax = tidy(ax, title=result.title, x="period (UTC)", y="share of sessions", alt=alt)
+    ax.set_ylim(bottom=0)
+    ax.yaxis.set_major_formatter(ticker.PercentFormatter(1, decimals=0))
+    return ax
+
+
+def tag_statuses(result: TagStatuses, ax: Axes | None = None) -> Axes:
+    """Draw the statuses of the sessions with each tag, as shares of the tag.
+
+    Parameters
+    ----------
+    result : TagStatuses
+        What to draw.
+    ax : matplotlib Axes, optional
+        Where; a new figure by default.
+    """
+    ax = axes_for(ax)
+    names = drawn(result.names[:_BARS])
+    shares = result.shares[:_BARS]
+    places = np.arange(len(names))
+    left = np.zeros(len(names))
+    for number, status in enumerate(drawn(result.statuses)):
+        ax.barh(
+            places,
+            shares[:, number],
+            left=left,
+            color=COLOURS[number % len(COLOURS)],
+            label=status,
+        )
+        left = left + shares[:, number]
+    listed = ", ".join(result.statuses) or "none"
+    alt = f"Statuses ({listed}) of the sessions with each of {len(names):,} tags, as shares."
+    ax = tidy(ax, title=result.title, x="share of the sessions with the tag", y="", alt=alt)
+    ax.set_yticks(places, names)
+    ax.invert_yaxis()
+    ax.xaxis.set_major_formatter(ticker.PercentFormatter(1, decimals=0))
+    if result.statuses:
+        ax.legend(frameon=False, labelcolor=INK, loc="upper left", bbox_to_anchor=(1, 1))
+    return ax
+
+
+def _bars(ax: Axes, labels: Sequence[str], counts: Sequence[int]) -> Axes:
+    """Draw bars that lie, the first on top, each with its number."""
+    bars = ax.barh(range(len(labels)), counts, color=COLOURS[0])
+    ax.bar_label(bars, labels=[f"{n:,}" for n in counts], color=INK, padding=3)
+    ax.margins(x=0.12)
+    ax.invert_yaxis()
+    return ax
+
+
+def _tidy_bars(ax: Axes, labels: Sequence[str], *, title: str, x: str, alt: str) -> Axes:
+    ax = tidy(ax, title=title, x=x, y="", alt=alt)
+    ax.set_yticks(range(len(labels)), labels)
+    ax.xaxis.set_major_locator(ticker.MaxNLocator(integer=True))
+    ax.xaxis.set_major_formatter(ticker.EngFormatter(sep=""))
+    return ax
