@@ -11,6 +11,7 @@ import typer
 from session_lab._version import __version__
 from session_lab.cli.demo import demo
 from session_lab.cli.generate import generate
+from session_lab.cli.pull import pull
 from session_lab.cli.replay import replay
 from session_lab.cli.serve import serve
 from session_lab.errors import SessionLabError, SessionLabWarning
@@ -24,6 +25,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command()(demo)
+app.command()(pull)
 app.command()(replay)
 app.command()(generate)
 app.command()(serve)
