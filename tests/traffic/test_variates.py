@@ -117,8 +117,7 @@ def test_arrivals_are_a_poisson_process():
     assert (np.diff(arrivals) >= 0).all()
     assert arrivals[0] >= 0
     assert arrivals[-1] < span
-    # A half of a millisecond makes up for the rounding down to whole ones.
-    assert_distribution(np.diff(arrivals) + 0.5, stats.expon(scale=gap))
+    assert_distribution(np.diff(arrivals), stats.expon(scale=gap))
     # Given their number, the arrivals are uniform on the span.
     assert_distribution(arrivals, stats.uniform(0, span))
 

@@ -2,12 +2,13 @@
 
 ``read`` takes a recording in, whatever its format, as one events frame, and ``detect`` tells the
 format; ``shards`` and ``write_shards`` keep what is larger than memory in folders of Parquet files;
-``generate`` draws events from a ``ChatWorkload``; ``write`` keeps them in a file; ``sample``,
+``generate`` draws events from a ``ChatWorkload``, which can be fitted to a log; ``write`` keeps them in a file; ``sample``,
 ``scale``, ``cap_gaps`` and ``anonymise`` make others of them; and ``sample_path`` finds the
 recordings that come with the package.
 """
 
 from session_lab.frames import sample_path
+from session_lab.traffic.closeness import Closeness
 from session_lab.traffic.detecting import Detected, detect
 from session_lab.traffic.generating import generate
 from session_lab.traffic.reading import FORMATS, read, shards
@@ -19,6 +20,7 @@ from session_lab.traffic.writing import write
 __all__ = [
     "FORMATS",
     "ChatWorkload",
+    "Closeness",
     "Detected",
     "anonymise",
     "cap_gaps",

@@ -1,0 +1,257 @@
+"""Estimating a workload from a recorded log."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from session_lab.errors import DataError
+from session_lab.frames import NAT, milliseconds
+from session_lab.simulator.randomness import exponential, logarithm
+from session_lab.timing import LONGEST_DURATION, duration_text, instant_text
+from session_lab.traffic.arrivals import hours_of, weights_of
+from session_lab.traffic.measures import chats_of
+from session_lab.traffic.workload import ChatWorkload
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from numpy.typing import NDArray
+
+    from session_lab.traffic.measures import Chats
+
+__all__ = ["fit"]
+
+_HOUR = 3_600_000
+_DAY = 24 * _HOUR
+_BIN = 300_000
+_FEWEST_BURSTS = 3
+_MOST_THINKS = 200_000
+_STEPS = 200
+_LEAST_SPREAD = 0.001
+_WIDEST_SPREAD = 5.0
+
+
+class _Mixture(NamedTuple):
+    """Two normal distributions of logarithms, the lower one first, and the share of the upper."""
+
+    centres: tuple[float, float]
+    spreads: tuple[float, float]
+    share: float
+
+
+def fit(events: Any) -> ChatWorkload:  # noqa: ANN401 (whatever check_events takes)
+    """Estimate a workload from a log, as :meth:`ChatWorkload.fit` says."""
+    chats = chats_of(events)
+    n = len(chats.arrived_at)
+    if n < 2 or chats.arrived_at[-1] == chats.arrived_at[0]:
+        message = f"the log has {n} chats that begin with a start, too few to tell a rate"
+        raise DataError(message, source="events")
+    found = _arrivals(chats) | _turns(chats) | _thinks(chats) | _shares(chats)
+    return ChatWorkload(**found | _asked(chats))
+
+
+def _arrivals(chats: Chats) -> dict[str, Any]:
+    at = chats.arrived_at
+    n, first = len(at), int(at[0])
+    # On average the window reaches as far beyond the last arrival as arrivals are apart.
+    window = -((int(at[-1]) - first) * n // ((n - 1) * -1000)) * 1000
+    hours, exposure = _exposure(first, window)
+    counts = np.bincount(hours_of(at), minlength=168).reshape(7, 24)
+    spent = np.bincount(hours, exposure, minlength=168).reshape(7, 24)
+    uneven: dict[str, Any] = {}
+    if window >= 2 * _DAY:
+        uneven["hourly"] = _relative(counts.sum(axis=0), spent.sum(axis=0))
+    if window >= 14 * _DAY:
+        uneven["weekly"] = _relative(counts.sum(axis=1), spent.sum(axis=1))
+    weights = weights_of(ChatWorkload(**uneven))
+    even_hours = float((weights[hours] * exposure).sum())
+    bursts, extra = _bursts(at - first, hours, weights * n / even_hours, window)
+    return {
+        "start": instant_text(first),
+        "duration": duration_text(window),
+        "chats_per_hour": max(_rounded((n - extra) / even_hours), 0.001),
+        **uneven,
+        **bursts,
+    }
+
+
+def _exposure(first: int, window: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Tell the hours of the week that a window reaches into, and how much of each it has."""
+    edges = np.arange(first // _HOUR * _HOUR, first + window + _HOUR, _HOUR)
+    inside = np.clip(edges, first, first + window)
+    return hours_of(edges[:-1]), np.diff(inside) / _HOUR
+
+
+def _relative(counts: NDArray[np.int64], spent: NDArray[np.float64]) -> list[float]:
+    rates = np.divide(counts, spent, out=np.zeros(len(counts)), where=spent > 0)
+    return [_rounded(rate) for rate in rates / rates.mean()]
+
+
+def _bursts(
+    since: NDArray[np.int64],
+    hours: NDArray[np.int64],
+    rates: NDArray[np.float64],
+    window: int,
+) -> tuple[dict[str, Any], float]:
+    """Find five minutes with far more arrivals than their hour's rate explains."""
+    counts = np.bincount(since // _BIN, minlength=window // _BIN + 1)
+    hour = np.minimum(np.arange(len(counts)) * _BIN // _HOUR, len(hours) - 1)
+    expected = rates[hours[hour]] * _BIN / _HOUR
+    sudden = counts > expected + 4.5 * np.sqrt(expected) + 5
+    n = int((np.diff(sudden.astype(np.int8), prepend=0) == 1).sum())
+    if n < _FEWEST_BURSTS:
+        return {}, 0.0
+    extra = float((counts - expected)[sudden].sum())
+    length = int(sudden.sum()) * _BIN // (2 * n)
+    found = {
+        "bursts_per_day": _rounded(n * _DAY / window),
+        "burst_chats": max(_rounded(extra / n), 1.0),
+        "burst_length": duration_text(length),
+    }
+    return found, extra
+
+
+def _turns(chats: Chats) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    if len(chats.turns):
+        several = chats.turns[chats.turns > 1]
+        mean, single = float(chats.turns.mean()), 0.0
+        if len(several) and several.mean() > 2:
+            # Beyond the first turn a geometric number has no memory, so the mean of those with
+            # several is one more than that of all; what is then too few is single in any case.
+            beyond = float(several.mean()) - 1
+            single = 1 - len(several) / len(chats.turns) / (1 - 1 / beyond)
+            mean = beyond if single > 0 else mean
+        found["turns_per_chat"] = min(max(_rounded(mean), 1.0), 10_000.0)
+        found["single_turn_share"] = _rounded(max(single, 0.0))
+    if len(chats.turn_durations):
+        logs = logarithm(np.maximum(chats.turn_durations, 1).astype(np.float64))
+        found["turn_duration"] = _duration(float(logs.mean()))
+        found["turn_spread"] = _spread(float(logs.std()))
+    return found
+
+
+def _thinks(chats: Chats) -> dict[str, Any]:
+    thinks = chats.thinks[:: -(-len(chats.thinks) // _MOST_THINKS) or 1]
+    if not len(thinks):
+        return {"return_share": 0.0}
+    logs = logarithm(np.maximum(thinks, 1).astype(np.float64))
+    mixture = _mixture(logs)
+    if mixture is None:
+        return {
+            "think_time": _duration(float(logs.mean())),
+            "think_spread": _spread(float(logs.std())),
+            "return_share": 0.0,
+        }
+    return {
+        "think_time": _duration(mixture.centres[0]),
+        "think_spread": _spread(mixture.spreads[0]),
+        "return_share": _rounded(mixture.share),
+        "return_after": _duration(mixture.centres[1]),
+        "return_spread": _spread(mixture.spreads[1]),
+    }
+
+
+def _mixture(logs: NDArray[np.float64]) -> _Mixture | None:
+    """Fit two normal distributions by expectation maximisation; None where one does as well."""
+    n = len(logs)
+    low, high = np.quantile(logs, [0.25, 0.9])
+    spread = max(float(logs.std()), _LEAST_SPREAD)
+    alone = -n * (np.log(spread) + 0.5)
+    centres, spreads = np.array([low, high]), np.array([spread, spread])
+    shares, likelihood = np.array([0.8, 0.2]), -np.inf
+    for _ in range(_STEPS):
+        scores = -0.5 * ((logs[:, np.newaxis] - centres) / spreads) ** 2
+        scores += logarithm(np.maximum(shares, 1e-12)) - logarithm(spreads)
+        top = scores.max(axis=1)
+        weights = exponential(np.maximum(scores - top[:, np.newaxis], -700.0))
+        total = weights.sum(axis=1)
+        before, likelihood = likelihood, float((top + logarithm(total)).sum())
+        weights /= total[:, np.newaxis]
+        mass = np.maximum(weights.sum(axis=0), 1e-12)
+        shares, centres = mass / n, (weights * logs[:, np.newaxis]).sum(axis=0) / mass
+        away = (weights * (logs[:, np.newaxis] - centres) ** 2).sum(axis=0) / mass
+        spreads = np.maximum(np.sqrt(away), _LEAST_SPREAD)
+        if likelihood - before < 1e-7 * n:
+            break
+    # The Bayesian information criterion: three more numbers must be worth their cost.
+    if likelihood - alone <= 1.5 * np.log(n):
+        return None
+    one, other = np.argsort(centres).tolist()
+    return _Mixture(
+        (float(centres[one]), float(centres[other])),
+        (float(spreads[one]), float(spreads[other])),
+        float(shares[other]),
+    )
+
+
+def _shares(chats: Chats) -> dict[str, Any]:
+    late = chats.late[chats.late > 0]
+    found: dict[str, Any] = {
+        "close_share": _rounded(float(chats.closed.mean())),
+        "duplicate_start_share": _rounded(float(chats.reloaded.mean())),
+        "concurrent_start_share": _rounded(float(chats.doubled.mean())),
+        "late_message_share": _rounded(len(late) / max(int(chats.closed.sum()), 1)),
+    }
+    if len(chats.retry_gaps):
+        found["retry_share"] = min(_rounded(1 - len(late) / int(late.sum())), 0.99)
+        found["retry_after"] = duration_text(int(np.median(chats.retry_gaps)))
+    return found
+
+
+def _asked(chats: Chats) -> dict[str, Any]:
+    """Tell what starts ask for: an expiry, a task, topics."""
+    starts = chats.starts
+    found: dict[str, Any] = {}
+    if "expires_at" in starts:
+        expiry = milliseconds(starts["expires_at"])
+        asks = expiry != NAT
+        after = np.maximum(expiry - milliseconds(starts["at"]), 0)[asks]
+        if len(after):
+            found["expires_after"] = duration_text(min(int(np.median(after)), LONGEST_DURATION))
+            found["expires_share"] = _rounded(float(asks.mean()))
+    if "task_identifier" in starts and starts["task_identifier"].notna().any():
+        found["task_identifier"] = str(starts["task_identifier"].mode().iloc[0])
+    return found | _topics(starts)
+
+
+def _topics(starts: Any) -> dict[str, Any]:  # noqa: ANN401 (a frame)
+    if "tags" not in starts:
+        return {}
+    tags = pa.array(starts["tags"].array).flatten()
+    topics = tags.filter(pc.invert(pc.match_substring_regex(tags, "^(plan|lang):")))
+    counts = np.sort(np.asarray(topics.value_counts().field("counts")))[::-1].astype(np.float64)
+    if not len(counts):
+        return {}
+    counts = counts[:100_000]
+    ranks = logarithm(np.arange(1, len(counts) + 1, dtype=np.float64))
+    return {"topics": len(counts), "topic_skew": _skew(ranks, float(ranks @ counts / counts.sum()))}
+
+
+def _skew(ranks: NDArray[np.float64], mean: float) -> float:
+    """Find the exponent under which the mean logarithm of the rank is the one that was seen."""
+    low, high = 0.0, _WIDEST_SPREAD
+    for _ in range(50):
+        middle = (low + high) / 2
+        heights = exponential(-middle * ranks)
+        if float(ranks @ heights / heights.sum()) > mean:
+            low = middle
+        else:
+            high = middle
+    return _rounded((low + high) / 2)
+
+
+def _duration(log: float) -> str:
+    return duration_text(round(min(float(exponential(np.array([log]))[0]), LONGEST_DURATION)))
+
+
+def _spread(value: float) -> float:
+    return min(_rounded(value), _WIDEST_SPREAD)
+
+
+def _rounded(value: float) -> float:
+    return float(f"{value:.4g}")
