@@ -39,6 +39,7 @@ TEXT = pa.large_string()
 TAGS = pa.list_(pa.string())
 INSTANT = pa.timestamp("ms", "UTC")
 
+_LISTS = {list, type(None)}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 
@@ -270,10 +271,17 @@ def _at_once(rows: Sequence[Mapping[str, Any]], layout: Layout) -> pa.RecordBatc
             column = struct.field(field.wire)
             if field.form is Form.TIME:
                 column = column.cast(INSTANT)
+            elif field.form is Form.TAGS and not _are_lists(rows, field.wire, column):
+                raise TypeError(field.name)
         if struct.null_count or (field.required and column.null_count):
             raise ValueError(field.name)
         columns.append(column)
     return pa.RecordBatch.from_arrays(columns, schema=layout.schema)
+
+
+def _are_lists(rows: Sequence[Mapping[str, Any]], name: str, column: pa.ListArray) -> bool:
+    """Tell whether tags are lists of texts: Arrow also takes a text for a list of its letters."""
+    return not column.values.null_count and {type(row.get(name)) for row in rows} <= _LISTS
 
 
 def _one_by_one(
