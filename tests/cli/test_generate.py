@@ -7,7 +7,7 @@ import inspect
 import json
 import re
 import shlex
-from dataclasses import fields
+from dataclasses import asdict, fields, replace
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -54,6 +54,12 @@ def test_every_flag_reaches_its_field(tmp_path: Path):
         "duration": "2h",
         "start": "2027-01-01T00:00:00.000Z",
         "chats_per_hour": 20.0,
+        "hourly": (*(1.0,) * 12, *(2.5,) * 12),
+        "weekly": (5.0, 5.0, 5.0, 5.0, 5.0, 1.0, 0.0),
+        "bursts_per_day": 30.0,
+        "burst_chats": 4.0,
+        "burst_length": "5m",
+        "single_turn_share": 0.2,
         "turns_per_chat": 3.0,
         "think_time": "40s",
         "think_spread": 0.5,
@@ -64,16 +70,37 @@ def test_every_flag_reaches_its_field(tmp_path: Path):
         "turn_spread": 0.75,
         "close_share": 0.6,
         "expires_after": "3d",
+        "expires_share": 0.5,
         "duplicate_start_share": 0.2,
+        "concurrent_start_share": 0.3,
         "late_message_share": 0.7,
+        "retry_share": 0.4,
+        "retry_after": "2s",
+        "topics": 12,
+        "topic_skew": 1.5,
         "task_identifier": "support",
     }
     workload = ChatWorkload(**given)
     assert [f.name for f in fields(workload) if getattr(workload, f.name) == f.default] == []
-    flags = [f"--{name.replace('_', '-')}={value}" for name, value in given.items()]
+    flags = [f"--{name.replace('_', '-')}={flag_text(value)}" for name, value in given.items()]
     out = tmp_path / "chats.parquet"
     run(str(out), "--seed=9", *flags)
     pd.testing.assert_frame_equal(sl.traffic.read(out), sl.traffic.generate(workload, 9))
+
+
+def flag_text(value: object) -> str:
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def test_a_workload_is_fitted_to_a_log_and_what_is_said_counts_more(tmp_path: Path):
+    log, out = tmp_path / "log.ndjson", tmp_path / "more.ndjson"
+    run(str(log), "--duration=3h", "--expires-after=6h", "--close-share=1")
+    told = json.loads(run(str(out), f"--fit={log}", "--duration=1h", "--json"))
+    fitted = ChatWorkload.fit(sl.traffic.read(log))
+    assert told["workload"] == json.loads(json.dumps(asdict(replace(fitted, duration="1h"))))
+    assert (told["workload"]["close_share"], told["workload"]["expires_after"]) == (1.0, "6h")
+    assert set(told["distances"]) > {"turns per chat", "think (s)"}
+    assert "Generated traffic against recorded traffic" in run(str(out), f"--fit={log}")
 
 
 def test_the_result_is_told_in_words_or_as_json(tmp_path: Path):
@@ -96,6 +123,9 @@ def test_the_result_is_told_in_words_or_as_json(tmp_path: Path):
     ("arguments", "problem"),
     [
         (["chats.ndjson", "--duration", "2"], "ChatWorkload, duration: '2' is not a duration"),
+        (["chats.ndjson", "--hourly", "1;2"], "ChatWorkload, hourly: '1;2' is not numbers"),
+        (["chats.ndjson", "--weekly", "1,2"], "ChatWorkload, weekly: [1.0, 2.0] is not 7 numbers"),
+        (["chats.ndjson", "--fit", "no.ndjson"], "no.ndjson: there is no such file"),
         (["chats.xlsx"], "the ending '.xlsx' is none of"),
     ],
 )

@@ -1,16 +1,20 @@
 """``session-lab generate``: made-up chat traffic in a file."""
 
 import json
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from session_lab import traffic
+from session_lab.errors import DataError
 from session_lab.frames import EVENTS, digest
 from session_lab.traffic import ChatWorkload
 
 __all__ = ["generate"]
+
+_FIELDS = frozenset(field.name for field in fields(ChatWorkload))
 
 
 def _flag(name: str, text: str) -> typer.models.OptionInfo:
@@ -19,18 +23,41 @@ def _flag(name: str, text: str) -> typer.models.OptionInfo:
 
 
 def generate(
+    context: typer.Context,
     out: Annotated[
         Path,
         typer.Argument(help="Where to: .ndjson, .jsonl, .csv or .parquet.", show_default=False),
     ],
     *,
+    fit: Annotated[
+        Path | None,
+        typer.Option("--fit", help="A recorded log to estimate all from that is not given."),
+    ] = None,
     seed: Annotated[int, typer.Option("--seed", help="Of everything that is drawn.")] = 0,
     duration: Annotated[str, _flag("--duration", "How long chats arrive.")] = "1h",
     start: Annotated[str, _flag("--start", "When the first may arrive.")] = "2026-01-01T00:00:00Z",
     chats_per_hour: Annotated[
         float, _flag("--chats-per-hour", "Mean number of arrivals an hour.")
     ] = 60.0,
+    hourly: Annotated[
+        str | None, _flag("--hourly", "How busy each hour is (UTC): 24 numbers, commas between.")
+    ] = None,
+    weekly: Annotated[
+        str | None, _flag("--weekly", "How busy each weekday is, from Monday: 7 numbers.")
+    ] = None,
+    bursts_per_day: Annotated[
+        float, _flag("--bursts-per-day", "Mean number of bursts a day.")
+    ] = 0.0,
+    burst_chats: Annotated[
+        float, _flag("--burst-chats", "Mean number of chats that a burst adds.")
+    ] = 20.0,
+    burst_length: Annotated[
+        str, _flag("--burst-length", "Mean time from a burst to its chats.")
+    ] = "10m",
     turns_per_chat: Annotated[float, _flag("--turns-per-chat", "Mean number of turns.")] = 4.0,
+    single_turn_share: Annotated[
+        float, _flag("--single-turn-share", "Share of chats that have one turn in any case.")
+    ] = 0.0,
     think_time: Annotated[
         str, _flag("--think-time", "Median from the end of a turn to what comes next.")
     ] = "30s",
@@ -54,12 +81,24 @@ def generate(
     expires_after: Annotated[
         str | None, _flag("--expires-after", "From a start to the expiry it asks for.")
     ] = None,
+    expires_share: Annotated[
+        float, _flag("--expires-share", "Share of chats whose starts ask for an expiry.")
+    ] = 1.0,
     duplicate_start_share: Annotated[
         float, _flag("--duplicate-start-share", "Share of chats whose page is reloaded.")
     ] = 0.05,
+    concurrent_start_share: Annotated[
+        float, _flag("--concurrent-start-share", "Share of chats that two places start at once.")
+    ] = 0.0,
     late_message_share: Annotated[
         float, _flag("--late-message-share", "Share of closed chats that are then asked again.")
     ] = 0.1,
+    retry_share: Annotated[
+        float, _flag("--retry-share", "Probability with which what was refused is asked again.")
+    ] = 0.0,
+    retry_after: Annotated[str, _flag("--retry-after", "How long after a refusal.")] = "1s",
+    topics: Annotated[int, _flag("--topics", "How many topics there are among tags.")] = 0,
+    topic_skew: Annotated[float, _flag("--topic-skew", "Exponent of Zipf's law for them.")] = 1.0,
     task_identifier: Annotated[
         str, _flag("--task-identifier", "The task of every start.")
     ] = "chat",
@@ -67,26 +106,19 @@ def generate(
 ) -> None:
     """Generate chat traffic: starts, messages and closes, drawn from a workload.
 
+    With --fit, all that is not given is estimated from a recorded log, and the result tells how
+    close the generated traffic comes to it.
+
     Example: session-lab generate chats.ndjson --seed 7 --duration 2h --chats-per-hour 150
     """
-    workload = ChatWorkload(
-        duration=duration,
-        start=start,
-        chats_per_hour=chats_per_hour,
-        turns_per_chat=turns_per_chat,
-        think_time=think_time,
-        think_spread=think_spread,
-        return_share=return_share,
-        return_after=return_after,
-        return_spread=return_spread,
-        turn_duration=turn_duration,
-        turn_spread=turn_spread,
-        close_share=close_share,
-        expires_after=expires_after,
-        duplicate_start_share=duplicate_start_share,
-        late_message_share=late_message_share,
-        task_identifier=task_identifier,
-    )
+    given = {name: value for name, value in locals().items() if name in _FIELDS}
+    for name in ("hourly", "weekly"):
+        given[name] = _numbers(name, given[name])
+    recorded = None if fit is None else traffic.read(fit)
+    workload = ChatWorkload(**given)
+    if recorded is not None:
+        said = {name: given[name] for name in given if _is_said(context, name)}
+        workload = replace(ChatWorkload.fit(recorded), **said)
     events = traffic.generate(workload, seed)
     traffic.write(events, out)
     result = {
@@ -95,8 +127,26 @@ def generate(
         "chats": events["external_id"].nunique(),
         "digest": digest({EVENTS: events}),
     }
+    closeness = None if recorded is None else workload.closeness(recorded, seed=seed)
+    if closeness is not None:
+        result |= {"workload": asdict(workload), "distances": closeness.summary()}
     if as_json:
         typer.echo(json.dumps(result, indent=2))
     else:
         typer.echo(f"wrote {len(events):,} events of {result['chats']:,} chats to {out}")
         typer.echo(f"digest {result['digest']}")
+        if closeness is not None:
+            typer.echo(f"{workload}\n{closeness}")
+
+
+def _is_said(context: typer.Context, name: str) -> bool:
+    source = context.get_parameter_source(name)
+    return source is not None and source.name != "DEFAULT"
+
+
+def _numbers(name: str, text: str | None) -> list[float] | None:
+    try:
+        return None if text is None else [float(number) for number in text.split(",")]
+    except ValueError:
+        message = f"{text!r} is not numbers with commas between, such as 1,2,0.5"
+        raise DataError(message, source="ChatWorkload", column=name) from None
