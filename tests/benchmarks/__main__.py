@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import session_lab
 import tests.benchmarks
-from tests.benchmarks import calls, imports, mocks, replays, serving
+from tests.benchmarks import calls, generating, imports, mocks, replays, serving
 from tests.benchmarks.harness import MissingProgramError, measure, table
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ __all__ = ["main"]
 
 BENCHMARKS = (
     *replays.BENCHMARKS,
+    *generating.BENCHMARKS,
     *mocks.BENCHMARKS,
     *calls.BENCHMARKS,
     *serving.BENCHMARKS,

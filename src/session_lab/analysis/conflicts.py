@@ -217,7 +217,8 @@ def _outcomes(starts: pd.DataFrame) -> dict[str, int]:
 
 
 def _reused(starts: pd.DataFrame) -> pd.DataFrame:
-    table = pd.crosstab(starts["external_id"], starts["outcome"], dropna=False)
+    named = starts[starts["external_id"].notna()]
+    table = pd.crosstab(named["external_id"], named["outcome"])
     table = table.reindex(columns=list(_OUTCOMES), fill_value=0)
     table.insert(0, "starts", table.sum(axis=1))
     table = table[table["starts"] > 1].reset_index().rename_axis(columns=None)

@@ -30,16 +30,17 @@ def replay_comparison(result: Comparison, ax: Axes | None = None) -> Axes:
     """
     ax = axes_for(ax)
     frame = result.relative().iloc[::-1]
+    places = range(len(frame))
     ax.axvline(0, color=INK, linewidth=0.8)
-    ax.hlines(frame["metric"], frame["lower"], frame["upper"], color=COLOURS[0], linewidth=2)
-    ax.plot(frame["difference"], frame["metric"], "o", color=COLOURS[0])
+    ax.hlines(places, frame["lower"], frame["upper"], color=COLOURS[0], linewidth=2)
+    ax.plot(frame["difference"], places, "o", color=COLOURS[0])
     told = ", ".join(
         f"{row.metric} {row.difference:+.1f} % ({row.lower:+.1f} to {row.upper:+.1f})"
         for row in frame.iloc[::-1].itertuples()
     )
     alt = f"Change of each measure in percent of the first replay: {told or 'none'}."
     ax = tidy(ax, title=result.title, x="difference, % of the first", y="", alt=alt)
-    ax.yaxis.set_major_formatter(lambda _, place: frame["metric"].iloc[place])
+    ax.set_yticks(places, labels=frame["metric"].tolist())
     return ax
 
 
@@ -63,7 +64,9 @@ def agreement(result: Agreement, ax: Axes | None = None) -> Axes:
         color=COLOURS[5],
         label="otherwise",
     )
-    ax.bar_label(bars, labels=[f"{n:,}" for n in counts["differing"]], color=INK, padding=2)
+    labels = [f"{n:,} otherwise" for n in counts["differing"]]
+    ax.bar_label(bars, labels=labels, color=INK, padding=2)
+    ax.margins(y=0.12)
     ax.legend(frameon=False, labelcolor=INK)
     told = ", ".join(
         f"{row.op} {row.agreeing:,} as {result.basis} and {row.differing:,} otherwise"

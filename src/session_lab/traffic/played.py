@@ -77,6 +77,8 @@ class Played:
 idle, suspended : ndarray
         One entry a run, by session, then in order of trigger; ``status`` is its place in
         :data:`session_lab.simulator.runs.STATUSES`.
+
+    Rows, numbers and counts are as wide as an engine needs them.
     """
 
     status_code: NDArray[np.int16]
@@ -84,23 +86,23 @@ idle, suspended : ndarray
     is_cached: NDArray[np.int8]
     start_kind: NDArray[np.int8]
     waited: NDArray[np.int64]
-    session: NDArray[np.int64]
-    run: NDArray[np.int64]
-    created_by: NDArray[np.int64]
+    session: NDArray[np.integer]
+    run: NDArray[np.integer]
+    created_by: NDArray[np.integer]
     created_at: NDArray[np.int64]
     updated_at: NDArray[np.int64]
     closed_at: NDArray[np.int64]
     expires_at: NDArray[np.int64]
-    current_run: NDArray[np.int64]
-    owner: NDArray[np.int64]
-    number: NDArray[np.int64]
+    current_run: NDArray[np.integer]
+    owner: NDArray[np.integer]
+    number: NDArray[np.integer]
     reason: NDArray[np.int8]
     status: NDArray[np.int8]
     triggered_at: NDArray[np.int64]
     ended_at: NDArray[np.int64]
     end_cause: NDArray[np.int8]
-    turns: NDArray[np.int64]
-    resumes: NDArray[np.int64]
+    turns: NDArray[np.integer]
+    resumes: NDArray[np.integer]
     active: NDArray[np.int64]
     idle: NDArray[np.int64]
     suspended: NDArray[np.int64]

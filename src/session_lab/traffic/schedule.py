@@ -192,7 +192,8 @@ def _expiries(
         base = np.maximum(np.searchsorted(at, expires_at, side="right") - 1, 0)
         place = _scaled(line[base] + expires_at - at[base], speed)
         before_next = np.append(offset[1:] - 1, np.iinfo(np.int64).max)[base]
-        expires_in[rows] = np.minimum(place, before_next) - offset[rows]
+        place = np.minimum(place, np.maximum(before_next, offset[base]))
+        expires_in[rows] = place - offset[rows]
     return expires_in
 
 

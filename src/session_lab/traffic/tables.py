@@ -215,6 +215,6 @@ def _runs(played: Played, session_ids: pa.Array, run_ids: pa.Array) -> pd.DataFr
     return build(RUNS, data, n=len(run_ids))
 
 
-def _pick(names: pa.Array, rows: NDArray[np.int64]) -> pa.Array:
+def _pick(names: pa.Array, rows: NDArray[np.integer]) -> pa.Array:
     """Take names by row; a negative row has none."""
     return names.take(pa.array(rows, mask=rows < 0))

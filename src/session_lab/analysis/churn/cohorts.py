@@ -123,16 +123,20 @@ class Cohorts(Result):
             }
         )
 
-    def summary(self) -> dict[str, float]:
+    def summary(self) -> pd.Series:
         """Return members, cohorts, the oldest age observed, and the retention at age 1."""
         pooled = self.pooled()
         later = pooled.loc[pooled["age"] == 1, "retention"].tolist()
-        return {
-            "members": int(self.members.sum()),
-            "cohorts": int(np.count_nonzero(self.members)),
-            "oldest_age": int(pooled["age"].max()) if len(pooled) else 0,
-            **({"retention_at_1": later[0]} if later else {}),
-        }
+        return pd.Series(
+            {
+                "members": int(self.members.sum()),
+                "cohorts": int(np.count_nonzero(self.members)),
+                "oldest_age": int(pooled["age"].max()) if len(pooled) else 0,
+                **({"retention_at_1": later[0]} if later else {}),
+            },
+            name=self.title,
+            dtype=object,
+        )
 
 
 def cohorts(

@@ -105,19 +105,23 @@ class Gaps(Result):
             }
         )
 
-    def summary(self) -> dict[str, int]:
+    def summary(self) -> pd.Series:
         """Return counts, and quantiles of the known gaps in milliseconds (by nearest rank)."""
         known = np.sort(self.known)
         ranks = {name: int(np.ceil(q * len(known))) - 1 for name, q in _QUANTILES.items()}
-        return {
-            "gaps": len(known),
-            "overlaps": int(np.searchsorted(known, 0)),
-            "first": self.first,
-            "after_open": self.after_open,
-            "waiting": len(self.waiting),
-            "alive": self.alive,
-            **({name: int(known[rank]) for name, rank in ranks.items()} if len(known) else {}),
-        }
+        return pd.Series(
+            {
+                "gaps": len(known),
+                "overlaps": int(np.searchsorted(known, 0)),
+                "first": self.first,
+                "after_open": self.after_open,
+                "waiting": len(self.waiting),
+                "alive": self.alive,
+                **({name: int(known[rank]) for name, rank in ranks.items()} if len(known) else {}),
+            },
+            name=self.title,
+            dtype=object,
+        )
 
 
 def gaps(runs: pd.DataFrame, *, observed_at: Instant | None = None) -> Gaps:

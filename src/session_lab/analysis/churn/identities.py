@@ -71,10 +71,14 @@ class Identities(Result):
             }
         )
 
-    def summary(self) -> dict[str, int]:
+    def summary(self) -> pd.Series:
         """Return the ids seen, and those dormant in the last period."""
         dormant = int(self.dormant[-1]) if len(self.dormant) else 0
-        return {"ids": int(self.new.sum()), "periods": len(self.start), "dormant": dormant}
+        return pd.Series(
+            {"ids": int(self.new.sum()), "periods": len(self.start), "dormant": dormant},
+            name=self.title,
+            dtype=object,
+        )
 
 
 def identities(

@@ -98,19 +98,23 @@ class Handovers(Result):
             }
         )
 
-    def summary(self) -> dict[str, int]:
+    def summary(self) -> pd.Series:
         """Return polls, sessions that changed runs, bounds on hand-overs, widths in milliseconds.
 
         ``at_most`` is there if a shortest run was stated; ``median_width`` is the lower median.
         """
         widths, most = np.sort(self.by - self.after), self.at_most
-        return {
-            "polls": self.polls,
-            "sessions": len(set(self.session_id)),
-            "at_least": len(widths),
-            **({} if most is None else {"at_most": int(most.sum())}),
-            **({"median_width": int(widths[(len(widths) - 1) // 2])} if len(widths) else {}),
-        }
+        return pd.Series(
+            {
+                "polls": self.polls,
+                "sessions": len(set(self.session_id)),
+                "at_least": len(widths),
+                **({} if most is None else {"at_most": int(most.sum())}),
+                **({"median_width": int(widths[(len(widths) - 1) // 2])} if len(widths) else {}),
+            },
+            name=self.title,
+            dtype=object,
+        )
 
 
 def handovers(polls: pd.DataFrame, *, shortest_run: Duration | None = None) -> Handovers:

@@ -77,11 +77,13 @@ class Rate(Result):
             }
         )
 
-    def summary(self) -> dict[str, float]:
+    def summary(self) -> pd.Series:
         """Return hand-overs, session-hours and the rate of the whole time."""
         handovers, hours = int(self.handovers.sum()), float(self.alive.sum() / _HOUR)
         whole = {"rate": handovers / hours} if hours else {}
-        return {"handovers": handovers, "session_hours": hours, **whole}
+        return pd.Series(
+            {"handovers": handovers, "session_hours": hours, **whole}, name=self.title, dtype=object
+        )
 
 
 def rate(
@@ -125,7 +127,7 @@ def rate(
     >>> sessions = pd.DataFrame({
     ...     "session_id": ["s1"], "created_at": times[:1], "ended_at": [None],
     ... })
-    >>> rate(runs, sessions, observed_at="2026-01-01T10:00:00Z").summary()
+    >>> rate(runs, sessions, observed_at="2026-01-01T10:00:00Z").summary().to_dict()
     {'handovers': 1, 'session_hours': 10.0, 'rate': 0.1}
     """
     owner = ids(runs, "session_id", source="runs")

@@ -44,11 +44,15 @@ class Reasons(Result):
         ]
         return pd.DataFrame(rows, columns=["of", "value", "runs", "share"])
 
-    def summary(self) -> dict[str, float]:
+    def summary(self) -> pd.Series:
         """Return the runs, those that took over (any reason but ``initial``), and their share."""
         runs = sum(self.reasons.values())
         handovers = runs - self.reasons.get("initial", 0) - self.reasons.get("unknown", 0)
-        return {"runs": runs, "handovers": handovers, "share": handovers / max(1, runs)}
+        return pd.Series(
+            {"runs": runs, "handovers": handovers, "share": handovers / max(1, runs)},
+            name=self.title,
+            dtype=object,
+        )
 
 
 @dataclass(frozen=True, repr=False)
@@ -85,10 +89,14 @@ class StartKinds(Result):
             }
         )
 
-    def summary(self) -> dict[str, float]:
+    def summary(self) -> pd.Series:
         """Return the served turns, and the share that found a run awake with nothing to do."""
         turns = sum(self.turns.values())
-        return {"turns": turns, "share_warm": self.turns.get("warm", 0) / max(1, turns)}
+        return pd.Series(
+            {"turns": turns, "share_warm": self.turns.get("warm", 0) / max(1, turns)},
+            name=self.title,
+            dtype=object,
+        )
 
 
 def reasons(runs: pd.DataFrame) -> Reasons:

@@ -58,18 +58,22 @@ class RunsPerSession(Result):
         share = sessions / max(1, sessions.sum())
         return pd.DataFrame({"runs": runs, "sessions": sessions, "share": share})
 
-    def summary(self) -> dict[str, float]:
+    def summary(self) -> pd.Series:
         """Return sessions, runs, mean, median (the lower), most, and the share of many runs."""
         total = int(self.sessions.sum())
         reached = np.cumsum(self.sessions)
-        return {
-            "sessions": total,
-            "runs": int((self.sessions * np.arange(len(self.sessions))).sum()),
-            "mean": self.mean,
-            "median": int(np.searchsorted(reached, (total + 1) // 2)) if total else 0,
-            "most": max(len(self.sessions) - 1, 0),
-            "share_with_handover": float(self.sessions[2:].sum() / max(1, total)),
-        }
+        return pd.Series(
+            {
+                "sessions": total,
+                "runs": int((self.sessions * np.arange(len(self.sessions))).sum()),
+                "mean": self.mean,
+                "median": int(np.searchsorted(reached, (total + 1) // 2)) if total else 0,
+                "most": max(len(self.sessions) - 1, 0),
+                "share_with_handover": float(self.sessions[2:].sum() / max(1, total)),
+            },
+            name=self.title,
+            dtype=object,
+        )
 
 
 def runs_per_session(runs: pd.DataFrame, sessions: pd.DataFrame | None = None) -> RunsPerSession:

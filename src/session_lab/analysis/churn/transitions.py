@@ -69,11 +69,15 @@ class Transitions(Result):
             }
         )
 
-    def summary(self) -> dict[str, float]:
+    def summary(self) -> pd.Series:
         """Return the runs, those that another follows, and their share."""
         runs = int(self.counts.sum())
         followed = int(self.counts[:, :-1].sum())
-        return {"runs": runs, "followed": followed, "share": followed / max(1, runs)}
+        return pd.Series(
+            {"runs": runs, "followed": followed, "share": followed / max(1, runs)},
+            name=self.title,
+            dtype=object,
+        )
 
 
 def transitions(runs: pd.DataFrame) -> Transitions:

@@ -42,24 +42,19 @@ class EventTable(NamedTuple):
 
 def tabulate(sample: Sample, *, causes: int = 1) -> EventTable:
     """Count a sample into its event table."""
-    ends = tally(sample.durations, sample.outcome, causes + 1)
-    time = ends.time
-    counts = ends.counts
-    gone = _from_here_on(counts.sum(axis=0))
-    late = None
-    if sample.entry is not None:
-        late = sample.entry[sample.entry > 0]
-        time = np.union1d(time, late)
+    time, counts = tally(sample.durations, sample.outcome, causes + 1)
     if time[0] != 0:
         time = np.concatenate([np.zeros(1, time.dtype), time])
-    if len(time) != len(ends.time):
-        counts = np.zeros((causes + 1, len(time)), np.int64)
-        counts[:, np.searchsorted(time, ends.time)] = ends.counts
-        gone = _from_here_on(counts.sum(axis=0))
-    at_risk = gone
+        counts = np.concatenate([np.zeros((causes + 1, 1), np.int64), counts], axis=1)
+    late = None if sample.entry is None else sample.entry[sample.entry > 0]
     if late is not None:
-        entering = np.bincount(np.searchsorted(time, late), minlength=len(time))
-        at_risk = gone - _from_here_on(entering)
+        ends, time = time, np.union1d(time, late)
+        rows = np.searchsorted(time, ends)
+        counts, found = np.zeros((causes + 1, len(time)), np.int64), counts
+        counts[:, rows] = found
+    at_risk = _from_here_on(counts.sum(axis=0))
+    if late is not None:
+        at_risk -= _from_here_on(np.bincount(np.searchsorted(time, late), minlength=len(time)))
     if sample.dtype.kind == "m":
         time = time.view(sample.dtype)
     return EventTable(time, at_risk, counts[1:], counts[0])

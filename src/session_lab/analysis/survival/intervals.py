@@ -45,14 +45,13 @@ def log_log_band(estimate: NDArray[np.float64], error: NDArray[np.float64], leve
     standard error of ``p``; it stays within 0 and 1. Where the estimate is exactly 0 or 1 the
     transform has no value and both bounds are the estimate.
     """
-    z = z_value(level)
-    lower, upper = estimate.copy(), estimate.copy()
-    inner = (estimate > 0) & (estimate < 1)
-    p = estimate[inner]
-    log_p = np.log(p)
-    # log_p < 0, so the factor above one, which pulls p towards 0, gives the lower bound.
-    factor = np.exp(-z * error[inner] / (p * log_p))
-    lower[inner], upper[inner] = np.exp(log_p * factor), np.exp(log_p / factor)
+    edge = (estimate <= 0) | (estimate >= 1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        log_p = np.log(estimate)
+        # log_p < 0, so the factor above one, which pulls p towards 0, gives the lower bound.
+        factor = np.exp(-z_value(level) * error / (estimate * log_p))
+        lower, upper = np.exp(log_p * factor), np.exp(log_p / factor)
+    lower[edge] = upper[edge] = estimate[edge]
     return lower, upper
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -11,11 +11,18 @@ if TYPE_CHECKING:
 
 __all__ = ["Tally", "tally", "tally_by_counting", "tally_by_sorting"]
 
-_BLOCK = 1 << 18
-"""Rows counted at a time, so that what is in between stays in the processor's cache."""
-
 _FEW = 1 << 15
 """Below this number of rows sorting takes less time than a table of counts."""
+
+_MANY = 1 << 21
+"""From this number of rows a compiled loop saves more time than numba takes to load."""
+
+_PACKED = 1 << 62
+"""Where a time and its outcome fit below this number, they are sorted as one."""
+
+
+Outcome: TypeAlias = "NDArray[np.integer] | NDArray[np.bool_]"
+"""A small number per row, or a bool."""
 
 
 class Tally(NamedTuple):
@@ -25,9 +32,7 @@ class Tally(NamedTuple):
     counts: NDArray[np.int64]
 
 
-def tally(
-    times: NDArray[Any], outcome: NDArray[np.integer] | NDArray[np.bool_], outcomes: int
-) -> Tally:
+def tally(times: NDArray[Any], outcome: Outcome, outcomes: int) -> Tally:
     """Count the rows at each distinct time, per outcome.
 
     Whole numbers that span no more values than there are rows are counted; all else is sorted.
@@ -47,36 +52,52 @@ def tally(
         With ``counts`` of shape (outcomes, distinct times).
     """
     n = len(times)
-    if n >= _FEW and times.dtype.kind == "i" and (int(times.max()) + 1) * outcomes <= n:
-        return tally_by_counting(times, outcome, outcomes)
+    if n >= _FEW and times.dtype.kind == "i":
+        span = int(times.max()) + 1
+        if span * outcomes <= n:
+            return tally_by_counting(times, outcome, outcomes, span)
     return tally_by_sorting(times, outcome, outcomes)
 
 
 def tally_by_counting(
-    times: NDArray[np.int64], outcome: NDArray[np.integer] | NDArray[np.bool_], outcomes: int
+    times: NDArray[np.int64], outcome: Outcome, outcomes: int, span: int
 ) -> Tally:
-    """Count in a table with a place for every value up to the largest."""
-    span = int(times.max(initial=-1)) + 1
-    counts = np.zeros(outcomes * span, np.int64)
-    for start in range(0, len(times), _BLOCK):
-        rows = slice(start, start + _BLOCK)
-        found = np.bincount(times[rows] + span * outcome[rows].astype(np.int64))
-        counts[: len(found)] += found
-    table = counts.reshape(outcomes, span)
-    present = np.flatnonzero(table.any(axis=0))
-    return Tally(present, table[:, present])
+    """Count in a table with a place for every value below ``span``."""
+    if len(times) >= _MANY:
+        # Loading numba takes longer than most samples.
+        from session_lab.analysis.survival.counting import count_into  # noqa: PLC0415
+
+        counts = np.zeros(span * outcomes, np.int64)
+        codes = outcome.view(np.uint8) if outcome.dtype == bool else outcome
+        count_into(counts, times.view(np.uint64), codes, np.uint64(outcomes))
+    else:
+        counts = np.bincount(times * outcomes + outcome, minlength=span * outcomes)
+    table = counts.reshape(span, outcomes)
+    present = np.flatnonzero(table.any(axis=1))
+    return Tally(present, np.ascontiguousarray(table[present].T))
 
 
-def tally_by_sorting(
-    times: NDArray[Any], outcome: NDArray[np.integer] | NDArray[np.bool_], outcomes: int
-) -> Tally:
+def tally_by_sorting(times: NDArray[Any], outcome: Outcome, outcomes: int) -> Tally:
     """Count neighbours after sorting."""
-    order = np.argsort(times)
-    ordered = times[order]
+    ordered, ordered_outcome = _sorted(times, outcome, outcomes)
     is_new = np.ones(len(times), bool)
     np.not_equal(ordered[1:], ordered[:-1], out=is_new[1:])
-    distinct = ordered[is_new]
-    m = len(distinct)
-    places = np.cumsum(is_new) - 1 + m * outcome[order].astype(np.int64)
-    counts = np.bincount(places, minlength=outcomes * m)
-    return Tally(distinct, counts.reshape(outcomes, m))
+    starts = np.flatnonzero(is_new)
+    counts = [
+        np.add.reduceat(ordered_outcome == j, starts, dtype=np.int64) for j in range(outcomes)
+    ]
+    return Tally(ordered[starts], np.array(counts))
+
+
+def _sorted(
+    times: NDArray[Any], outcome: Outcome, outcomes: int
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    bits = (outcomes - 1).bit_length()
+    if times.dtype.kind == "i" and int(times.max()) < _PACKED >> bits:
+        # Sorting numbers takes a fraction of the time of sorting places by numbers.
+        packed = times << bits
+        packed |= outcome
+        packed.sort()
+        return packed >> bits, packed & ((1 << bits) - 1)
+    order = np.argsort(times)
+    return times[order], outcome[order]

@@ -72,7 +72,7 @@ def rate_limited(*, limit: int, remaining: int, reset: int, now: int) -> Respons
     limit, remaining : int
         Tokens in the bucket when full, and now; a deficit is shown as it is in ``remaining`` alone.
     reset : int
-        When the bucket is full again, in milliseconds since 1970.
+        When the bucket gains its next tokens, in milliseconds since 1970.
     now : int
         The present, in milliseconds since 1970.
     """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -23,6 +23,7 @@ __all__ = [
     "VERDICTS",
     "Answers",
     "Columns",
+    "Int64",
     "Rulebook",
     "RunColumns",
     "SessionColumns",
@@ -30,6 +31,9 @@ __all__ = [
     "rulebook",
     "verdict_table",
 ]
+
+Int64: TypeAlias = Any
+"""A whole number of 64 bits, in compiled code, where numpy's and Python's own are the same."""
 
 FOR_EVER = 2**63 - 1
 """A horizon, a cap or an instant that is never reached."""
@@ -61,9 +65,11 @@ VERDICTS = 8 * len(ANSWERS)
 
 
 class Columns(NamedTuple):
-    """Events of sessions, grouped: those of session ``s`` are the events
-    ``order[bounds[s]:bounds[s + 1]]``, in order of time, the first of which is the start that
-    creates it. ``turn_duration`` is empty where no event has one.
+    """Events grouped by session.
+
+    Those of session ``s`` are the events ``order[bounds[s]:bounds[s + 1]]``, in order of time; the
+    first of them is the start that creates it. ``turn_duration`` is empty where no event has one,
+    ``policy`` where there is but one, and ``hashes`` where nothing crashes.
     """
 
     bounds: NDArray[np.int64]
@@ -155,7 +161,7 @@ class RunColumns(NamedTuple):
         return cls(*(rows[:, place].astype(dtype) for place, dtype in enumerate(_RUN_DTYPES)))
 
 
-_RUN_DTYPES = "i4 i4 i1 i8 i1 i8 i1 i4 i4 i8 i8 i8".split()
+_RUN_DTYPES = ("i4", "i4", "i1", "i8", "i1", "i8", "i1", "i4", "i4", "i8", "i8", "i8")
 
 
 def rulebook(
@@ -192,9 +198,8 @@ def rulebook(
 def verdict_table(profile: Profile) -> NDArray[np.int16]:
     """Tell for each verdict the status code, and the codes of error, caching and kind."""
     rows: list[tuple[int, int, int, int]] = []
-    for name, (_, status, error, is_cached) in _ANSWERS.items():
-        if name == "append closed":
-            status = profile.append_to_closed
+    for name, (_, usual, error, is_cached) in _ANSWERS.items():
+        status = profile.append_to_closed if name == "append closed" else usual
         code = NONE if error is None else ERRORS.index(error)
         rows += [(status, code, is_cached, kind) for kind in range(NONE, 7)]
     return np.array(rows, dtype=np.int16)

@@ -1,15 +1,15 @@
-"""Compilation to machine code, as every function of the kernel wants it."""
+"""Compilation to machine code, as the functions of the kernel want it."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-import numba  # type: ignore[import-untyped]
+import numba
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["compiled", "inlined"]
+__all__ = ["allocating", "compiled", "inlined"]
 
 Function = TypeVar("Function", bound="Callable[..., Any]")
 
@@ -17,20 +17,33 @@ Function = TypeVar("Function", bound="Callable[..., Any]")
 def compiled(function: Function) -> Function:
     """Compile a function on its first call; it runs without the interpreter lock.
 
-    The machine code is kept on disk beside the module or in the user's cache, so that only the
-    first process ever pays the seconds of compilation; where neither can be written, every process
-    compiles anew.
+    It may fill arrays, but not make any: then numba need not count references, which takes longer
+    than what the function does, and makes threads wait for each other.
     """
-    try:
-        return cast("Function", numba.njit(nogil=True, cache=True)(function))
-    except RuntimeError:
-        return cast("Function", numba.njit(nogil=True)(function))
+    return _compiled(function, _nrt=False)
 
 
 def inlined(function: Function) -> Function:
-    """Compile a function into its callers.
+    """Compile a function, as :func:`compiled` does, into each of its callers.
 
-    This is for functions that take tuples of arrays: every true call would count a reference to
-    each of the arrays up and down, which takes longer than what the function does.
+    What it takes and returns, such as all that is known of a run, then stays in registers.
     """
-    return cast("Function", numba.njit(nogil=True, inline="always")(function))
+    return _compiled(function, _nrt=False, forceinline=True)
+
+
+def allocating(function: Function) -> Function:
+    """Compile a function that makes arrays."""
+    return _compiled(function)
+
+
+def _compiled(function: Function, **options: Any) -> Function:
+    """Compile, and keep the machine code beside the module or in the user's cache.
+
+    So only the first process pays the seconds of compilation. Where neither place can be written,
+    each process compiles anew.
+    """
+    njit: Any = numba.njit
+    try:
+        return cast("Function", njit(nogil=True, cache=True, **options)(function))
+    except RuntimeError:
+        return cast("Function", njit(nogil=True, **options)(function))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from session_lab.traffic.columnar.compiling import compiled
+from session_lab.traffic.columnar.compiling import allocating, compiled
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -48,7 +48,7 @@ def crash_uniform(k0: np.uint64, k1: np.uint64, hashed: np.uint64, accepted: np.
     return np.float64(c0 >> _DROPPED) * _UNIT
 
 
-@compiled
+@allocating
 def hash_texts(
     offsets: NDArray[np.int64], letters: NDArray[np.uint8], rows: NDArray[np.int64]
 ) -> NDArray[np.uint64]:
@@ -63,7 +63,7 @@ def hash_texts(
     return hashes
 
 
-@compiled
+@allocating
 def hash_integers(values: NDArray[np.int64]) -> NDArray[np.uint64]:
     """Hash whole numbers from 0 on as the texts they are written as."""
     hashes = np.empty(len(values), np.uint64)

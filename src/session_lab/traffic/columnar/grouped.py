@@ -6,7 +6,7 @@ import itertools
 import os
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 __all__ = ["GroupedLog"]
 
 _CHUNK = 1 << 16
+_IN_PLACE, _PACKED = False, True
 _MOST_EVENTS = 2**31 - 1
 PROFILE = profile_named("2026-10")
 
@@ -173,7 +174,7 @@ class GroupedLog:
         def play_chunk(chunk: tuple[int, int]) -> RunColumns:
             runs = self._room_for_runs([chunk], book)
             return RunColumns.of(
-                runs[: play_sessions(*chunk, columns, book, answers, False, sessions, runs)]
+                runs[: play_sessions(*chunk, columns, book, answers, _IN_PLACE, sessions, runs)]
             )
 
         chunks, parts = self._chunks(), []
@@ -225,7 +226,7 @@ class GroupedLog:
             answers = Answers.empty(max(sizes))
             runs = self._room_for_runs(chunks, book)
             for chunk, size in zip(chunks, sizes, strict=True):
-                rows = play_sessions(*chunk, columns, book, answers, True, sessions, runs)
+                rows = play_sessions(*chunk, columns, book, answers, _PACKED, sessions, runs)
                 add_answers(tally, answers, size)
                 add_runs(tally, runs, rows)
                 if keep_waits:
@@ -329,7 +330,7 @@ def _processors() -> int:
     return os.cpu_count() or 1
 
 
-def _joined(parts: list[RunColumns]) -> list[NDArray[np.integer]]:
+def _joined(parts: list[RunColumns]) -> list[NDArray[Any]]:
     """Put the parts of each column behind each other, and let go of them column by column."""
     columns = [list(column) for column in zip(_NO_RUNS, *parts, strict=True)]
     parts.clear()

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from session_lab.traffic.columnar.columns import ANSWERS, RunColumns
+from session_lab.traffic.columnar.columns import ANSWERS, Int64, RunColumns
 from session_lab.traffic.columnar.compiling import compiled, inlined
 from session_lab.traffic.columnar.crashes import crash_uniform
 from session_lab.traffic.columnar.rules import (
@@ -61,7 +61,7 @@ _CLOSE_OK, _RETRIEVED = map(ANSWERS.index, ("close", "retrieve"))
 
 
 @compiled
-def play_sessions(
+def play_sessions(  # noqa: C901, PLR0917 - one loop, and numba takes no keyword-only arguments
     first: int,
     last: int,
     columns: Columns,
@@ -102,11 +102,7 @@ def play_sessions(
             if answer == _CLOSE_OK and closed_at == _NAT:
                 touched_at, closed_at = at, at
                 run = _close(run, at, rules)
-            turn = _NAT
-            if answer in (_CREATED, _ACCEPTED):
-                turn = turn_durations[event] if len(turn_durations) else _NAT
-                if turn == _NAT and answer == _ACCEPTED:
-                    turn = rules.turn_duration
+            turn = _turn(answer, turn_durations, event, rules)
             if turn != _NAT:
                 run, rows, kind, start = _find_run(
                     run, at, answer == _CREATED, rules, deploys, runs, rows, session, until
@@ -132,10 +128,9 @@ def play_sessions(
             waits[into] = _NAT if start == _NAT else start - at
             numbers[into] = number
         rows = write(runs, rows, session, run, rules, until)
-        if rows > rows_before:
-            # The claim of a run writes the row too.
-            touched_at = max(touched_at, runs[rows - 1, _TRIGGERED_AT])
-        updated_at[session] = touched_at
+        # The claim of a run writes the session's row too.
+        claimed_at = runs[rows - 1, _TRIGGERED_AT] if rows > rows_before else _NAT
+        updated_at[session] = max(touched_at, claimed_at)
         closed[session] = closed_at
         n_runs[session] = rows - rows_before
     return rows
@@ -157,7 +152,7 @@ def _rules(timings: NDArray[np.int64], policy: int) -> Rules:
     )
 
 
-@compiled
+@inlined
 def _answer(op: int, is_new: bool, is_closed: bool, is_expired: bool) -> int:  # noqa: FBT001
     """Tell what an event on a session is answered; closed wins over expired."""
     if op == _MESSAGE:
@@ -173,7 +168,7 @@ def _answer(op: int, is_new: bool, is_closed: bool, is_expired: bool) -> int:  #
     return _CLOSE_OK if op == _CLOSE else _RETRIEVED
 
 
-@compiled
+@inlined
 def _touches(answer: int, is_new: bool, refused_start_rewrites: bool) -> bool:  # noqa: FBT001
     """Tell whether a start writes the session's row."""
     if answer in (_START_CLOSED, _START_EXPIRED):
@@ -181,8 +176,17 @@ def _touches(answer: int, is_new: bool, refused_start_rewrites: bool) -> bool:  
     return answer in (_CREATED, _CACHED)
 
 
-@compiled
-def _close(run: Run, at: np.int64, rules: Rules) -> Run:
+@inlined
+def _turn(answer: int, durations: NDArray[np.int64], event: Int64, rules: Rules) -> Int64:
+    """Return how long the turn lasts that an event asks for; NAT when it asks for none."""
+    if answer not in (_CREATED, _ACCEPTED):
+        return _NAT
+    duration = durations[event] if len(durations) else _NAT
+    return rules.turn_duration if duration == _NAT and answer == _ACCEPTED else duration
+
+
+@inlined
+def _close(run: Run, at: Int64, rules: Rules) -> Run:
     """End the newest run when it has served what it accepted, unless its end is fixed."""
     if run.ended_at != _NAT or not is_live(run, at, rules):
         return run
@@ -190,17 +194,17 @@ def _close(run: Run, at: np.int64, rules: Rules) -> Run:
 
 
 @inlined
-def _find_run(
+def _find_run(  # noqa: PLR0917
     run: Run,
-    at: np.int64,
+    at: Int64,
     is_new: bool,  # noqa: FBT001
     rules: Rules,
     deploys: NDArray[np.int64],
     runs: NDArray[np.int64],
     rows: int,
     session: int,
-    until: np.int64,
-) -> tuple[Run, int, int, np.int64]:
+    until: Int64,
+) -> tuple[Run, int, Int64, Int64]:
     """Find the run that serves a turn, triggering what is needed.
 
     Returns the run, the next free row behind the runs that it took over from, the kind of the turn

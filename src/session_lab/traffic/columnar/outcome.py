@@ -119,14 +119,13 @@ class Outcome:
         It is a wait that occurred. Where waits were only counted it is exact up to a minute, and
         above that it is up to one part in a thousand too long.
         """
-        counts = self.tally.waits if self.waited is None else None
-        served = int(counts.sum()) if self.waited is None else len(self.waited)
-        if not served:
+        counts = self.tally.waits.cumsum()
+        if not counts[-1]:
             return 0
-        rank = max(0, int(np.ceil(q * served)) - 1)
+        rank = max(0, int(np.ceil(q * counts[-1])) - 1)
         if self.waited is not None:
             return int(np.partition(self.waited, rank)[rank])
-        return int(bin_ends()[np.searchsorted(self.tally.waits.cumsum(), rank, side="right")])
+        return int(bin_ends()[np.searchsorted(counts, rank, side="right")])
 
     def __add__(self, other: Outcome) -> Outcome:
         """Add the outcome of another part of the log; its sessions must be others."""

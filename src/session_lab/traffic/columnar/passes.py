@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from session_lab.traffic.columnar.columns import ANSWERS
-from session_lab.traffic.columnar.compiling import compiled
+from session_lab.traffic.columnar.columns import ANSWERS, Int64
+from session_lab.traffic.columnar.compiling import allocating, compiled
 from session_lab.traffic.played import NAT, NONE, OPS
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ _MESSAGE_MISSING, _CLOSE_MISSING, _RETRIEVE_MISSING = (
 )
 
 
-@compiled
+@allocating
 def find_sessions(
     chat: NDArray[np.integer], op: NDArray[np.int8], n_chats: int, session: NDArray[np.int32]
 ) -> NDArray[np.int32]:
@@ -50,7 +50,7 @@ def find_sessions(
     return created_by[:n_sessions].copy()
 
 
-@compiled
+@allocating
 def group(
     session: NDArray[np.int32], n_sessions: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
@@ -78,12 +78,12 @@ def group(
 
 
 @compiled
-def finish(
+def finish(  # noqa: PLR0917
     first: int,
     last: int,
     op: NDArray[np.int8],
     session: NDArray[np.int32],
-    first_run: NDArray[np.int64],
+    first_run: NDArray[np.integer],
     n_runs: NDArray[np.int32],
     answers: Answers,
     table: NDArray[np.int16],
@@ -112,7 +112,7 @@ def finish(
 
 
 @compiled
-def _missing(op: int) -> int:
+def _missing(op: int) -> Int64:
     """Return the verdict on an event whose session does not exist."""
     if op == _MESSAGE:
         return _MESSAGE_MISSING

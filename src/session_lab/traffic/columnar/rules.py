@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from session_lab.simulator.runs import STATUSES
-from session_lab.traffic.columnar.compiling import compiled, inlined
+from session_lab.traffic.columnar.columns import Int64
+from session_lab.traffic.columnar.compiling import inlined
 from session_lab.traffic.played import CAUSES, KINDS, NAT
 
 if TYPE_CHECKING:
@@ -59,28 +60,28 @@ _PENDING, _EXECUTING, _WAITING, _COMPLETED, _TIMED_OUT, _CRASHED = map(
 class Rules(NamedTuple):
     """One policy; its deploys are those from ``first_deploy`` up to ``last_deploy``."""
 
-    idle_timeout: np.int64
-    turn_timeout: np.int64
-    max_turns: np.int64
-    max_duration: np.int64
-    boot_time: np.int64
-    resume_time: np.int64
-    turn_duration: np.int64
-    first_deploy: np.int64
-    last_deploy: np.int64
+    idle_timeout: Int64
+    turn_timeout: Int64
+    max_turns: Int64
+    max_duration: Int64
+    boot_time: Int64
+    resume_time: Int64
+    turn_duration: Int64
+    first_deploy: Int64
+    last_deploy: Int64
 
 
 class Seen(NamedTuple):
     """What a run shows at the horizon."""
 
-    status: np.int64
-    ended_at: np.int64
-    end_cause: np.int64
-    turns: np.int64
-    resumes: np.int64
-    active: np.int64
-    idle: np.int64
-    suspended: np.int64
+    status: Int64
+    ended_at: Int64
+    end_cause: Int64
+    turns: Int64
+    resumes: Int64
+    active: Int64
+    idle: Int64
+    suspended: Int64
 
 
 class Run(NamedTuple):
@@ -91,40 +92,38 @@ class Run(NamedTuple):
     NAT; ``ended_at`` is NAT until the end is fixed.
     """
 
-    number: np.int64
-    reason: np.int64
-    triggered_at: np.int64
-    free_at: np.int64
-    turns: np.int64
-    resumes: np.int64
-    active: np.int64
-    idle: np.int64
-    suspended: np.int64
-    turns_seen: np.int64
-    resumes_seen: np.int64
-    active_seen: np.int64
-    wakes_at: np.int64
-    ended_at: np.int64
-    end_cause: np.int64
+    number: Int64
+    reason: Int64
+    triggered_at: Int64
+    free_at: Int64
+    turns: Int64
+    resumes: Int64
+    active: Int64
+    idle: Int64
+    suspended: Int64
+    turns_seen: Int64
+    resumes_seen: Int64
+    active_seen: Int64
+    wakes_at: Int64
+    ended_at: Int64
+    end_cause: Int64
 
 
-@compiled
+@inlined
 def no_run() -> Run:
     """Return what comes before the first run of a session: a run that has ended long ago."""
     zero = np.int64(0)
     return _run(np.int64(-1), zero, zero, zero, _NAT + 1)
 
 
-@compiled
-def trigger(number: np.int64, reason: np.int64, at: np.int64, rules: Rules) -> Run:
+@inlined
+def trigger(number: Int64, reason: Int64, at: Int64, rules: Rules) -> Run:
     """Trigger a run."""
     return _run(number, reason, at, at + rules.boot_time, _NAT)
 
 
-@compiled
-def _run(
-    number: np.int64, reason: np.int64, at: np.int64, ready_at: np.int64, ended_at: np.int64
-) -> Run:
+@inlined
+def _run(number: Int64, reason: Int64, at: Int64, ready_at: Int64, ended_at: Int64) -> Run:
     zero, cause = np.int64(0), np.int64(_OPEN)
     return Run(
         number,
@@ -145,28 +144,28 @@ def _run(
     )
 
 
-@compiled
-def _end_of(run: Run, rules: Rules) -> np.int64:
+@inlined
+def _end_of(run: Run, rules: Rules) -> Int64:
     """Tell when a run ends if nothing more reaches it."""
     if run.ended_at != _NAT:
         return run.ended_at
     return run.free_at + rules.idle_timeout + rules.turn_timeout
 
 
-@compiled
-def is_live(run: Run, at: np.int64, rules: Rules) -> bool:
+@inlined
+def is_live(run: Run, at: Int64, rules: Rules) -> bool:
     """Tell whether a run is alive; from its very end on it is not."""
-    return at < _end_of(run, rules)
+    return bool(at < _end_of(run, rules))
 
 
-@compiled
-def last_busy(run: Run) -> np.int64:
+@inlined
+def last_busy(run: Run) -> Int64:
     """Return the end of a run's last accepted turn, or its trigger when it has none."""
     return run.free_at if run.turns else run.triggered_at
 
 
-@compiled
-def receive(run: Run, at: np.int64, rules: Rules) -> tuple[int, np.int64]:
+@inlined
+def receive(run: Run, at: Int64, rules: Rules) -> tuple[int, Int64]:
     """Tell how a turn that arrives finds a run, and when it would start there."""
     if run.ended_at != _NAT:
         return (_QUEUED, run.ended_at) if at < run.ended_at else (DEAD, at)
@@ -180,8 +179,8 @@ def receive(run: Run, at: np.int64, rules: Rules) -> tuple[int, np.int64]:
     return DEAD, at
 
 
-@compiled
-def latest_deploy(deploys: NDArray[np.int64], rules: Rules, at: np.int64) -> np.int64:
+@inlined
+def latest_deploy(deploys: NDArray[np.int64], rules: Rules, at: Int64) -> Int64:
     """Return a policy's last deploy at or before an instant, or NAT when there is none."""
     low, high = rules.first_deploy, rules.last_deploy
     while low < high:
@@ -193,16 +192,16 @@ def latest_deploy(deploys: NDArray[np.int64], rules: Rules, at: np.int64) -> np.
     return deploys[low - 1] if low > rules.first_deploy else _NAT
 
 
-@compiled
-def serve(
+@inlined
+def serve(  # noqa: PLR0917
     run: Run,
-    at: np.int64,
-    start: np.int64,
-    duration: np.int64,
+    at: Int64,
+    start: Int64,
+    duration: Int64,
     rules: Rules,
     resumed: bool,  # noqa: FBT001
     crashes: bool,  # noqa: FBT001
-    until: np.int64,
+    until: Int64,
 ) -> Run:
     """Accept a turn that arrived at ``at`` and starts at ``start``; its last turn ends a run."""
     turns, cause = run.turns + 1, _OPEN
@@ -234,8 +233,8 @@ def serve(
     )
 
 
-@compiled
-def close(run: Run, at: np.int64, ended_at: np.int64, cause: np.int64, rules: Rules) -> Run:
+@inlined
+def close(run: Run, at: Int64, ended_at: Int64, cause: Int64, rules: Rules) -> Run:
     """Fix the end of a run that heard at ``at`` that it is to end at ``ended_at``."""
     idle, suspended = _quiet(run, at, rules)
     return Run(
@@ -257,8 +256,8 @@ def close(run: Run, at: np.int64, ended_at: np.int64, cause: np.int64, rules: Ru
     )
 
 
-@compiled
-def _quiet(run: Run, until: np.int64, rules: Rules) -> tuple[np.int64, np.int64]:
+@inlined
+def _quiet(run: Run, until: Int64, rules: Rules) -> tuple[Int64, Int64]:
     """Split the time since the run became free into idle and suspended."""
     quiet = max(np.int64(0), until - run.free_at)
     idle = min(quiet, rules.idle_timeout)
@@ -266,8 +265,8 @@ def _quiet(run: Run, until: np.int64, rules: Rules) -> tuple[np.int64, np.int64]
 
 
 @inlined
-def write(
-    runs: NDArray[np.int64], row: int, session: int, run: Run, rules: Rules, until: np.int64
+def write(  # noqa: PLR0917
+    runs: NDArray[np.int64], row: int, session: int, run: Run, rules: Rules, until: Int64
 ) -> int:
     """Write a run as it stands at the horizon, and return the next free row.
 
@@ -291,8 +290,8 @@ def write(
     return row
 
 
-@compiled
-def _as_of(run: Run, until: np.int64, rules: Rules) -> Seen:
+@inlined
+def _as_of(run: Run, until: Int64, rules: Rules) -> Seen:
     """Show a run as it stands at the horizon."""
     end = _end_of(run, rules)
     if end > until:
@@ -321,8 +320,8 @@ def _as_of(run: Run, until: np.int64, rules: Rules) -> Seen:
     return Seen(np.int64(status), end, cause, run.turns, run.resumes, run.active, idle, suspended)
 
 
-@compiled
-def _open_status(run: Run, at: np.int64, rules: Rules) -> int:
+@inlined
+def _open_status(run: Run, at: Int64, rules: Rules) -> int:
     if at < run.triggered_at + rules.boot_time:
         return _PENDING
     if at >= run.free_at:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from session_lab.traffic.columnar.columns import VERDICTS, RunColumns
+from session_lab.traffic.columnar.columns import VERDICTS, Int64, RunColumns
 from session_lab.traffic.columnar.compiling import compiled
 from session_lab.traffic.played import CAUSES, NAT, REASONS
 
@@ -47,8 +47,8 @@ class Tally(NamedTuple):
 
     def add(self, other: Tally) -> None:
         """Add what another has counted."""
-        for mine, more in zip(self, other, strict=True):
-            mine += more
+        for mine, others in zip(self, other, strict=True):
+            np.add(mine, others, out=mine)
 
 
 @compiled
@@ -76,7 +76,7 @@ def add_runs(tally: Tally, runs: NDArray[np.int64], n: int) -> None:
 
 
 @compiled
-def _bin(waited: np.int64) -> int:
+def _bin(waited: Int64) -> Int64:
     octave = 0
     while waited >> octave >= 2 * EXACT:
         octave += 1
