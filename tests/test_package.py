@@ -46,6 +46,7 @@ PUBLIC = [
     "StatisticalWarning",
     "UnprocessableEntityError",
     "__version__",
+    "churn",
     "lifetimes",
     "read_runs",
     "read_sessions",

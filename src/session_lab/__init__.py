@@ -48,7 +48,7 @@ from session_lab.simulator import RunPolicy
 from session_lab.traffic import ChatWorkload
 
 if typing.TYPE_CHECKING:
-    from session_lab.analysis import lifetimes
+    from session_lab.analysis import churn, lifetimes
     from session_lab.client import AsyncClient, Client
     from session_lab.frames import validate, write_frame
     from session_lab.frames.loading import runs_frame, sessions_frame
@@ -63,6 +63,7 @@ else:
         "AsyncClient": "client",
         "Client": "client",
         "Simulator": "lab.simulator",
+        "churn": "analysis.churn",
         "lifetimes": "analysis.lifetimes",
         "read_runs": "frames.reading",
         "read_sessions": "frames.reading",
@@ -115,6 +116,7 @@ __all__ = [
     "StatisticalWarning",
     "UnprocessableEntityError",
     "__version__",
+    "churn",
     "lifetimes",
     "read_runs",
     "read_sessions",

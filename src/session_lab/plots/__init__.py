@@ -1,5 +1,15 @@
 """Plots: a result in, matplotlib Axes out. Nothing is computed here."""
 
+from session_lab.plots.churn import (
+    churn_rate,
+    gaps,
+    handovers,
+    reasons,
+    runs_per_session,
+    transitions,
+    turn_starts,
+)
+from session_lab.plots.cohorts import cohorts, identities, retention
 from session_lab.plots.comparing import agreement, lateness, replay_comparison
 from session_lab.plots.conflicts import conflict_bars, reused_ids
 from session_lab.plots.lifetimes import (
@@ -15,22 +25,32 @@ from session_lab.plots.tags import namespace_bars, tag_bars, tag_drift, tag_pair
 
 __all__ = [
     "agreement",
+    "churn_rate",
+    "cohorts",
     "comparison",
     "concurrency",
     "conflict_bars",
     "cost",
     "cumulative_hazard",
+    "gaps",
+    "handovers",
     "hazard",
+    "identities",
     "incidence",
     "incidences",
     "lateness",
     "namespace_bars",
+    "reasons",
     "replay_comparison",
+    "retention",
     "reused_ids",
+    "runs_per_session",
     "start_kinds",
     "survival",
     "tag_bars",
     "tag_drift",
     "tag_pairs",
     "tag_statuses",
+    "transitions",
+    "turn_starts",
 ]

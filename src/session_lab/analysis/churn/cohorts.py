@@ -84,6 +84,10 @@ class Cohorts(Result):
         known = np.where(self.observed > 0, self.observed, 1)
         return np.where(self.observed > 0, self.active / known, np.nan)
 
+    def names(self) -> list[str]:
+        """Return the date on which each cohort's period begins, as in ``2026-01-05``."""
+        return to_instants(self.start).dt.tz_convert(self.tz).dt.strftime("%Y-%m-%d").tolist()
+
     def to_frame(self) -> pd.DataFrame:
         """Return ``cohort, age, members, observed, active, retention`` of the cells observed."""
         cohort, age = np.nonzero(self.observed)

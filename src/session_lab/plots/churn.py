@@ -1,0 +1,231 @@
+"""Pictures of churn: runs per session, gaps, reasons, transitions, rates, polled hand-overs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib import dates as mdates
+from matplotlib.ticker import MaxNLocator
+
+from session_lab.plots.theme import COLOURS, INK, axes_for, tidy
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from session_lab.analysis.churn import (
+        Gaps,
+        Handovers,
+        Rate,
+        Reasons,
+        RunsPerSession,
+        StartKinds,
+        Transitions,
+    )
+
+__all__ = [
+    "churn_rate",
+    "gaps",
+    "handovers",
+    "reasons",
+    "runs_per_session",
+    "transitions",
+    "turn_starts",
+]
+
+_MANY = 30
+"""Bars up to which each gets its number."""
+
+
+def runs_per_session(result: RunsPerSession, ax: Axes | None = None) -> Axes:
+    """Draw how many sessions took how many runs, as bars.
+
+    Parameters
+    ----------
+    result : RunsPerSession
+        What to draw.
+    ax : matplotlib Axes, optional
+        Where; a new figure by default.
+    """
+    ax = axes_for(ax)
+    frame = result.to_frame()
+    bars = ax.bar(frame["runs"], frame["sessions"], width=0.9, color=COLOURS[0])
+    if len(frame) <= _MANY:
+        ax.bar_label(bars, labels=[f"{share:.0%}" for share in frame["share"]], color=INK, size=8)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    numbers = result.summary()
+    alt = (
+        f"Runs per session: {result.mean:.2f} on average, {numbers['median']} in the middle, "
+        f"{numbers['most']} at most, in {numbers['sessions']:,} sessions."
+    )
+    return tidy(ax, title=result.title, x="runs", y="sessions", alt=alt)
+
+
+def gaps(result: Gaps, ax: Axes | None = None) -> Axes:
+    """Draw the gaps by length, and the sessions still waiting by how long.
+
+    Parameters
+    ----------
+    result : Gaps
+        What to draw.
+    ax : matplotlib Axes, optional
+        Where; a new figure by default.
+    """
+    ax = axes_for(ax)
+    frame = result.to_frame()
+    place = np.arange(len(frame))
+    ax.bar(place - 0.2, frame["gaps"], width=0.4, color=COLOURS[0], label="next run came")
+    waiting = "none yet, waiting so long"
+    ax.bar(place + 0.2, frame["waiting"], width=0.4, color=COLOURS[1], label=waiting)
+    ax.set_xticks(place, frame["gap"], rotation=35, ha="right", rotation_mode="anchor")
+    ax.legend(frameon=False, labelcolor=INK)
+    alt = (
+        f"{frame['gaps'].sum():,} gaps between runs by length, {frame['gaps'].iloc[0]:,} of them "
+        f"below zero; {len(result.waiting):,} sessions wait for a next run."
+    )
+    return tidy(ax, title=result.title, x="", y="runs", alt=alt)
+
+
+def reasons(result: Reasons, ax: Axes | None = None) -> Axes:
+    """Draw why runs were triggered and why they ended, as bars with their shares.
+
+    Parameters
+    ----------
+    result : Reasons
+        What to draw.
+    ax : matplotlib Axes, optional
+        Where; a new figure by default.
+    """
+    ax = axes_for(ax)
+    frame = result.to_frame()
+    colours = frame["of"].map({"reason": COLOURS[0], "end_cause": COLOURS[1]})
+    # A gap of one bar keeps the two kinds apart.
+    place = np.arange(len(frame)) + (frame["of"] == "end_cause").to_numpy()
+    bars = ax.barh(place, frame["runs"], color=colours)
+    ax.bar_label(bars, labels=[f"{share:.0%}" for share in frame["share"]], color=INK, padding=3)
+    ax.set_yticks(place, frame["value"].str.replace("_", " "))
+    ax.invert_yaxis()
+    ax.margins(x=0.1)
+    for kind, name in (("reason", "triggered for"), ("end_cause", "ended by")):
+        rows = np.flatnonzero(frame["of"] == kind)
+        if len(rows):
+            bars[rows[0]].set_label(name)
+    if len(frame):
+        ax.legend(frameon=False, labelcolor=INK)
+    listed = ", ".join(f"{row.runs:,} {row.value}" for row in frame.itertuples())
+    alt = f"Runs by reason, then by end: {listed or 'none'}."
+    tidy(ax, title=result.title, x="runs", y="", alt=alt)
+    return _numbers_across(ax)
+
+
+def turn_starts(result: StartKinds, ax: Axes | None = None) -> Axes:
+    """Draw how served turns started, as bars with their mean wait.
+
+    Parameters
+    ----------
+    result : StartKinds
+        What to draw.
+    ax : matplotlib Axes, optional
+        Where; a new figure by default.
+    """
+    ax = axes_for(ax)
+    frame = result.to_frame()
+    bars = ax.bar(frame["start_kind"], frame["turns"], color=COLOURS[0])
+    waits = frame["mean_wait"] / np.timedelta64(1, "s")
+    ax.bar_label(bars, labels=[f"waited {wait:,.1f} s" for wait in waits], color=INK, padding=2)
+    listed = ", ".join(f"{row.turns:,} {row.start_kind}" for row in frame.itertuples())
+    alt = f"Turns by how they started: {listed or 'none'}."
+    return tidy(ax, title=result.title, x="", y="turns", alt=alt)
+
+
+def transitions(result: Transitions, ax: Axes | None = None) -> Axes:
+    """Draw the matrix from ends to next reasons, shaded by share and labelled with counts.
+
+    Parameters
+    ----------
+    result : Transitions
+        What to draw.
+    ax : matplotlib Axes, optional
+        Where; a new figure by default.
+    """
+    ax = axes_for(ax)
+    shares = result.shares
+    if shares.size:
+        ax.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+    for (row, column), runs in np.ndenumerate(result.counts):
+        share = shares[row, column]
+        colour = "white" if share > 0.6 else "#1f2937"
+        label = f"{share:.0%}\n{runs:,}" if runs else "0"
+        ax.text(column, row, label, ha="center", va="center", color=colour, size=8)
+    ax.set_xticks(range(len(result.reasons)), result.reasons)
+    ax.set_yticks(range(len(result.end_causes)), [c.replace("_", " ") for c in result.end_causes])
+    listed = ", ".join(
+        f"{row.runs:,} from {row.end_cause} to {row.next_reason}"
+        for row in result.to_frame().itertuples()
+    )
+    names = ax.yaxis.get_major_formatter()
+    tidy(ax, title=result.title, x="next run", y="this run ended by", alt=f"Runs: {listed}.")
+    ax.yaxis.set_major_formatter(names)
+    return ax
+
+
+def churn_rate(result: Rate, ax: Axes | None = None) -> Axes:
+    """Draw hand-overs per session-hour over time, as steps over the periods.
+
+    Parameters
+    ----------
+    result : Rate
+        What to draw.
+    ax : matplotlib Axes, optional
+        Where; a new figure by default.
+    """
+    ax = axes_for(ax)
+    frame = result.to_frame()
+    rates = frame["rate"].to_numpy(dtype=float, na_value=np.nan)
+    days = frame["period"].dt.tz_localize(None)
+    ax.step(days, rates, where="post", color=COLOURS[0])
+    ax.plot(days, rates, "o", markersize=4, color=COLOURS[0])
+    if len(frame):
+        _dates(ax)
+        ax.set_ylim(bottom=0)
+    whole = result.summary().get("rate")
+    told = "no session alive" if whole is None else f"{whole:.3g} per session-hour altogether"
+    alt = f"Hand-overs per session-hour over {len(frame)} periods: {told}."
+    return tidy(ax, title=result.title, x=f"time ({result.tz})", y="per session-hour", alt=alt)
+
+
+def handovers(result: Handovers, ax: Axes | None = None) -> Axes:
+    """Draw the bounds on how many hand-overs had happened by a time.
+
+    Parameters
+    ----------
+    result : Handovers
+        What to draw.
+    ax : matplotlib Axes, optional
+        Where; a new figure by default.
+    """
+    ax = axes_for(ax)
+    frame = result.cumulative()
+    time, low, high = frame["time"], frame["at_least"], frame["at_most"]
+    ax.fill_between(time, low, high, step="post", color=COLOURS[0], alpha=0.2)
+    ax.step(time, high, where="post", color=COLOURS[1], label="at most")
+    ax.step(time, low, where="post", color=COLOURS[0], label="at least")
+    if len(frame):
+        ax.legend(frameon=False, labelcolor=INK)
+        _dates(ax)
+    alt = f"{len(result.by):,} hand-overs seen by polls: bounds on how many had happened by a time."
+    return tidy(ax, title=result.title, x="time (UTC)", y="hand-overs seen", alt=alt)
+
+
+def _dates(ax: Axes) -> None:
+    locator = mdates.AutoDateLocator(maxticks=7)
+    ax.xaxis.set_major_locator(locator)
+    ax.xaxis.set_major_formatter(mdates.ConciseDateFormatter(locator))
+
+
+def _numbers_across(ax: Axes) -> Axes:
+    """Put short numbers on the horizontal axis, and leave names on the vertical one."""
+    names = [label.get_text() for label in ax.get_yticklabels()]
+    ax.xaxis.set_major_formatter(ax.yaxis.get_major_formatter())
+    ax.set_yticks(ax.get_yticks(), names)
+    return ax

@@ -1,0 +1,126 @@
+"""Pictures of who comes back: the cohort triangle, retention lines, ids by period."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib import dates as mdates
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+from session_lab.plots.theme import COLOURS, INK, axes_for, tidy
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from session_lab.analysis.churn import Cohorts, Identities
+
+__all__ = ["cohorts", "identities", "retention"]
+
+_FEW = 14
+"""Cohorts and ages up to which each cell is labelled."""
+
+_LABELS = 12
+"""Cohorts named along the axis."""
+
+
+def cohorts(result: Cohorts, ax: Axes | None = None) -> Axes:
+    """Draw retention by cohort and age as a triangle, shaded by retention.
+
+    Parameters
+    ----------
+    result : Cohorts
+        What to draw.
+    ax : matplotlib Axes, optional
+        Where; a new figure by default.
+    """
+    ax = axes_for(ax)
+    shares = result.retention
+    n_cohorts, n_ages = shares.shape
+    if shares.size:
+        ax.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+        step = -(-n_cohorts // _LABELS)
+        names = result.names()[::step]
+        ax.set_yticks(range(0, n_cohorts, step), names)
+    if n_cohorts <= _FEW and n_ages <= _FEW:
+        for (row, age), share in np.ndenumerate(shares):
+            if result.observed[row, age]:
+                colour = "white" if share > 0.6 else "#1f2937"
+                ax.text(age, row, f"{share:.0%}", ha="center", va="center", color=colour, size=8)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    names_of_cohorts = ax.yaxis.get_major_formatter()
+    unit = "days" if result.freq == "D" else "weeks"
+    alt = (
+        f"Retention of {n_cohorts} cohorts, {result.members.sum():,} members, over {n_ages} {unit} "
+        f"({result.day}), as shaded cells."
+    )
+    tidy(ax, title=result.title, x=f"{unit} since the first activity", y="cohort", alt=alt)
+    ax.yaxis.set_major_formatter(names_of_cohorts)
+    return ax
+
+
+def retention(result: Cohorts, ax: Axes | None = None) -> Axes:
+    """Draw retention by age: a thin line for each cohort, and all together with a 95 % band.
+
+    Parameters
+    ----------
+    result : Cohorts
+        What to draw.
+    ax : matplotlib Axes, optional
+        Where; a new figure by default.
+    """
+    ax = axes_for(ax)
+    for line in result.retention:
+        ax.plot(line, color=INK, alpha=0.35, linewidth=0.8)
+    pooled = result.pooled()
+    band = {"color": COLOURS[0], "alpha": 0.2, "label": "95 % interval"}
+    ax.fill_between(pooled["age"], pooled["lower"], pooled["upper"], **band)
+    ax.plot(pooled["age"], pooled["retention"], color=COLOURS[0], marker="o", label="all cohorts")
+    ax.set_ylim(0, 1.02)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    if len(pooled):
+        ax.legend(frameon=False, labelcolor=INK)
+    listed = ", ".join(f"{row.retention:.0%} at {row.age}" for row in pooled.head(8).itertuples())
+    unit = "days" if result.freq == "D" else "weeks"
+    alt = f"Retention of all cohorts by age in {unit}: {listed or 'none observed'}."
+    tidy(ax, title="Retention", x=f"{unit} since the first activity", y="active", alt=alt)
+    ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    return ax
+
+
+def identities(result: Identities, ax: Axes | None = None) -> Axes:
+    """Draw new and returning ids above the axis, dormant ones below it.
+
+    Parameters
+    ----------
+    result : Identities
+        What to draw.
+    ax : matplotlib Axes, optional
+        Where; a new figure by default.
+    """
+    ax = axes_for(ax)
+    frame = result.to_frame()
+    days = frame["period"].dt.tz_localize(None)
+    width = 0.8 * (7 if len(days) > 1 and (days.diff().min().days > 1) else 1)
+    ax.bar(days, frame["new"], width=width, color=COLOURS[0], label="new")
+    ax.bar(
+        days,
+        frame["returning"],
+        bottom=frame["new"],
+        width=width,
+        color=COLOURS[2],
+        label="returning",
+    )
+    ax.bar(days, -frame["dormant"], width=width, color=COLOURS[1], label="dormant (downwards)")
+    ax.axhline(0, color=INK, linewidth=0.8)
+    if len(frame):
+        ax.legend(frameon=False, labelcolor=INK)
+        locator = mdates.AutoDateLocator(maxticks=7)
+        ax.xaxis.set_major_locator(locator)
+        ax.xaxis.set_major_formatter(mdates.ConciseDateFormatter(locator))
+    numbers = result.summary()
+    alt = (
+        f"{numbers['ids']:,} ids over {numbers['periods']} periods: new, returning and dormant; "
+        f"{numbers['dormant']:,} dormant in the last."
+    )
+    return tidy(ax, title=result.title, x=f"time ({result.tz})", y="ids", alt=alt)
