@@ -96,7 +96,7 @@ def warn_of_weak_groups(weaknesses: Mapping[Hashable, str | None], by: str) -> N
     for weakness, names in sufferers.items():
         more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
         problem = f"{by} {', '.join(names[:_NAMED])}{more}: {weakness}"
-        warnings.warn(problem, StatisticalWarning, stacklevel=4)
+        warnings.warn(problem, StatisticalWarning, stacklevel=3)
 
 
 @dataclass(frozen=True, repr=False, eq=False)
