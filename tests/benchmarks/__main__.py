@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import session_lab
 import tests.benchmarks
-from tests.benchmarks import calls, generating, imports, mocks, replays, serving
+from tests.benchmarks import calls, frames, generating, imports, mocks, replays, serving
 from tests.benchmarks.harness import MissingProgramError, measure, table
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ BENCHMARKS = (
     *calls.BENCHMARKS,
     *serving.BENCHMARKS,
     *imports.BENCHMARKS,
+    *frames.BENCHMARKS,
 )
 PACKAGES = (
     "httpx",
