@@ -99,7 +99,8 @@ def replay_live(
     With a journal, an interrupted replay goes on where it was when called again with the same
     events and journal. What was sent but not known to be answered is looked up first: a message by
     its part id among the channel's records, a first start by its session. What cannot be looked up
-    can safely be asked twice. The rest is then due as if its first event were due now.
+    can safely be asked twice. The rest is then due as if its first event were due now; sessions that
+    were started before keep the expiry they have.
 
     At the end, and after Ctrl-C, the chats that were started and not closed are closed. A chat that
     Ctrl-C cut short is over, and a resumed replay plays it from its beginning, under its name with
