@@ -36,7 +36,7 @@ def allocating(function: Function) -> Function:
     return _compiled(function)
 
 
-def _compiled(function: Function, **options: Any) -> Function:
+def _compiled(function: Function, **options: object) -> Function:
     """Compile, and keep the machine code beside the module or in the user's cache.
 
     So only the first process pays the seconds of compilation. Where neither place can be written,

@@ -61,7 +61,7 @@ _CLOSE_OK, _RETRIEVED = map(ANSWERS.index, ("close", "retrieve"))
 
 
 @compiled
-def play_sessions(  # noqa: C901, PLR0917 - one loop, and numba takes no keyword-only arguments
+def play_sessions(  # noqa: PLR0917
     first: int,
     last: int,
     columns: Columns,

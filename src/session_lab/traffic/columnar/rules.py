@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from session_lab.simulator.runs import STATUSES
-from session_lab.traffic.columnar.columns import Int64
 from session_lab.traffic.columnar.compiling import inlined
 from session_lab.traffic.played import CAUSES, KINDS, NAT
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from session_lab.traffic.columnar.columns import Int64
 
 __all__ = [
     "DEAD",
