@@ -186,6 +186,12 @@ def test_a_column_without_any_value_counts_as_missing():
     assert counts["n"].tolist() == [2]
 
 
+def test_a_column_that_pandas_took_for_floats_counts_as_missing():
+    frame = pd.DataFrame({"tags": [np.nan, np.nan]})
+    assert grouped(frame, ["tags"], explode="tags")["n"].tolist() == [2]
+    assert len(grouped(frame.iloc[:0], ["tags"], explode="tags")) == 0
+
+
 def test_a_missing_column_is_named_with_those_there_are(engine: Callable[[pa.Table], Any]):
     with pytest.raises(DataError, match="plan: the column is missing; the frame has tags, status"):
         grouped(engine(table([{"code": 200}])), ["plan"])

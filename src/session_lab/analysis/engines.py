@@ -132,10 +132,13 @@ def _to_arrow(frame: pd.DataFrame, columns: Sequence[str]) -> pa.Table:
     arrays: dict[str, pa.Array] = {}
     for name in columns:
         try:
-            arrays[name] = pa.array(frame[name], from_pandas=True)
+            array = pa.array(frame[name], from_pandas=True)
         except pa.ArrowException as error:
             message = f"the column holds values of several kinds ({error}); write all in one way"
             raise DataError(message, column=name) from error
+        # Where there is no value to tell the type by, pandas makes the column one of floats.
+        is_untold = pa.types.is_floating(array.type) and array.null_count == len(array)
+        arrays[name] = pa.nulls(len(array)) if is_untold else array
     return pa.table(arrays)
 
 

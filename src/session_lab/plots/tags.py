@@ -148,7 +148,7 @@ def tag_drift(result: Drift, ax: Axes | None = None) -> Axes:
         )
     if names:
         ax.legend(frameon=False, labelcolor=INK, loc="upper left", bbox_to_anchor=(1, 1))
-        locator = mdates.AutoDateLocator(maxticks=7)
+        locator = mdates.AutoDateLocator()
         ax.xaxis.set_major_locator(locator)
         ax.xaxis.set_major_formatter(mdates.ConciseDateFormatter(locator))
     known = [distance for distance in result.distances if distance is not None]

@@ -29,9 +29,10 @@ def count_rows(
     """Count the codes of the chosen rows."""
     counts = np.zeros(n_names, np.int64)
     for row in range(len(rows)):
-        if rows[row]:
-            for place in range(offsets[row], offsets[row + 1]):
-                counts[codes[place]] += 1
+        # To add nothing is faster than a jump that the processor cannot foresee.
+        weight = np.int64(rows[row])
+        for place in range(offsets[row], offsets[row + 1]):
+            counts[codes[place]] += weight
     return counts
 
 
