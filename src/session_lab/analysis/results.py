@@ -26,8 +26,10 @@ class Result(ABC):
     formula: ClassVar[str]
     plotter: ClassVar[str]
 
-    notes: tuple[str, ...] = ()
-    """What was assumed about this data, to be read with the numbers."""
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was assumed about this data, to be read with the numbers."""
+        return ()
 
     @abstractmethod
     def to_frame(self) -> pd.DataFrame:
