@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 from itertools import islice
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
+from session_lab.plots.texts import drawn, short_text
 from session_lab.plots.theme import COLOURS, INK, axes_for, tidy
 
 if TYPE_CHECKING:
@@ -41,9 +42,6 @@ _BELOW = 42
 
 _DIGIT = 6
 """Points that a character of the risk table takes at most."""
-
-_NAME = 20
-"""Characters of a group's name that the risk table shows."""
 
 
 class _Scale(NamedTuple):
@@ -90,22 +88,22 @@ def survival(result: Survival | SurvivalByGroup, ax: Axes | None = None) -> Axes
         Where; a new figure by default.
     """
     ax = axes_for(ax)
-    curves = _largest(getattr(result, "parts", {"": result}))
-    scale = _scale(max((curve.time for curve in curves.values()), key=lambda time: time[-1]))
-    for colour, (name, curve) in zip(COLOURS, curves.items(), strict=False):
+    parts: Mapping[Hashable, Survival] = getattr(result, "parts", {})
+    curves = list(_largest(parts).values()) or [cast("Survival", result)]
+    names = drawn(map(str, _largest(parts))) or [""]
+    scale = _scale(max((curve.time for curve in curves), key=lambda time: time[-1]))
+    for colour, name, curve in zip(COLOURS, names, curves, strict=False):
         x = scale.shown(curve.time)
-        ax.step(x, curve.survival, where="post", color=colour, label=str(name))
+        ax.step(x, curve.survival, where="post", color=colour, label=name)
         ax.fill_between(x, curve.lower, curve.upper, step="post", color=colour, alpha=0.15, lw=0)
     ax.set_ylim(0, 1.02)
     ax.set_xlim(left=0)
-    _risk_table(ax, curves, scale)
-    if len(curves) > 1:
+    _risk_table(ax, names, curves, scale)
+    if parts:
         ax.legend(frameon=False, labelcolor=INK)
-    medians = "; ".join(
-        f"{name}: {_median(curve)}" if name else _median(curve) for name, curve in curves.items()
-    )
-    all_groups = len(getattr(result, "parts", curves))
-    some = f", the {len(curves)} largest of {all_groups} groups" if all_groups > len(curves) else ""
+    some = f", the {len(curves)} largest of {len(parts)} groups" if len(parts) > len(curves) else ""
+    told = [f"{short_text(str(name))}: " for name in _largest(parts)] or [""]
+    medians = "; ".join(name + _median(curve) for name, curve in zip(told, curves, strict=True))
     alt = f"Share surviving over time. {medians}."
     tidy(ax, title=f"{result.title}{some}", x=scale.label, y="surviving", alt=alt)
     return _as_shares(ax)
@@ -200,8 +198,9 @@ def incidences(result: IncidenceByGroup, ax: Axes | None = None) -> Axes:
     """
     ax = axes_for(ax)
     parts = _largest(result.parts)
+    names = drawn(map(str, parts))
     scale = _scale(max((part.time for part in parts.values()), key=lambda time: time[-1]))
-    for colour, (name, part) in zip(COLOURS, parts.items(), strict=False):
+    for colour, name, part in zip(COLOURS, names, parts.values(), strict=False):
         x = scale.shown(part.time)
         for style, cause, share in zip(_STYLES, part.causes, part.incidence, strict=False):
             label = f"{name}, {cause}"
@@ -209,7 +208,7 @@ def incidences(result: IncidenceByGroup, ax: Axes | None = None) -> Axes:
     ax.set_ylim(0, 1)
     ax.set_xlim(left=0)
     ax.legend(frameon=False, labelcolor=INK)
-    alt = " ".join(f"{name}: {_shares_of(part)}" for name, part in parts.items())
+    alt = " ".join(f"{short_text(str(name))}: {_shares_of(part)}" for name, part in parts.items())
     tidy(ax, title=result.title, x=scale.label, y="ended", alt=alt)
     return _as_shares(ax)
 
@@ -228,37 +227,37 @@ def comparison(result: Comparison, ax: Axes | None = None) -> Axes:
     places = np.arange(len(result.groups))
     ax.bar(places - 0.2, result.observed, 0.4, color=COLOURS[0], label="observed")
     ax.bar(places + 0.2, result.expected, 0.4, color=COLOURS[1], label="expected")
-    ax.set_xticks(places, [str(name) for name in result.groups])
+    ax.set_xticks(places, drawn(map(str, result.groups)))
     ax.legend(frameon=False, labelcolor=INK)
     listed = "; ".join(
-        f"{name}: {seen:,} seen, {due:,.1f} expected"
+        f"{short_text(str(name))}: {seen:,} seen, {due:,.1f} expected"
         for name, seen, due in zip(result.groups, result.observed, result.expected, strict=True)
     )
     title = f"{result.title}, {result.notes[0]}"
     return tidy(ax, title=title, x="", y="events", alt=f"Events per group. {listed}.")
 
 
-def _risk_table(ax: Axes, curves: Mapping[Hashable, Survival], scale: _Scale) -> None:
+def _risk_table(ax: Axes, names: Sequence[str], curves: Sequence[Survival], scale: _Scale) -> None:
     """Write below the axis how many are at risk at its ticks, a line for each curve.
 
     Lines are a fixed number of points apart, and there are only as many ticks as the widest number
     leaves room for, so nothing overlaps at any size of the figure.
     """
-    most = max(int(curve.at_risk.max()) for curve in curves.values())
+    most = max(int(curve.at_risk.max()) for curve in curves)
     wide = len(f"{most:,}") * _DIGIT
-    # Names to the left may take a third of the width away.
-    width = ax.get_position().width * ax.get_figure(root=True).get_figwidth() * 72 * 0.6
-    last = max(float(scale.shown(curve.time)[-1]) for curve in curves.values()) or 1.0
+    # Names to the left may take a part of the width away.
+    taken = max(map(len, names)) * _DIGIT + wide
+    width = ax.get_position().width * ax.get_figure(root=True).get_figwidth() * 72 - taken
+    last = max(float(scale.shown(curve.time)[-1]) for curve in curves) or 1.0
     room = int(min(max(width // (wide + 4 * _DIGIT), 1), 8))
     ticks = [tick for tick in MaxNLocator(room).tick_values(0, last) if 0 <= tick <= last]
     ax.set_xticks(ticks)
     asked = scale.asked(ticks)
-    _write(ax, 0, "at risk", -wide / 2 - 8, line=0, ha="right", color=INK)
-    for line, (colour, (name, curve)) in enumerate(zip(COLOURS, curves.items(), strict=False), 1):
-        text = str(name)
-        shown = text if len(text) <= _NAME else f"{text[: _NAME - 1]}…"
-        below = line if shown else 0
-        _write(ax, 0, shown, -wide / 2 - 8, line=below, ha="right", color=colour)
+    beside = -wide / 2 - 8
+    _write(ax, 0, "at risk", beside, line=0, ha="right", color=INK)
+    for line, (colour, name, curve) in enumerate(zip(COLOURS, names, curves, strict=False)):
+        below = line + 1 if name else 0
+        _write(ax, 0, name, beside, line=below, ha="right", color=colour)
         for tick, n in zip(ticks, curve.at(asked)["at_risk"], strict=True):
             _write(ax, tick, f"{n:,}", 0, line=below, ha="center", color=INK)
 

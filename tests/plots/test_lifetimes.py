@@ -1,0 +1,151 @@
+"""Pictures of lifetimes: what they show, and that nothing in them overlaps."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib import pyplot as plt
+from matplotlib.colors import to_rgba
+
+from session_lab.analysis import lifetimes
+from session_lab.plots.theme import COLOURS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from matplotlib.axes import Axes
+    from matplotlib.text import Text
+
+RNG = np.random.default_rng(8)
+N = 400
+AGES = RNG.exponential(3_600_000, N).astype("m8[ms]")
+CAUSE = RNG.integers(0, 3, N)
+ODD = ["short", "a-very-long-name-of-a-task-that-nobody-can-read", "$\\frac{1}{0}$", "😀", "_x"]
+
+
+@pytest.fixture(autouse=True)
+def _without_a_screen() -> Iterator[None]:
+    with mpl.rc_context({"backend": "agg"}):
+        yield
+    plt.close("all")
+
+
+def frame(groups: list[str]) -> pd.DataFrame:
+    causes = np.array(["open", "closed", "expired"])[CAUSE]
+    columns = {"lifetime": AGES, "end_cause": causes, "type": RNG.choice(groups, N)}
+    return pd.DataFrame(columns)
+
+
+def texts(ax: Axes) -> list[Text]:
+    """Draw, and return what is written on and around the axes."""
+    ax.get_figure().canvas.draw()
+    ticks = [label for label in ax.get_xticklabels() if label.get_text()]
+    return [*ax.texts, *ticks, ax.xaxis.label]
+
+
+def overlapping(ax: Axes) -> list[tuple[str, str]]:
+    boxes = [(text.get_text(), text.get_window_extent()) for text in texts(ax)]
+    return [
+        (one, other)
+        for (one, here), (other, there) in combinations(boxes, 2)
+        if here.overlaps(there)
+    ]
+
+
+@pytest.mark.parametrize("width", [4, 5, 7, 14])
+@pytest.mark.parametrize("groups", [["a"], ["a", "b", "c"], ODD, [*"abcdefghij"]], ids=len)
+def test_nothing_of_the_risk_table_overlaps(width: float, groups: list[str]):
+    _, ax = plt.subplots(figsize=(width, 3.6), layout="constrained")
+    lifetimes.survival(frame(groups), by="type").plot(ax)
+    assert overlapping(ax) == []
+
+
+@pytest.mark.parametrize("width", [3, 7])
+def test_nothing_overlaps_where_millions_are_at_risk(width: float):
+    durations = RNG.integers(1, 9_000, 2_000_000)
+    _, ax = plt.subplots(figsize=(width, 3.6), layout="constrained")
+    lifetimes.kaplan_meier(durations, np.ones(2_000_000)).plot(ax)
+    assert overlapping(ax) == []
+    assert "2,000,000" in {text.get_text() for text in ax.texts}
+
+
+def test_the_risk_table_lies_within_the_figure():
+    ax = lifetimes.survival(frame(ODD), by="type").plot()
+    whole = ax.get_figure().bbox
+    for text in texts(ax):
+        box = text.get_window_extent()
+        assert whole.x0 <= box.x0, text.get_text()
+        assert box.x1 <= whole.x1, text.get_text()
+        assert whole.y0 <= box.y0, text.get_text()
+
+
+def test_the_risk_table_tells_the_numbers_at_its_ticks():
+    curve = lifetimes.kaplan_meier(AGES, CAUSE > 0)
+    ax = curve.plot()
+    hours = [pd.Timedelta(tick, "h") for tick in ax.get_xticks()]
+    expected = [f"{np.count_nonzero(AGES >= np.timedelta64(age)):,}" for age in hours]
+    assert [text.get_text() for text in ax.texts] == ["at risk", *expected]
+    assert ax.get_xlabel() == "time (h)"
+
+
+def test_a_curve_is_drawn_with_its_band():
+    curve = lifetimes.kaplan_meier([1, 2, 3, 4], [1, 1, 0, 1])
+    ax = curve.plot()
+    (line,) = ax.lines
+    assert line.get_ydata().tolist() == curve.survival.tolist()
+    assert line.get_drawstyle() == "steps-post"
+    (band,) = ax.collections
+    assert band.get_facecolor()[0][:3].tolist() == pytest.approx(to_rgba(COLOURS[0])[:3])
+    assert "median 2.0" in ax.get_label()
+
+
+def test_of_many_groups_the_largest_are_drawn_and_the_title_says_so():
+    df = frame([*"abcdefghij"])
+    sizes = df["type"].value_counts()
+    ax = lifetimes.survival(df, by="type").plot()
+    shown = {line.get_label() for line in ax.lines}
+    assert len(shown) == 6
+    assert sizes[sorted(shown)].min() >= sizes.drop(sorted(shown)).max()
+    assert "the 6 largest of 10 groups" in ax.get_title(loc="left")
+
+
+def test_incidence_is_stacked_up_to_what_has_ended():
+    result = lifetimes.aalen_johansen(AGES, CAUSE)
+    ax = result.plot()
+    closed, expired = ax.collections
+    tops = [area.get_paths()[0].vertices[:, 1].max() for area in (closed, expired)]
+    assert tops == pytest.approx([result.incidence[0, -1], result.incidence[:, -1].sum()])
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["1", "2"]
+    assert "Share ended by the last time" in ax.get_label()
+
+
+def test_incidence_by_group_has_a_colour_for_each_group_and_dashes_for_each_cause():
+    ax = lifetimes.incidence(frame(["a", "b"]), by="type").plot()
+    assert [line.get_label() for line in ax.lines] == [
+        "a, closed",
+        "a, expired",
+        "b, closed",
+        "b, expired",
+    ]
+    assert [line.get_linestyle() for line in ax.lines] == ["-", "--", "-", "--"]
+    assert [line.get_color() for line in ax.lines] == [*COLOURS[:1] * 2, *COLOURS[1:2] * 2]
+
+
+def test_the_hazard_names_its_bandwidth_and_the_comparison_its_p_value():
+    hazard = lifetimes.kaplan_meier(AGES, CAUSE > 0).hazard("20m").plot()
+    assert "0 days 00:20:00" in hazard.get_title(loc="left")
+    assert hazard.get_ylabel() == "rate per second"
+    compared = lifetimes.compare(frame(["a", "b"]), "type")
+    assert f"p = {compared.p_value:.3g}" in compared.plot().get_title(loc="left")
+
+
+def test_the_cumulative_hazard_is_drawn_over_plain_numbers():
+    result = lifetimes.nelson_aalen([1, 2, 3, 4], [1, 1, 0, 1])
+    ax = result.plot()
+    assert ax.lines[0].get_ydata().tolist() == result.hazard.tolist()
+    assert ax.get_xlabel() == "time"
