@@ -48,7 +48,7 @@ from session_lab.simulator import RunPolicy
 from session_lab.traffic import ChatWorkload
 
 if typing.TYPE_CHECKING:
-    from session_lab.analysis import churn, lifetimes
+    from session_lab.analysis import churn, conflicts, lifetimes, tags
     from session_lab.client import AsyncClient, Client
     from session_lab.frames import validate, write_frame
     from session_lab.frames.loading import runs_frame, sessions_frame
@@ -64,12 +64,14 @@ else:
         "Client": "client",
         "Simulator": "lab.simulator",
         "churn": "analysis.churn",
+        "conflicts": "analysis.conflicts",
         "lifetimes": "analysis.lifetimes",
         "read_runs": "frames.reading",
         "read_sessions": "frames.reading",
         "replay_live": "lab.live",
         "runs_frame": "frames.loading",
         "sessions_frame": "frames.loading",
+        "tags": "analysis.tags",
         "validate": "frames",
         "write_frame": "frames",
     }
@@ -117,6 +119,7 @@ __all__ = [
     "UnprocessableEntityError",
     "__version__",
     "churn",
+    "conflicts",
     "lifetimes",
     "read_runs",
     "read_sessions",
@@ -124,6 +127,7 @@ __all__ = [
     "replay_live",
     "runs_frame",
     "sessions_frame",
+    "tags",
     "traffic",
     "validate",
     "write_frame",

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import session_lab
 import tests.benchmarks
-from tests.benchmarks import calls, frames, generating, imports, mocks, replays, serving
+from tests.benchmarks import calls, frames, generating, imports, mocks, replays, serving, tags
 from tests.benchmarks.harness import MissingProgramError, measure, table
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ BENCHMARKS = (
     *serving.BENCHMARKS,
     *imports.BENCHMARKS,
     *frames.BENCHMARKS,
+    *tags.BENCHMARKS,
 )
 PACKAGES = (
     "httpx",
