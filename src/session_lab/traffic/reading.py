@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -29,6 +30,8 @@ __all__ = ["FORMATS", "in_order", "read", "shards"]
 FORMATS = ("events", "mooncake", "burstgpt", "bailian", "har", "journal")
 
 _LONG_GAP = 30 * 86_400_000
+# Each request in these stands for itself, however like another it is.
+_NUMBERED = {"har", "journal"}
 _REPEATED = ("at", "op", "external_id", "turn_duration", "expires_at")
 
 
@@ -112,7 +115,10 @@ def read(
     events = _sorted(events, None if path.is_dir() else path.name)
     if bad.errors:
         events.attrs["bad_rows"] = [str(error) for error in bad.errors]
-    for oddity in _oddities(events):
+    oddities = _long_gaps(events)
+    if detected.format not in _NUMBERED:
+        oddities = itertools.chain(_repeats(events), oddities)
+    for oddity in oddities:
         warnings.warn(f"{path.name}: {oddity}", DataWarning, stacklevel=2)
     return events
 
@@ -194,19 +200,23 @@ def _joined(parts: list[pd.DataFrame]) -> pd.DataFrame:
     return joined
 
 
-def _oddities(events: pd.DataFrame) -> Iterator[str]:
-    """Tell what is likely wrong with events in order of time."""
-    at = milliseconds(events["at"])
-    gaps = np.diff(at)
-    tied = np.append(gaps == 0, [False]) | np.insert(gaps == 0, 0, [False])
+def _repeats(events: pd.DataFrame) -> Iterator[str]:
+    """Tell of events that are there twice; only those of the same instant can be."""
+    tied = np.diff(milliseconds(events["at"])) == 0
+    together = (np.append(tied, [False]) | np.insert(tied, 0, [False]))[: len(events)]
     columns = [name for name in _REPEATED if name in events]
-    repeats = events.loc[tied[: len(events)], columns].duplicated()
+    repeats = events.loc[together, columns].duplicated()
     if repeats.any():
-        first = int(repeats.index[repeats][0])
         yield (
             f"{int(repeats.sum())} events repeat another to the letter, the first of them row "
-            f"{first} of the frame; they are kept"
+            f"{int(repeats.index[repeats][0])} of the frame; they are kept"
         )
+
+
+def _long_gaps(events: pd.DataFrame) -> Iterator[str]:
+    """Tell of times in which nothing happens at all, which may be a mistake in a clock."""
+    at = milliseconds(events["at"])
+    gaps = np.diff(at)
     long = gaps > _LONG_GAP
     if long.any():
         place = int(gaps.argmax())
