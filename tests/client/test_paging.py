@@ -336,3 +336,47 @@ def test_runs_are_listed_with_their_values_joined(connect: Any):
             "/api/v1/runs?filter%5Btag%5D=chat%3A1%2Cchat%3A2&filter%5BisTest%5D=false&filter%5BcreatedAt%5D%5Bperiod%5D=30d",
         )
     ]
+
+
+@given(world=worlds, size=sizes)
+def test_plain_pages_bring_the_same_rows_as_the_json_they_came_in(
+    *, connect_blocking: Any, list_server: Any, row: Any, world: Any, size: int
+):
+    server, expected = serve(world, list_server, row)
+
+    rows = connect_blocking(server).collect(
+        lambda client: [
+            row for page in client.sessions.list(limit=size).plain_pages() for row in page.rows
+        ]
+    )
+
+    assert rows == expected
+
+
+@given(world=worlds, size=sizes)
+def test_plain_pages_of_several_values_bring_each_row_once(
+    *, connect_blocking: Any, list_server: Any, row: Any, world: Any, size: int
+):
+    server, expected = serve(world, list_server, row)
+
+    rows = connect_blocking(server).collect(
+        lambda client: [
+            row
+            for page in client.sessions.list(tag=TAGS, limit=size).plain_pages()
+            for row in page.rows
+        ]
+    )
+
+    assert sorted(ids(rows)) == sorted(ids(item for item in expected if item["tags"]))
+
+
+def test_a_plain_page_tells_the_headers_and_where_to_go_on(
+    *, connect_blocking: Any, list_server: Any, row: Any
+):
+    server, _ = serve([("chat", [], False, 1)] * 3, list_server, row)
+    bench = connect_blocking(server)
+    pages = list(bench.client.sessions.list(limit=2).plain_pages())
+    assert [page.cursor is None for page in pages] == [False, True]
+    assert all(page.headers["content-type"] == "application/json" for page in pages)
+    rest = bench.client.sessions.list(limit=2, after=pages[0].cursor).plain_pages()
+    assert [page.rows for page in rest] == [pages[1].rows]

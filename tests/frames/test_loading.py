@@ -240,7 +240,7 @@ def test_without_a_date_the_newest_write_stands_for_it_and_that_is_told():
 
 
 def test_an_observation_before_the_rows_is_refused():
-    with pytest.raises(sl.DataError, match="lies before 2026-01-01T00:00:00.000Z"):
+    with pytest.raises(sl.DataError, match=r"lies before 2026-01-01T00:00:00\.000Z"):
         sl.sessions_frame([ROW], observed_at="2025-12-31T00:00:00Z")
 
 

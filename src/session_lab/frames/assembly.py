@@ -94,8 +94,10 @@ def sessions_from(table: pa.Table, observation: Observation, source: str) -> pd.
     return _observed(build(SESSIONS, data, n=table.num_rows), observed_at)
 
 
-def runs_from(table: pa.Table, observation: Observation, source: str) -> pd.DataFrame:
+def runs_from(table: pa.Table, observation: Observation | None, source: str) -> pd.DataFrame:
     """Make a runs frame of columns that have the names of its columns, or some of them.
+
+    Nothing in it is derived from the observation, so a frame that was kept without may stay so.
 
     What the source does not tell is NA. ``end_cause`` is what the status says of it: the API does
     not tell why a run that completed did so.
@@ -103,9 +105,6 @@ def runs_from(table: pa.Table, observation: Observation, source: str) -> pd.Data
     n = table.num_rows
     given: dict[str, Any] = {name: table[name] for name in table.column_names}
     data = columns_of(table, RUNS)
-    if "updated_at" in given:
-        given["updated_at"] = _integers(given["updated_at"])
-    observed_at = observation.settle(_newest(given | data, _RUN_WRITES), source)
     if "status" in given and "end_cause" not in given:
         data["end_cause"] = [_end_cause(status) for status in given["status"].to_pylist()]
     counts = {name: _whole(given[name]) if name in given else np.full(n, NAT) for name in _COUNTS}
@@ -117,7 +116,11 @@ def runs_from(table: pa.Table, observation: Observation, source: str) -> pd.Data
         billed = _whole(given["billed"])
         if (billed != NAT).any():
             frame["billed"] = pd.Series(billed.view("timedelta64[ms]"))
-    return _observed(frame, observed_at)
+    if observation is None:
+        return frame
+    if "updated_at" in given:
+        data["updated_at"] = _integers(given["updated_at"])
+    return _observed(frame, observation.settle(_newest(data, _RUN_WRITES), source))
 
 
 def _end_cause(status: str | None) -> str | None:

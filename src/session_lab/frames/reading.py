@@ -17,7 +17,15 @@ from session_lab.frames.assembly import Observation, runs_from, sessions_from
 from session_lab.frames.exports import RUN_FILES, SESSION_FILES, Kept, recognise
 from session_lab.frames.joining import join_runs
 from session_lab.frames.loading import decoded
-from session_lab.frames.rows import KEPT_RUNS, RUN_ROWS, SESSION_ROWS, Layout, Rows, table_of
+from session_lab.frames.rows import (
+    KEPT_RUNS,
+    KEPT_SESSIONS,
+    RUN_ROWS,
+    SESSION_ROWS,
+    Layout,
+    Rows,
+    table_of,
+)
 
 if TYPE_CHECKING:
     import os
@@ -65,7 +73,7 @@ def read_sessions(
     file = Path(path)
     kind, records = _open(file, SESSION_FILES)
     if kind.name == "a sessions frame":
-        table, told = _kept(file, records, kind, SESSION_ROWS)
+        table, told = _kept(file, records, kind, KEPT_SESSIONS)
         return sessions_from(table, Observation(observed_at or told), file.name)
     if kind.name.startswith("ClickHouse"):
         records = _newest_versions(records, file.name)
@@ -106,7 +114,8 @@ def read_runs(
     kind, records = _open(file, RUN_FILES)
     if kind.name == "a runs frame":
         table, told = _kept(file, records, kind, KEPT_RUNS)
-        return runs_from(table, Observation(observed_at or told), file.name)
+        observation = Observation(observed_at or told) if observed_at or told else None
+        return runs_from(table, observation, file.name)
     layout = RUN_ROWS if kind.name == "rows of the API" else KEPT_RUNS
     table = _table(records, kind, layout, file.name)
     if layout is RUN_ROWS:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "KEPT_RUNS",
+    "KEPT_SESSIONS",
+    "POLL_ROWS",
     "RUN_ROWS",
     "SESSION_ROWS",
     "Field",
@@ -114,6 +116,14 @@ SESSION_ROWS = Layout(
     Field("closed_reason", "closedReason"),
     Field("expires_at", "expiresAt", Form.TIME),
 )
+
+KEPT_SESSIONS = Layout(
+    *(
+        field._replace(required=field.name in {"session_id", "created_at"})
+        for field in SESSION_ROWS.fields
+    )
+)
+"""Sessions as this package keeps them; a replay's may lack what its events did not tell."""
 
 RUN_ROWS = Layout(
     Field("run_id", "id", required=True),

@@ -107,10 +107,12 @@ def _of_type(values: pd.Series, name: str, kind: Kind) -> Iterator[_Problem]:
         remedy = f'convert with .astype("string"), or {_READ_AGAIN}'
         yield _Problem(None, name, f"holds {dtype}, not text", remedy)
     elif kind is Kind.TAGS:
-        lists = values.dropna().map(lambda value: isinstance(value, (list, tuple, np.ndarray)))
-        for row in np.flatnonzero(~lists.reindex(values.index, fill_value=True).to_numpy(bool)):
+        given = zip(values.astype(object), values.isna(), strict=True)
+        for row, (value, lacks) in enumerate(given):
+            if lacks or isinstance(value, (list, tuple, np.ndarray)):
+                continue
             remedy = "write a list of texts, [] for none"
-            yield _Problem(int(row), name, f"{values.iloc[row]!r} is no list", remedy)
+            yield _Problem(row, name, f"{value!r} is no list", remedy)
     elif kind in {Kind.COUNT, Kind.NUMBER} and not pd.api.types.is_numeric_dtype(dtype):
         yield _Problem(None, name, f"holds {dtype}, not numbers", "convert with pd.to_numeric")
 
