@@ -7,5 +7,6 @@ machine code from numba's cache.
 
 from session_lab.traffic.columnar.grouped import GroupedLog
 from session_lab.traffic.columnar.outcome import Outcome
+from session_lab.traffic.columnar.shards import play_shards
 
-__all__ = ["GroupedLog", "Outcome"]
+__all__ = ["GroupedLog", "Outcome", "play_shards"]

@@ -67,9 +67,9 @@ class GroupedLog:
     policy : ndarray of int64, optional
         For each event, which of the policies its session follows if it is created by it; the first
         by default.
-    external_ids : list of str or Arrow array of text, optional
-        The external ids by their number. Crashes draw on them; without them an external id is its
-        number's decimal digits.
+    external_ids : list of str, Arrow array of text, or ndarray of int64, optional
+        The external ids by their number, which crashes draw on. Whole numbers stand for their
+        decimal digits; so does the number of a chat itself where none are given.
 
     Raises
     ------
@@ -97,7 +97,7 @@ class GroupedLog:
         turn_duration: NDArray[np.int64] | None = None,
         expires_at: NDArray[np.int64] | None = None,
         policy: NDArray[np.int64] | None = None,
-        external_ids: Sequence[str] | pa.Array | None = None,
+        external_ids: Sequence[str] | pa.Array | NDArray[np.int64] | None = None,
     ) -> None:
         if len(at) > _MOST_EVENTS:
             message = f"{len(at):,} events are more than one log can number; play them in shards"
@@ -266,6 +266,8 @@ class GroupedLog:
         chats = self._chat[self._created_by].astype(np.int64)
         if self._external_ids is None:
             return hash_integers(chats)
+        if isinstance(self._external_ids, np.ndarray):
+            return hash_integers(self._external_ids[chats])
         texts = pa.array(self._external_ids, pa.large_string())
         _, offsets, letters = texts.buffers()
         starts = np.frombuffer(offsets, dtype=np.int64)[texts.offset :]

@@ -1,0 +1,162 @@
+"""Logs too large for memory: Parquet shards, each with all events of its sessions."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from functools import reduce
+from operator import add
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from session_lab.errors import DataError
+from session_lab.timing import LAST_INSTANT
+from session_lab.traffic.columnar.grouped import PROFILE, GroupedLog
+from session_lab.traffic.played import NAT, OPS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from numpy.typing import NDArray
+
+    from session_lab.simulator import RunPolicy
+    from session_lab.traffic.columnar.outcome import Outcome
+
+__all__ = ["play_shards"]
+
+_REQUIRED = ("at", "op", "external_id")
+_OPTIONAL = ("turn_duration", "expires_at")
+
+
+def play_shards(
+    shards: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
+    policy: RunPolicy,
+    *,
+    seed: int = 0,
+    workers: int | None = None,
+) -> Outcome:
+    """Play a log that lies in Parquet files, and add up what comes of it.
+
+    All events of a session must lie in one file. No more files are in memory at a time than there
+    are workers, so memory does not grow with the number of files.
+
+    Parameters
+    ----------
+    shards : path or iterable of path
+        A directory of ``.parquet`` files, or the files. Columns are those of the events frame, with
+        whole numbers for external ids; ``op`` may also be its place in start, message, close,
+        retrieve, and instants and durations whole milliseconds.
+    policy : RunPolicy
+        How runs behave.
+    seed : int
+        What crashes draw on.
+    workers : int, optional
+        How many files are played side by side; by default one for each processor.
+
+    Returns
+    -------
+    Outcome
+        The same for any number of workers; its waits are only counted.
+
+    Raises
+    ------
+    DataError
+        There is no file, or one cannot be read, lacks a column, or has one of another kind; the
+        error names it.
+    """
+    files = _files(shards)
+    timings = [policy.timings(seed)]
+
+    def play(file: Path) -> Outcome:
+        return _read(file).outcome(timings, profile=PROFILE, keep_waits=False)
+
+    with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
+        return reduce(add, pool.map(play, files))
+
+
+def _files(shards: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]) -> list[Path]:
+    if isinstance(shards, (str, os.PathLike)):
+        folder = Path(shards)
+        files = sorted(folder.glob("*.parquet")) if folder.is_dir() else [folder]
+    else:
+        files = [Path(shard) for shard in shards]
+    if not files:
+        raise DataError("there is no .parquet file", source=str(shards))
+    return files
+
+
+def _read(file: Path) -> GroupedLog:
+    """Read one shard, and group its events."""
+    try:
+        names = pq.read_schema(file).names
+        wanted = [name for name in (*_REQUIRED, *_OPTIONAL) if name in names]
+        # Shards are read side by side already; more threads each would only take more memory.
+        table = pq.read_table(file, columns=wanted, use_threads=False, partitioning=None)
+    except (OSError, pa.ArrowException) as error:
+        message = f"the shard cannot be read, or was cut short: {error}"
+        raise DataError(message, source=str(file)) from error
+    columns: dict[str, NDArray[np.int64]] = {}
+    for name in (*_REQUIRED, *_OPTIONAL):
+        if name in names:
+            columns[name] = _numbers(table[name], name, file)
+            table = table.drop_columns([name])
+        elif name in _REQUIRED:
+            message = f"the column is missing; the shard has {', '.join(names)}"
+            raise DataError(message, source=str(file), column=name)
+    at, op, ids = (columns.pop(name) for name in _REQUIRED)
+    _refuse((at < 0) | (at > LAST_INSTANT), "lies outside the years 1970 to 9999", "at", at, file)
+    _refuse((op < 0) | (op >= len(OPS)), "is not the place of an operation", "op", op, file)
+    _refuse(ids < 0, "is negative", "external_id", ids, file)
+    codes = op.astype(np.int8)
+    if (at[1:] < at[:-1]).any():
+        order = np.argsort(at, kind="stable")
+        at, codes, ids = at[order], codes[order], ids[order]
+        columns = {name: column[order] for name, column in columns.items()}
+    chat, external_ids = _dense(ids)
+    return GroupedLog(at, codes, chat, external_ids=external_ids, **columns)
+
+
+def _numbers(column: pa.ChunkedArray, name: str, file: Path) -> NDArray[np.int64]:
+    """Turn a column into whole numbers, with NAT for what is missing."""
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        column, kind = column.cast(kind.value_type), kind.value_type
+    try:
+        if name == "op" and (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
+            column = pc.index_in(column, pa.array(OPS, kind)).fill_null(len(OPS))
+        elif pa.types.is_timestamp(kind):
+            column = column.cast(pa.timestamp("ms", kind.tz))
+        elif pa.types.is_duration(kind):
+            column = column.cast(pa.duration("ms"))
+        elif not pa.types.is_integer(kind):
+            raise pa.ArrowTypeError(f"{kind} is not a kind of whole number")
+        column = column.cast(pa.int64())
+    except pa.ArrowException as error:
+        message = f"the column cannot be used: {error}"
+        raise DataError(message, source=str(file), column=name) from error
+    if name in _REQUIRED and column.null_count:
+        raise DataError("a value is missing", source=str(file), column=name)
+    numbers: NDArray[np.int64] = column.fill_null(NAT).to_numpy()
+    return numbers
+
+
+def _dense(ids: NDArray[np.int64]) -> tuple[NDArray[np.integer], NDArray[np.int64]]:
+    """Give external ids numbers from 0 on; those that lie close together keep their distances."""
+    first, last = (int(ids.min()), int(ids.max())) if len(ids) else (0, -1)
+    if last - first <= 4 * len(ids):
+        return ids - first, np.arange(first, last + 1)
+    external_ids, chat = np.unique(ids, return_inverse=True)
+    return chat, external_ids
+
+
+def _refuse(
+    wrong: NDArray[np.bool_], problem: str, name: str, values: NDArray[np.int64], file: Path
+) -> None:
+    if wrong.any():
+        row = int(wrong.argmax())
+        raise DataError(f"{values[row]} {problem}", source=str(file), row=row, column=name)

@@ -1,0 +1,136 @@
+"""A log in Parquet shards adds up to what it is in one piece."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import session_lab as sl
+from session_lab.errors import DataError
+from session_lab.traffic.columnar import play_shards
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+POLICY = sl.RunPolicy(resume_time="1s", crash_rate=0.2, turn_timeout="10m")
+IDS = 7_000_000_000
+
+
+def events(n: int = 4_000, *, sparse: bool = False) -> pd.DataFrame:
+    random = np.random.default_rng(3)
+    ids = IDS + random.integers(0, 300, n) * (10**7 if sparse else 1)
+    return pd.DataFrame(
+        {
+            "at": 1_767_225_600_000 + random.integers(0, 3_600_000, n),
+            "op": random.choice(
+                ["start", "message", "close", "retrieve"], n, p=[0.2, 0.6, 0.1, 0.1]
+            ),
+            "external_id": ids,
+            "turn_duration": random.integers(0, 30_000, n),
+        }
+    )
+
+
+def in_words(frame: pd.DataFrame) -> pd.DataFrame:
+    """Say whole milliseconds as instants and durations."""
+    return frame.assign(
+        at=pd.to_datetime(frame["at"], unit="ms", utc=True),
+        turn_duration=pd.to_timedelta(frame["turn_duration"], unit="ms"),
+    )
+
+
+def in_numbers(frame: pd.DataFrame) -> pd.DataFrame:
+    places = {"start": 0, "message": 1, "close": 2, "retrieve": 3}
+    return frame.assign(op=frame["op"].map(places).astype("int8"))
+
+
+def write(frame: pd.DataFrame, folder: Path, n: int = 3) -> Path:
+    for shard in range(n):
+        mine = frame[frame["external_id"] // 10 % n == shard]
+        mine.to_parquet(folder / f"part-{shard}.parquet", index=False)
+    return folder
+
+
+@pytest.mark.parametrize("sparse", [False, True], ids=["dense ids", "sparse ids"])
+@pytest.mark.parametrize("form", [in_words, in_numbers])
+@pytest.mark.parametrize("workers", [1, 3])
+def test_shards_add_up_to_the_replay_of_the_whole(
+    tmp_path: Path, form: Callable[[pd.DataFrame], pd.DataFrame], workers: int, *, sparse: bool
+):
+    frame = events(sparse=sparse)
+    outcome = play_shards(write(form(frame), tmp_path), POLICY, seed=4, workers=workers)
+    summary = sl.replay(in_words(frame), POLICY, seed=4).summary()
+    assert outcome.events == len(frame)
+    assert outcome.billed == summary.time["billed"]
+    assert outcome.suspended == summary.time["suspended"]
+    assert outcome.answers == summary.outcomes
+    assert outcome.runs == summary.totals["runs"]
+    for counts, expected in (
+        (outcome.start_kinds, summary.start_kinds),
+        (outcome.end_causes, summary.end_causes),
+        (outcome.reasons, summary.reasons),
+    ):
+        assert {name: n for name, n in counts.items() if n} == expected
+    below_a_minute = [q for q in ("p50", "p90", "p95", "p99") if summary.waits[q] < 2**16]
+    assert below_a_minute
+    for name in below_a_minute:
+        assert outcome.wait(int(name[1:]) / 100) == summary.waits[name]
+
+
+def refusal(shards: Path) -> DataError:
+    with pytest.raises(DataError) as caught:
+        play_shards(shards, POLICY)
+    return caught.value
+
+
+def test_a_shard_that_was_cut_short_is_named(tmp_path: Path):
+    write(events(), tmp_path)
+    shard = tmp_path / "part-1.parquet"
+    shard.write_bytes(shard.read_bytes()[:-100])
+    assert refusal(tmp_path).source == str(shard)
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("at", "noon"),
+        ("op", "sing"),
+        ("op", 4),
+        ("external_id", -1),
+        ("external_id", "a"),
+        ("at", -1),
+    ],
+)
+def test_a_shard_with_another_kind_of_column_is_named(tmp_path: Path, column: str, value: object):
+    write(events(), tmp_path)
+    shard = tmp_path / "part-2.parquet"
+    frame = pd.read_parquet(shard)
+    frame[column] = [value] * len(frame)
+    frame.to_parquet(shard, index=False)
+    error = refusal(tmp_path)
+    assert (error.source, error.column) == (str(shard), column)
+
+
+def test_a_shard_without_a_column_is_named(tmp_path: Path):
+    write(events(), tmp_path)
+    shard = tmp_path / "part-0.parquet"
+    pd.read_parquet(shard).drop(columns="op").to_parquet(shard, index=False)
+    error = refusal(tmp_path)
+    assert (error.source, error.column) == (str(shard), "op")
+    assert "external_id" in str(error)
+
+
+def test_a_missing_value_is_refused(tmp_path: Path):
+    table = pa.table({"at": [1, None], "op": [0, 1], "external_id": [1, 1]})
+    pq.write_table(table, tmp_path / "one.parquet")
+    assert refusal(tmp_path).column == "at"
+
+
+def test_a_directory_without_shards_is_refused(tmp_path: Path):
+    assert str(tmp_path) in str(refusal(tmp_path))
