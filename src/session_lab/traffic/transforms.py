@@ -98,24 +98,23 @@ def scale(events: pd.DataFrame, speed: float) -> pd.DataFrame:
         return events
     at = milliseconds(events["at"])
     first = int(at.min())
-    scaled = {"at": to_instants(first + _divided(at - first, speed, LAST_INSTANT - first))}
+    scaled = {"at": to_instants(_sooner(at, first, speed, LAST_INSTANT))}
     if "turn_duration" in events:
-        turns = milliseconds(events["turn_duration"])
-        quick = np.where(turns == NAT, NAT, _divided(turns, speed, LONGEST_DURATION))
-        scaled["turn_duration"] = pd.Series(quick.view("timedelta64[ms]"))
+        turns = _sooner(milliseconds(events["turn_duration"]), 0, speed, LONGEST_DURATION)
+        scaled["turn_duration"] = pd.Series(turns.view("timedelta64[ms]"))
     if "expires_at" in events:
         expiry = milliseconds(events["expires_at"])
-        moved = np.maximum(first + _divided(expiry - first, speed, LAST_INSTANT - first), 0)
-        scaled["expires_at"] = to_instants(np.where(expiry == NAT, NAT, moved))
+        scaled["expires_at"] = to_instants(_sooner(expiry, first, speed, LAST_INSTANT))
     return events.assign(**scaled)
 
 
-def _divided(spans: NDArray[np.int64], speed: float, most: int) -> NDArray[np.int64]:
-    # What is missing is a number like any other here, and put back by the caller.
-    quotients = np.floor(np.where(spans < -LAST_INSTANT, 0, spans) / speed)
-    if (quotients > most).any():
+def _sooner(times: NDArray[np.int64], origin: int, speed: float, most: int) -> NDArray[np.int64]:
+    """Divide the times since an origin, of those that are not missing."""
+    missing = times == NAT
+    sooner = origin + np.floor(np.where(missing, 0, times - origin) / speed)
+    if (sooner > most).any():
         raise DataError(f"at speed {speed!r} times lie beyond what can be told", column="speed")
-    return quotients.astype(np.int64)
+    return np.where(missing, NAT, np.maximum(sooner, 0).astype(np.int64))
 
 
 def cap_gaps(events: pd.DataFrame, cap: Duration) -> pd.DataFrame:
