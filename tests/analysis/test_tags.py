@@ -79,6 +79,8 @@ def test_recounting_some_rows_is_counting_a_frame_of_them(
     codes = tags.prepare(frame(rows))
     again = dict(zip(codes.names, codes.counts(chosen).tolist(), strict=True))
     assert {tag: n for tag, n in again.items() if n} == uses(part)
+    found, expected = tags.distribution(codes.where(chosen)), tags.distribution(frame(part))
+    pd.testing.assert_frame_equal(found.to_frame(), expected.to_frame())
     assert codes.n_sessions(chosen) == len(part)
     assert codes.n_tagged(chosen) == sum(bool(row) for row in part)
     places = np.arange(len(codes.names))

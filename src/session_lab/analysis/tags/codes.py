@@ -97,6 +97,18 @@ class TagCodes:
         """Count the sessions that have a tag."""
         return int((self._mask(rows) & (np.diff(self.offsets) > 0)).sum())
 
+    def where(self, rows: NDArray[np.bool_]) -> TagCodes:
+        """Keep some sessions, under the same names, so that all that counts tags counts these.
+
+        Parameters
+        ----------
+        rows : ndarray of bool
+            Which sessions to keep.
+        """
+        mask, lengths = self._mask(rows), np.diff(self.offsets)
+        offsets = np.concatenate([[0], np.cumsum(lengths[mask])])
+        return TagCodes(self.names, self.codes[np.repeat(mask, lengths)], offsets)
+
     def renamed(self, name_of: Callable[[str], str]) -> TagCodes:
         """Put other names in the place of tags, as their namespaces; a session has each once."""
         names = [name_of(name) for name in self.names]
