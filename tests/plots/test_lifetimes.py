@@ -88,7 +88,7 @@ def test_the_risk_table_tells_the_numbers_at_its_ticks():
     curve = lifetimes.kaplan_meier(AGES, CAUSE > 0)
     ax = curve.plot()
     hours = [pd.Timedelta(tick, "h") for tick in ax.get_xticks()]
-    expected = [f"{np.count_nonzero(AGES >= np.timedelta64(age)):,}" for age in hours]
+    expected = [f"{np.count_nonzero(np.timedelta64(age) <= AGES):,}" for age in hours]
     assert [text.get_text() for text in ax.texts] == ["at risk", *expected]
     assert ax.get_xlabel() == "time (h)"
 

@@ -161,19 +161,20 @@ def survival(
     """
     lives = lives_of(df, entry=entry, resolution=resolution)
     outcome = lives.ends(expiry)
-    notes = (_TAKEN[expiry], *lives.notes)
+    assumptions = (_TAKEN[expiry], *lives.assumptions)
     if by is None:
         table = _table(lives, outcome)
         warn_if_weak(table)
-        return estimate_survival(table, level=level, notes=notes)
+        return estimate_survival(table, level=level, assumptions=assumptions)
     groups = _groups(df, by, lives)
-    notes = _grouped_notes(notes, groups, by)
+    assumptions = _grouped_notes(assumptions, groups, by)
     tables = _tables(lives, outcome, groups)
     warn_of_weak_groups({name: weakness_of(table) for name, table in tables.items()}, by)
     parts = {
-        name: estimate_survival(table, level=level, notes=notes) for name, table in tables.items()
+        name: estimate_survival(table, level=level, assumptions=assumptions)
+        for name, table in tables.items()
     }
-    return SurvivalByGroup(by, parts, notes)
+    return SurvivalByGroup(by, parts, assumptions)
 
 
 @overload
@@ -229,23 +230,23 @@ def incidence(
     aalen_johansen : The formulas, on arrays.
     """
     lives = lives_of(df, entry=entry, resolution=resolution)
-    notes = (
+    assumptions = (
         "closed and expired compete: what has ended one way cannot end the other",
-        *lives.notes,
+        *lives.assumptions,
     )
     if by is None:
         table = _table(lives, lives.outcome, causes=len(CAUSES))
         warn_if_weak(table)
-        return estimate_incidence(table, CAUSES, level=level, notes=notes)
+        return estimate_incidence(table, CAUSES, level=level, assumptions=assumptions)
     groups = _groups(df, by, lives)
-    notes = _grouped_notes(notes, groups, by)
+    assumptions = _grouped_notes(assumptions, groups, by)
     tables = _tables(lives, lives.outcome, groups, causes=len(CAUSES))
     warn_of_weak_groups({name: weakness_of(table) for name, table in tables.items()}, by)
     parts = {
-        name: estimate_incidence(table, CAUSES, level=level, notes=notes)
+        name: estimate_incidence(table, CAUSES, level=level, assumptions=assumptions)
         for name, table in tables.items()
     }
-    return IncidenceByGroup(by, parts, notes)
+    return IncidenceByGroup(by, parts, assumptions)
 
 
 def compare(df: pd.DataFrame, by: str, *, expiry: Expiry = "competes") -> Comparison:
@@ -283,9 +284,11 @@ def compare(df: pd.DataFrame, by: str, *, expiry: Expiry = "competes") -> Compar
         )
         raise DataError(message, column=by)
     picked = lives.take(groups.rows)
-    notes = (_TAKEN[expiry], *lives.notes)
+    assumptions = (_TAKEN[expiry], *lives.assumptions)
     ends = picked.ends(expiry)
-    return compare_groups(picked.durations, ends, groups.codes, groups.names, notes=notes)
+    return compare_groups(
+        picked.durations, ends, groups.codes, groups.names, assumptions=assumptions
+    )
 
 
 def _table(
@@ -318,5 +321,5 @@ def _groups(df: pd.DataFrame, by: str, lives: Lives) -> Groups:
     return groups_of(df[by].iloc[lives.rows])
 
 
-def _grouped_notes(notes: tuple[str, ...], groups: Groups, by: str) -> tuple[str, ...]:
-    return (*notes, _OVERLAP.format(by=by)) if groups.overlap else notes
+def _grouped_notes(assumptions: tuple[str, ...], groups: Groups, by: str) -> tuple[str, ...]:
+    return (*assumptions, _OVERLAP.format(by=by)) if groups.overlap else assumptions

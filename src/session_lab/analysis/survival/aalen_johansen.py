@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import pandas as pd
 
-from session_lab.analysis.results import Result
+from session_lab.analysis.survival.assuming import AssumingResult
 from session_lab.analysis.survival.event_table import EventTable, tabulate, warn_if_weak
 from session_lab.analysis.survival.intervals import log_log_band
 from session_lab.analysis.survival.kaplan_meier import greenwood_terms
@@ -27,7 +27,7 @@ __all__ = ["Incidence", "aalen_johansen", "estimate_incidence"]
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class Incidence(Result):
+class Incidence(AssumingResult):
     """The share of subjects that has ended by each time, per cause, as step functions.
 
     Attributes
@@ -44,7 +44,7 @@ class Incidence(Result):
         The estimates from the time until the next, their pointwise intervals and variances.
     level : float
         Of the intervals.
-    notes : tuple of str
+    assumptions : tuple of str
         What was assumed.
     """
 
@@ -58,7 +58,7 @@ class Incidence(Result):
     upper: NDArray[np.float64]
     variance: NDArray[np.float64]
     level: float
-    notes: tuple[str, ...] = ()
+    assumptions: tuple[str, ...] = ()
 
     title: ClassVar[str] = "Aalen-Johansen cumulative incidence"
     formula: ClassVar[str] = (
@@ -173,7 +173,7 @@ def estimate_incidence(
     causes: tuple[Hashable, ...],
     *,
     level: float,
-    notes: tuple[str, ...] = (),
+    assumptions: tuple[str, ...] = (),
 ) -> Incidence:
     """Estimate the cumulative incidence of each cause of an event table."""
     # Where nobody is at risk nothing happens.
@@ -196,7 +196,7 @@ def estimate_incidence(
         upper=upper,
         variance=variance,
         level=level,
-        notes=notes,
+        assumptions=assumptions,
     )
 
 

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from session_lab.analysis.results import Result
 from session_lab.analysis.survival.aalen_johansen import Incidence
+from session_lab.analysis.survival.assuming import AssumingResult
 from session_lab.analysis.survival.kaplan_meier import Survival
 from session_lab.errors import DataError, DataWarning, StatisticalWarning
 
@@ -75,7 +75,7 @@ def groups_of(column: pd.Series) -> Groups:
         raise DataError(message, column=str(column.name))
     without = len(column) - len(np.unique(rows))
     if without:
-        problem = f"{without:,} rows without a value in {column.name} belong to no group"
+        problem = f"rows without a value in {column.name}, which belong to no group: {without:,}"
         warnings.warn(problem, DataWarning, stacklevel=4)
     return Groups(tuple(names.tolist()), rows, codes)
 
@@ -100,10 +100,10 @@ def warn_of_weak_groups(weaknesses: Mapping[Hashable, str | None], by: str) -> N
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class _ByGroup(Result, Generic[Part]):
+class _ByGroup(AssumingResult, Generic[Part]):
     by: str
     parts: dict[Hashable, Part]
-    notes: tuple[str, ...] = ()
+    assumptions: tuple[str, ...] = ()
 
     def __getitem__(self, group: Hashable) -> Part:
         """Return the part of a group."""
@@ -145,7 +145,7 @@ class SurvivalByGroup(_ByGroup[Survival]):
         The column.
     parts : dict
         The :class:`Survival` of each group, also as ``result["name"]``.
-    notes : tuple of str
+    assumptions : tuple of str
         What was assumed.
     """
 
@@ -163,7 +163,7 @@ class IncidenceByGroup(_ByGroup[Incidence]):
         The column.
     parts : dict
         The :class:`Incidence` of each group, also as ``result["name"]``.
-    notes : tuple of str
+    assumptions : tuple of str
         What was assumed.
     """
 

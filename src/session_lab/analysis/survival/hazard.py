@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 import pandas as pd
 
-from session_lab.analysis.results import Result
+from session_lab.analysis.survival.assuming import AssumingResult
 from session_lab.analysis.survival.axis import number_of, numbers, value_of
 from session_lab.analysis.survival.intervals import log_band
 from session_lab.errors import DataError
@@ -22,7 +22,7 @@ __all__ = ["Hazard", "hazard_steps", "smooth"]
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class Hazard(Result):
+class Hazard(AssumingResult):
     """The rate of ending among those still alive, per unit of time, on an even grid.
 
     Attributes
@@ -35,7 +35,7 @@ class Hazard(Result):
         Half the width of the kernel: events within it count.
     level : float
         Of the intervals.
-    notes : tuple of str
+    assumptions : tuple of str
         The bandwidth, and what was assumed.
     """
 
@@ -45,7 +45,7 @@ class Hazard(Result):
     upper: NDArray[np.float64]
     bandwidth: float | pd.Timedelta
     level: float
-    notes: tuple[str, ...] = ()
+    assumptions: tuple[str, ...] = ()
 
     title: ClassVar[str] = "Smoothed hazard"
     formula: ClassVar[str] = (
@@ -84,7 +84,7 @@ def smooth(
     bandwidth: Time | None,
     points: int,
     level: float,
-    notes: tuple[str, ...] = (),
+    assumptions: tuple[str, ...] = (),
 ) -> Hazard:
     """Smooth the steps of a cumulative hazard.
 
@@ -123,7 +123,7 @@ def smooth(
         upper=upper,
         bandwidth=shown,
         level=level,
-        notes=(f"bandwidth {shown}", *notes),
+        assumptions=(f"bandwidth {shown}", *assumptions),
     )
 
 

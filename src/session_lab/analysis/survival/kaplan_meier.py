@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import pandas as pd
 
-from session_lab.analysis.results import Result
+from session_lab.analysis.survival.assuming import AssumingResult
 from session_lab.analysis.survival.axis import number_of, numbers, value_of
 from session_lab.analysis.survival.event_table import EventTable, tabulate, warn_if_weak
 from session_lab.analysis.survival.hazard import Hazard, smooth
@@ -28,7 +28,7 @@ __all__ = ["Survival", "estimate_survival", "kaplan_meier"]
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class Survival(Result):
+class Survival(AssumingResult):
     """The share of subjects still alive after each time, as a step function.
 
     Attributes
@@ -43,7 +43,7 @@ class Survival(Result):
         Greenwood's variance of the estimate; 0 where the estimate is 0 or 1.
     level : float
         Of the intervals.
-    notes : tuple of str
+    assumptions : tuple of str
         What was assumed.
     """
 
@@ -56,7 +56,7 @@ class Survival(Result):
     upper: NDArray[np.float64]
     variance: NDArray[np.float64]
     level: float
-    notes: tuple[str, ...] = ()
+    assumptions: tuple[str, ...] = ()
 
     title: ClassVar[str] = "Kaplan-Meier survival"
     formula: ClassVar[str] = (
@@ -136,7 +136,7 @@ class Survival(Result):
             bandwidth=bandwidth,
             points=points,
             level=self.level,
-            notes=self.notes,
+            assumptions=self.assumptions,
         )
 
     def at(self, times: Sequence[Time]) -> pd.DataFrame:
@@ -239,7 +239,9 @@ def kaplan_meier(
     return estimate_survival(table, level=level)
 
 
-def estimate_survival(table: EventTable, *, level: float, notes: tuple[str, ...] = ()) -> Survival:
+def estimate_survival(
+    table: EventTable, *, level: float, assumptions: tuple[str, ...] = ()
+) -> Survival:
     """Estimate the survival function, all causes taken together, from an event table."""
     events = table.events.sum(axis=0)
     at_risk = table.at_risk
@@ -263,7 +265,7 @@ def estimate_survival(table: EventTable, *, level: float, notes: tuple[str, ...]
         upper=np.concatenate([one, upper])[step],
         variance=np.concatenate([none, variance])[step],
         level=level,
-        notes=notes,
+        assumptions=assumptions,
     )
 
 

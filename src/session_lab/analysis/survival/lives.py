@@ -43,7 +43,7 @@ class Lives:
         0 open, then the places of :data:`CAUSES` from 1.
     entry : ndarray of timedelta64[ms] or None
         Age at which it came under observation.
-    notes : tuple of str
+    assumptions : tuple of str
         What was assumed so far.
     """
 
@@ -51,13 +51,13 @@ class Lives:
     durations: NDArray[np.timedelta64]
     outcome: NDArray[np.int64]
     entry: NDArray[np.timedelta64] | None
-    notes: tuple[str, ...]
+    assumptions: tuple[str, ...]
 
     def take(self, places: NDArray[Any]) -> Lives:
         """Return some of the lives: a mask or places."""
         entry = None if self.entry is None else self.entry[places]
         picked = (self.rows[places], self.durations[places], self.outcome[places], entry)
-        return Lives(*picked, self.notes)
+        return Lives(*picked, self.assumptions)
 
     def ends(self, expiry: Expiry) -> NDArray[np.bool_]:
         """Tell which lives ended, where expiry is one of the ends or censors.
@@ -93,10 +93,13 @@ def lives_of(
     """
     durations = _durations(df, "lifetime")
     outcome = _outcomes(df)
-    late, notes = (None, ()) if entry is None else _entries(df, entry)
+    late, assumptions = (None, ()) if entry is None else _entries(df, entry)
     still_open = int((outcome == 0).sum())
     if still_open:
-        notes = (f"{still_open:,} open sessions are censored at the age they had reached", *notes)
+        assumptions = (
+            f"open sessions, censored at the age they had reached: {still_open:,}",
+            *assumptions,
+        )
     if resolution is not None:
         step = to_milliseconds(resolution, name="resolution")
         if not step:
@@ -104,13 +107,13 @@ def lives_of(
             raise DataError(message, column="resolution")
         durations = -(-durations // step) * step
         late = None if late is None else late // step * step
-        notes = (*notes, f"lifetimes are rounded up to whole {duration_text(step)}")
+        assumptions = (*assumptions, f"lifetimes are rounded up to whole {duration_text(step)}")
     lives = Lives(
         rows=np.arange(len(df)),
         durations=durations.view("timedelta64[ms]"),
         outcome=outcome,
         entry=None if late is None else late.view("timedelta64[ms]"),
-        notes=notes,
+        assumptions=assumptions,
     )
     return lives if late is None else _without_unseen(lives, durations, late)
 
@@ -120,8 +123,8 @@ def _without_unseen(lives: Lives, durations: NDArray[np.int64], late: NDArray[np
     if not unseen.any():
         return lives
     problem = (
-        f"{int(unseen.sum()):,} sessions ended at or before the age of their entry and were left "
-        "out: late entry is for those that were still open then"
+        "sessions left out, because they ended at or before the age of their entry: "
+        f"{int(unseen.sum()):,}; late entry is for those that were still open then"
     )
     warnings.warn(problem, DataWarning, stacklevel=4)
     return lives.take(~unseen)
@@ -129,7 +132,12 @@ def _without_unseen(lives: Lives, durations: NDArray[np.int64], late: NDArray[np
 
 def _outcomes(df: pd.DataFrame) -> NDArray[np.int64]:
     given = _column(df, "end_cause")
-    codes = pd.Index(["open", *CAUSES]).get_indexer(pd.Index(given.astype(object)))
+    known = pd.Index(["open", *CAUSES])
+    if isinstance(given.dtype, pd.CategoricalDtype):
+        places = known.get_indexer(given.cat.categories.astype(object))
+        codes = np.append(places, -1)[given.cat.codes.to_numpy()]
+    else:
+        codes = known.get_indexer(pd.Index(given.astype(object)))
     wrong = codes < 0
     if wrong.any():
         row = int(wrong.argmax())

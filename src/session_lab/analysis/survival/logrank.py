@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple
 import numpy as np
 import pandas as pd
 
-from session_lab.analysis.results import Result
+from session_lab.analysis.survival.assuming import AssumingResult
 from session_lab.analysis.survival.event_table import tabulate
 from session_lab.analysis.survival.intervals import chi2_tail
 from session_lab.analysis.survival.sample import check_sample, events_of
@@ -32,7 +32,7 @@ class LogRank(NamedTuple):
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class Comparison(Result):
+class Comparison(AssumingResult):
     """A log-rank test of all groups, and of every two of them.
 
     Attributes
@@ -45,7 +45,7 @@ class Comparison(Result):
         Of all groups at once.
     pairs : dict
         The test of each two groups, on these two alone.
-    notes : tuple of str
+    assumptions : tuple of str
         The result in words, and what was assumed.
     """
 
@@ -55,7 +55,7 @@ class Comparison(Result):
     expected: tuple[float, ...]
     test: LogRank
     pairs: dict[tuple[Hashable, Hashable], LogRank]
-    notes: tuple[str, ...] = ()
+    assumptions: tuple[str, ...] = ()
 
     title: ClassVar[str] = "Log-rank test"
     formula: ClassVar[str] = (
@@ -119,7 +119,7 @@ def logrank(durations: ArrayLike, observed: ArrayLike, group: ArrayLike) -> Comp
     --------
     >>> result = logrank([1, 2, 3, 4, 5, 6], [1, 1, 1, 1, 0, 1], list("aabbbb"))
     >>> round(result.statistic, 3), result.df, round(result.p_value, 3)
-    (5.0, 1, 0.025)
+    (5.628, 1, 0.018)
     """
     codes, names = pd.factorize(np.asarray(group), sort=True)
     missing = codes < 0
@@ -134,7 +134,7 @@ def compare_groups(
     codes: NDArray[np.integer],
     names: Sequence[Hashable],
     *,
-    notes: tuple[str, ...] = (),
+    assumptions: tuple[str, ...] = (),
 ) -> Comparison:
     """Test groups given as places in a list of names."""
     k = len(names)
@@ -167,7 +167,7 @@ def compare_groups(
         pairs={
             (names[i], names[j]): _test(d[[i, j]], n[[i, j]]) for i, j in combinations(range(k), 2)
         },
-        notes=(found, *notes),
+        assumptions=(found, *assumptions),
     )
 
 

@@ -68,7 +68,7 @@ def tally_by_counting(
         from session_lab.analysis.survival.counting import count_into  # noqa: PLC0415
 
         counts = np.zeros(span * outcomes, np.int64)
-        codes = outcome.view(np.uint8) if outcome.dtype == bool else outcome
+        codes: NDArray[Any] = outcome.view(np.uint8) if outcome.dtype == bool else outcome
         count_into(counts, times.view(np.uint64), codes, np.uint64(outcomes))
     else:
         counts = np.bincount(times * outcomes + outcome, minlength=span * outcomes)
@@ -83,10 +83,13 @@ def tally_by_sorting(times: NDArray[Any], outcome: Outcome, outcomes: int) -> Ta
     is_new = np.ones(len(times), bool)
     np.not_equal(ordered[1:], ordered[:-1], out=is_new[1:])
     starts = np.flatnonzero(is_new)
-    counts = [
-        np.add.reduceat(ordered_outcome == j, starts, dtype=np.int64) for j in range(outcomes)
-    ]
-    return Tally(ordered[starts], np.array(counts))
+    counts = np.empty((outcomes, len(starts)), np.int64)
+    # What is left of each time's rows belongs to the last outcome.
+    counts[-1] = np.diff(starts, append=len(times))
+    for j in range(outcomes - 1):
+        np.add.reduceat(ordered_outcome == j, starts, dtype=np.int64, out=counts[j])
+        counts[-1] -= counts[j]
+    return Tally(ordered[starts], counts)
 
 
 def _sorted(
