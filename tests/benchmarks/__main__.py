@@ -14,7 +14,17 @@ from typing import TYPE_CHECKING, Any
 
 import session_lab
 import tests.benchmarks
-from tests.benchmarks import calls, frames, generating, imports, mocks, replays, serving, tags
+from tests.benchmarks import (
+    calls,
+    frames,
+    generating,
+    imports,
+    lifetimes,
+    mocks,
+    replays,
+    serving,
+    tags,
+)
 from tests.benchmarks.harness import MissingProgramError, measure, table
 
 if TYPE_CHECKING:
@@ -33,6 +43,7 @@ BENCHMARKS = (
     *imports.BENCHMARKS,
     *frames.BENCHMARKS,
     *tags.BENCHMARKS,
+    *lifetimes.BENCHMARKS,
 )
 PACKAGES = (
     "httpx",
