@@ -123,7 +123,10 @@ def _category(column: Column, values: Values, n: int) -> pd.Series:
     if isinstance(values, Coded):
         codes, names = values
     else:
-        encoded = pa.array(values, pa.string(), from_pandas=True).dictionary_encode()
+        text = pa.array(values, pa.string(), from_pandas=True)
+        # Text that pandas joined from several columns comes in several chunks.
+        whole = text.combine_chunks() if isinstance(text, pa.ChunkedArray) else text
+        encoded = whole.dictionary_encode()
         codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
         names = encoded.dictionary.to_pylist()
     wanted = column.allowed or tuple(sorted(names))

@@ -29,6 +29,7 @@ _HOUR = 3_600_000
 _DAY = 24 * _HOUR
 _BIN = 300_000
 _FEWEST_BURSTS = 3
+_PASSES = 4
 _MOST_THINKS = 200_000
 _STEPS = 200
 _LEAST_SPREAD = 0.001
@@ -59,60 +60,69 @@ def _arrivals(chats: Chats) -> dict[str, Any]:
     n, first = len(at), int(at[0])
     # On average the window reaches as far beyond the last arrival as arrivals are apart.
     window = -((int(at[-1]) - first) * n // ((n - 1) * -1000)) * 1000
-    hours, exposure = _exposure(first, window)
-    counts = np.bincount(hours_of(at), minlength=168).reshape(7, 24)
-    spent = np.bincount(hours, exposure, minlength=168).reshape(7, 24)
-    uneven: dict[str, Any] = {}
-    if window >= 2 * _DAY:
-        uneven["hourly"] = _relative(counts.sum(axis=0), spent.sum(axis=0))
-    if window >= 14 * _DAY:
-        uneven["weekly"] = _relative(counts.sum(axis=1), spent.sum(axis=1))
-    weights = weights_of(ChatWorkload(**uneven))
-    even_hours = float((weights[hours] * exposure).sum())
-    bursts, extra = _bursts(at - first, hours, weights * n / even_hours, window)
+    edges = np.arange(first // _BIN * _BIN, first + window + _BIN, _BIN)
+    bins = _Bins(
+        counts=np.bincount((at - edges[0]) // _BIN, minlength=len(edges) - 1).astype(np.float64),
+        spent=np.diff(np.clip(edges, first, first + window)) / _HOUR,
+        hour=hours_of(edges[:-1]),
+    )
+    steady = bins.counts
+    for _ in range(_PASSES):
+        # What bursts added would pass for busy hours, so it is taken out and all is told anew.
+        uneven = _unevenness(steady, bins, window)
+        weighted = weights_of(ChatWorkload(**uneven))[bins.hour] * bins.spent
+        rate = steady.sum() / weighted.sum()
+        expected = rate * weighted
+        sudden = bins.counts > expected + 4.5 * np.sqrt(expected) + 5
+        steady = np.where(sudden, expected, bins.counts)
+    bursts = _bursts((bins.counts - expected)[sudden], sudden, window)
+    if not bursts:
+        rate = n / weighted.sum()
     return {
         "start": instant_text(first),
         "duration": duration_text(window),
-        "chats_per_hour": max(_rounded((n - extra) / even_hours), 0.001),
+        "chats_per_hour": max(_rounded(rate), 0.001),
         **uneven,
         **bursts,
     }
 
 
-def _exposure(first: int, window: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Tell the hours of the week that a window reaches into, and how much of each it has."""
-    edges = np.arange(first // _HOUR * _HOUR, first + window + _HOUR, _HOUR)
-    inside = np.clip(edges, first, first + window)
-    return hours_of(edges[:-1]), np.diff(inside) / _HOUR
+class _Bins(NamedTuple):
+    """Five minutes each: how many arrivals, how much of an hour, and which hour of the week."""
+
+    counts: NDArray[np.float64]
+    spent: NDArray[np.float64]
+    hour: NDArray[np.int64]
 
 
-def _relative(counts: NDArray[np.int64], spent: NDArray[np.float64]) -> list[float]:
+def _unevenness(steady: NDArray[np.float64], bins: _Bins, window: int) -> dict[str, Any]:
+    counts, spent = (
+        np.bincount(bins.hour, values, minlength=168).reshape(7, 24)
+        for values in (steady, bins.spent)
+    )
+    found = {}
+    if window >= 2 * _DAY:
+        found["hourly"] = _relative(counts.sum(axis=0), spent.sum(axis=0))
+    if window >= 14 * _DAY:
+        found["weekly"] = _relative(counts.sum(axis=1), spent.sum(axis=1))
+    return found
+
+
+def _relative(counts: NDArray[np.float64], spent: NDArray[np.float64]) -> list[float]:
     rates = np.divide(counts, spent, out=np.zeros(len(counts)), where=spent > 0)
     return [_rounded(rate) for rate in rates / rates.mean()]
 
 
-def _bursts(
-    since: NDArray[np.int64],
-    hours: NDArray[np.int64],
-    rates: NDArray[np.float64],
-    window: int,
-) -> tuple[dict[str, Any], float]:
-    """Find five minutes with far more arrivals than their hour's rate explains."""
-    counts = np.bincount(since // _BIN, minlength=window // _BIN + 1)
-    hour = np.minimum(np.arange(len(counts)) * _BIN // _HOUR, len(hours) - 1)
-    expected = rates[hours[hour]] * _BIN / _HOUR
-    sudden = counts > expected + 4.5 * np.sqrt(expected) + 5
+def _bursts(excess: NDArray[np.float64], sudden: NDArray[np.bool_], window: int) -> dict[str, Any]:
+    """Make bursts of five minutes with far more arrivals than their hour's rate explains."""
     n = int((np.diff(sudden.astype(np.int8), prepend=0) == 1).sum())
     if n < _FEWEST_BURSTS:
-        return {}, 0.0
-    extra = float((counts - expected)[sudden].sum())
-    length = int(sudden.sum()) * _BIN // (2 * n)
-    found = {
+        return {}
+    return {
         "bursts_per_day": _rounded(n * _DAY / window),
-        "burst_chats": max(_rounded(extra / n), 1.0),
-        "burst_length": duration_text(length),
+        "burst_chats": max(_rounded(float(excess.sum()) / n), 1.0),
+        "burst_length": duration_text(len(excess) * _BIN // (2 * n)),
     }
-    return found, extra
 
 
 def _turns(chats: Chats) -> dict[str, Any]:

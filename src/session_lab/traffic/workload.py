@@ -240,8 +240,8 @@ class ChatWorkload:
         covers at least two days, and by the weekday where it covers at least two weeks. Thinks are
         a mixture of two log-normal distributions, fitted by expectation maximisation; where one
         does as well by the Bayesian information criterion, nobody returns. Medians and spreads of
-        turns are those of their logarithms; shares are shares. Bursts are five-minute counts that
-        a Poisson process of the hour's rate would exceed once in a hundred thousand times. Zipf's
+        turns are those of their logarithms; shares are shares. Bursts are five-minute counts of
+        more than 5 and 4.5 standard deviations above the hour's rate, at least three times. Zipf's
         exponent is that of the greatest likelihood. All is rounded to four digits.
 
         Parameters
