@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib import dates as mdates
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, ScalarFormatter
 
 from session_lab.plots.theme import COLOURS, INK, axes_for, tidy
 
@@ -52,6 +52,7 @@ def runs_per_session(result: RunsPerSession, ax: Axes | None = None) -> Axes:
     bars = ax.bar(frame["runs"], frame["sessions"], width=0.9, color=COLOURS[0])
     if len(frame) <= _MANY:
         ax.bar_label(bars, labels=[f"{share:.0%}" for share in frame["share"]], color=INK, size=8)
+    ax.margins(y=0.12)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     numbers = result.summary()
     alt = (
@@ -103,7 +104,6 @@ def reasons(result: Reasons, ax: Axes | None = None) -> Axes:
     place = np.arange(len(frame)) + (frame["of"] == "end_cause").to_numpy()
     bars = ax.barh(place, frame["runs"], color=colours)
     ax.bar_label(bars, labels=[f"{share:.0%}" for share in frame["share"]], color=INK, padding=3)
-    ax.set_yticks(place, frame["value"].str.replace("_", " "))
     ax.invert_yaxis()
     ax.margins(x=0.1)
     for kind, name in (("reason", "triggered for"), ("end_cause", "ended by")):
@@ -115,7 +115,9 @@ def reasons(result: Reasons, ax: Axes | None = None) -> Axes:
     listed = ", ".join(f"{row.runs:,} {row.value}" for row in frame.itertuples())
     alt = f"Runs by reason, then by end: {listed or 'none'}."
     tidy(ax, title=result.title, x="runs", y="", alt=alt)
-    return _numbers_across(ax)
+    ax.xaxis.set_major_formatter(ax.yaxis.get_major_formatter())
+    ax.set_yticks(place, [value.replace("_", " ") for value in frame["value"]])
+    return ax
 
 
 def turn_starts(result: StartKinds, ax: Axes | None = None) -> Axes:
@@ -133,6 +135,7 @@ def turn_starts(result: StartKinds, ax: Axes | None = None) -> Axes:
     bars = ax.bar(frame["start_kind"], frame["turns"], color=COLOURS[0])
     waits = frame["mean_wait"] / np.timedelta64(1, "s")
     ax.bar_label(bars, labels=[f"waited {wait:,.1f} s" for wait in waits], color=INK, padding=2)
+    ax.margins(y=0.12)
     listed = ", ".join(f"{row.turns:,} {row.start_kind}" for row in frame.itertuples())
     alt = f"Turns by how they started: {listed or 'none'}."
     return tidy(ax, title=result.title, x="", y="turns", alt=alt)
@@ -191,7 +194,10 @@ def churn_rate(result: Rate, ax: Axes | None = None) -> Axes:
     whole = result.summary().get("rate")
     told = "no session alive" if whole is None else f"{whole:.3g} per session-hour altogether"
     alt = f"Hand-overs per session-hour over {len(frame)} periods: {told}."
-    return tidy(ax, title=result.title, x=f"time ({result.tz})", y="per session-hour", alt=alt)
+    tidy(ax, title=result.title, x=f"time ({result.tz})", y="per session-hour", alt=alt)
+    # Rates are small, and "5m" for five thousandths reads like minutes.
+    ax.yaxis.set_major_formatter(ScalarFormatter())
+    return ax
 
 
 def handovers(result: Handovers, ax: Axes | None = None) -> Axes:
@@ -221,11 +227,3 @@ def _dates(ax: Axes) -> None:
     locator = mdates.AutoDateLocator(maxticks=7)
     ax.xaxis.set_major_locator(locator)
     ax.xaxis.set_major_formatter(mdates.ConciseDateFormatter(locator))
-
-
-def _numbers_across(ax: Axes) -> Axes:
-    """Put short numbers on the horizontal axis, and leave names on the vertical one."""
-    names = [label.get_text() for label in ax.get_yticklabels()]
-    ax.xaxis.set_major_formatter(ax.yaxis.get_major_formatter())
-    ax.set_yticks(ax.get_yticks(), names)
-    return ax

@@ -101,17 +101,25 @@ def identities(result: Identities, ax: Axes | None = None) -> Axes:
     ax = axes_for(ax)
     frame = result.to_frame()
     days = frame["period"].dt.tz_localize(None)
-    width = 0.8 * (7 if len(days) > 1 and (days.diff().min().days > 1) else 1)
-    ax.bar(days, frame["new"], width=width, color=COLOURS[0], label="new")
+    width = 0.9 * (7 if result.freq == "W" else 1)
+    ax.bar(days, frame["new"], width=width, align="edge", color=COLOURS[0], label="new")
     ax.bar(
         days,
         frame["returning"],
         bottom=frame["new"],
         width=width,
+        align="edge",
         color=COLOURS[2],
         label="returning",
     )
-    ax.bar(days, -frame["dormant"], width=width, color=COLOURS[1], label="dormant (downwards)")
+    ax.bar(
+        days,
+        -frame["dormant"],
+        width=width,
+        align="edge",
+        color=COLOURS[1],
+        label="dormant (downwards)",
+    )
     ax.axhline(0, color=INK, linewidth=0.8)
     if len(frame):
         ax.legend(frameon=False, labelcolor=INK)

@@ -33,6 +33,8 @@ class Identities(Result):
     new, returning, dormant : ndarray of int64
         Ids first active in the period; active in it and in an earlier one; active in an earlier one
         and not in it.
+    freq : str
+        Days or weeks.
     tz : str
         The time zone whose days these are.
     observed_at : int
@@ -43,6 +45,7 @@ class Identities(Result):
     new: NDArray[np.int64]
     returning: NDArray[np.int64]
     dormant: NDArray[np.int64]
+    freq: Freq
     tz: str
     observed_at: int
 
@@ -128,9 +131,10 @@ def identities(
     """
     acts = activity(df, who, at, observed_at)
     period = numbers(acts.at, freq, tz)
-    low = period.min(initial=0) if not len(period) else period.min()
-    high = numbers(np.array([acts.observed_at]), freq, tz)[0] if len(period) else low - 1
-    periods = np.arange(low, high + 1)
+    running = int(numbers(np.array([acts.observed_at], dtype=np.int64), freq, tz)[0])
+    low = int(period.min(initial=running))
+    # Without any activity there is no first period.
+    periods = np.arange(low, running + 1)[: None if len(period) else 0]
     n = len(periods)
     active = np.unique(acts.who * max(n, 1) + (period - low)) % max(n, 1)
     n_active = np.bincount(active, minlength=n)
@@ -140,6 +144,7 @@ def identities(
         new=new.astype(np.int64),
         returning=(n_active - new).astype(np.int64),
         dormant=(np.cumsum(new) - n_active).astype(np.int64),
+        freq=freq,
         tz=tz,
         observed_at=acts.observed_at,
     )
