@@ -106,4 +106,6 @@ def by_status(frame: AnyFrame, *, column: str = "status") -> TagStatuses:
     places = statuses.get_indexer(pd.Index(used[column].astype(TEXT_DTYPE).fillna(_NO_STATUS)))
     np.add.at(counts, (tags.get_indexer(pd.Index(used["tags"])), places), used["n"].to_numpy())
     order = np.argsort(-counts.sum(axis=1), kind="stable")
-    return TagStatuses(tuple(tags[order]), tuple(statuses), counts[order], totals["n"].to_numpy())
+    return TagStatuses(
+        tuple(map(str, tags[order])), tuple(statuses), counts[order], totals["n"].to_numpy()
+    )
