@@ -93,7 +93,7 @@ def survival(result: Survival | SurvivalByGroup, ax: Axes | None = None) -> Axes
     names = drawn(map(str, _largest(parts))) or [""]
     if ax is None:
         ax = axes_for(None)
-        figure = _figure(ax)
+        figure = cast("Figure", ax.figure)
         figure.set_figheight(figure.get_figheight() + len(names) * _ROW / 72)
     scale = _scale(max((curve.time for curve in curves), key=lambda time: time[-1]))
     for colour, name, curve in zip(COLOURS, names, curves, strict=False):
@@ -251,7 +251,7 @@ def _risk_table(ax: Axes, names: Sequence[str], curves: Sequence[Survival], scal
     wide = len(f"{most:,}") * _DIGIT
     # Names to the left may take a part of the width away.
     taken = max(map(len, names)) * _DIGIT + wide
-    width = ax.get_position().width * _figure(ax).get_figwidth() * 72 - taken
+    width = ax.bbox.width / ax.figure.dpi * 72 - taken
     last = max(float(scale.shown(curve.time)[-1]) for curve in curves) or 1.0
     room = int(min(max(width // (wide + 4 * _DIGIT), 1), 8))
     ticks = [tick for tick in MaxNLocator(room).tick_values(0, last) if 0 <= tick <= last]
@@ -280,10 +280,6 @@ def _write(ax: Axes, x: float, text: str, shift: float, *, line: int, ha: str, c
             color=color,
             annotation_clip=False,
         )
-
-
-def _figure(ax: Axes) -> Figure:
-    return cast("Figure", ax.get_figure(root=True))
 
 
 def _largest(parts: Mapping[Hashable, Any]) -> dict[Hashable, Any]:

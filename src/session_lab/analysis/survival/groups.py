@@ -122,18 +122,20 @@ class _ByGroup(AssumingResult, Generic[Part]):
 
     def to_frame(self) -> pd.DataFrame:
         """Return the frames of all groups below each other, with ``group`` first."""
-        return self._stacked({name: part.to_frame() for name, part in self.parts.items()})
+        frames = [part.to_frame() for part in self.parts.values()]
+        whole = pd.concat(frames, ignore_index=True)
+        names = pd.Series(list(self.parts)).repeat([len(frame) for frame in frames])
+        whole.insert(0, "group", names.to_numpy())
+        return whole
 
     def summary(self) -> pd.DataFrame:
         """Return the summaries of all groups below each other, with ``group`` first."""
-        return self._stacked({name: part.summary() for name, part in self.parts.items()})
-
-    @staticmethod
-    def _stacked(frames: Mapping[Hashable, pd.DataFrame]) -> pd.DataFrame:
-        whole = pd.concat(list(frames.values()), ignore_index=True)
-        sizes = [len(frame) for frame in frames.values()]
-        whole.insert(0, "group", pd.Series(list(frames)).repeat(sizes).to_numpy())
-        return whole
+        rows = [
+            {"group": name, **row}
+            for name, part in self.parts.items()
+            for row in part.summary().to_dict("records")
+        ]
+        return pd.DataFrame(rows)
 
 
 class SurvivalByGroup(_ByGroup[Survival]):

@@ -158,7 +158,10 @@ class Survival(AssumingResult):
         return pd.DataFrame({name: getattr(self, name) for name in names}, copy=False)
 
     def summary(self) -> pd.DataFrame:
-        """Return one row: ``n, events, censored``, and median and restricted mean with bounds."""
+        """Return one row: ``n, events, censored``, and median and restricted mean with bounds.
+
+        A median or bound that the data do not reach is missing.
+        """
         median, mean = self.median, self.restricted_mean()
         row: dict[str, Any] = {
             "n": self.n,
