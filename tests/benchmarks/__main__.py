@@ -16,6 +16,7 @@ import session_lab
 import tests.benchmarks
 from tests.benchmarks import (
     calls,
+    churn,
     frames,
     generating,
     imports,
@@ -44,6 +45,7 @@ BENCHMARKS = (
     *frames.BENCHMARKS,
     *tags.BENCHMARKS,
     *lifetimes.BENCHMARKS,
+    *churn.BENCHMARKS,
 )
 PACKAGES = (
     "httpx",

@@ -133,7 +133,7 @@ def turn_starts(result: StartKinds, ax: Axes | None = None) -> Axes:
     ax = axes_for(ax)
     frame = result.to_frame()
     bars = ax.bar(frame["start_kind"], frame["turns"], color=COLOURS[0])
-    waits = frame["mean_wait"] / np.timedelta64(1, "s")
+    waits = frame["mean_wait"].dt.total_seconds()
     ax.bar_label(bars, labels=[f"waited {wait:,.1f} s" for wait in waits], color=INK, padding=2)
     ax.margins(y=0.12)
     listed = ", ".join(f"{row.turns:,} {row.start_kind}" for row in frame.itertuples())
@@ -191,6 +191,9 @@ def churn_rate(result: Rate, ax: Axes | None = None) -> Axes:
     if len(frame):
         _dates(ax)
         ax.set_ylim(bottom=0)
+        # A day to either side: one period alone would else stand in the middle of years.
+        day = np.timedelta64(1, "D")
+        ax.set_xlim(mdates.date2num(days.min() - day), mdates.date2num(days.max() + day))
     whole = result.summary().get("rate")
     told = "no session alive" if whole is None else f"{whole:.3g} per session-hour altogether"
     alt = f"Hand-overs per session-hour over {len(frame)} periods: {told}."
@@ -212,7 +215,7 @@ def handovers(result: Handovers, ax: Axes | None = None) -> Axes:
     """
     ax = axes_for(ax)
     frame = result.cumulative()
-    time, low, high = frame["time"], frame["at_least"], frame["at_most"]
+    time, low, high = frame["time"].dt.tz_localize(None), frame["at_least"], frame["at_most"]
     ax.fill_between(time, low, high, step="post", color=COLOURS[0], alpha=0.2)
     ax.step(time, high, where="post", color=COLOURS[1], label="at most")
     ax.step(time, low, where="post", color=COLOURS[0], label="at least")
@@ -224,6 +227,6 @@ def handovers(result: Handovers, ax: Axes | None = None) -> Axes:
 
 
 def _dates(ax: Axes) -> None:
-    locator = mdates.AutoDateLocator(maxticks=7)
+    locator = mdates.AutoDateLocator(minticks=3, maxticks=7)
     ax.xaxis.set_major_locator(locator)
     ax.xaxis.set_major_formatter(mdates.ConciseDateFormatter(locator))

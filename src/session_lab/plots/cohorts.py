@@ -73,8 +73,10 @@ def retention(result: Cohorts, ax: Axes | None = None) -> Axes:
     for line in result.retention:
         ax.plot(line, color=INK, alpha=0.35, linewidth=0.8)
     pooled = result.pooled()
-    band = {"color": COLOURS[0], "alpha": 0.2, "label": "95 % interval"}
-    ax.fill_between(pooled["age"], pooled["lower"], pooled["upper"], **band)
+    ages, label = pooled["age"], "95 % interval"
+    ax.fill_between(
+        ages, pooled["lower"], pooled["upper"], color=COLOURS[0], alpha=0.2, label=label
+    )
     ax.plot(pooled["age"], pooled["retention"], color=COLOURS[0], marker="o", label="all cohorts")
     ax.set_ylim(0, 1.02)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -123,7 +125,7 @@ def identities(result: Identities, ax: Axes | None = None) -> Axes:
     ax.axhline(0, color=INK, linewidth=0.8)
     if len(frame):
         ax.legend(frameon=False, labelcolor=INK)
-        locator = mdates.AutoDateLocator(maxticks=7)
+        locator = mdates.AutoDateLocator(minticks=3, maxticks=7)
         ax.xaxis.set_major_locator(locator)
         ax.xaxis.set_major_formatter(mdates.ConciseDateFormatter(locator))
     numbers = result.summary()

@@ -86,7 +86,8 @@ class Cohorts(Result):
 
     def names(self) -> list[str]:
         """Return the date on which each cohort's period begins, as in ``2026-01-05``."""
-        return to_instants(self.start).dt.tz_convert(self.tz).dt.strftime("%Y-%m-%d").tolist()
+        days = to_instants(self.start).dt.tz_convert(self.tz)
+        return [f"{day:%Y-%m-%d}" for day in days]
 
     def to_frame(self) -> pd.DataFrame:
         """Return ``cohort, age, members, observed, active, retention`` of the cells observed."""
