@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from session_lab.errors import DataError
 from session_lab.frames import NAT, milliseconds
@@ -32,6 +31,8 @@ _FEWEST_BURSTS = 3
 _PASSES = 4
 _MOST_THINKS = 200_000
 _STEPS = 200
+_MOST_TOPICS = 100_000
+_OTHER_TAGS = ("plan:", "lang:")
 _LEAST_SPREAD = 0.001
 _WIDEST_SPREAD = 5.0
 
@@ -63,26 +64,23 @@ def _arrivals(chats: Chats) -> dict[str, Any]:
     edges = np.arange(first // _BIN * _BIN, first + window + _BIN, _BIN)
     bins = _Bins(
         counts=np.bincount((at - edges[0]) // _BIN, minlength=len(edges) - 1).astype(np.float64),
-        spent=np.diff(np.clip(edges, first, first + window)) / _HOUR,
+        spent=np.diff(np.clip(edges, first, first + window).astype(np.float64)) / _HOUR,
         hour=hours_of(edges[:-1]),
     )
-    steady = bins.counts
+    rate = _rate(bins.counts, bins, window)
     for _ in range(_PASSES):
         # What bursts added would pass for busy hours, so it is taken out and all is told anew.
-        uneven = _unevenness(steady, bins, window)
-        weighted = weights_of(ChatWorkload(**uneven))[bins.hour] * bins.spent
-        rate = steady.sum() / weighted.sum()
-        expected = rate * weighted
-        sudden = bins.counts > expected + 4.5 * np.sqrt(expected) + 5
-        steady = np.where(sudden, expected, bins.counts)
-    bursts = _bursts((bins.counts - expected)[sudden], sudden, window)
+        sudden = _sudden(bins, rate)
+        rate = _rate(np.where(sudden, rate.expected, bins.counts), bins, window)
+    sudden = _sudden(bins, rate)
+    bursts = _bursts((bins.counts - rate.expected)[sudden], sudden, window)
     if not bursts:
-        rate = n / weighted.sum()
+        rate = _rate(bins.counts, bins, window)
     return {
         "start": instant_text(first),
         "duration": duration_text(window),
-        "chats_per_hour": max(_rounded(rate), 0.001),
-        **uneven,
+        "chats_per_hour": max(_rounded(rate.per_hour), 0.001),
+        **rate.uneven,
         **bursts,
     }
 
@@ -93,6 +91,26 @@ class _Bins(NamedTuple):
     counts: NDArray[np.float64]
     spent: NDArray[np.float64]
     hour: NDArray[np.int64]
+
+
+class _Rate(NamedTuple):
+    """At what rate chats arrive, how it differs, and what that makes of each five minutes."""
+
+    per_hour: float
+    uneven: dict[str, Any]
+    expected: NDArray[np.float64]
+
+
+def _rate(steady: NDArray[np.float64], bins: _Bins, window: int) -> _Rate:
+    uneven = _unevenness(steady, bins, window)
+    weighted = weights_of(ChatWorkload(**uneven))[bins.hour] * bins.spent
+    per_hour = float(steady.sum() / weighted.sum())
+    return _Rate(per_hour, uneven, per_hour * weighted)
+
+
+def _sudden(bins: _Bins, rate: _Rate) -> NDArray[np.bool_]:
+    sudden: NDArray[np.bool_] = bins.counts > rate.expected + 4.5 * np.sqrt(rate.expected) + 5
+    return sudden
 
 
 def _unevenness(steady: NDArray[np.float64], bins: _Bins, window: int) -> dict[str, Any]:
@@ -233,11 +251,11 @@ def _topics(starts: Any) -> dict[str, Any]:  # noqa: ANN401 (a frame)
     if "tags" not in starts:
         return {}
     tags = pa.array(starts["tags"].array).flatten()
-    topics = tags.filter(pc.invert(pc.match_substring_regex(tags, "^(plan|lang):")))
-    counts = np.sort(np.asarray(topics.value_counts().field("counts")))[::-1].astype(np.float64)
-    if not len(counts):
+    seen = (row.values() for row in tags.value_counts().to_pylist())
+    found = [count for tag, count in seen if not tag.startswith(_OTHER_TAGS)]
+    if not found:
         return {}
-    counts = counts[:100_000]
+    counts = np.array(sorted(found, reverse=True)[:_MOST_TOPICS], dtype=np.float64)
     ranks = logarithm(np.arange(1, len(counts) + 1, dtype=np.float64))
     return {"topics": len(counts), "topic_skew": _skew(ranks, float(ranks @ counts / counts.sum()))}
 

@@ -245,10 +245,10 @@ def _frame(
 
 def _names(n: int) -> pa.Array:
     """Name chats by their number, of six digits at least."""
-    numbers = pa.array(np.arange(n)).cast(pa.string())
-    return pc.binary_join_element_wise(
-        "chat-", pc.utf8_lpad(numbers, 6, "0"), "", null_handling="replace"
-    ).cast(pa.large_string())
+    numbers = pa.array(np.arange(n)).cast(pa.large_string())
+    padded = pc.call_function("utf8_lpad", [numbers], pc.PadOptions(6, "0"))
+    text = pa.scalar("chat", pa.large_string()), padded, pa.scalar("-", pa.large_string())
+    return pc.call_function("binary_join_element_wise", list(text))
 
 
 def _tags(workload: ChatWorkload, n_chats: int, stream: Callable[[str], Stream]) -> pa.Array:

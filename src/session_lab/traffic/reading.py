@@ -165,6 +165,8 @@ class _Given(NamedTuple):
 
 def _read_file(path: Path, detected: Detected, given: _Given, bad: BadRows) -> pd.DataFrame:
     match detected.format:
+        case "events":
+            return _read_events(path, detected, given, bad)
         case "mooncake":
             return mooncake.read(path, given.origin, given.tokens_per_second, bad)
         case "burstgpt":
@@ -173,11 +175,14 @@ def _read_file(path: Path, detected: Detected, given: _Given, bad: BadRows) -> p
             return bailian.read(path, given.origin, given.tokens_per_second, bad)
         case "journal":
             return journal.read(path, given.first_turn, bad)
-        case "har":
+        case _:
             # Loaded when needed: the models of the archive take their time.
             from session_lab.traffic.formats import har  # noqa: PLC0415
 
             return har.read(path, given.first_turn, bad)
+
+
+def _read_events(path: Path, detected: Detected, given: _Given, bad: BadRows) -> pd.DataFrame:
     try:
         return event_format.read(path, given.columns, bad)
     except DataError as error:
@@ -190,7 +195,7 @@ def _joined(parts: list[pd.DataFrame]) -> pd.DataFrame:
     """Join the events of shards; a column that a shard lacks is missing throughout there."""
     names = [column.name for column in EVENTS.columns if any(column.name in one for one in parts)]
     blanks = dict.fromkeys(names)
-    parts = [build(EVENTS, blanks, n=len(part)).assign(**part) for part in parts]
+    parts = [build(EVENTS, blanks, n=len(part)).assign(**_columns(part)) for part in parts]
     joined = pd.concat(parts, ignore_index=True)
     for name in names:
         is_category = EVENTS.column(name).kind is Kind.CATEGORY
@@ -198,6 +203,10 @@ def _joined(parts: list[pd.DataFrame]) -> pd.DataFrame:
             columns = [part[name] for part in parts]
             joined[name] = pd.api.types.union_categoricals(columns, sort_categories=True)
     return joined
+
+
+def _columns(events: pd.DataFrame) -> dict[str, pd.Series]:
+    return {str(name): events[name] for name in events.columns}
 
 
 def _repeats(events: pd.DataFrame) -> Iterator[str]:

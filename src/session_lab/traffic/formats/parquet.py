@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from session_lab.errors import DataError
@@ -20,8 +20,6 @@ from session_lab.timing import LAST_INSTANT, LONGEST_DURATION
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
-
-    import pandas as pd
 
     from session_lab.frames.schema import Column
 
@@ -102,17 +100,18 @@ def _durations(values: pa.Array, _: Column) -> np.ndarray:
 def _whole(values: pa.Array, most: int) -> np.ndarray:
     if not pa.types.is_integer(values.type):
         raise _Unusual
-    low, high = pc.min_max(values).as_py().values()
-    if low is not None and not 0 <= low <= high <= most:
+    whole = values.cast(pa.int64())
+    known = np.asarray(whole.fill_null(0))
+    if known.min(initial=0) < 0 or known.max(initial=0) > most:
         raise _Unusual
-    return np.asarray(values.cast(pa.int64()).fill_null(NAT))
+    return np.asarray(whole.fill_null(NAT))
 
 
-def _ids(values: pa.Array, _: Column) -> pa.Array:
+def _ids(values: pa.Array, _: Column) -> pa.Array | pd.Series:
     if pa.types.is_integer(values.type):
         return values.cast(pa.large_string())
-    texts = _texts(values).cast(pa.large_string())
-    if pc.any(pc.or_(pc.equal(texts, ""), pc.starts_with(texts, "session_"))).as_py():
+    texts = pd.Series(pd.array(_texts(values), dtype=pd.StringDtype("pyarrow")))
+    if (texts.eq("") | texts.str.startswith("session_")).any():
         raise _Unusual
     return texts
 
