@@ -37,7 +37,7 @@ def runs_and_gaps(n_runs: int, *, in_order: bool) -> Iterator[tuple[Side, Side]]
 
 BENCHMARKS = (
     Benchmark("churn-gaps", partial(runs_and_gaps, 10_000_000, in_order=True), "B/A", 30),
-    # No frame comes in such an order; told, not required.
+    # The hardest order of rows; told, not required.
     Benchmark(
         "churn-gaps-shuffled", partial(runs_and_gaps, 10_000_000, in_order=False), "B/A", None
     ),
