@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import httpx
+import matplotlib as mpl
 import pandas as pd
 import pytest
 from hypothesis import given
@@ -19,6 +20,8 @@ from tests.strategies import ORIGIN, events_frame, histories, replays
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+mpl.use("Agg")
 
 STORY = (
     start(0, lasting=5, expires_at=90_000),
@@ -183,6 +186,21 @@ def test_every_chat_that_was_opened_is_closed_at_the_end():
     assert live.left_open == ()
 
 
+def test_a_chat_whose_start_failed_on_the_server_is_closed_too():
+    sim = sl.Simulator()
+    sim.trigger_fault = "throw"
+    live = play(sim, recording(start(0)), client=sim.client(max_retries=0))
+    assert live.operations["status_code"].tolist() == [500]
+    assert sim.sessions_frame()["status"].tolist() == ["CLOSED"]
+
+
+def test_a_chat_whose_start_was_never_answered_is_closed_too():
+    sim = sl.Simulator(faults=FaultRule("sessions.start", lost=True, nth=1))
+    with pytest.raises(sl.APIConnectionError):
+        play(sim, recording(start(0)), client=sim.client(max_retries=0))
+    assert sim.sessions_frame()["status"].tolist() == ["CLOSED"]
+
+
 def test_chats_can_be_left_open():
     sim = sl.Simulator()
     play(sim, recording(start(0)), close=False)
@@ -258,6 +276,10 @@ def test_a_rate_spaces_the_requests_and_lateness_tells():
     }
     assert lateness.to_frame()["max"].tolist() == [pd.Timedelta("2s"), pd.Timedelta(0)]
     assert "Lateness" in repr(lateness)
+    ax = lateness.plot()
+    assert ax.get_label().endswith(
+        "p50 1000 ms, p90 2000 ms, p95 2000 ms, p99 2000 ms, max 2000 ms."
+    )
 
 
 @pytest.mark.parametrize("number", range(1, len(STORY) + 1))
@@ -307,6 +329,12 @@ def test_an_interrupt_closes_what_was_opened(name: str | None, tmp_path: Path):
         play(sim, client=client, journal=journal)
     assert sim.sessions_frame()["status"].tolist() == ["CLOSED", "CLOSED"]
     assert "4 of 10 events were answered" in interrupt.value.__notes__[0]
+    again = client_over(sim, at3=("after", KeyboardInterrupt()))
+    with pytest.raises(KeyboardInterrupt) as interrupt:
+        play(sim, client=again, journal=journal)
+    # Only the message to a chat that was never started need not be asked again.
+    done = 2 if name is None else 3
+    assert f"{done} of 10 events were answered" in interrupt.value.__notes__[0]
 
 
 def test_after_an_interrupt_chats_that_were_cut_short_begin_again_under_a_new_name(tmp_path: Path):

@@ -181,8 +181,7 @@ def _refuse_others(first: pd.DataFrame, second: pd.DataFrame) -> None:
         message = f"one replay has {len(first):,} events and the other {len(second):,}"
         raise DataError(f"{message}; compare replays of the same events", source="other")
     for column in _KEY:
-        ours, theirs = (frame[column].astype(object).to_numpy() for frame in (first, second))
-        differs = ours != theirs
+        differs = np.asarray(first[column] != second[column], dtype=bool)
         if differs.any():
             message = "the replays are of different events; compare replays of the same ones"
             raise DataError(message, source="other", row=int(differs.argmax()), column=column)

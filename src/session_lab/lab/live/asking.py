@@ -102,11 +102,18 @@ class Asking:
         except BaseException as error:
             keeps = not close or (resumable and isinstance(error, APIError))
             left_open = self._opened() if keeps else self._close()
-            error.add_note(_how_far(len(self._book.answers), len(self._calls.ops), left_open))
+            error.add_note(self._how_far(left_open))
             if resumable:
                 error.add_note("call again with the same events and journal to go on")
             raise
         return self._close() if close else ()
+
+    def _how_far(self, left_open: tuple[str, ...]) -> str:
+        names, sent = self._calls.names, self._book.sent
+        # Answers to a chat that begins again under a new name do not count.
+        done = sum(sent[row].name == names[row] for row in self._book.answers)
+        kept = f"; {len(left_open):,} chats are left open" if left_open else ""
+        return f"{done:,} of {len(names):,} events were answered{kept}"
 
     def _ask(self, rows: list[int], origin: int, progress: Callable[[int], object]) -> None:
         in_doubt = {row for row in rows if self._is_in_doubt(row)}
@@ -182,10 +189,11 @@ class Asking:
         closed = set(self._book.closed)
         for row, sent in self._book.sent.items():
             answer = self._book.answers.get(row, (None, 0))[0]
-            accepted = answer is not None and answer.status_code < 400
-            if self._calls.ops[row] == "start" and (accepted or answer is None):
+            status = 0 if answer is None else answer.status_code
+            # A server that failed may have made the session before it did.
+            if self._calls.ops[row] == "start" and not 400 <= status < 500:
                 opened[sent.name] = None
-            elif self._calls.ops[row] == "close" and accepted:
+            elif self._calls.ops[row] == "close" and 200 <= status < 300:
                 closed.add(sent.name)
         return tuple(name for name in opened if name not in closed)
 
@@ -212,8 +220,3 @@ class Asking:
         with suppress(APIError):  # Without a network, all there is to do is to tell what is open.
             self._drive(dispatch, ask, note)
         return tuple(name for name in names if name not in self._book.closed)
-
-
-def _how_far(done: int, n: int, left_open: tuple[str, ...]) -> str:
-    kept = f"; {len(left_open):,} chats are left open" if left_open else ""
-    return f"{done:,} of {n:,} events were answered{kept}"

@@ -58,8 +58,6 @@ class Journal:
         The answers to those requests, and when they came.
     closed : set of str
         The names of the chats that were closed at the end of a replay, not by an event.
-    n_before : int
-        How many events the file had answers to.
 
     Raises
     ------
@@ -86,7 +84,6 @@ class Journal:
         self._length = 0
         if self._path is not None and self._path.exists():
             self._read(self._path)
-        self.n_before = len(self.answers)
 
     def __enter__(self) -> Self:
         """Open the file, cut off what is left of a line that was never finished, and go on."""

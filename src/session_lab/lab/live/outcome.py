@@ -104,7 +104,7 @@ class LiveReplay:
     prefix : str
         What stood before every external id.
     n_resumed : int
-        How many events the journal had answers to before.
+        How many events had been answered before, as the journal knew.
     left_open : tuple of str
         The names of the chats that should have been closed at the end and were not.
     """

@@ -197,7 +197,7 @@ def replay_live(
     operations = operations_of(ordered, book)
     if order is not None:
         operations = operations.set_axis(order).sort_index().reset_index(drop=True)
-    return LiveReplay(operations, plan, book.prefix, book.n_before, left_open)
+    return LiveReplay(operations, plan, book.prefix, len(ordered) - len(rows), left_open)
 
 
 def _refuse_production(client: Client, *, allowed: bool) -> None:
