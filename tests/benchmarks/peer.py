@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from session_lab.simulator.randomness import stream_key
+from session_lab.simulator.randomness import fnv1a, stream_key
 from session_lab.traffic.played import Played
 from tests.benchmarks.harness import MissingProgramError
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from session_lab.simulator import Timings
 
-__all__ = ["play_in_c"]
+__all__ = ["hashes_of", "play_in_c"]
 
 SOURCE = Path(__file__).with_name("kernel_peer.c")
 EVENTS = {
@@ -128,6 +128,11 @@ def play_in_c(  # noqa: PLR0917
         _pointers(runs),
     )
     return Played(**events, **sessions, **runs)
+
+
+def hashes_of(chat: NDArray[np.int64]) -> NDArray[np.uint64]:
+    """Return what crashes draw on for each chat, whose external id is its number."""
+    return np.array([fnv1a(str(number)) for number in range(int(chat.max()) + 1)], np.uint64)
 
 
 @cache

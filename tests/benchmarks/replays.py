@@ -24,7 +24,15 @@ if TYPE_CHECKING:
 
     from session_lab.traffic.played import Log, Played
 
-__all__ = ["BENCHMARKS", "as_log", "engine", "played_by_engine", "whole_replay"]
+__all__ = [
+    "BENCHMARKS",
+    "as_log",
+    "engine",
+    "of_engine",
+    "played_by_engine",
+    "simpy_side",
+    "whole_replay",
+]
 
 DEFAULT = Policy()
 DEPLOYS = Policy(
@@ -45,7 +53,7 @@ def whole_replay(policy: Policy, n_chats: int = 3_000) -> Iterator[tuple[Side, S
     events = chats(n_chats)
     frame, ours = events_frame(events), run_policy(policy)
     label = f"sl.replay, {len(events):,} events"
-    yield Side(label, lambda: sl.replay(frame, ours), _of_replay), _simpy(events, policy)
+    yield Side(label, lambda: sl.replay(frame, ours), _of_replay), simpy_side(events, policy)
 
 
 @contextmanager
@@ -54,7 +62,7 @@ def engine(policy: Policy, n_chats: int = 3_000) -> Iterator[tuple[Side, Side]]:
     events = chats(n_chats)
     log = as_log(events, policy)
     label = f"readable engine, {len(events):,} events"
-    yield Side(label, partial(played_by_engine, log), _of_engine), _simpy(events, policy)
+    yield Side(label, partial(played_by_engine, log), of_engine), simpy_side(events, policy)
 
 
 BENCHMARKS = (
@@ -76,7 +84,7 @@ def played_by_engine(log: Log) -> Played:
     return play(log, profile_named("2026-10"), until=None, progress=lambda _: None)
 
 
-def _simpy(events: list[dict[str, Any]], policy: Policy) -> Side:
+def simpy_side(events: list[dict[str, Any]], policy: Policy) -> Side:
     return Side("SimPy model", lambda: simulate(events, policy), _of_simpy)
 
 
@@ -90,7 +98,7 @@ def _of_simpy(made: tuple[list[dict[str, Any]], list[dict[str, Any]]]) -> dict[s
     }
 
 
-def _of_engine(played: Played) -> dict[str, object]:
+def of_engine(played: Played) -> dict[str, object]:
     return {
         "status_code": played.status_code.tolist(),
         "start_kind": [None if code == NONE else KINDS[code] for code in played.start_kind],

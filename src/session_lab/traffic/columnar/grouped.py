@@ -27,6 +27,7 @@ from session_lab.traffic.columnar.crashes import hash_integers, hash_texts
 from session_lab.traffic.columnar.kernel import play_sessions
 from session_lab.traffic.columnar.outcome import Outcome
 from session_lab.traffic.columnar.passes import add_missing, find_sessions, finish, group
+from session_lab.traffic.columnar.rules import N_FIELDS
 from session_lab.traffic.columnar.tally import Tally, add_answers, add_runs
 from session_lab.traffic.played import NAT, NONE, Log, Played
 
@@ -171,13 +172,19 @@ class GroupedLog:
         answers = Answers.empty(len(columns.at))
         sessions = SessionColumns.empty(len(self._created_by))
 
-        def play_chunk(chunk: tuple[int, int]) -> RunColumns:
-            runs = self._room_for_runs([chunk], book)
-            return RunColumns.of(
-                runs[: play_sessions(*chunk, columns, book, answers, _IN_PLACE, sessions, runs)]
-            )
+        chunks, parts = self._chunks(), list[RunColumns]()
+        # Room that a chunk has used is in the processor's cache, so the next one takes it over.
+        spare: list[NDArray[np.int64]] = []
 
-        chunks, parts = self._chunks(), []
+        def play_chunk(chunk: tuple[int, int]) -> RunColumns:
+            runs = spare.pop() if spare else self._room_for_runs(chunks, book)
+            rows = play_sessions(
+                *chunk, columns, book, answers, _IN_PLACE, sessions, runs, _a_run()
+            )
+            part = RunColumns.of(runs[:rows])
+            spare.append(runs)
+            return part
+
         with ThreadPoolExecutor(workers or _processors()) as pool:
             for (first, last), part in zip(chunks, pool.map(play_chunk, chunks), strict=True):
                 parts.append(part)
@@ -226,7 +233,9 @@ class GroupedLog:
             answers = Answers.empty(max(sizes))
             runs = self._room_for_runs(chunks, book)
             for chunk, size in zip(chunks, sizes, strict=True):
-                rows = play_sessions(*chunk, columns, book, answers, _PACKED, sessions, runs)
+                rows = play_sessions(
+                    *chunk, columns, book, answers, _PACKED, sessions, runs, _a_run()
+                )
                 add_answers(tally, answers, size)
                 add_runs(tally, runs, rows)
                 if keep_waits:
@@ -326,6 +335,10 @@ class GroupedLog:
 
 
 _NO_RUNS = RunColumns.of(np.empty((0, len(RunColumns._fields)), np.int64))
+
+
+def _a_run() -> NDArray[np.int64]:
+    return np.empty(N_FIELDS, np.int64)
 
 
 def _processors() -> int:

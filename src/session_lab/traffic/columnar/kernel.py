@@ -18,13 +18,17 @@ from session_lab.traffic.columnar.compiling import compiled, inlined
 from session_lab.traffic.columnar.crashes import crash_uniform
 from session_lab.traffic.columnar.rules import (
     DEAD,
+    ENDED_AT,
+    FREE_AT,
+    NUMBER,
+    TRIGGERED_AT,
     Rules,
     Run,
     close,
+    forget,
     is_live,
     last_busy,
     latest_deploy,
-    no_run,
     receive,
     serve,
     trigger,
@@ -56,7 +60,7 @@ _CREATED, _CACHED, _START_CLOSED, _START_EXPIRED = map(
 _ACCEPTED, _APPEND_CLOSED, _APPEND_EXPIRED = map(
     ANSWERS.index, ("accepted", "append closed", "append expired")
 )
-_TRIGGERED_AT = RunColumns._fields.index("triggered_at")
+_TRIGGERED_COLUMN = RunColumns._fields.index("triggered_at")
 _CLOSE_OK, _RETRIEVED = map(ANSWERS.index, ("close", "retrieve"))
 
 
@@ -70,11 +74,13 @@ def play_sessions(  # noqa: PLR0917
     packed: bool,  # noqa: FBT001
     sessions: SessionColumns,
     runs: NDArray[np.int64],
+    run: Run,
 ) -> int:
     """Play the sessions from ``first`` up to ``last``, and return how many runs they show.
 
     An answer is written at the place of its event or, if ``packed``, behind the one before it. Runs
-    are written from row 0 on, with the columns of :class:`RunColumns`.
+    are written from row 0 on, with the columns of :class:`RunColumns`. ``run`` is room for the run at
+    hand.
     """
     # Arrays are taken out of their tuples once: each time counts a reference up and down.
     bounds, order, ats, ops, turn_durations, expiries, policies, hashes = columns
@@ -89,7 +95,7 @@ def play_sessions(  # noqa: PLR0917
         rules, crash_rate = _rules(timings, policy), crash_rates[policy]
         expires_at = expiries[session]
         touched_at, closed_at, accepted = _NAT, _NAT, np.int64(0)
-        run = no_run()
+        forget(run)
         for place in range(bounds[session], bounds[session + 1]):
             event = np.int64(order[place])
             at, op = ats[event], ops[event]
@@ -101,18 +107,18 @@ def play_sessions(  # noqa: PLR0917
                 touched_at = at
             if answer == _CLOSE_OK and closed_at == _NAT:
                 touched_at, closed_at = at, at
-                run = _close(run, at, rules)
+                _close(run, at, rules)
             turn = _turn(answer, turn_durations, event, rules)
             if turn != _NAT:
-                run, rows, kind, start = _find_run(
+                rows, kind, start = _find_run(
                     run, at, answer == _CREATED, rules, deploys, runs, rows, session, until
                 )
                 crashes = crash_rate > 0 and (
                     crash_uniform(key_0, key_1, hashes[session], accepted) < crash_rate
                 )
-                run = serve(run, at, start, turn, rules, kind == _RESUMED, crashes, until)
+                serve(run, at, start, turn, rules, kind == _RESUMED, crashes, until)
                 accepted += 1
-                number = run.number
+                number = run[NUMBER]
                 if start > until:
                     # By the horizon it has not begun, though a start still names its run.
                     kind, start = _NONE, _NAT
@@ -120,16 +126,15 @@ def play_sessions(  # noqa: PLR0917
             elif answer in (_CREATED, _CACHED):
                 if not is_live(run, at, rules):
                     rows = write(runs, rows, session, run, rules, until)
-                    reason = _INITIAL if is_new else _CONTINUATION
-                    run = trigger(run.number + 1, np.int64(reason), at, rules)
-                number = run.number
+                    trigger(run, _INITIAL if is_new else _CONTINUATION, at, rules)
+                number = run[NUMBER]
             into = place - begin if packed else event
             verdicts[into] = answer * 8 + kind + 1
             waits[into] = _NAT if start == _NAT else start - at
             numbers[into] = number
         rows = write(runs, rows, session, run, rules, until)
         # The claim of a run writes the session's row too.
-        claimed_at = runs[rows - 1, _TRIGGERED_AT] if rows > rows_before else _NAT
+        claimed_at = runs[rows - 1, _TRIGGERED_COLUMN] if rows > rows_before else _NAT
         updated_at[session] = max(touched_at, claimed_at)
         closed[session] = closed_at
         n_runs[session] = rows - rows_before
@@ -186,11 +191,10 @@ def _turn(answer: int, durations: NDArray[np.int64], event: Int64, rules: Rules)
 
 
 @inlined
-def _close(run: Run, at: Int64, rules: Rules) -> Run:
+def _close(run: Run, at: Int64, rules: Rules) -> None:
     """End the newest run when it has served what it accepted, unless its end is fixed."""
-    if run.ended_at != _NAT or not is_live(run, at, rules):
-        return run
-    return close(run, at, max(last_busy(run), at), np.int64(_SESSION_CLOSED), rules)
+    if run[ENDED_AT] == _NAT and is_live(run, at, rules):
+        close(run, at, max(last_busy(run), at), _SESSION_CLOSED, rules)
 
 
 @inlined
@@ -204,31 +208,32 @@ def _find_run(  # noqa: PLR0917
     rows: int,
     session: int,
     until: Int64,
-) -> tuple[Run, int, Int64, Int64]:
-    """Find the run that serves a turn, triggering what is needed.
+) -> tuple[int, Int64, Int64]:
+    """Make the run the one that serves a turn, triggering what is needed.
 
-    Returns the run, the next free row behind the runs that it took over from, the kind of the turn
-    and its start.
+    Returns the next free row behind the runs that it took over from, the kind of the turn and its
+    start.
     """
     kind, start = receive(run, at, rules)
+    fixed_end = run[ENDED_AT]
     if kind == DEAD:
         rows = write(runs, rows, session, run, rules, until)
         kind = _INITIAL if is_new else _CONTINUATION
-        run = trigger(run.number + 1, np.int64(kind), at, rules)
-        start = run.free_at
-    elif run.ended_at != _NAT:
+        trigger(run, kind, at, rules)
+        start = run[FREE_AT]
+    elif fixed_end != _NAT:
         # Its places are taken: the turn waits for the run that follows it.
         rows = write(runs, rows, session, run, rules, until)
-        run = trigger(run.number + 1, np.int64(_CONTINUATION), run.ended_at, rules)
-        start = run.free_at
+        trigger(run, _CONTINUATION, fixed_end, rules)
+        start = run[FREE_AT]
     deployed_at = _NAT
     if rules.first_deploy < rules.last_deploy:
         deployed_at = latest_deploy(deploys, rules, start)
-    if deployed_at > run.triggered_at:
+    if deployed_at > run[TRIGGERED_AT]:
         ended_at = max(last_busy(run), at, deployed_at)
-        run = close(run, at, ended_at, np.int64(_UPGRADE), rules)
+        close(run, at, ended_at, _UPGRADE, rules)
         rows = write(runs, rows, session, run, rules, until)
         kind = _UPGRADED
-        run = trigger(run.number + 1, np.int64(kind), ended_at, rules)
-        start = run.free_at
-    return run, rows, np.int64(kind), start
+        trigger(run, kind, ended_at, rules)
+        start = run[FREE_AT]
+    return rows, np.int64(kind), start

@@ -1,14 +1,15 @@
 """The life of a run, in numbers, for compiled code.
 
 The functions are those of :mod:`session_lab.simulator.runs`, which are the specification, with
-codes for words and NAT for what is missing. There is one difference in kind: a run here does not
-remember the turns that lie ahead of it. The horizon is known from the beginning, so each turn adds
-at once what will be seen of it then.
+codes for words and NAT for what is missing. There are two differences in kind. A run is changed in
+place: it is a row of numbers, since a new tuple for every step would be copied each time. And it
+does not remember the turns that lie ahead of it: the horizon is known from the beginning, so each
+turn adds up at once what of it lies behind that.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -23,13 +24,18 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DEAD",
+    "ENDED_AT",
+    "FREE_AT",
+    "N_FIELDS",
+    "NUMBER",
+    "TRIGGERED_AT",
     "Rules",
     "Run",
     "close",
+    "forget",
     "is_live",
     "last_busy",
     "latest_deploy",
-    "no_run",
     "receive",
     "serve",
     "trigger",
@@ -72,85 +78,61 @@ class Rules(NamedTuple):
     last_deploy: Int64
 
 
-class Seen(NamedTuple):
-    """What a run shows at the horizon."""
+Run: TypeAlias = "NDArray[np.int64]"
+"""One run and its accounts up to the last turn it accepted, as a row of numbers.
 
-    status: Int64
-    ended_at: Int64
-    end_cause: Int64
-    turns: Int64
-    resumes: Int64
-    active: Int64
-    idle: Int64
-    suspended: Int64
+Those *ahead* are the part of the accounts that lies behind the horizon, where the run is open then.
+``WAKES_AT`` is the start of the turn that woke it for the work it is at, or NAT; ``ENDED_AT`` is
+NAT until the end is fixed.
+"""
 
-
-class Run(NamedTuple):
-    """One run and its accounts up to the last turn it accepted.
-
-    ``turns_seen``, ``resumes_seen`` and ``active_seen`` are what the horizon shows of them if the
-    run is open then. ``wakes_at`` is the start of the turn that woke it for the work it is at, or
-    NAT; ``ended_at`` is NAT until the end is fixed.
-    """
-
-    number: Int64
-    reason: Int64
-    triggered_at: Int64
-    free_at: Int64
-    turns: Int64
-    resumes: Int64
-    active: Int64
-    idle: Int64
-    suspended: Int64
-    turns_seen: Int64
-    resumes_seen: Int64
-    active_seen: Int64
-    wakes_at: Int64
-    ended_at: Int64
-    end_cause: Int64
+N_FIELDS = 15
+(
+    NUMBER,
+    _REASON,
+    TRIGGERED_AT,
+    FREE_AT,
+    _TURNS,
+    _RESUMES,
+    _ACTIVE,
+    _IDLE,
+    _SUSPENDED,
+    _TURNS_AHEAD,
+    _RESUMES_AHEAD,
+    _ACTIVE_AHEAD,
+    _WAKES_AT,
+    ENDED_AT,
+    _END_CAUSE,
+) = range(N_FIELDS)
 
 
 @inlined
-def no_run() -> Run:
-    """Return what comes before the first run of a session: a run that has ended long ago."""
-    zero = np.int64(0)
-    return _run(np.int64(-1), zero, zero, zero, _NAT + 1)
+def forget(run: Run) -> None:
+    """Begin a session: what comes before its first run is as one that ended long ago."""
+    run[NUMBER] = -1
+    run[ENDED_AT] = _NAT + 1
 
 
 @inlined
-def trigger(number: Int64, reason: Int64, at: Int64, rules: Rules) -> Run:
-    """Trigger a run."""
-    return _run(number, reason, at, at + rules.boot_time, _NAT)
-
-
-@inlined
-def _run(number: Int64, reason: Int64, at: Int64, ready_at: Int64, ended_at: Int64) -> Run:
-    zero, cause = np.int64(0), np.int64(_OPEN)
-    return Run(
-        number,
-        reason,
-        at,
-        ready_at,
-        zero,
-        zero,
-        zero,
-        zero,
-        zero,
-        zero,
-        zero,
-        zero,
-        _NAT,
-        ended_at,
-        cause,
-    )
+def trigger(run: Run, reason: int, at: Int64, rules: Rules) -> None:
+    """Trigger the next run of the session."""
+    run[NUMBER] += 1
+    run[_REASON] = reason
+    run[TRIGGERED_AT] = at
+    run[FREE_AT] = at + rules.boot_time
+    for field in range(_TURNS, _WAKES_AT):
+        run[field] = 0
+    run[_WAKES_AT] = _NAT
+    run[ENDED_AT] = _NAT
+    run[_END_CAUSE] = _OPEN
 
 
 @inlined
 def _end_of(run: Run, rules: Rules) -> Int64:
     """Tell when a run ends if nothing more reaches it."""
-    if run.ended_at != _NAT:
-        return run.ended_at
-    return run.free_at + rules.idle_timeout + rules.turn_timeout
+    if run[ENDED_AT] != _NAT:
+        return run[ENDED_AT]
+    return run[FREE_AT] + rules.idle_timeout + rules.turn_timeout
 
 
 @inlined
@@ -162,17 +144,17 @@ def is_live(run: Run, at: Int64, rules: Rules) -> bool:
 @inlined
 def last_busy(run: Run) -> Int64:
     """Return the end of a run's last accepted turn, or its trigger when it has none."""
-    return run.free_at if run.turns else run.triggered_at
+    return run[FREE_AT] if run[_TURNS] else run[TRIGGERED_AT]
 
 
 @inlined
 def receive(run: Run, at: Int64, rules: Rules) -> tuple[int, Int64]:
     """Tell how a turn that arrives finds a run, and when it would start there."""
-    if run.ended_at != _NAT:
-        return (_QUEUED, run.ended_at) if at < run.ended_at else (DEAD, at)
-    if at < run.free_at:
-        return _QUEUED, run.free_at
-    suspended_at = run.free_at + rules.idle_timeout
+    if run[ENDED_AT] != _NAT:
+        return (_QUEUED, run[ENDED_AT]) if at < run[ENDED_AT] else (DEAD, at)
+    if at < run[FREE_AT]:
+        return _QUEUED, run[FREE_AT]
+    suspended_at = run[FREE_AT] + rules.idle_timeout
     if at < suspended_at:
         return _WARM, at
     if at < suspended_at + rules.turn_timeout:
@@ -185,7 +167,7 @@ def latest_deploy(deploys: NDArray[np.int64], rules: Rules, at: Int64) -> Int64:
     """Return a policy's last deploy at or before an instant, or NAT when there is none."""
     low, high = rules.first_deploy, rules.last_deploy
     while low < high:
-        middle = (low + high) // 2
+        middle = (low + high) >> 1
         if deploys[middle] <= at:
             low = middle + 1
         else:
@@ -203,131 +185,98 @@ def serve(  # noqa: PLR0917
     resumed: bool,  # noqa: FBT001
     crashes: bool,  # noqa: FBT001
     until: Int64,
-) -> Run:
+) -> None:
     """Accept a turn that arrived at ``at`` and starts at ``start``; its last turn ends a run."""
-    turns, cause = run.turns + 1, _OPEN
-    if duration >= rules.max_duration - run.active:
-        duration, cause = rules.max_duration - run.active, _MAX_DURATION
+    cause = _OPEN
+    if duration >= rules.max_duration - run[_ACTIVE]:
+        duration, cause = rules.max_duration - run[_ACTIVE], _MAX_DURATION
     elif crashes:
         cause = _CRASH
-    elif turns == rules.max_turns:
+    elif run[_TURNS] + 1 == rules.max_turns:
         cause = _MAX_TURNS
     end = start + duration
-    begun = start <= until
-    idle, suspended = _quiet(run, at, rules)
-    return Run(
-        run.number,
-        run.reason,
-        run.triggered_at,
-        end,
-        turns,
-        run.resumes + np.int64(resumed),
-        run.active + duration,
-        run.idle + idle,
-        run.suspended + suspended,
-        run.turns_seen + np.int64(begun),
-        run.resumes_seen + np.int64(begun and resumed),
-        run.active_seen + max(np.int64(0), min(end, until) - start),
-        run.wakes_at if at < run.free_at else (start if resumed else _NAT),
-        _NAT if cause == _OPEN else end,
-        np.int64(cause),
-    )
+    if end > until:
+        run[_ACTIVE_AHEAD] += end - max(start, until)
+        if start > until:
+            run[_TURNS_AHEAD] += 1
+            run[_RESUMES_AHEAD] += resumed
+    if at >= run[FREE_AT]:
+        run[_WAKES_AT] = start if resumed else _NAT
+        _rest(run, at, rules)
+    run[FREE_AT] = end
+    run[_TURNS] += 1
+    run[_RESUMES] += resumed
+    run[_ACTIVE] += duration
+    if cause != _OPEN:
+        run[ENDED_AT], run[_END_CAUSE] = end, cause
 
 
 @inlined
-def close(run: Run, at: Int64, ended_at: Int64, cause: Int64, rules: Rules) -> Run:
+def close(run: Run, at: Int64, ended_at: Int64, cause: int, rules: Rules) -> None:
     """Fix the end of a run that heard at ``at`` that it is to end at ``ended_at``."""
-    idle, suspended = _quiet(run, at, rules)
-    return Run(
-        run.number,
-        run.reason,
-        run.triggered_at,
-        run.free_at,
-        run.turns,
-        run.resumes,
-        run.active,
-        run.idle + idle,
-        run.suspended + suspended,
-        run.turns_seen,
-        run.resumes_seen,
-        run.active_seen,
-        run.wakes_at,
-        ended_at,
-        cause,
-    )
+    _rest(run, at, rules)
+    run[ENDED_AT], run[_END_CAUSE] = ended_at, cause
 
 
 @inlined
-def _quiet(run: Run, until: Int64, rules: Rules) -> tuple[Int64, Int64]:
+def _rest(run: Run, until: Int64, rules: Rules) -> None:
     """Split the time since the run became free into idle and suspended."""
-    quiet = max(np.int64(0), until - run.free_at)
-    idle = min(quiet, rules.idle_timeout)
-    return idle, quiet - idle
+    quiet = until - run[FREE_AT]
+    if quiet > 0:
+        idle = min(quiet, rules.idle_timeout)
+        run[_IDLE] += idle
+        run[_SUSPENDED] += quiet - idle
 
 
 @inlined
 def write(  # noqa: PLR0917
     runs: NDArray[np.int64], row: int, session: int, run: Run, rules: Rules, until: Int64
 ) -> int:
-    """Write a run as it stands at the horizon, and return the next free row.
+    """Write a run, which changes no more, as it stands at the horizon; return the next free row.
 
-    Nothing is written of a run that is triggered later, nor of the one before the first.
+    Nothing is written of a run that is triggered later, nor of what comes before the first.
     """
-    if run.number >= 0 and run.triggered_at <= until:
-        seen = _as_of(run, until, rules)
-        runs[row, 0] = session
-        runs[row, 1] = run.number
-        runs[row, 2] = run.reason
-        runs[row, 3] = run.triggered_at
-        runs[row, 4] = seen.status
-        runs[row, 5] = seen.ended_at
-        runs[row, 6] = seen.end_cause
-        runs[row, 7] = seen.turns
-        runs[row, 8] = seen.resumes
-        runs[row, 9] = seen.active
-        runs[row, 10] = seen.idle
-        runs[row, 11] = seen.suspended
-        row += 1
-    return row
+    if run[NUMBER] < 0 or run[TRIGGERED_AT] > until:
+        return row
+    end, ended_at, cause = _end_of(run, rules), _NAT, np.int64(_OPEN)
+    if end > until:
+        status = _open_status(run, until, rules)
+    else:
+        ended_at = end
+        cause = run[_END_CAUSE] if run[ENDED_AT] != _NAT else np.int64(_TURN_TIMEOUT)
+        status = _final_status(cause)
+    if run[ENDED_AT] == _NAT:
+        _rest(run, min(end, until), rules)
+    is_open = ended_at == _NAT
+    runs[row, 0] = session
+    runs[row, 1] = run[NUMBER]
+    runs[row, 2] = run[_REASON]
+    runs[row, 3] = run[TRIGGERED_AT]
+    runs[row, 4] = status
+    runs[row, 5] = ended_at
+    runs[row, 6] = cause
+    runs[row, 7] = run[_TURNS] - (run[_TURNS_AHEAD] if is_open else 0)
+    runs[row, 8] = run[_RESUMES] - (run[_RESUMES_AHEAD] if is_open else 0)
+    runs[row, 9] = run[_ACTIVE] - (run[_ACTIVE_AHEAD] if is_open else 0)
+    runs[row, 10] = run[_IDLE]
+    runs[row, 11] = run[_SUSPENDED]
+    return row + 1
 
 
 @inlined
-def _as_of(run: Run, until: Int64, rules: Rules) -> Seen:
-    """Show a run as it stands at the horizon."""
-    end = _end_of(run, rules)
-    if end > until:
-        idle, suspended = np.int64(0), np.int64(0)
-        if run.ended_at == _NAT:
-            idle, suspended = _quiet(run, until, rules)
-        return Seen(
-            np.int64(_open_status(run, until, rules)),
-            _NAT,
-            np.int64(_OPEN),
-            run.turns_seen,
-            run.resumes_seen,
-            run.active_seen,
-            run.idle + idle,
-            run.suspended + suspended,
-        )
-    cause, idle, suspended = run.end_cause, run.idle, run.suspended
-    if run.ended_at == _NAT:
-        cause = np.int64(_TURN_TIMEOUT)
-        idle, suspended = idle + rules.idle_timeout, suspended + rules.turn_timeout
-    status = _COMPLETED
+def _final_status(cause: Int64) -> int:
     if cause == _MAX_DURATION:
-        status = _TIMED_OUT
-    elif cause == _CRASH:
-        status = _CRASHED
-    return Seen(np.int64(status), end, cause, run.turns, run.resumes, run.active, idle, suspended)
+        return _TIMED_OUT
+    return _CRASHED if cause == _CRASH else _COMPLETED
 
 
 @inlined
 def _open_status(run: Run, at: Int64, rules: Rules) -> int:
-    if at < run.triggered_at + rules.boot_time:
+    if at < run[TRIGGERED_AT] + rules.boot_time:
         return _PENDING
-    if at >= run.free_at:
-        asleep = at >= run.free_at + rules.idle_timeout
+    if at >= run[FREE_AT]:
+        asleep = at >= run[FREE_AT] + rules.idle_timeout
     else:
         # A suspended run wakes at the start of the turn that woke it, not at its arrival.
-        asleep = run.wakes_at != _NAT and at < run.wakes_at
+        asleep = run[_WAKES_AT] != _NAT and at < run[_WAKES_AT]
     return _WAITING if asleep else _EXECUTING
