@@ -53,6 +53,8 @@ if TYPE_CHECKING:
     from session_lab.timing import Duration, Instant
 
 __all__ = [
+    "COMPETING_NOTE",
+    "EXPIRY_NOTES",
     "Comparison",
     "CumulativeHazard",
     "Estimate",
@@ -71,7 +73,7 @@ __all__ = [
     "survival",
 ]
 
-_TAKEN = {
+EXPIRY_NOTES = {
     "competes": (
         "expiry competes: any end ends a session, so the curve is the share of sessions that is "
         "neither closed nor expired"
@@ -81,6 +83,11 @@ _TAKEN = {
         "sessions which expire would have been closed like others of their age"
     ),
 }
+"""How each analysis of one curve takes expiry."""
+
+COMPETING_NOTE = "closed and expired compete: what has ended one way cannot end the other"
+"""How the analyses of two curves take it."""
+
 _OVERLAP = (
     "a session counts in each of its values of {by}, so groups overlap and are not independent"
 )
@@ -161,7 +168,7 @@ def survival(
     """
     lives = lives_of(df, entry=entry, resolution=resolution)
     outcome = lives.ends(expiry)
-    assumptions = (_TAKEN[expiry], *lives.assumptions)
+    assumptions = (EXPIRY_NOTES[expiry], *lives.assumptions)
     if by is None:
         table = _table(lives, outcome)
         warn_if_weak(table)
@@ -230,10 +237,7 @@ def incidence(
     aalen_johansen : The formulas, on arrays.
     """
     lives = lives_of(df, entry=entry, resolution=resolution)
-    assumptions = (
-        "closed and expired compete: what has ended one way cannot end the other",
-        *lives.assumptions,
-    )
+    assumptions = (COMPETING_NOTE, *lives.assumptions)
     if by is None:
         table = _table(lives, lives.outcome, causes=len(CAUSES))
         warn_if_weak(table)
@@ -284,7 +288,7 @@ def compare(df: pd.DataFrame, by: str, *, expiry: Expiry = "competes") -> Compar
         )
         raise DataError(message, column=by)
     picked = lives.take(groups.rows)
-    assumptions = (_TAKEN[expiry], *lives.assumptions)
+    assumptions = (EXPIRY_NOTES[expiry], *lives.assumptions)
     ends = picked.ends(expiry)
     return compare_groups(
         picked.durations, ends, groups.codes, groups.names, assumptions=assumptions

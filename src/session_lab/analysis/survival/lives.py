@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from session_lab.timing import Duration, Instant
 
-__all__ = ["CAUSES", "Expiry", "Lives", "lives_of"]
+__all__ = ["CAUSES", "Expiry", "Lives", "censored_note", "lives_of"]
 
 CAUSES = ("closed", "expired")
 """What ends a session: outcomes 1 and 2; outcome 0 is a session that is still open."""
@@ -96,10 +96,7 @@ def lives_of(
     late, assumptions = (None, ()) if entry is None else _entries(df, entry)
     still_open = int((outcome == 0).sum())
     if still_open:
-        assumptions = (
-            f"open sessions, censored at the age they had reached: {still_open:,}",
-            *assumptions,
-        )
+        assumptions = (censored_note(still_open), *assumptions)
     if resolution is not None:
         step = to_milliseconds(resolution, name="resolution")
         if not step:
@@ -116,6 +113,11 @@ def lives_of(
         assumptions=assumptions,
     )
     return lives if late is None else _without_unseen(lives, durations, late)
+
+
+def censored_note(still_open: int) -> str:
+    """Say how open sessions count."""
+    return f"open sessions, censored at the age they had reached: {still_open:,}"
 
 
 def _without_unseen(lives: Lives, durations: NDArray[np.int64], late: NDArray[np.int64]) -> Lives:
