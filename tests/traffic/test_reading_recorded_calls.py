@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import session_lab as sl
-from session_lab.simulator.journal import to_line
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -68,7 +69,7 @@ def assert_talk(events: pd.DataFrame) -> None:
 
 def journal(folder: Path, sim: sl.Simulator) -> Path:
     path = folder / "journal.ndjson"
-    path.write_text("".join(to_line(entry) + "\n" for entry in sim.journal), encoding="utf-8")
+    sl.traffic.write_journal(sim.journal, path)
     return path
 
 
@@ -195,6 +196,42 @@ def test_what_is_no_archive_is_refused(tmp_path: Path, text: str):
     path.write_text(text, encoding="utf-8")
     with pytest.raises(sl.DataError, match=r"calls\.har: not an HTTP archive"):
         sl.traffic.read(path)
+
+
+JOURNAL_LINE = (
+    '{"seq": 0, "at": "2026-01-01T00:00:00Z", "op": "start", "external_id": "a", "environment": '
+    '"e", "tags": ["x"], "status_code": 201, "is_cached": false, "session_id": "session_a"}'
+)
+scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5)
+values = scalars | st.lists(scalars, max_size=2) | st.dictionaries(st.text(max_size=3), scalars)
+
+
+@st.composite
+def damaged(draw: st.DrawFn, whole: dict[str, Any]) -> dict[str, Any]:
+    """Put some value in the place of one of an object, however deep."""
+    name = draw(st.sampled_from(sorted(whole)))
+    inner = whole[name]
+    value = draw(damaged(inner) | values) if isinstance(inner, dict) and inner else draw(values)
+    return {**whole, name: value}
+
+
+# What one damaged time makes of a log is not at issue here.
+@pytest.mark.filterwarnings("ignore::session_lab.errors.DataWarning")
+@given(st.data())
+def test_any_archive_and_any_journal_is_read_or_refused(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+):
+    entry = data.draw(damaged(ENTRIES[1]))
+    folder = tmp_path_factory.mktemp("calls")
+    path = archive(folder, [ENTRIES[2], entry])
+    line = data.draw(damaged(json.loads(JOURNAL_LINE)))
+    lines = folder / "journal.ndjson"
+    lines.write_text(f"{JOURNAL_LINE}\n{json.dumps(line)}\n", encoding="utf-8")
+    for place, format in ((path, "har"), (lines, "journal")):
+        try:
+            assert len(sl.traffic.read(place, format)) in {1, 2}
+        except sl.DataError as error:
+            assert error.source == place.name  # noqa: PT017 (either outcome is right)
 
 
 def test_a_bad_entry_is_refused_with_its_place_and_none_of_its_secrets(tmp_path: Path):

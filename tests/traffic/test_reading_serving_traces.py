@@ -108,6 +108,7 @@ def test_the_formats_are_recognised(tmp_path: Path, read: str):
         ("-1,7,1,M,1,1,l", "Timestamp", "is not a number of seconds"),
         ("NaN,7,1,M,1,1,l", "Timestamp", "is not a number of seconds"),
         ("1e30,7,1,M,1,1,l", "Timestamp", "is not a number of seconds"),
+        ("1e9999999,7,1,M,1,1,l", "Timestamp", "is not a number of seconds"),
         ("300000000000,7,1,M,1,1,l", "Timestamp", "1970 to 9999"),
         ("1,7,-1,M,1,1,l", "Elapsed time", "is not a number of seconds"),
         ("1,7,4000000000,M,1,1,l", "Elapsed time", "longer than a century"),

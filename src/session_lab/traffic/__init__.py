@@ -2,9 +2,10 @@
 
 ``read`` takes a recording in, whatever its format, as one events frame, and ``detect`` tells the
 format; ``shards`` and ``write_shards`` keep what is larger than memory in folders of Parquet files;
-``generate`` draws events from a ``ChatWorkload``, which can be fitted to a log; ``write`` keeps them in a file; ``sample``,
-``scale``, ``cap_gaps`` and ``anonymise`` make others of them; and ``sample_path`` finds the
-recordings that come with the package.
+``generate`` draws events from a ``ChatWorkload``, which can be fitted to a log; ``write`` keeps
+them in a file, and ``write_journal`` what a simulator was asked; ``sample``, ``scale``,
+``cap_gaps`` and ``anonymise`` make others of them; and ``sample_path`` finds the recordings that
+come with the package.
 """
 
 from session_lab.frames import sample_path
@@ -15,7 +16,7 @@ from session_lab.traffic.reading import FORMATS, read, shards
 from session_lab.traffic.shards import write_shards
 from session_lab.traffic.transforms import anonymise, cap_gaps, sample, scale
 from session_lab.traffic.workload import ChatWorkload
-from session_lab.traffic.writing import write
+from session_lab.traffic.writing import write, write_journal
 
 __all__ = [
     "FORMATS",
@@ -32,5 +33,6 @@ __all__ = [
     "scale",
     "shards",
     "write",
+    "write_journal",
     "write_shards",
 ]

@@ -1,4 +1,4 @@
-"""Writing events in the project's own format."""
+"""Writing events in the project's own format, and journals in theirs."""
 
 from __future__ import annotations
 
@@ -19,14 +19,17 @@ from session_lab.frames import (
     whole_file,
     write_parquet,
 )
+from session_lab.simulator.journal import to_line
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     import pandas as pd
 
-__all__ = ["write"]
+    from session_lab.simulator.journal import Entry
+
+__all__ = ["write", "write_journal"]
 
 _to_json = json.JSONEncoder(ensure_ascii=False).encode
 
@@ -37,7 +40,8 @@ def write(events: pd.DataFrame, path: str | os.PathLike[str]) -> None:
     The file is written whole or not at all. Rows keep their order; columns that are no part of an
     events frame are left out. In NDJSON and CSV instants are ISO 8601 text in UTC and durations
     are whole milliseconds; NDJSON leaves out what is missing; CSV has a JSON list for tags and an
-    empty cell for what is missing or empty.
+    empty cell for what is missing or empty. The traces of chat services count tokens and HTTP
+    archives hold whole requests, neither of which events have, so those formats are only read.
 
     Parameters
     ----------
@@ -72,6 +76,32 @@ def write(events: pd.DataFrame, path: str | os.PathLike[str]) -> None:
         message = f"the ending {path.suffix!r} is none of {', '.join(_WRITERS)}"
         raise DataError(message, source=str(path))
     writer(check_events(events), path)
+
+
+def write_journal(entries: Iterable[Entry], path: str | os.PathLike[str]) -> None:
+    """Write a simulator's journal as ``GET /_lab/journal`` gives it, for :func:`read`.
+
+    Parameters
+    ----------
+    entries : iterable of Entry
+        Such as ``Simulator.journal``.
+    path : path
+        Where to; the file is written whole or not at all.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from session_lab.simulator import World
+    >>> world = World()
+    >>> _ = world.start(external_id="chat-1", type="chat.agent", task_identifier="support")
+    >>> path = Path(tempfile.mkdtemp()) / "journal.ndjson"
+    >>> write_journal(world.journal, path)
+    >>> from session_lab.traffic import read
+    >>> read(path)["recorded_status"].tolist()
+    [201]
+    """
+    with whole_file(path) as draft, draft.open("w", encoding="utf-8", newline="\n") as file:
+        file.writelines(to_line(entry) + "\n" for entry in entries)
 
 
 def _write_ndjson(events: pd.DataFrame, path: Path) -> None:

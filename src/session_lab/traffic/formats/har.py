@@ -55,13 +55,13 @@ class _Part(BaseModel):
 
 
 class _Text(_Part):
-    text: str = ""
+    text: str | None = None
 
 
 class _Request(_Part):
     method: str
     url: str
-    post_data: _Text = Field(_Text(), alias="postData")
+    post_data: _Text | None = Field(None, alias="postData")
 
 
 class _Response(_Part):
@@ -138,15 +138,24 @@ def _calls(entries: list[Any], source: str, bad: BadRows) -> Iterator[_Call]:
         except ValidationError as error:
             bad.report(DataError(_first(error)), source=source, row=row)
             continue
-        path = _PREFIX.sub("", urlsplit(entry.request.url).path)
+        path = _path(entry.request.url)
         name = call_of(Request(entry.request.method, path), now=0).name or ""
-        asked = entry.request.post_data.text
-        answered = _json_object(entry.response.content.text)
+        post = entry.request.post_data
+        asked = (post and post.text) or ""
+        answered = _json_object(entry.response.content.text or "")
         if name not in _OPS or (name == "sessions.append" and not _is_message(path, asked)):
             continue
         key = _started(asked, answered) if name == "sessions.start" else unquote(path.split("/")[4])
         status = entry.response.status
         yield _Call(row, _OPS[name], entry.started, key, asked, status, answered)
+
+
+def _path(url: str) -> str:
+    """Take the path from the API's own beginning on; what is no address has none."""
+    try:
+        return _PREFIX.sub("", urlsplit(url).path)
+    except ValueError:
+        return ""
 
 
 def _first(error: ValidationError) -> str:

@@ -79,7 +79,7 @@ def read(path: Path, first_turn: int, bad: BadRows) -> pd.DataFrame:
             found.append((number, record))
     names = _names(record for _, record in found)
     serves = any("start_kind" in record for _, record in found)
-    several = len({record["environment"] for _, record in found}) > 1
+    several = len({str(record["environment"]) for _, record in found}) > 1
     events = []
     for number, record in found:
         if not _is_event(record, serves=serves):
@@ -104,7 +104,7 @@ def _names(records: Iterable[Mapping[str, Any]]) -> Names:
 
 
 def _is_event(record: Mapping[str, Any], *, serves: bool) -> bool:
-    if record["op"] not in _OPS:
+    if str(record["op"]) not in _OPS:
         return False
     if record["op"] != "append" or record["status_code"] != 200:
         return bool(record.get("io", "in") == "in")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from session_lab.errors import DataError
@@ -100,7 +100,7 @@ def _milliseconds(seconds: object, name: str) -> int:
     try:
         exact = Decimal(str(seconds)) * 1000
         whole = int(exact.to_integral_value()) if abs(exact) < _BEYOND else None
-    except InvalidOperation:
+    except ArithmeticError:
         whole = None
     if isinstance(seconds, bool) or whole is None or whole < 0:
         raise DataError(f"{seconds!r} is not a number of seconds from zero on", column=name)
