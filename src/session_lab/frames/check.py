@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from session_lab.errors import DataError
-from session_lab.frames.build import NAT, TEXT_DTYPE, build, milliseconds
+from session_lab.frames.build import NAT, TEXT_DTYPE, Coded, build, milliseconds
 from session_lab.frames.schema import EVENTS, Kind
 from session_lab.timing import LAST_INSTANT, LONGEST_DURATION
 
@@ -127,7 +127,12 @@ def _external_id(values: pd.Series, column: Column) -> pd.Series:
     return text
 
 
-def _category(values: pd.Series, column: Column) -> pd.Series:
+def _category(values: pd.Series, column: Column) -> pd.Series | Coded:
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        names = list(values.cat.categories)
+        if set(names) <= set(column.allowed):
+            # However long the column, there are but these few names to check.
+            return Coded(values.cat.codes.to_numpy(), names)
     text = _text(values, column)
     if column.allowed:
         unknown = text.notna() & ~text.isin(column.allowed)

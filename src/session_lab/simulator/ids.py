@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["IdScheme", "base36"]
 
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
-_LETTERS = np.frombuffer(_DIGITS.encode(), dtype=np.uint8)
 _PAIRS = [high + low for high in _DIGITS for low in _DIGITS]
+_LETTERS = np.frombuffer("".join(_PAIRS).encode(), dtype=np.uint16)
 _TAILS = 36**8
 
 
@@ -44,10 +44,13 @@ def base36(number: int, width: int) -> str:
 
 
 def _digits(numbers: NDArray[np.int64], width: int) -> NDArray[np.uint8]:
-    """Write numbers in base 36 as rows of ASCII letters."""
-    powers = 36 ** np.arange(width - 1, -1, -1, dtype=np.int64)
-    letters: NDArray[np.uint8] = _LETTERS[numbers[:, None] // powers % 36]
-    return letters
+    """Write numbers in base 36 as rows of ASCII letters, two at a time; ``width`` is even."""
+    letters = np.empty((len(numbers), width // 2), dtype=np.uint16)
+    for place in reversed(range(width // 2)):
+        rest = numbers // 1296
+        letters[:, place] = _LETTERS[numbers - rest * 1296]
+        numbers = rest
+    return letters.view(np.uint8)
 
 
 class IdScheme(NamedTuple):
@@ -92,8 +95,8 @@ class IdScheme(NamedTuple):
 
     def runs(
         self,
-        ordinals: NDArray[np.int64],
-        number: NDArray[np.int64],
+        ordinals: NDArray[np.integer],
+        number: NDArray[np.integer],
         triggered_at: NDArray[np.int64],
     ) -> NDArray[np.bytes_]:
         """Name many runs at once; the ids are those of :meth:`run`, as ASCII bytes."""
@@ -103,8 +106,8 @@ class IdScheme(NamedTuple):
         self,
         prefix: str,
         at: NDArray[np.int64],
-        counter: NDArray[np.int64],
-        ordinals: NDArray[np.int64],
+        counter: NDArray[np.integer],
+        ordinals: NDArray[np.integer],
     ) -> NDArray[np.bytes_]:
         if len(at) and (at.max() >= 36**8 or counter.max() >= 36**4):
             # Longer than usual, so not all of one length: beyond the year 2059, or more than
@@ -116,13 +119,15 @@ class IdScheme(NamedTuple):
                     for a, c, o in rows
                 ]
             )
-        tails = (ordinals.astype(object) * self.multiplier + self.offset) % _TAILS
+        # Exact for the first 2**32 sessions; more than fit into memory.
+        factor, offset = np.int64(self.multiplier), np.int64(self.offset)
+        tails = (ordinals.astype(np.int64) * factor + offset) % _TAILS
         letters = np.empty((len(at), len(prefix) + 24), dtype=np.uint8)
         letters[:, : len(prefix)] = list(prefix.encode())
         letters[:, -24:-16] = _digits(at, 8)
-        letters[:, -16:-12] = _digits(counter, 4)
+        letters[:, -16:-12] = _digits(counter.astype(np.int64), 4)
         letters[:, -12:-8] = list(self.fingerprint.encode())
-        letters[:, -8:] = _digits(tails.astype(np.int64), 8)
+        letters[:, -8:] = _digits(tails, 8)
         return letters.view(f"S{letters.shape[1]}").ravel()
 
     def _tail(self, ordinal: int) -> str:

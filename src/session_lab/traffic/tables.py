@@ -140,9 +140,11 @@ def _op_codes(events: pd.DataFrame) -> NDArray[np.int8]:
 
 
 def _session_ids(played: Played, scheme: IdScheme) -> pa.Array:
-    created_at = pd.Series(played.created_at)
-    rank = np.asarray(created_at.groupby(created_at).cumcount(), dtype=np.int64)
-    return _text(scheme.sessions(np.arange(len(rank)), played.created_at, rank))
+    # Sessions come in order of creation, so those of one millisecond follow each other.
+    created_at, ordinals = played.created_at, np.arange(len(played.created_at))
+    is_first = np.diff(created_at, prepend=-1) != 0
+    rank = ordinals - np.maximum.accumulate(np.where(is_first, ordinals, 0))
+    return _text(scheme.sessions(ordinals, created_at, rank))
 
 
 def _run_ids(played: Played, scheme: IdScheme) -> pa.Array:
