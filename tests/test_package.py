@@ -48,6 +48,7 @@ PUBLIC = [
     "__version__",
     "churn",
     "conflicts",
+    "explore",
     "lifetimes",
     "read_runs",
     "read_sessions",
@@ -58,6 +59,7 @@ PUBLIC = [
     "tags",
     "traffic",
     "validate",
+    "widgets",
     "write_frame",
 ]
 """Every name of ``import session_lab as sl`` that users may rely on; it changes on purpose only."""

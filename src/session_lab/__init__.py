@@ -48,6 +48,7 @@ from session_lab.simulator import RunPolicy
 from session_lab.traffic import ChatWorkload
 
 if typing.TYPE_CHECKING:
+    from session_lab import widgets
     from session_lab.analysis import churn, conflicts, lifetimes, tags
     from session_lab.client import AsyncClient, Client
     from session_lab.frames import validate, write_frame
@@ -55,6 +56,7 @@ if typing.TYPE_CHECKING:
     from session_lab.frames.reading import read_runs, read_sessions
     from session_lab.lab.live import replay_live
     from session_lab.lab.simulator import Simulator
+    from session_lab.widgets import explore
 else:
     # Type checkers read the imports above; at run time this table stands for them.
     import importlib
@@ -65,6 +67,7 @@ else:
         "Simulator": "lab.simulator",
         "churn": "analysis.churn",
         "conflicts": "analysis.conflicts",
+        "explore": "widgets",
         "lifetimes": "analysis.lifetimes",
         "read_runs": "frames.reading",
         "read_sessions": "frames.reading",
@@ -73,6 +76,7 @@ else:
         "sessions_frame": "frames.loading",
         "tags": "analysis.tags",
         "validate": "frames",
+        "widgets": "widgets",
         "write_frame": "frames",
     }
 
@@ -81,7 +85,7 @@ else:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         home = importlib.import_module(f"{__name__}.{_HOMES[name]}")
         # Some of the names are modules themselves.
-        return home if _HOMES[name].endswith(f".{name}") else getattr(home, name)
+        return home if home.__name__.endswith(f".{name}") else getattr(home, name)
 
     def __dir__() -> list[str]:
         return sorted({*globals(), *_HOMES})
@@ -120,6 +124,7 @@ __all__ = [
     "__version__",
     "churn",
     "conflicts",
+    "explore",
     "lifetimes",
     "read_runs",
     "read_sessions",
@@ -130,5 +135,6 @@ __all__ = [
     "tags",
     "traffic",
     "validate",
+    "widgets",
     "write_frame",
 ]

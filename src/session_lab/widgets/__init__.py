@@ -1,0 +1,29 @@
+"""Explorers: controls over analyses and plots, for notebooks.
+
+Each explorer has a state, which can be read and set; ``data()``, the result that its picture
+shows; and ``code()``, the call that makes it. Nothing can be seen that could not be computed
+without a control.
+"""
+
+from session_lab.widgets.explorer import Explorer, ExplorerState
+from session_lab.widgets.exploring import Exploration, explore
+from session_lab.widgets.lifetimes import LifetimeExplorer, LifetimeState
+from session_lab.widgets.panel import SelectionPanel
+from session_lab.widgets.prepared import Prepared, select
+from session_lab.widgets.selection import Selection
+from session_lab.widgets.tags import TagExplorer, TagState
+
+__all__ = [
+    "Exploration",
+    "Explorer",
+    "ExplorerState",
+    "LifetimeExplorer",
+    "LifetimeState",
+    "Prepared",
+    "Selection",
+    "SelectionPanel",
+    "TagExplorer",
+    "TagState",
+    "explore",
+    "select",
+]

@@ -1,0 +1,47 @@
+"""Small services for ipywidgets: moving a control from code, and closing all of a tree."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["close_tree", "put", "view_of"]
+
+
+def put(control: Any, value: Any) -> None:  # noqa: ANN401  ipywidgets has no types
+    """Move a control to a value, and make room for one that is not among its options."""
+    if hasattr(control, "options"):
+        known = [option[1] if isinstance(option, tuple) else option for option in control.options]
+        wanted = value if isinstance(value, tuple) else (value,)
+        missing = [one for one in wanted if one not in known]
+        if missing:
+            control.options = [*control.options, *((str(one), one) for one in missing)]
+    if control.value != value:
+        control.value = value
+
+
+def close_tree(widget: Any) -> None:  # noqa: ANN401  ipywidgets has no types
+    """Close a widget and all below it, with their layouts and styles.
+
+    ipywidgets keeps every widget in a table of its own until it is closed.
+    """
+    for one in [*_tree(widget)]:
+        one.unobserve_all()
+        for part in ("layout", "style"):
+            if hasattr(one, part):
+                getattr(one, part).close()
+        one.close()
+
+
+def view_of(widget: Any) -> dict[str, object]:  # noqa: ANN401  ipywidgets has no types
+    """Return what Jupyter shows a live widget by."""
+    view: dict[str, object] = widget._repr_mimebundle_()
+    return view
+
+
+def _tree(widget: Any) -> Iterator[Any]:  # noqa: ANN401  ipywidgets has no types
+    for child in getattr(widget, "children", ()):
+        yield from _tree(child)
+    yield widget

@@ -1,0 +1,275 @@
+"""What every explorer is: a state, the result it stands for, and a thin shell of controls.
+
+A subclass says how a state becomes a result (:meth:`Explorer._result`, the headless twin), how it
+becomes code (:meth:`Explorer._code`), and which control moves which field of the state. All else
+is here: keeping controls and state in step, drawing the newest state only, messages in the place
+of tracebacks, the static page, and closing.
+"""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field, replace
+from html import escape
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+
+import ipywidgets  # type: ignore[import-untyped]
+
+from session_lab.errors import DataError, SessionLabError
+from session_lab.widgets.cells import close_earlier
+from session_lab.widgets.controls import close_tree, put, view_of
+from session_lab.widgets.page import code_html, figure_html, message_html, table_html
+from session_lab.widgets.picture import Picture
+from session_lab.widgets.selection import Selection
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from session_lab.analysis.results import Result
+    from session_lab.widgets.panel import SelectionPanel
+
+__all__ = ["Explorer", "ExplorerState"]
+
+_WORKING = "Working …"
+
+
+@dataclass(frozen=True)
+class ExplorerState:
+    """What an explorer shows; subclasses add their own fields and check them.
+
+    Attributes
+    ----------
+    selection : Selection
+        The sessions it is about.
+    """
+
+    selection: Selection = field(default_factory=Selection)
+
+
+State = TypeVar("State", bound=ExplorerState)
+
+
+class Explorer(ABC, Generic[State]):
+    """Controls over an analysis, with everything they show to be had without them.
+
+    Parameters
+    ----------
+    state : ExplorerState
+        What to show first.
+    panel : SelectionPanel
+        The controls that choose sessions, which several explorers may share.
+    shared : bool
+        Whether the panel belongs to someone else, who shows and closes it.
+    """
+
+    title: ClassVar[str]
+    """What the explorer is about, in a word or two."""
+
+    def __init__(self, state: State, panel: SelectionPanel, *, shared: bool) -> None:
+        self._state = state
+        self._panel = panel
+        self._shared = shared
+        self._known: tuple[State, Result] | None = None
+        self._notes: tuple[str, ...] = ()
+        self._wanted: State | None = None
+        self._drawing = threading.Lock()
+        self._is_shown, self._is_stale, self._is_closed = not shared, True, False
+        self._picture = Picture()
+        self._controls = self._make_controls()
+        self._message, self._table, self._text = (ipywidgets.HTML() for _ in range(3))
+        self._image = ipywidgets.Image(format="png", layout={"width": "100%", "max_width": "700px"})
+        self.widget = self._assembled()
+        self._follow()
+        for control in self._controls.values():
+            control.observe(self._on_control, names="value")
+        panel.subscribe(self._on_selection)
+        if not shared:
+            close_earlier(self)
+            self._refresh()
+
+    @abstractmethod
+    def _result(self, state: State) -> Result:
+        """Compute what a state shows."""
+
+    @abstractmethod
+    def _code(self, state: State) -> str:
+        """Write the call that computes what a state shows."""
+
+    @abstractmethod
+    def _make_controls(self) -> dict[str, Any]:
+        """Make the controls, each under the name of the field of the state that it moves."""
+
+    def _in_use(self, state: State) -> set[str]:  # noqa: ARG002  for subclasses
+        """Return the controls that make a difference in a state; the others are switched off."""
+        return set(self._controls)
+
+    def _shown_table(self, result: Result) -> pd.DataFrame:
+        """Return the table that stands below the picture."""
+        return result.to_frame()
+
+    def _coverage(self, state: State) -> tuple[int, int]:
+        """Return how many sessions a state is about, and how many there are."""
+        return self._panel.count(state.selection)
+
+    @property
+    def state(self) -> State:
+        """What is shown now; set another one to show that.
+
+        Raises
+        ------
+        DataError
+            The new state belongs to another explorer, or names what the data do not have.
+        """
+        return self._state
+
+    @state.setter
+    def state(self, state: State) -> None:
+        if type(state) is not type(self._state):
+            kind = type(self._state).__name__
+            raise DataError(f"{state!r} is not a {kind}", column="state")
+        self._coverage(state)  # Refuses values that the data do not have.
+        self._state = state
+        self._follow()
+        self._panel.value = state.selection
+        self._refresh()
+
+    def data(self) -> Result:
+        """Return the result that is shown: what the code of :meth:`code` returns.
+
+        Raises
+        ------
+        DataError
+            The analysis cannot be done on what is selected.
+        """
+        return self._computed(self._state)
+
+    def code(self) -> str:
+        """Return the call that makes the current view; it calls the frames by their usual names.
+
+        Paste it where ``session_lab`` is imported as ``sl`` and the frames are called ``sessions``,
+        ``runs`` and ``operations``.
+        """
+        return self._code(self._state)
+
+    def to_html(self) -> str:
+        """Return the current view as a page without controls: message, picture, table and code."""
+        self.show()
+        parts = [
+            f"<h4>{escape(self.title)}</h4>",
+            self._message.value,
+            figure_html(self._image.value, self._picture.alt),
+            self._table.value,
+            self._text.value,
+        ]
+        return f"<div>{''.join(parts)}</div>"
+
+    def show(self) -> None:
+        """Draw what waited for the explorer to be seen."""
+        self._is_shown = True
+        if self._is_stale:
+            self._refresh()
+
+    def hide(self) -> None:
+        """Let changes wait until the explorer is seen again."""
+        self._is_shown = False
+
+    def close(self) -> None:
+        """Close the controls and let go of the figure; state, data and code remain."""
+        self._is_closed = True
+        self._panel.unsubscribe(self._on_selection)
+        close_tree(self.widget)
+        self._picture.close()
+        if not self._shared:
+            self._panel.close()
+
+    def __repr__(self) -> str:
+        """Show the state."""
+        return f"{type(self).__name__}({self._state!r})"
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, object]:
+        """Offer the live controls, and for pages without a kernel the picture and the table."""
+        bundle: dict[str, object] = {"text/plain": repr(self), "text/html": self.to_html()}
+        return bundle if self._is_closed else {**view_of(self.widget), **bundle}
+
+    def _assembled(self) -> Any:  # noqa: ANN401  ipywidgets has no types
+        row = ipywidgets.HBox([*self._controls.values()], layout={"flex_flow": "row wrap"})
+        above = [] if self._shared else [self._panel.widget]
+        return ipywidgets.VBox([*above, row, self._message, self._image, self._table, self._text])
+
+    def _on_control(self, change: Any) -> None:  # noqa: ANN401  ipywidgets has no types
+        name = next(name for name, one in self._controls.items() if one is change["owner"])
+        if getattr(self._state, name) == change["new"]:
+            return  # The control follows a state that was set.
+        try:
+            self.state = replace(self._state, **{name: change["new"]})
+        except DataError as error:
+            self._message.value = message_html([str(error)])
+
+    def _on_selection(self, selection: Selection) -> None:
+        if selection != self._state.selection:
+            self._state = replace(self._state, selection=selection)
+            self._refresh()
+
+    def _follow(self) -> None:
+        """Bring the controls in step with the state."""
+        in_use = self._in_use(self._state)
+        for name, control in self._controls.items():
+            put(control, getattr(self._state, name))
+            control.disabled = name not in in_use
+
+    def _refresh(self) -> None:
+        """Draw the newest state, once, however many changes arrive meanwhile.
+
+        The browser holds back changes of a control while the kernel is busy and then sends only
+        the last. A change from another thread, as comms have one in newer kernels, finds the lock
+        taken: it leaves its state behind, and who draws now goes on with it.
+        """
+        self._is_stale = not self._is_shown
+        if self._is_stale or self._is_closed:
+            return
+        self._wanted = self._state
+        self._draw_newest()
+
+    def _draw_newest(self) -> None:
+        while self._wanted is not None and self._drawing.acquire(blocking=False):
+            try:
+                state, self._wanted = self._wanted, None
+                if state is not None:  # Else another thread has just drawn it.
+                    self._draw(state)
+            finally:
+                self._drawing.release()
+
+    def _draw(self, state: State) -> None:
+        self._message.value = message_html([_WORKING])
+        n, total = self._coverage(state)
+        lines = [f"{n:,} of {total:,} sessions"]
+        png, table = b"", ""
+        try:
+            if not n:
+                raise DataError("nothing is selected; take away a filter, or widen the time window")
+            result = self._computed(state)
+            if self._wanted is not None:
+                return  # A newer state is waiting, so nobody would see this one.
+            png = self._picture.draw(result)
+            table = table_html(self._shown_table(result), (result.formula, *result.notes))
+            lines += self._notes
+        except SessionLabError as error:
+            lines.append(str(error))
+        self._image.value = png
+        self._image.tooltip = self._picture.alt if png else None
+        self._image.layout.display = None if png else "none"
+        self._table.value = table
+        self._text.value = code_html(self._code(state))
+        self._message.value = message_html(lines)
+
+    def _computed(self, state: State) -> Result:
+        """Return the result of a state, which is computed once."""
+        if self._known is None or self._known[0] != state:
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                result = self._result(state)
+            self._notes = tuple(dict.fromkeys(str(warning.message) for warning in caught))
+            self._known = (state, result)
+        return self._known[1]

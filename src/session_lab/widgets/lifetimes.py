@@ -1,0 +1,166 @@
+"""The explorer of lifetimes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
+
+import ipywidgets  # type: ignore[import-untyped]
+
+from session_lab.analysis import lifetimes
+from session_lab.analysis.survival.lives import Expiry
+from session_lab.errors import DataError
+from session_lab.timing import to_milliseconds
+from session_lab.widgets.code import call, selected
+from session_lab.widgets.explorer import Explorer, ExplorerState
+from session_lab.widgets.lives import RESOLUTIONS, PreparedLives, suggested_resolution
+from session_lab.widgets.panel import SelectionPanel
+from session_lab.widgets.prepared import Prepared
+from session_lab.widgets.selection import one_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from session_lab.analysis.results import Result
+
+__all__ = ["LifetimeExplorer", "LifetimeState", "LifetimeView"]
+
+LifetimeView = Literal["survival", "incidence"]
+"""The functions of ``session_lab.analysis.lifetimes`` that the explorer shows."""
+
+_VIEWS = {"still open, by age": "survival", "closed and expired, by age": "incidence"}
+_EXPIRY = {"an end like a close": "competes", "no end (censors)": "censors"}
+_GROUPS = ("type", "task_identifier", "tags")
+_MOST_GROUPS = 100
+
+
+@dataclass(frozen=True)
+class LifetimeState(ExplorerState):
+    """What a :class:`LifetimeExplorer` shows.
+
+    Attributes
+    ----------
+    view : {"survival", "incidence"}
+        Which analysis.
+    by : {"type", "task_identifier", "tags"}, optional
+        A column to group by.
+    expiry : {"competes", "censors"}
+        How survival takes expiry.
+    resolution : str, optional
+        Ages are rounded up to whole multiples of it; exact by default.
+    """
+
+    view: LifetimeView = "survival"
+    by: str | None = None
+    expiry: Expiry = "competes"
+    resolution: str | None = None
+
+    def __post_init__(self) -> None:
+        """Check the fields."""
+        one_of(self.view, get_args(LifetimeView), name="view")
+        one_of(self.by, (None, *_GROUPS), name="by")
+        one_of(self.expiry, get_args(Expiry), name="expiry")
+        if self.resolution is not None and not to_milliseconds(self.resolution, name="resolution"):
+            raise DataError("a resolution of 0 holds no time; None is exact", column="resolution")
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The arguments of the analysis, apart from the sessions."""
+        by = {} if self.by is None else {"by": self.by}
+        expiry = {"expiry": self.expiry} if self.view == "survival" else {}
+        resolution = {} if self.resolution is None else {"resolution": self.resolution}
+        return by | expiry | resolution
+
+
+class LifetimeExplorer(Explorer[LifetimeState]):
+    """Explore how long sessions live, and what ends them.
+
+    Parameters
+    ----------
+    sessions : DataFrame
+        A sessions frame, which must not change afterwards.
+    panel : SelectionPanel, optional
+        Controls over these sessions to share with other explorers; its own by default.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> df = pd.DataFrame({"lifetime": pd.to_timedelta(["1h", "2h"]), "end_cause": "closed"})
+    >>> explorer = LifetimeExplorer(df)
+    >>> print(explorer.code())
+    sl.lifetimes.survival(sessions, expiry='competes')
+    >>> explorer.data().to_frame()["survival"].tolist()
+    [1.0, 0.5, 0.0]
+    >>> explorer.close()
+    """
+
+    title: ClassVar[str] = "Lifetimes"
+
+    def __init__(
+        self, sessions: pd.DataFrame | Prepared, panel: SelectionPanel | None = None
+    ) -> None:
+        self._prepared = sessions if isinstance(sessions, Prepared) else Prepared(sessions)
+        self._lives: dict[str | None, PreparedLives | None] = {}
+        state = LifetimeState(resolution=suggested_resolution(self._prepared.frame))
+        shared = panel is not None
+        super().__init__(state, panel or SelectionPanel(self._prepared), shared=shared)
+
+    def _result(self, state: LifetimeState) -> Result:
+        lives = self._lives_at(state.resolution) if state.by is None else None
+        if lives is None:
+            return self._by_frame(state)
+        rows = self._prepared.rows(state.selection)
+        if state.view == "incidence":
+            return lives.incidence(rows)
+        return lives.survival(rows, state.expiry)
+
+    def _by_frame(self, state: LifetimeState) -> Result:
+        columns = ("lifetime", "end_cause", *(() if state.by is None else (state.by,)))
+        chosen = self._prepared.selected(state.selection, columns)
+        if state.by == "tags":
+            self._refuse_many(int((self._prepared.tags_of(state.selection).counts() > 0).sum()))
+        elif state.by is not None and state.by in chosen:
+            self._refuse_many(chosen[state.by].nunique())
+        analyse = getattr(lifetimes, state.view)
+        result: Result = analyse(chosen, **state.options)
+        return result
+
+    def _refuse_many(self, groups: int) -> None:
+        if groups > _MOST_GROUPS:
+            message = (
+                f"{groups:,} groups are too many to draw; group by another column, or call the "
+                "code below, which has no limit"
+            )
+            raise DataError(message, column="by")
+
+    def _lives_at(self, resolution: str | None) -> PreparedLives | None:
+        """Prepare the lives; None where some cannot be used, but perhaps those selected can."""
+        if resolution not in self._lives:
+            try:
+                lives = PreparedLives(self._prepared.frame, resolution)
+            except DataError:
+                lives = None
+            # One at a time: an axis of ages takes room, and the slider moves on one of them.
+            self._lives = {resolution: lives}
+        return self._lives[resolution]
+
+    def _code(self, state: LifetimeState) -> str:
+        return call(f"sl.lifetimes.{state.view}", selected(state.selection), **state.options)
+
+    def _make_controls(self) -> dict[str, Any]:
+        groups = [(name, name) for name in _GROUPS if name in self._prepared.frame.columns]
+        return {
+            "view": ipywidgets.Dropdown(options=list(_VIEWS.items()), description="Show"),
+            "by": ipywidgets.Dropdown(options=[("nothing", None), *groups], description="Group by"),
+            "expiry": ipywidgets.Dropdown(options=list(_EXPIRY.items()), description="Expiry is"),
+            "resolution": ipywidgets.Dropdown(
+                options=[("exact", None), *((one, one) for one in RESOLUTIONS)],
+                description="Round to",
+            ),
+        }
+
+    def _in_use(self, state: LifetimeState) -> set[str]:
+        return {"view", "by", "resolution", *state.options}
+
+    def _shown_table(self, result: Result) -> pd.DataFrame:
+        return result.summary()  # type: ignore[attr-defined,no-any-return]

@@ -1,0 +1,228 @@
+"""Sessions in the form that sliders need: codes and sorted columns, made once per frame.
+
+Whatever a control changes is then a pass over small integers; text, dates and pandas are not
+touched again.
+"""
+
+from __future__ import annotations
+
+import importlib
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from session_lab.analysis import tags
+from session_lab.errors import DataError
+from session_lab.frames import NAT, SESSIONS, Coded, milliseconds
+from session_lab.widgets.selection import CATEGORIES, Selection, one_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from session_lab.analysis.tags import TagCodes
+    from session_lab.timing import Instant
+    from session_lab.widgets.selection import Match
+
+__all__ = ["Prepared", "kernels", "select"]
+
+
+class Prepared:
+    """A sessions frame with its columns as codes, each made when it is first asked for.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        A sessions frame, which must not change afterwards.
+    """
+
+    def __init__(self, frame: pd.DataFrame) -> None:
+        # What is no frame comes from callers who use no type checker.
+        if not hasattr(frame, "columns"):
+            kind = type(frame).__name__
+            message = f"{kind} is not a pandas DataFrame; make one with sl.sessions_frame(...)"
+            raise DataError(message, source="sessions")
+        self.frame = frame
+        self._coded: dict[str, Coded] = {}
+        self._last = (Selection(), np.ones(len(frame), dtype=np.bool_))
+
+    def __len__(self) -> int:
+        """Return the number of sessions."""
+        return len(self.frame)
+
+    def column(self, name: str) -> pd.Series:
+        """Return a column.
+
+        Raises
+        ------
+        DataError
+            There is none of this name.
+        """
+        if name not in self.frame.columns:
+            found = ", ".join(map(str, self.frame.columns)) or "no columns"
+            message = f"the column is missing; the frame has {found}"
+            raise DataError(message, source="sessions", column=name)
+        return self.frame[name]
+
+    def coded(self, name: str) -> Coded:
+        """Return a column of few values as codes."""
+        if name not in self._coded:
+            values = pd.Categorical(self.column(name))
+            self._coded[name] = Coded(values.codes, list(map(str, values.categories)))
+        return self._coded[name]
+
+    @cached_property
+    def tags(self) -> TagCodes:
+        """The tags as codes."""
+        self.column("tags")
+        return tags.prepare(self.frame)
+
+    @cached_property
+    def created(self) -> NDArray[np.int64]:
+        """When each session was created, in milliseconds since 1970; NAT is missing."""
+        column = self.column("created_at")
+        if not isinstance(column.dtype, pd.DatetimeTZDtype):
+            if column.isna().all():
+                return np.full(len(column), NAT)
+            message = f"the column holds {column.dtype} where times with a zone are expected"
+            raise DataError(message, source="sessions", column="created_at")
+        return milliseconds(column)
+
+    def values(self, name: str) -> list[str]:
+        """Return the values that sessions can be selected by, used or not."""
+        allowed = SESSIONS.column(name).allowed
+        present = self.coded(name).names if name in self.frame.columns else ()
+        return list(dict.fromkeys([*allowed, *present]))
+
+    def rows(self, selection: Selection) -> NDArray[np.bool_]:
+        """Tell which sessions a selection keeps.
+
+        Raises
+        ------
+        DataError
+            A value that no session has, or a column that is missing.
+        """
+        kept, rows = self._last
+        if selection != kept:
+            rows = self._rows(selection)
+            # Several explorers ask for the rows of one selection in a row.
+            self._last = (selection, rows)
+        return rows
+
+    def selected(self, selection: Selection, columns: Sequence[str] | None = None) -> pd.DataFrame:
+        """Return the sessions that a selection keeps, with all columns or some."""
+        frame = self.frame
+        if columns is not None:
+            frame = frame[[name for name in columns if name in frame.columns]]
+        return frame[self.rows(selection)]
+
+    def tags_of(self, selection: Selection) -> TagCodes:
+        """Return the tags of the sessions that a selection keeps."""
+        codes = self.tags
+        if not selection.criteria:
+            return codes
+        taken = kernels().take_codes(codes.codes, codes.offsets, self.rows(selection))
+        return tags.TagCodes(codes.names, *taken)
+
+    def _rows(self, selection: Selection) -> NDArray[np.bool_]:
+        rows = np.ones(len(self), dtype=np.bool_)
+        for name in CATEGORIES:
+            wanted = getattr(selection, name)
+            if wanted:
+                rows &= self._with_value(name, wanted)
+        start, end = selection.window
+        if start is not None:
+            rows &= self.created >= start
+        if end is not None:
+            # A missing time is the lowest number, and lies in no window.
+            rows &= (self.created < end) & (self.created != NAT)
+        if selection.tags:
+            rows &= self._with_tags(selection.tags, selection.match)
+        return rows
+
+    def _with_value(self, name: str, wanted: Sequence[str]) -> NDArray[np.bool_]:
+        for value in wanted:
+            one_of(value, self.values(name), name=name)
+        codes, names = self.coded(name)
+        # One entry more than there are values, for the code -1 of what is missing.
+        keep = np.array([*(value in wanted for value in names), False], dtype=np.bool_)
+        rows: NDArray[np.bool_] = keep[codes]
+        return rows
+
+    def _with_tags(self, wanted: Sequence[str], match: Match) -> NDArray[np.bool_]:
+        names = self.tags.names
+        places = np.searchsorted(np.array(names, dtype=object), np.array(wanted, dtype=object))
+        for tag, place in zip(wanted, places, strict=True):
+            if place == len(names) or names[place] != tag:
+                one_of(tag, names, name="tags")
+        keep = np.zeros(len(names), dtype=np.bool_)
+        keep[places] = True
+        least = len(wanted) if match == "all" else 1
+        rows: NDArray[np.bool_] = kernels().rows_with(
+            self.tags.codes, self.tags.offsets, keep, least
+        )
+        return rows
+
+
+def select(
+    df: pd.DataFrame,
+    *,
+    status: str | Sequence[str] = (),
+    type: str | Sequence[str] = (),
+    task_identifier: str | Sequence[str] = (),
+    end_cause: str | Sequence[str] = (),
+    tags: str | Sequence[str] = (),
+    match: Match = "any",
+    created_from: Instant | None = None,
+    created_to: Instant | None = None,
+) -> pd.DataFrame:
+    """Keep some sessions of a frame: the headless twin of the filters of an explorer.
+
+    Parameters
+    ----------
+    df : DataFrame
+        A sessions frame.
+    status, type, task_identifier, end_cause : str or sequence of str
+        The values to keep; all by default.
+    tags : str or sequence of str
+        The tags to keep; all sessions by default.
+    match : {"any", "all"}
+        Whether a session needs one of the tags or all of them.
+    created_from, created_to : str or datetime, optional
+        Keep what was created at or after the one and before the other.
+
+    Raises
+    ------
+    DataError
+        A value that no session has, a column that is missing, or an empty window.
+
+    Examples
+    --------
+    >>> df = pd.DataFrame({"type": ["chat", "batch", "chat"], "tags": [["vip"], [], []]})
+    >>> select(df, type="chat", tags="vip")
+       type   tags
+    0  chat  [vip]
+    """
+    selection = Selection(
+        status=_listed(status),
+        type=_listed(type),
+        task_identifier=_listed(task_identifier),
+        end_cause=_listed(end_cause),
+        tags=_listed(tags),
+        match=match,
+        created_from=created_from,
+        created_to=created_to,
+    )
+    return Prepared(df).selected(selection)
+
+
+def kernels() -> Any:  # noqa: ANN401  a module
+    """Return the compiled loops; loading numba waits until there is something to count."""
+    return importlib.import_module("session_lab.widgets.kernels")
+
+
+def _listed(values: str | Sequence[str]) -> tuple[str, ...]:
+    return (values,) if isinstance(values, str) else tuple(values)

@@ -1,0 +1,126 @@
+"""The explorer of tags."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
+
+import ipywidgets  # type: ignore[import-untyped]
+
+from session_lab.analysis import tags
+from session_lab.errors import DataError
+from session_lab.timing import to_milliseconds
+from session_lab.widgets.code import call, selected
+from session_lab.widgets.explorer import Explorer, ExplorerState
+from session_lab.widgets.panel import SelectionPanel
+from session_lab.widgets.prepared import Prepared
+from session_lab.widgets.selection import one_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pandas as pd
+
+    from session_lab.analysis.results import Result
+
+__all__ = ["TagExplorer", "TagState", "TagView"]
+
+TagView = Literal["distribution", "cooccurrence", "namespaces", "by_status", "drift"]
+"""The functions of ``session_lab.analysis.tags`` that the explorer shows."""
+
+_TITLES = {
+    "How often": "distribution",
+    "Together": "cooccurrence",
+    "By namespace": "namespaces",
+    "By status": "by_status",
+    "Over time": "drift",
+}
+_MOST = 200
+
+
+@dataclass(frozen=True)
+class TagState(ExplorerState):
+    """What a :class:`TagExplorer` shows.
+
+    Attributes
+    ----------
+    view : {"distribution", "cooccurrence", "namespaces", "by_status", "drift"}
+        Which analysis.
+    top : int
+        How many tags to pair or to follow over time, the most frequent first.
+    freq : str
+        The length of a period, over time.
+    """
+
+    view: TagView = "distribution"
+    top: int = 8
+    freq: str = "1d"
+
+    def __post_init__(self) -> None:
+        """Check the fields."""
+        one_of(self.view, get_args(TagView), name="view")
+        if not isinstance(self.top, int) or not 1 <= self.top <= _MOST:
+            raise DataError(f"{self.top!r} is no number from 1 to {_MOST}", column="top")
+        if not to_milliseconds(self.freq, name="freq"):
+            raise DataError("a period of 0 holds no time", column="freq")
+
+    @property
+    def options(self) -> dict[str, object]:
+        """The arguments of the analysis, apart from the sessions."""
+        used = {"cooccurrence": ("top",), "drift": ("freq", "top")}.get(self.view, ())
+        return {name: getattr(self, name) for name in used}
+
+
+class TagExplorer(Explorer[TagState]):
+    """Explore how often tags occur, together with which others, in which state and when.
+
+    Parameters
+    ----------
+    sessions : DataFrame
+        A sessions frame, which must not change afterwards.
+    panel : SelectionPanel, optional
+        Controls over these sessions to share with other explorers; its own by default.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from dataclasses import replace
+    >>> explorer = TagExplorer(pd.DataFrame({"tags": [["vip", "eu"], ["eu"], []]}))
+    >>> explorer.state = replace(explorer.state, view="cooccurrence")
+    >>> print(explorer.code())
+    sl.tags.cooccurrence(sessions, top=8)
+    >>> explorer.data().to_frame()["sessions"].tolist()
+    [1]
+    >>> explorer.close()
+    """
+
+    title: ClassVar[str] = "Tags"
+
+    def __init__(
+        self, sessions: pd.DataFrame | Prepared, panel: SelectionPanel | None = None
+    ) -> None:
+        self._prepared = sessions if isinstance(sessions, Prepared) else Prepared(sessions)
+        shared = panel is not None
+        super().__init__(TagState(), panel or SelectionPanel(self._prepared), shared=shared)
+
+    def _result(self, state: TagState) -> Result:
+        analyse: Callable[..., Result] = getattr(tags, state.view)
+        if state.view in {"by_status", "drift"}:
+            columns = ("tags", "status", "created_at")
+            return analyse(self._prepared.selected(state.selection, columns), **state.options)
+        return analyse(self._prepared.tags_of(state.selection), **state.options)
+
+    def _code(self, state: TagState) -> str:
+        return call(f"sl.tags.{state.view}", selected(state.selection), **state.options)
+
+    def _make_controls(self) -> dict[str, Any]:
+        return {
+            "view": ipywidgets.Dropdown(options=list(_TITLES.items()), description="Show"),
+            "top": ipywidgets.IntSlider(min=1, max=30, description="Tags"),
+            "freq": ipywidgets.Dropdown(
+                options=[("hour", "1h"), ("day", "1d"), ("week", "1w")], description="Periods"
+            ),
+        }
+
+    def _in_use(self, state: TagState) -> set[str]:
+        return {"view", *state.options}
