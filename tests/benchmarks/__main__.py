@@ -20,6 +20,7 @@ from tests.benchmarks import (
     frames,
     generating,
     imports,
+    kernel,
     lifetimes,
     mocks,
     replays,
@@ -37,6 +38,7 @@ __all__ = ["main"]
 
 BENCHMARKS = (
     *replays.BENCHMARKS,
+    *kernel.BENCHMARKS,
     *generating.BENCHMARKS,
     *mocks.BENCHMARKS,
     *calls.BENCHMARKS,
@@ -65,9 +67,14 @@ def main(
     arguments: Sequence[str] | None = None, benchmarks: Sequence[Benchmark] = BENCHMARKS
 ) -> int:
     """Run the command; return its exit status."""
-    parser = _parser(benchmarks)
+    parser = _parser((*benchmarks, *kernel.LARGE))
     options = parser.parse_args(arguments)
-    chosen = [one for one in benchmarks if fnmatchcase(one.name, options.only)]
+    # The large ones only run when a name is given that is none of the others'.
+    matching = [
+        [one for one in some if fnmatchcase(one.name, options.only)]
+        for some in (benchmarks, kernel.LARGE)
+    ]
+    chosen = matching[0] or matching[1]
     if not chosen:
         parser.error(f"no benchmark is called {options.only!r}; see --help for the names")
     results, skipped = [], {}
