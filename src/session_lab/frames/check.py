@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from session_lab.errors import DataError
-from session_lab.frames.build import NAT, TEXT_DTYPE, Coded, build, milliseconds
+from session_lab.frames.build import NAT, TAGS_DTYPE, TEXT_DTYPE, Coded, build, milliseconds
 from session_lab.frames.schema import EVENTS, Kind
 from session_lab.timing import LAST_INSTANT, LONGEST_DURATION
 
@@ -140,7 +141,12 @@ def _category(values: pd.Series, column: Column) -> pd.Series | Coded:
     return text
 
 
-def _tags(values: pd.Series, column: Column) -> list[list[str] | None]:
+def _tags(values: pd.Series, column: Column) -> pa.Array | list[list[str] | None]:
+    if values.dtype == TAGS_DTYPE:
+        ready = pa.array(values.array)
+        whole = ready.combine_chunks() if isinstance(ready, pa.ChunkedArray) else ready
+        if not whole.flatten().null_count:
+            return whole
     given, missing = values.astype(object), values.isna()
     _refuse(~missing & ~given.map(_is_list_of_texts), values, column, "is not a list of texts")
     return [None if lacks else list(row) for row, lacks in zip(given, missing, strict=True)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from session_lab.errors import DataError
@@ -93,6 +94,9 @@ def write_shards(
         message = f"the folder holds other shards already, such as {others[0]}; remove them first"
         raise DataError(message, source=str(folder))
     session, _ = pd.factorize(events["external_id"])
-    for number, path in enumerate(paths):
-        write_parquet(events[session % shards == number].reset_index(drop=True), path)
+    dealt = session % shards
+    rows = np.argsort(dealt, kind="stable")
+    bounds = np.searchsorted(dealt[rows], np.arange(shards + 1))
+    for path, first, last in zip(paths, bounds[:-1], bounds[1:], strict=True):
+        write_parquet(events.iloc[rows[first:last]].reset_index(drop=True), path)
     return paths
