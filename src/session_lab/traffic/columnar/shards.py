@@ -93,19 +93,19 @@ def _files(shards: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]) ->
 def _read(file: Path) -> GroupedLog:
     """Read one shard, and group its events."""
     try:
-        names = pq.read_schema(file).names
-        wanted = [name for name in (*_REQUIRED, *_OPTIONAL) if name in names]
-        # Shards are read side by side already; more threads each would only take more memory.
-        table = pq.read_table(file, columns=wanted, use_threads=False, partitioning=None)
+        # Column by column, each in one thread: shards are read side by side already.
+        with pq.ParquetFile(file) as parquet:
+            names = parquet.schema_arrow.names
+            columns = {
+                name: _numbers(parquet.read([name], use_threads=False)[name], name, file)
+                for name in (*_REQUIRED, *_OPTIONAL)
+                if name in names
+            }
     except (OSError, pa.ArrowException) as error:
         message = f"the shard cannot be read, or was cut short: {error}"
         raise DataError(message, source=str(file)) from error
-    columns: dict[str, NDArray[np.int64]] = {}
-    for name in (*_REQUIRED, *_OPTIONAL):
-        if name in names:
-            columns[name] = _numbers(table[name], name, file)
-            table = table.drop_columns([name])
-        elif name in _REQUIRED:
+    for name in _REQUIRED:
+        if name not in columns:
             message = f"the column is missing; the shard has {', '.join(names)}"
             raise DataError(message, source=str(file), column=name)
     at, op, ids = (columns.pop(name) for name in _REQUIRED)
@@ -149,7 +149,7 @@ def _dense(ids: NDArray[np.int64]) -> tuple[NDArray[np.integer], NDArray[np.int6
     """Give external ids numbers from 0 on; those that lie close together keep their distances."""
     first, last = (int(ids.min()), int(ids.max())) if len(ids) else (0, -1)
     if last - first <= 4 * len(ids):
-        return ids - first, np.arange(first, last + 1)
+        return (ids - first).astype(np.int32), np.arange(first, last + 1)
     external_ids, chat = np.unique(ids, return_inverse=True)
     return chat, external_ids
 
