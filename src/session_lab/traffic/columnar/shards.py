@@ -113,11 +113,13 @@ def _read(file: Path) -> GroupedLog:
     _refuse((op < 0) | (op >= len(OPS)), "is not the place of an operation", "op", op, file)
     _refuse(ids < 0, "is negative", "external_id", ids, file)
     codes = op.astype(np.int8)
+    del op
     if (at[1:] < at[:-1]).any():
         order = np.argsort(at, kind="stable")
         at, codes, ids = at[order], codes[order], ids[order]
         columns = {name: column[order] for name, column in columns.items()}
     chat, external_ids = _dense(ids)
+    del ids
     return GroupedLog(at, codes, chat, external_ids=external_ids, **columns)
 
 
