@@ -235,11 +235,15 @@ class Explorer(ABC, Generic[State]):
     def _draw_newest(self) -> None:
         while self._wanted is not None and self._drawing.acquire(blocking=False):
             try:
-                state, self._wanted = self._wanted, None
+                state = self._take_wanted()
                 if state is not None:  # Else another thread has just drawn it.
                     self._draw(state)
             finally:
                 self._drawing.release()
+
+    def _take_wanted(self) -> State | None:
+        state, self._wanted = self._wanted, None
+        return state
 
     def _draw(self, state: State) -> None:
         self._message.value = message_html([_WORKING])

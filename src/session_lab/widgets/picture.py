@@ -80,5 +80,7 @@ def _remove_data(ax: Axes) -> None:
         axis.set_inverted(False)
     ax.relim()
     ax.set_autoscale_on(True)
-    # Where the layout had put it belongs to the picture before.
-    ax.reset_position()
+    # The layout starts from its place in the grid again, not from where it was moved to.
+    place = ax.get_subplotspec()
+    if place is not None:
+        ax.set_subplotspec(place)

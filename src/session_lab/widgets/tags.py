@@ -105,10 +105,10 @@ class TagExplorer(Explorer[TagState]):
 
     def _result(self, state: TagState) -> Result:
         analyse: Callable[..., Result] = getattr(tags, state.view)
-        if state.view in {"by_status", "drift"}:
-            columns = ("tags", "status", "created_at")
-            return analyse(self._prepared.selected(state.selection, columns), **state.options)
-        return analyse(self._prepared.tags_of(state.selection), **state.options)
+        if state.view in {"distribution", "cooccurrence"}:
+            return analyse(self._prepared.tags_of(state.selection), **state.options)
+        columns = ("tags", "status", "created_at")
+        return analyse(self._prepared.selected(state.selection, columns), **state.options)
 
     def _code(self, state: TagState) -> str:
         return call(f"sl.tags.{state.view}", selected(state.selection), **state.options)
@@ -116,7 +116,7 @@ class TagExplorer(Explorer[TagState]):
     def _make_controls(self) -> dict[str, Any]:
         return {
             "view": ipywidgets.Dropdown(options=list(_TITLES.items()), description="Show"),
-            "top": ipywidgets.IntSlider(min=1, max=30, description="Tags"),
+            "top": ipywidgets.IntSlider(min=1, max=30, description="How many"),
             "freq": ipywidgets.Dropdown(
                 options=[("hour", "1h"), ("day", "1d"), ("week", "1w")], description="Periods"
             ),
