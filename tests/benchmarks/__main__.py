@@ -26,6 +26,7 @@ from tests.benchmarks import (
     replays,
     serving,
     tags,
+    widgets,
 )
 from tests.benchmarks.harness import MissingProgramError, measure, table
 
@@ -48,6 +49,7 @@ BENCHMARKS = (
     *tags.BENCHMARKS,
     *lifetimes.BENCHMARKS,
     *churn.BENCHMARKS,
+    *widgets.BENCHMARKS,
 )
 PACKAGES = (
     "httpx",

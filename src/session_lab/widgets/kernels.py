@@ -29,30 +29,34 @@ def rows_with(
 
 @numba.njit(cache=True, nogil=True)
 def take_codes(
-    codes: NDArray[Any], offsets: NDArray[np.int64], rows: NDArray[np.bool_]
+    codes: NDArray[Any],
+    owners: NDArray[np.uint32],
+    sizes: NDArray[np.int64],
+    rows: NDArray[np.bool_],
 ) -> tuple[NDArray[Any], NDArray[np.int64]]:
-    """Copy the codes of the chosen rows, with offsets of their own."""
-    taken = np.empty(len(codes), codes.dtype)
+    """Copy the codes of the chosen rows, with offsets of their own.
+
+    Everything is written and only what was chosen is kept: which rows are chosen, and how many
+    codes each has, cannot be foreseen by a processor, and each wrong guess would cost it more.
+    """
+    taken = np.empty(len(codes) + 1, codes.dtype)
+    n_codes = 0
+    for place in range(len(codes)):
+        taken[n_codes] = codes[place]
+        n_codes += rows[owners[place]]
     bounds = np.zeros(len(rows) + 1, np.int64)
-    n_rows, n_codes = 0, 0
+    n_rows, end = 0, 0
     for row in range(len(rows)):
-        if rows[row]:
-            for place in range(offsets[row], offsets[row + 1]):
-                taken[n_codes] = codes[place]
-                n_codes += 1
-            n_rows += 1
-            bounds[n_rows] = n_codes
+        end += rows[row] * sizes[row]
+        n_rows += rows[row]
+        bounds[n_rows] = end
     return taken[:n_codes], bounds[: n_rows + 1]
 
 
 @numba.njit(cache=True, nogil=True)
 def count_ends(
-    places: NDArray[np.int32],
-    outcome: NDArray[np.int8],
-    rows: NDArray[np.bool_],
-    counts: NDArray[np.int64],
+    cells: NDArray[np.uint32], rows: NDArray[np.bool_], counts: NDArray[np.int64]
 ) -> None:
-    """Add each chosen row to ``counts[place, outcome]``."""
+    """Add each chosen row to ``counts`` at its cell."""
     for row in range(len(rows)):
-        if rows[row]:
-            counts[places[row], outcome[row]] += 1
+        counts[cells[row]] += rows[row]

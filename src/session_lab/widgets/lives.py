@@ -33,6 +33,7 @@ _STEPS = 1_000
 """Steps of a curve that a picture can show; more only take time to draw."""
 
 _OPEN, _CLOSED, _EXPIRED = range(3)
+_OUTCOMES = 3
 
 
 class PreparedLives:
@@ -55,8 +56,7 @@ class PreparedLives:
         lives = lives_of(frame, resolution=resolution)
         ages, places = np.unique(lives.durations, return_inverse=True)
         self._ages = ages
-        self._places = places.astype(np.int32)
-        self._outcome = lives.outcome.astype(np.int8)
+        self._cells = (places * _OUTCOMES + lives.outcome).astype(np.uint32)
         # The note on open sessions is for the whole frame; each selection has its own.
         self._notes = () if resolution is None else lives.assumptions[-1:]
 
@@ -83,13 +83,14 @@ class PreparedLives:
         if not rows.any():
             message = "there are no rows, so there is nothing to estimate; check what was selected"
             raise DataError(message, column="durations")
-        counts = np.zeros((len(self._ages), 3), dtype=np.int64)
-        kernels().count_ends(self._places, self._outcome, rows, counts)
+        cells = np.zeros(len(self._ages) * _OUTCOMES, dtype=np.int64)
+        kernels().count_ends(self._cells, rows, cells)
+        counts = cells.reshape(-1, _OUTCOMES)
         occur = counts.any(axis=1)
         ages, counts = self._ages[occur], counts[occur]
         if ages[0] > np.timedelta64(0, "ms"):
             ages = np.concatenate([np.zeros(1, ages.dtype), ages])
-            counts = np.concatenate([np.zeros((1, 3), np.int64), counts])
+            counts = np.concatenate([np.zeros((1, _OUTCOMES), np.int64), counts])
         return ages, counts
 
     def _noted(self, counts: NDArray[np.int64]) -> tuple[str, ...]:

@@ -81,6 +81,12 @@ class Prepared:
         return tags.prepare(self.frame)
 
     @cached_property
+    def _owners(self) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
+        """The row of each use of a tag, and how many uses each row has."""
+        sizes = np.diff(self.tags.offsets)
+        return np.repeat(np.arange(len(sizes), dtype=np.uint32), sizes), sizes
+
+    @cached_property
     def created(self) -> NDArray[np.int64]:
         """When each session was created, in milliseconds since 1970; NAT is missing."""
         column = self.column("created_at")
@@ -124,7 +130,7 @@ class Prepared:
         codes = self.tags
         if not selection.criteria:
             return codes
-        taken = kernels().take_codes(codes.codes, codes.offsets, self.rows(selection))
+        taken = kernels().take_codes(codes.codes, *self._owners, self.rows(selection))
         return tags.TagCodes(codes.names, *taken)
 
     def _rows(self, selection: Selection) -> NDArray[np.bool_]:
