@@ -78,8 +78,8 @@ class Explorer(ABC, Generic[State]):
         self._is_shown, self._is_stale, self._is_closed = not shared, True, False
         self._picture = Picture()
         self._controls = self._make_controls()
-        self._message, self._table, self._text = (ipywidgets.HTML() for _ in range(3))
-        self._image = ipywidgets.Image(format="png", layout={"width": "100%", "max_width": "700px"})
+        # Pictures are HTML too: ipywidgets' own images have no words for those who cannot see them.
+        self._message, self._image, self._table, self._text = (ipywidgets.HTML() for _ in range(4))
         self.widget = self._assembled()
         self._follow()
         for control in self._controls.values():
@@ -159,7 +159,7 @@ class Explorer(ABC, Generic[State]):
         parts = [
             f"<h4>{escape(self.title)}</h4>",
             self._message.value,
-            figure_html(self._image.value, self._picture.alt),
+            self._image.value,
             self._table.value,
             self._text.value,
         ]
@@ -249,7 +249,7 @@ class Explorer(ABC, Generic[State]):
         self._message.value = message_html([_WORKING])
         n, total = self._coverage(state)
         lines = [f"{n:,} of {total:,} sessions"]
-        png, table = b"", ""
+        image = table = ""
         try:
             if not n:
                 raise DataError("nothing is selected; take away a filter, or widen the time window")
@@ -257,13 +257,12 @@ class Explorer(ABC, Generic[State]):
             if self._wanted is not None:
                 return  # A newer state is waiting, so nobody would see this one.
             png = self._picture.draw(result)
+            image = figure_html(png, self._picture.alt)
             table = table_html(self._shown_table(result), (result.formula, *result.notes))
             lines += self._notes
         except SessionLabError as error:
             lines.append(str(error))
-        self._image.value = png
-        self._image.tooltip = self._picture.alt if png else None
-        self._image.layout.display = None if png else "none"
+        self._image.value = image
         self._table.value = table
         self._text.value = code_html(self._code(state))
         self._message.value = message_html(lines)

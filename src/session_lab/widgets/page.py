@@ -58,8 +58,6 @@ def code_html(code: str) -> str:
 
 def figure_html(png: bytes, alt: str) -> str:
     """Write a picture into the page itself."""
-    if not png:
-        return ""
     data = b64encode(png).decode()
     return (
         f'<img alt="{escape(alt)}" style="width: 100%; max-width: 700px" '

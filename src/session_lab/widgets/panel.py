@@ -69,8 +69,11 @@ class SelectionPanel:
             index=(0, len(self._edges) - 1),
             description=_TITLES["created"],
             continuous_update=True,
-            layout={"width": "100%", "max_width": "700px"},
+            readout=False,
+            layout={"width": "420px"},
         )
+        self._window = ipywidgets.Label()
+        self._tell_window()
         self.widget = self._assembled()
         for control in (*self._lists.values(), self._match, self._created):
             control.observe(self._on_change, names="value")
@@ -119,8 +122,8 @@ class SelectionPanel:
         lists = ipywidgets.HBox(
             [*self._lists.values(), *with_tags], layout={"flex_flow": "row wrap"}
         )
-        dated = [self._created] if len(self._edges) > 1 else []
-        return ipywidgets.VBox([lists, *dated])
+        dated = ipywidgets.HBox([self._created, self._window], layout={"flex_flow": "row wrap"})
+        return ipywidgets.VBox([lists, dated] if len(self._edges) > 1 else [lists])
 
     def _on_change(self, _: object) -> None:
         if not self._is_following:
@@ -158,12 +161,17 @@ class SelectionPanel:
         first = edges[0] if start is None else start
         last = edges[-1] if end is None else end
         self._created.value = (first, last)
+        self._tell_window()
+
+    def _tell_window(self) -> None:
+        start, end = self._created.label
+        self._window.value = f"{start} to {end} UTC" if start else ""
 
 
 def _offered(prepared: Prepared) -> list[str]:
     """Return the columns that there is something to choose in."""
     columns = prepared.frame.columns
-    offered = [name for name in CATEGORIES if name in columns and prepared.values(name)]
+    offered = [name for name in CATEGORIES if name in columns and len(prepared.values(name)) > 1]
     return [*offered, "tags"] if "tags" in columns and prepared.tags.names else offered
 
 

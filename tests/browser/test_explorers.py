@@ -1,0 +1,123 @@
+"""The explorer notebook in JupyterLab: run, and every control moved by its label."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from playwright.sync_api import Locator, Page
+
+pytestmark = pytest.mark.needs_chromium
+
+PICTURE = ".widget-html img"
+
+
+class Seen:
+    """What the explorer of a tab shows: its picture, its table and its code."""
+
+    def __init__(self, page: Page, explorer: Locator) -> None:
+        self._page, self._explorer = page, explorer
+
+    def now(self) -> tuple[str | None, str]:
+        images = self._explorer.locator(f"{PICTURE}:visible")
+        source = images.first.get_attribute("src") if images.count() else None
+        return source, self._explorer.inner_text()
+
+    def settled(self) -> tuple[str | None, str]:
+        """Wait until nothing is being computed."""
+        self._page.wait_for_function(
+            "root => !root.innerText.includes('Working')", arg=self._explorer.element_handle()
+        )
+        return self.now()
+
+    def change(self, move: Callable[[], object]) -> None:
+        """Move something, and see the picture and the text change."""
+        picture_before, text_before = self.settled()
+        move()
+        self._page.wait_for_function(
+            "([root, text]) => root.innerText !== text && !root.innerText.includes('Working')",
+            arg=[self._explorer.element_handle(), text_before],
+        )
+        picture_after, _ = self.settled()
+        assert picture_after != picture_before
+
+
+@pytest.fixture
+def notebook(page: Page, lab: Any) -> Page:
+    """Open the notebook, forget its outputs, and run it."""
+    page.goto(f"{lab.url}/doc/tree/explorers.ipynb?token={lab.token}")
+    page.wait_for_selector("text=Python 3 (ipykernel) | Idle")
+    for command in ("notebook:clear-all-cell-outputs", "notebook:run-all-cells"):
+        page.evaluate("name => { window.jupyterapp.commands.execute(name); }", command)
+    page.wait_for_selector(f"{PICTURE}:visible", timeout=120_000)
+    # The last cell has run when its output is there.
+    page.wait_for_selector("text=is not one of 'distribution'", timeout=120_000)
+    return page
+
+
+def test_every_control_of_the_explorers_moves_what_is_shown(notebook: Page, screenshots: Path):
+    errors: list[str] = []
+    notebook.on("console", lambda line: errors.append(line.text) if line.type == "error" else None)
+    explorer = notebook.locator(".jp-OutputArea-output:has(.widget-tab)").first
+    explorer.scroll_into_view_if_needed()
+    seen = Seen(notebook, explorer)
+    _move_filters(explorer, seen)
+    _move_tags(explorer, seen)
+    explorer.screenshot(path=screenshots / "explorer-tags.png")
+    seen.change(lambda: explorer.get_by_role("tab", name="Lifetimes").click())
+    _move_lifetimes(explorer, seen)
+    explorer.screenshot(path=screenshots / "explorer-lifetimes.png")
+    seen.change(lambda: _choose(explorer, "Status", "ACTIVE"))
+    seen.change(lambda: _choose(explorer, "Ended by", "closed"))
+    assert "nothing is selected" in seen.settled()[1]
+    assert not explorer.locator(f"{PICTURE}:visible").count()
+    explorer.screenshot(path=screenshots / "explorer-empty.png")
+    assert errors == []
+
+
+def _move_filters(explorer: Locator, seen: Seen) -> None:
+    # The notebook ends with a selection; take it away.
+    seen.change(lambda: _list(explorer, "Tags").select_option([]))
+    for label, option in (("Status", "CLOSED"), ("Ended by", "closed"), ("Tags", "plan:pro")):
+        seen.change(partial(_choose, explorer, label, option))
+        seen.change(partial(_list(explorer, label).select_option, []))
+    for key in ("ArrowRight", "ArrowLeft"):
+        seen.change(partial(explorer.locator(".noUi-handle").first.press, key))
+
+
+def _move_tags(explorer: Locator, seen: Seen) -> None:
+    seen.change(partial(explorer.locator(".widget-tab .noUi-handle:visible").press, "ArrowRight"))
+    for view in ("How often", "By namespace", "By status", "Over time"):
+        seen.change(partial(_pick, explorer, "Show", view))
+    seen.change(partial(_pick, explorer, "Periods", "hour"))
+    seen.change(partial(_pick, explorer, "Periods", "day"))
+
+
+def _move_lifetimes(explorer: Locator, seen: Seen) -> None:
+    seen.change(partial(_pick, explorer, "Expiry is", "no end (censors)"))
+    seen.change(partial(_pick, explorer, "Round to", "6h"))
+    seen.change(partial(_pick, explorer, "Show", "closed and expired, by age"))
+    seen.change(partial(_pick, explorer, "Show", "still open, by age"))
+    seen.change(partial(_pick, explorer, "Group by", "tags"))
+
+
+def _list(explorer: Locator, label: str) -> Locator:
+    """Find a control that is shown by its label."""
+    return explorer.locator("select:visible").and_(explorer.get_by_label(label, exact=True))
+
+
+def _choose(explorer: Locator, label: str, option: str) -> None:
+    """Choose an option of a list; behind its name stands how many sessions have it."""
+    texts = _list(explorer, label).locator("option").all_inner_texts()
+    full = next(text for text in texts if text.replace("\xa0", " ").startswith(f"{option} ("))
+    _list(explorer, label).select_option(label=full)
+
+
+def _pick(explorer: Locator, label: str, option: str) -> None:
+    _list(explorer, label).select_option(label=option)
