@@ -32,6 +32,8 @@ _VIEWS = {"still open, by age": "survival", "closed and expired, by age": "incid
 _EXPIRY = {"an end like a close": "competes", "no end (censors)": "censors"}
 _GROUPS = ("type", "task_identifier", "tags")
 _MOST_GROUPS = 100
+_LEFT_OUT = ("restricted_mean_lower", "restricted_mean_upper", "horizon")
+"""Columns of a summary for which a page has no room."""
 
 
 @dataclass(frozen=True)
@@ -163,4 +165,5 @@ class LifetimeExplorer(Explorer[LifetimeState]):
         return {"view", "by", "resolution", *state.options}
 
     def _shown_table(self, result: Result) -> pd.DataFrame:
-        return result.summary()  # type: ignore[attr-defined,no-any-return]
+        summary: pd.DataFrame = result.summary()  # type: ignore[attr-defined]
+        return summary[[name for name in summary.columns if name not in _LEFT_OUT]]

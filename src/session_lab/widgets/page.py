@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from datetime import datetime, timedelta
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from session_lab.plots.texts import short_text
+from session_lab.timing import duration_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -17,10 +19,11 @@ __all__ = ["code_html", "figure_html", "message_html", "table_html"]
 
 _ROWS = 12
 _LONGEST = 60
+_MINUTE = 60_000
 
 _CELLS = (
     "<style>.session-lab table {border-collapse: collapse; font-size: 90%;} "
-    ".session-lab th, .session-lab td {padding: 0.2em 0.8em; text-align: right; "
+    ".session-lab th, .session-lab td {padding: 0.2em 0.8em; text-align: right; white-space: nowrap; "
     "unicode-bidi: isolate; border-bottom: 1px solid rgba(128, 128, 128, 0.3);} "
     ".session-lab p {margin: 0.3em 0; line-height: 1.4; font-size: 90%; opacity: 0.8;} "
     ".session-lab th:first-child, .session-lab td:first-child {text-align: left;}</style>"
@@ -34,9 +37,9 @@ def table_html(frame: pd.DataFrame, below: Iterable[str] = ()) -> str:
     """
     shown = frame.head(_ROWS)
     texts = {
-        name: shown[name].map(_cell)
+        name: shown[name].astype(object).map(_cell)
         for name in shown.columns
-        if pd.api.types.is_string_dtype(shown[name]) or shown[name].dtype == object
+        if not pd.api.types.is_numeric_dtype(shown[name])
     }
     table = shown.assign(**texts).to_html(index=False, border=0, float_format=_number, na_rep="")
     more = len(frame) - len(shown)
@@ -65,8 +68,18 @@ def figure_html(png: bytes, alt: str) -> str:
     )
 
 
-def _cell(value: object) -> object:
-    return short_text(value, _LONGEST) if isinstance(value, str) else value
+def _cell(value: Any) -> str:  # noqa: ANN401  whatever stands in a table
+    if isinstance(value, str):
+        return short_text(value, _LONGEST)
+    if pd.isna(value):
+        return ""
+    if isinstance(value, timedelta):
+        milliseconds = round(value / timedelta(milliseconds=1))
+        # Beyond a minute nobody reads milliseconds.
+        return duration_text(round(milliseconds, -3 if milliseconds >= _MINUTE else 0))
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M}"
+    return str(value)
 
 
 def _number(value: float) -> str:

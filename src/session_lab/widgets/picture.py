@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Picture"]
 
-_SIZE = (7.0, 3.9)
+_WIDTH, _HEIGHT = 7.0, 3.9
+_LINE = 0.25
+_MOST_LINES = 6
+"""A picture of groups is higher by a line for each, as their numbers stand below the axis."""
 _DPI = 144
 """Two dots for each point of a page, so that it is sharp on fine screens."""
 
@@ -47,7 +50,7 @@ class Picture:
     def update(self, result: Result) -> FigureCanvasAgg:
         """Put a result onto the figure without rendering it; return what can render it."""
         if self._canvas is None:
-            self._canvas = FigureCanvasAgg(Figure(figsize=_SIZE, dpi=_DPI, layout="constrained"))
+            self._canvas = FigureCanvasAgg(Figure(dpi=_DPI, layout="constrained"))
             self._canvas.figure.patch.set_alpha(0)
         figure, kept = self._canvas.figure, type(result) is self._kind
         # A picture with more than one Axes, as one with a colour bar, is made anew.
@@ -58,6 +61,8 @@ class Picture:
             figure.clear()
             ax = figure.add_subplot()
         self._kind = type(result)
+        lines = min(len(getattr(result, "parts", ())), _MOST_LINES)
+        figure.set_size_inches(_WIDTH, _HEIGHT + _LINE * lines)
         result.plot(ax=ax)
         self.alt = str(ax.get_label())
         return self._canvas

@@ -82,18 +82,21 @@ class Selection:
 
     @property
     def criteria(self) -> dict[str, object]:
-        """What differs from selecting all."""
+        """What narrows the choice: the arguments of :func:`session_lab.widgets.select`."""
+        idle = {"match"} if len(self.tags) < 2 else set[str]()
+        return {name: value for name, value in self._changed().items() if name not in idle}
+
+    def __repr__(self) -> str:
+        """Show only what differs from selecting all."""
+        shown = ", ".join(f"{name}={value!r}" for name, value in self._changed().items())
+        return f"Selection({shown})"
+
+    def _changed(self) -> dict[str, object]:
         return {
             field.name: getattr(self, field.name)
             for field in fields(self)
             if getattr(self, field.name) != field.default
         }
-
-    def __repr__(self) -> str:
-        """Show only what narrows the choice."""
-        return (
-            f"Selection({', '.join(f'{name}={value!r}' for name, value in self.criteria.items())})"
-        )
 
 
 def one_of(value: object, allowed: Iterable[object], *, name: str) -> None:
