@@ -72,7 +72,7 @@ class SelectionPanel:
             readout=False,
             layout={"width": "420px"},
         )
-        self._window = ipywidgets.Label()
+        self._window = ipywidgets.Label(layout={"margin": "2px 0 2px 16px"})
         self._tell_window()
         self.widget = self._assembled()
         for control in (*self._lists.values(), self._match, self._created):

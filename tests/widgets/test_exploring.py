@@ -1,0 +1,101 @@
+"""All explorers in tabs, over one selection."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import IPython
+import ipywidgets
+import pytest
+
+import session_lab as sl
+from session_lab.widgets import Selection, TagExplorer
+from tests.widgets.sessions import sessions_frame
+from tests.widgets.test_explorers import picture, text, tree, widgets_and_figures
+
+SESSIONS = sessions_frame()
+
+
+@pytest.fixture
+def exploration():
+    made = sl.explore(SESSIONS)
+    yield made
+    made.close()
+
+
+def tabs(exploration: Any) -> Any:
+    return next(one for one in tree(exploration.widget) if isinstance(one, ipywidgets.Tab))
+
+
+def test_each_explorer_has_a_tab(exploration: Any):
+    assert set(exploration.explorers) <= set(tabs(exploration).titles)
+    assert {"Tags", "Lifetimes"} <= set(exploration.explorers)
+
+
+def test_one_selection_is_for_all(exploration: Any):
+    exploration.selection = Selection(status="CLOSED")
+    for explorer in exploration.explorers.values():
+        assert explorer.state.selection == Selection(status="CLOSED")
+        assert "status=('CLOSED',)" in explorer.code()
+
+
+def test_a_selection_in_the_state_of_one_explorer_moves_the_others(exploration: Any):
+    tags, lifetimes = exploration["Tags"], exploration["Lifetimes"]
+    tags.state = type(tags.state)(selection=Selection(tags="vip"))
+    assert lifetimes.state.selection == exploration.selection == Selection(tags="vip")
+
+
+def test_the_filters_are_there_once(exploration: Any):
+    labels = [getattr(one, "description", "") for one in tree(exploration.widget)]
+    assert labels.count("Status") == labels.count("Created") == 1
+
+
+def test_what_is_behind_another_tab_waits_until_it_is_opened(exploration: Any):
+    lifetimes = exploration["Lifetimes"]
+    assert picture(exploration["Tags"])
+    assert not picture(lifetimes)
+    tabs(exploration).selected_index = 1
+    assert picture(lifetimes)
+    exploration.selection = Selection(status="CLOSED")
+    tags = text(exploration["Tags"])
+    tabs(exploration).selected_index = 0
+    assert text(exploration["Tags"]) != tags
+
+
+def test_pages_without_a_kernel_get_every_tab(exploration: Any):
+    bundle = exploration._repr_mimebundle_()
+    assert bundle["text/html"].count("<img alt=") == len(exploration.explorers)
+    assert "application/vnd.jupyter.widget-view+json" in bundle
+    assert repr(exploration["Tags"]) in bundle["text/plain"]
+
+
+def test_closing_leaves_no_widget_and_no_figure():
+    before = widgets_and_figures()
+    other = sl.explore(SESSIONS)
+    other.to_html()
+    other.close()
+    assert widgets_and_figures() == before
+
+
+def run_cell(monkeypatch: pytest.MonkeyPatch, cell: str, run: str) -> None:
+    """Pretend that a cell of a notebook is running."""
+    request = {"header": {"msg_id": run}, "metadata": {"cellId": cell}}
+    kernel = SimpleNamespace(get_parent=lambda _: request)
+    monkeypatch.setattr(IPython, "get_ipython", lambda: SimpleNamespace(kernel=kernel))
+
+
+def test_running_a_cell_again_closes_what_it_made_before(monkeypatch: pytest.MonkeyPatch):
+    before = widgets_and_figures()
+    run_cell(monkeypatch, "cell", "run 1")
+    TagExplorer(SESSIONS)
+    sl.explore(SESSIONS)
+    run_cell(monkeypatch, "cell", "run 2")
+    last = sl.explore(SESSIONS)
+    widgets_of_one = widgets_and_figures()[0] - before[0]
+    run_cell(monkeypatch, "another cell", "run 3")
+    other = sl.explore(SESSIONS)
+    assert len(widgets_and_figures()[0] - before[0]) == 2 * len(widgets_of_one)
+    last.close()
+    other.close()
+    assert widgets_and_figures() == before
