@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.needs_chromium
 
 PICTURE = ".widget-html img"
+RUN = "name => { window.jupyterapp.commands.execute(name); }"
+EXPLORER = "print(id(explorer))"
+WIDGETS = "import ipywidgets; print(len(ipywidgets.Widget.get_manager_state()['state']))"
 
 
 class Seen:
@@ -54,7 +57,7 @@ def notebook(page: Page, lab: Any) -> Page:
     page.goto(f"{lab.url}/doc/tree/explorers.ipynb?token={lab.token}")
     page.wait_for_selector("text=Python 3 (ipykernel) | Idle")
     for command in ("notebook:clear-all-cell-outputs", "notebook:run-all-cells"):
-        page.evaluate("name => { window.jupyterapp.commands.execute(name); }", command)
+        page.evaluate(RUN, command)
     page.wait_for_selector(f"{PICTURE}:visible", timeout=120_000)
     # The last cell has run when its output is there.
     page.wait_for_selector("text=is not one of 'distribution'", timeout=120_000)
@@ -70,7 +73,7 @@ def test_every_control_of_the_explorers_moves_what_is_shown(notebook: Page, scre
     _move_filters(explorer, seen)
     _move_tags(explorer, seen)
     explorer.screenshot(path=screenshots / "explorer-tags.png")
-    seen.change(lambda: explorer.get_by_role("tab", name="Lifetimes").click())
+    seen.change(partial(_open_tab_with_keys, explorer, "Lifetimes"))
     _move_lifetimes(explorer, seen)
     explorer.screenshot(path=screenshots / "explorer-lifetimes.png")
     seen.change(lambda: _choose(explorer, "Status", "ACTIVE"))
@@ -79,6 +82,36 @@ def test_every_control_of_the_explorers_moves_what_is_shown(notebook: Page, scre
     assert not explorer.locator(f"{PICTURE}:visible").count()
     explorer.screenshot(path=screenshots / "explorer-empty.png")
     assert errors == []
+
+
+def test_running_the_notebook_again_leaves_no_widgets_behind(notebook: Page):
+    old, before = _printed(notebook, EXPLORER), _printed(notebook, WIDGETS)
+    notebook.evaluate(RUN, "notebook:run-all-cells")
+    while _printed(notebook, EXPLORER) == old:
+        notebook.wait_for_timeout(100)
+    assert _printed(notebook, WIDGETS) == before
+
+
+def _printed(notebook: Page, code: str) -> str:
+    """Run code in the notebook's kernel; return what it prints."""
+    return notebook.evaluate(
+        """code => new Promise(done => {
+            const context = window.jupyterapp.shell.currentWidget.context;
+            const future = context.sessionContext.session.kernel.requestExecute({code});
+            let text = '';
+            future.onIOPub = message => { text += message.content.text ?? ''; };
+            future.done.then(() => done(text));
+        })""",
+        code,
+    )
+
+
+def _open_tab_with_keys(explorer: Locator, name: str) -> None:
+    tabs = explorer.get_by_role("tab")
+    tabs.first.focus()
+    for _ in range(tabs.all_inner_texts().index(name)):
+        explorer.page.keyboard.press("ArrowRight")
+    explorer.page.keyboard.press("Enter")
 
 
 def _move_filters(explorer: Locator, seen: Seen) -> None:

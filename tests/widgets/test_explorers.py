@@ -116,6 +116,29 @@ def test_setting_the_state_moves_the_controls():
     explorer.close()
 
 
+def test_a_state_beyond_the_range_of_a_control_is_shown_and_kept():
+    explorer = TagExplorer(SESSIONS)
+    explorer.state = TagState(view="drift", top=50, freq="36h")
+    assert explorer.state == TagState(view="drift", top=50, freq="36h")
+    assert control(explorer, "How many").value == 50
+    assert control(explorer, "Periods").value == "36h"
+    explorer.close()
+
+
+@pytest.mark.parametrize("place", [0, 5, -1])
+def test_both_handles_on_one_edge_choose_the_step_at_it(place: int):
+    explorer = TagExplorer(SESSIONS)
+    window = control(explorer, "Created")
+    edge = [value for _, value in window.options][place]
+    window.value = (edge, edge)
+    begin, end = window.value
+    assert begin < end
+    assert edge in {begin, end}
+    n = len(sl.widgets.select(SESSIONS, **explorer.state.selection.criteria))
+    assert explorer.data().sessions == n < 300
+    explorer.close()
+
+
 def test_controls_that_change_nothing_are_switched_off():
     explorer = LifetimeExplorer(SESSIONS)
     explorer.state = replace(explorer.state, view="incidence")

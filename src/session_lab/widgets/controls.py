@@ -11,13 +11,15 @@ __all__ = ["close_tree", "put", "view_of"]
 
 
 def put(control: Any, value: Any) -> None:  # noqa: ANN401  ipywidgets has no types
-    """Move a control to a value, and make room for one that is not among its options."""
+    """Move a control to a value, and make room for one beyond its options or its range."""
     if hasattr(control, "options"):
         known = [option[1] if isinstance(option, tuple) else option for option in control.options]
         wanted = value if isinstance(value, tuple) else (value,)
         missing = [one for one in wanted if one not in known]
         if missing:
             control.options = [*control.options, *((str(one), one) for one in missing)]
+    if hasattr(control, "max"):
+        control.max = max(control.max, value)
     if control.value != value:
         control.value = value
 

@@ -75,6 +75,7 @@ class Explorer(ABC, Generic[State]):
         self._notes: tuple[str, ...] = ()
         self._wanted: State | None = None
         self._drawing = threading.Lock()
+        self._is_following = False
         self._is_shown, self._is_stale, self._is_closed = not shared, True, False
         self._picture = Picture()
         self._controls = self._make_controls()
@@ -199,9 +200,9 @@ class Explorer(ABC, Generic[State]):
         return ipywidgets.VBox([*above, row, self._message, self._image, self._table, self._text])
 
     def _on_control(self, change: Any) -> None:  # noqa: ANN401  ipywidgets has no types
+        if self._is_following:
+            return
         name = next(name for name, one in self._controls.items() if one is change["owner"])
-        if getattr(self._state, name) == change["new"]:
-            return  # The control follows a state that was set.
         try:
             self.state = replace(self._state, **{name: change["new"]})
         except DataError as error:
@@ -214,10 +215,14 @@ class Explorer(ABC, Generic[State]):
 
     def _follow(self) -> None:
         """Bring the controls in step with the state."""
-        in_use = self._in_use(self._state)
-        for name, control in self._controls.items():
-            put(control, getattr(self._state, name))
-            control.disabled = name not in in_use
+        self._is_following = True
+        try:
+            in_use = self._in_use(self._state)
+            for name, control in self._controls.items():
+                put(control, getattr(self._state, name))
+                control.disabled = name not in in_use
+        finally:
+            self._is_following = False
 
     def _refresh(self) -> None:
         """Draw the newest state, once, however many changes arrive meanwhile.

@@ -131,7 +131,7 @@ class SelectionPanel:
 
     def _shown(self) -> Selection:
         """Return the selection that the controls show."""
-        start, end = self._created.value
+        start, end = self._bounds()
         return Selection(
             **{name: control.value for name, control in self._lists.items()},
             match="all" if self._match.value == "all" else "any",
@@ -139,6 +139,14 @@ class SelectionPanel:
             created_from=None if start == self._edges[0] else instant_text(start),
             created_to=None if end == self._edges[-1] else instant_text(end),
         )
+
+    def _bounds(self) -> tuple[int, int]:
+        """Return where the handles stand; both on one edge mean the step that begins there."""
+        first, last = self._created.index
+        if first == last and len(self._edges) > 1:
+            first = min(first, len(self._edges) - 2)
+            last = first + 1
+        return self._edges[first], self._edges[last]
 
     def _follow(self) -> None:
         """Bring the controls in step with the selection."""
