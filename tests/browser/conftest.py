@@ -99,7 +99,7 @@ def page() -> Iterator[Page]:
         browser = started.chromium.launch(
             executable_path=shutil.which("chromium"), args=list(FLAGS)
         )
-        new = browser.new_page(viewport={"width": 1100, "height": 1400})
+        new = browser.new_page(viewport={"width": 1100, "height": 1800})
         new.set_default_timeout(30_000)
         yield new
         browser.close()
