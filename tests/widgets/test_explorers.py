@@ -171,6 +171,8 @@ def test_a_state_that_the_data_do_not_have_is_refused_and_changes_nothing(explor
         explorer.state = replace(before, selection=Selection(type="chat"))
     with pytest.raises(sl.DataError, match="is not a"):
         explorer.state = Selection()
+    with pytest.raises(sl.DataError, match="selection: None is not a Selection"):
+        explorer.state = replace(before, selection=None)
     assert explorer.state == before
 
 

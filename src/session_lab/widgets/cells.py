@@ -41,8 +41,9 @@ def _here() -> tuple[str | None, str]:
     """Return the cell that is running, as Jupyter's front ends name it, and this run of it."""
     ipython = sys.modules.get("IPython")
     shell: Any = None if ipython is None else ipython.get_ipython()
-    kernel = getattr(shell, "kernel", None)
-    if kernel is None:
+    # Not every kernel tells what it was asked.
+    get_parent = getattr(getattr(shell, "kernel", None), "get_parent", None)
+    if get_parent is None:
         return None, ""
-    request = kernel.get_parent("shell")
+    request = get_parent("shell")
     return request.get("metadata", {}).get("cellId"), request.get("header", {}).get("msg_id", "")

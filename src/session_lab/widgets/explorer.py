@@ -130,6 +130,8 @@ class Explorer(ABC, Generic[State]):
         if type(state) is not type(self._state):
             kind = type(self._state).__name__
             raise DataError(f"{state!r} is not a {kind}", column="state")
+        if not isinstance(state.selection, Selection):
+            raise DataError(f"{state.selection!r} is not a Selection", column="selection")
         self._coverage(state)  # Refuses values that the data do not have.
         self._state = state
         self._follow()
