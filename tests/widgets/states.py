@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Any
 
 from hypothesis import strategies as st
 
@@ -10,9 +10,6 @@ from session_lab.timing import instant_text
 from session_lab.widgets import LifetimeState, Selection, TagState
 from session_lab.widgets.lives import RESOLUTIONS
 from tests.widgets.sessions import AWKWARD, HOUR, ORIGIN, TASKS
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 __all__ = ["kept_by_hand", "lifetime_states", "selections", "tag_states"]
 
@@ -58,12 +55,12 @@ lifetime_states = st.builds(
 )
 
 
-def kept_by_hand(df: pd.DataFrame, selection: Selection) -> list[bool]:
+def kept_by_hand(rows: list[dict[str, Any]], selection: Selection) -> list[bool]:
     """Tell row by row whether a selection keeps it."""
-    return [_keeps(selection, row) for row in df.to_dict("records")]
+    return [_keeps(selection, row) for row in rows]
 
 
-def _keeps(selection: Selection, row: dict[str, object]) -> bool:
+def _keeps(selection: Selection, row: dict[str, Any]) -> bool:
     for name in ("status", "type", "task_identifier", "end_cause"):
         wanted = getattr(selection, name)
         if wanted and row[name] not in wanted:

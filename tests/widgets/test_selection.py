@@ -15,6 +15,7 @@ from tests.widgets.sessions import DAY, ORIGIN, sessions_frame
 from tests.widgets.states import kept_by_hand, selections
 
 SESSIONS_FRAME = sessions_frame()
+ROWS = SESSIONS_FRAME.to_dict("records")
 
 
 def test_one_value_may_be_given_as_text():
@@ -55,7 +56,7 @@ def test_a_selection_that_means_nothing_is_refused(fields: dict[str, object], to
 @given(selection=selections())
 def test_select_keeps_what_reading_row_by_row_keeps(selection: Selection):
     found = select(SESSIONS_FRAME, **selection.criteria)
-    pd.testing.assert_frame_equal(found, SESSIONS_FRAME[kept_by_hand(SESSIONS_FRAME, selection)])
+    pd.testing.assert_frame_equal(found, SESSIONS_FRAME[kept_by_hand(ROWS, selection)])
 
 
 def test_a_window_takes_its_beginning_and_leaves_its_end():

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from session_lab.widgets import Explorer, LifetimeState, TagState
 
 SESSIONS = sessions_frame()
+ROWS = SESSIONS.to_dict("records")
 random_states = settings(max_examples=max(200, settings().max_examples))
 
 
@@ -37,7 +38,7 @@ def lifetimes() -> Iterator[LifetimeExplorer]:
 @given(state=tag_states)
 def test_tags_are_those_of_the_twin_on_rows_chosen_by_hand(tags: TagExplorer, state: TagState):
     tags.state = state
-    chosen = SESSIONS[kept_by_hand(SESSIONS, state.selection)]
+    chosen = SESSIONS[kept_by_hand(ROWS, state.selection)]
     _compare(tags, getattr(sl.tags, state.view), chosen, state.options)
 
 
@@ -47,7 +48,7 @@ def test_lifetimes_are_those_of_the_twin_on_rows_chosen_by_hand(
     lifetimes: LifetimeExplorer, state: LifetimeState
 ):
     lifetimes.state = state
-    chosen = SESSIONS[kept_by_hand(SESSIONS, state.selection)]
+    chosen = SESSIONS[kept_by_hand(ROWS, state.selection)]
     _compare(lifetimes, getattr(sl.lifetimes, state.view), chosen, state.options)
 
 
