@@ -12,8 +12,8 @@ import pytest
 import session_lab as sl
 from session_lab.frames import SESSIONS, build, empty
 from session_lab.widgets import LifetimeExplorer, Selection, TagExplorer, TagState
+from tests.widgets.looking import picture, text, tree
 from tests.widgets.sessions import AWKWARD, ORIGIN, sessions_frame
-from tests.widgets.test_explorers import picture, text, tree
 
 VIEWS = ["distribution", "cooccurrence", "namespaces", "by_status", "drift"]
 

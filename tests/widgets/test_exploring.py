@@ -11,8 +11,8 @@ import pytest
 
 import session_lab as sl
 from session_lab.widgets import Selection, TagExplorer
+from tests.widgets.looking import picture, text, tree, widgets_and_figures
 from tests.widgets.sessions import sessions_frame
-from tests.widgets.test_explorers import picture, text, tree, widgets_and_figures
 
 SESSIONS = sessions_frame()
 
