@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["decoded", "runs_frame", "sessions_frame"]
 
-_BATCH = 2_000
+_BATCH = 500
 
 
 @runtime_checkable
@@ -157,7 +157,7 @@ def _collect(
             observation.hear(date)
             batch += page
             bar.update(len(page))
-            # Arrow takes a few thousand rows in little more time than a hundred.
+            # Each call to Arrow has its price, and rows are cheapest while they are in the cache.
             if len(batch) >= _BATCH:
                 collected.add(batch)
                 batch.clear()

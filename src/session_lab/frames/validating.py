@@ -58,7 +58,7 @@ def validate(df: pd.DataFrame) -> pd.DataFrame:
     >>> found = validate(pd.DataFrame({"session_id": ["session_c1", "session_c1"]}))
     >>> found[found["row"].notna()][["row", "column", "problem"]]
         row      column                               problem
-    17    1  session_id  'session_c1' stands in row 0 already
+    16    1  session_id  'session_c1' stands in row 0 already
     """
     if "run_id" in df:
         schema, checks = RUNS, _of_runs
