@@ -13,6 +13,9 @@ _ANY_SPEED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow
 settings.register_profile("quick", _ANY_SPEED, derandomize=True)
 settings.register_profile("long", _ANY_SPEED, max_examples=2_000, print_blob=True)
 
+# It runs under an interpreter of its own; this one has no lifelines.
+collect_ignore = ["benchmarks/lifelines_peer.py"]
+
 _PROGRAMS = {"needs_node": "node", "needs_chromium": "chromium"}
 
 

@@ -40,15 +40,18 @@ class Seen:
         return self.now()
 
     def change(self, move: Callable[[], object]) -> None:
-        """Move something, and see the picture and the text change."""
-        picture_before, text_before = self.settled()
+        """Move something, and see both the picture and the text change."""
+        before = self.settled()
         move()
+        # The picture and the text come in messages of their own.
         self._page.wait_for_function(
-            "([root, text]) => root.innerText !== text && !root.innerText.includes('Working')",
-            arg=[self._explorer.element_handle(), text_before],
+            """([root, selector, [picture, text]]) => {
+                const image = [...root.querySelectorAll(selector)].find(one => one.offsetParent);
+                return root.innerText !== text && (image?.src ?? null) !== picture
+                    && !root.innerText.includes('Working');
+            }""",
+            arg=[self._explorer.element_handle(), PICTURE, before],
         )
-        picture_after, _ = self.settled()
-        assert picture_after != picture_before
 
 
 @pytest.fixture
