@@ -50,12 +50,14 @@ from session_lab.traffic import ChatWorkload
 if typing.TYPE_CHECKING:
     from session_lab import widgets
     from session_lab.analysis import churn, conflicts, lifetimes, tags
+    from session_lab.analysis.sweeping import recommend
     from session_lab.client import AsyncClient, Client
     from session_lab.frames import validate, write_frame
     from session_lab.frames.loading import runs_frame, sessions_frame
     from session_lab.frames.reading import read_runs, read_sessions
     from session_lab.lab.live import replay_live
     from session_lab.lab.simulator import Simulator
+    from session_lab.lab.sweeping import sweep
     from session_lab.widgets import explore
 else:
     # Type checkers read the imports above; at run time this table stands for them.
@@ -71,9 +73,11 @@ else:
         "lifetimes": "analysis.lifetimes",
         "read_runs": "frames.reading",
         "read_sessions": "frames.reading",
+        "recommend": "analysis.sweeping",
         "replay_live": "lab.live",
         "runs_frame": "frames.loading",
         "sessions_frame": "frames.loading",
+        "sweep": "lab.sweeping",
         "tags": "analysis.tags",
         "validate": "frames",
         "widgets": "widgets",
@@ -128,10 +132,12 @@ __all__ = [
     "lifetimes",
     "read_runs",
     "read_sessions",
+    "recommend",
     "replay",
     "replay_live",
     "runs_frame",
     "sessions_frame",
+    "sweep",
     "tags",
     "traffic",
     "validate",

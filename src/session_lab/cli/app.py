@@ -14,6 +14,7 @@ from session_lab.cli.generate import generate
 from session_lab.cli.pull import pull
 from session_lab.cli.replay import replay
 from session_lab.cli.serve import serve
+from session_lab.cli.sweep import sweep
 from session_lab.errors import SessionLabError, SessionLabWarning
 
 __all__ = ["app", "main"]
@@ -27,6 +28,7 @@ app = typer.Typer(
 app.command()(demo)
 app.command()(pull)
 app.command()(replay)
+app.command()(sweep)
 app.command()(generate)
 app.command()(serve)
 

@@ -21,6 +21,7 @@ from session_lab.plots.lifetimes import (
     survival,
 )
 from session_lab.plots.replays import concurrency, cost, start_kinds
+from session_lab.plots.sweeps import sweep_front
 from session_lab.plots.tags import namespace_bars, tag_bars, tag_drift, tag_pairs, tag_statuses
 
 __all__ = [
@@ -47,6 +48,7 @@ __all__ = [
     "runs_per_session",
     "start_kinds",
     "survival",
+    "sweep_front",
     "tag_bars",
     "tag_drift",
     "tag_pairs",

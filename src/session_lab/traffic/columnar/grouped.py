@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -137,6 +138,17 @@ class GroupedLog:
             policy=log.policy,
             external_ids=log.external_ids,
         )
+
+    def expiring(self, after: int) -> GroupedLog:
+        """Return the log with sessions that expire so many ms after they begin; NAT for never.
+
+        It shares all else with this one.
+        """
+        created_at = self._columns.at[self._created_by]
+        expires_at = np.full_like(created_at, NAT) if after == NAT else created_at + after
+        other = copy.copy(self)
+        vars(other)["_columns"] = self._columns._replace(expires_at=expires_at)
+        return other
 
     def play(
         self,

@@ -1,0 +1,236 @@
+"""Choosing from a sweep: the policies that nothing beats, and one of them by a stated rule."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+import pandas as pd
+
+from session_lab.analysis.results import Result
+from session_lab.errors import DataError
+from session_lab.frames import NAT, milliseconds
+from session_lab.simulator import RunPolicy
+from session_lab.timing import duration_text, to_milliseconds
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from session_lab.timing import Duration
+
+__all__ = ["Recommendation", "best_cost", "pareto_front", "recommend"]
+
+_SETTINGS = (*(field.name for field in fields(RunPolicy)), "expiry")
+
+
+@dataclass(frozen=True, repr=False)
+class Recommendation(Result):
+    """One policy of a sweep, and why.
+
+    Attributes
+    ----------
+    policies : DataFrame
+        The sweep; its column ``front`` is the front between ``wait`` and ``cost`` among the
+        policies that were considered.
+    wait, cost : str
+        The columns that were weighed against each other.
+    chosen : int
+        The row of the policy.
+    rule : str
+        How it was chosen, and what that assumes.
+    caveats : tuple of str
+        What to bear in mind.
+    """
+
+    policies: pd.DataFrame
+    wait: str
+    cost: str
+    chosen: int
+    rule: str
+    caveats: tuple[str, ...]
+
+    title: ClassVar[str] = "Waiting against cost"
+    plotter: ClassVar[str] = "sweep_front"
+    formula: ClassVar[str] = (
+        "front: no other policy waits as little for as little cost, and less in one of them"
+    )
+
+    @property
+    def settings(self) -> Mapping[str, str]:
+        """The fields of the grid that make the chosen policy, as text."""
+        row = self.policies.iloc[self.chosen]
+        return {name: _text(row[name]) for name in _SETTINGS if name in self.policies}
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """The choice, its rule, and what to bear in mind."""
+        chosen = ", ".join(f"{name} {value}" for name, value in self.settings.items())
+        return (f"recommended: {chosen}", self.rule, *self.caveats)
+
+    def summary(self) -> pd.Series:
+        """Return the row of the chosen policy."""
+        return self.policies.iloc[self.chosen]
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the policies of the front, cheapest first: fields, wait and cost, and the rest.
+
+        ``chosen`` marks the recommended one; the index is that of ``policies``.
+        """
+        front = self.policies[self.policies["front"]]
+        front = front.sort_values([self.cost, self.wait], kind="stable")
+        names = [*self.settings, self.wait, self.cost, "runs", "refused"]
+        return front[names].assign(chosen=front.index == self.chosen)
+
+
+def recommend(
+    policies: pd.DataFrame,
+    *,
+    wait: str = "wait_p95",
+    cost: str | None = None,
+    at_most: Duration | float | None = None,
+    most_refused: int | None = None,
+) -> Recommendation:
+    """Recommend a policy from a sweep.
+
+    With ``at_most`` it is the cheapest policy that waits no longer. Otherwise it is the knee of the
+    front: the policy with the smallest sum of wait and cost, each scaled to its range on the front.
+
+    Parameters
+    ----------
+    policies : DataFrame
+        What ``sl.sweep`` returned.
+    wait : str
+        What waiting is measured by: ``wait_p50``, ``wait_p95``, ``wait_p99``, ``wait_mean``,
+        ``cold_starts`` or ``resumed``.
+    cost : str, optional
+        ``billed`` or a price; by default the first price, else ``billed``.
+    at_most : str, timedelta or float, optional
+        The longest wait that will do; of shares, a number.
+    most_refused : int, optional
+        Only policies with no more refusals are considered; by default those with the fewest, since
+        a policy whose sessions expire early waits and costs little by refusing people.
+
+    Raises
+    ------
+    DataError
+        A column is missing, no policy served a turn, or none has so few refusals.
+    """
+    cost = best_cost(policies) if cost is None else cost
+    policies = policies.reset_index(drop=True)
+    waits, costs, refused = (_numbers(policies, name) for name in (wait, cost, "refused"))
+    fewest = np.nanmin(refused) if len(refused) else 0
+    limit = fewest if most_refused is None else most_refused
+    considered = (refused <= limit) & ~np.isnan(waits) & ~np.isnan(costs)
+    if not considered.any():
+        message = f"no policy served a turn with at most {limit:,.0f} refusals"
+        raise DataError(message, source="policies", column="refused")
+    front = np.zeros(len(policies), dtype=bool)
+    front[considered] = pareto_front(policies[considered], wait, cost)
+    rows = np.flatnonzero(front)
+    rows = rows[np.lexsort((waits[rows], costs[rows]))]
+    if at_most is None:
+        chosen = int(rows[np.argmin(_scaled(waits[rows]) + _scaled(costs[rows]))])
+        rule = (
+            f"the knee of the front: the smallest sum of {wait} and {cost}, each scaled to its "
+            "range on the front; this assumes that either range weighs as much as the other"
+        )
+    else:
+        chosen, rule = _cheapest(
+            rows, waits, wait, cost, at_most, shares=not _is_time(policies, wait)
+        )
+    caveats = ["boot and resume time is not billed (assumption)"]
+    if left_out := int((refused > limit).sum()):
+        caveats.append(f"{left_out:,} policies with more than {limit:,.0f} refusals are left out")
+    return Recommendation(
+        policies=policies.assign(front=front),
+        wait=wait,
+        cost=cost,
+        chosen=chosen,
+        rule=rule,
+        caveats=tuple(caveats),
+    )
+
+
+def pareto_front(policies: pd.DataFrame, *columns: str) -> NDArray[np.bool_]:
+    """Tell which rows no other row beats: as small in every column, and smaller in one.
+
+    Rows that are equal in all of them are on the front together; rows with a missing value are not
+    on it.
+
+    Examples
+    --------
+    >>> policies = pd.DataFrame({"wait": [9, 4, 5, 1], "cost": [1, 2, 3, 8]})
+    >>> pareto_front(policies, "wait", "cost").tolist()
+    [True, True, False, True]
+    """
+    values = np.column_stack([_numbers(policies, name) for name in columns])
+    front: NDArray[np.bool_] = np.zeros(len(values), dtype=bool)
+    for row in np.flatnonzero(~np.isnan(values).any(axis=1)):
+        beats = (values <= values[row]).all(axis=1) & (values < values[row]).any(axis=1)
+        front[row] = not beats.any()
+    return front
+
+
+def best_cost(policies: pd.DataFrame) -> str:
+    """Name the column that tells best what policies cost: the first price, else billed time."""
+    prices = (str(name) for name in policies.columns if str(name).startswith("price_"))
+    return next(prices, "billed")
+
+
+def _cheapest(
+    rows: NDArray[np.int64],
+    waits: NDArray[np.float64],
+    wait: str,
+    cost: str,
+    at_most: Duration | float,
+    *,
+    shares: bool,
+) -> tuple[int, str]:
+    """Choose the first row, cheapest first, that waits no longer; else the one that waits least."""
+    limit, text = _share(at_most) if shares else _span(at_most)
+    good = rows[waits[rows] <= limit]
+    if len(good):
+        rule = f"the smallest {cost} with {wait} of at most {text}; nothing else is weighed"
+        return int(good[0]), rule
+    least = rows[np.argmin(waits[rows])]
+    return int(least), f"no policy has {wait} of at most {text}; this is the one with the smallest"
+
+
+def _share(value: Duration | float) -> tuple[float, str]:
+    if not isinstance(value, (int, float)):
+        raise DataError(f"{value!r} is no share; write a number such as 0.1", column="at_most")
+    return value, f"{value:g}"
+
+
+def _span(value: Duration | float) -> tuple[float, str]:
+    span = to_milliseconds(value, name="at_most")
+    return span, duration_text(span)
+
+
+def _numbers(policies: pd.DataFrame, name: str) -> NDArray[np.float64]:
+    """Return a column as numbers; durations in milliseconds."""
+    if name not in policies:
+        message = f"the column is missing; there are {', '.join(map(str, policies.columns))}"
+        raise DataError(message, source="policies", column=name)
+    if not _is_time(policies, name):
+        return policies[name].to_numpy(dtype=np.float64, na_value=np.nan)
+    numbers = milliseconds(policies[name])
+    return np.where(numbers == NAT, np.nan, numbers)
+
+
+def _is_time(policies: pd.DataFrame, name: str) -> bool:
+    return policies[name].dtype.kind == "m"
+
+
+def _scaled(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    low, span = values.min(), np.ptp(values)
+    return (values - low) / span if span else np.zeros_like(values)
+
+
+def _text(value: object) -> str:
+    if isinstance(value, pd.Timedelta):
+        return duration_text(value // pd.Timedelta(milliseconds=1))
+    return "none" if value is pd.NaT or value == "" else str(value)

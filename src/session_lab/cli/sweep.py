@@ -1,0 +1,191 @@
+"""``session-lab sweep``: recorded traffic under every policy of a grid."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import pandas as pd
+import typer
+
+from session_lab import traffic
+from session_lab.analysis.sweeping import Recommendation, recommend
+from session_lab.errors import DataError
+from session_lab.frames import NAT, milliseconds, whole_file, write_parquet
+from session_lab.lab.sweeping import sweep as run_sweep
+from session_lab.simulator import RunPolicy
+
+__all__ = ["sweep"]
+
+_PICTURES = (".png", ".svg", ".pdf")
+
+
+def _grid(name: str, text: str) -> typer.models.OptionInfo:
+    option: typer.models.OptionInfo = typer.Option(name, help=text, rich_help_panel="Grid")
+    return option
+
+
+def _choice(name: str, text: str) -> typer.models.OptionInfo:
+    option: typer.models.OptionInfo = typer.Option(name, help=text, rich_help_panel="Choice")
+    return option
+
+
+def sweep(
+    path: Annotated[Path, typer.Argument(help="The recording.", show_default=False)],
+    *,
+    format: Annotated[
+        str, typer.Option("--format", help=f"auto, {', '.join(traffic.FORMATS)}.")
+    ] = "auto",
+    idle_timeout: Annotated[
+        str | None, _grid("--idle-timeout", "Awake with nothing to do, then suspended.")
+    ] = None,
+    turn_timeout: Annotated[
+        str | None, _grid("--turn-timeout", "Suspended without a message, then ended.")
+    ] = None,
+    max_turns: Annotated[str | None, _grid("--max-turns", "Turns a run serves.")] = None,
+    max_duration: Annotated[
+        str | None, _grid("--max-duration", "Cap on a run's active time, or none.")
+    ] = None,
+    boot_time: Annotated[
+        str | None, _grid("--boot-time", "From a run's trigger to its being ready.")
+    ] = None,
+    resume_time: Annotated[str | None, _grid("--resume-time", "To wake a suspended run.")] = None,
+    turn_duration: Annotated[
+        str | None, _grid("--turn-duration", "Of a turn whose event does not say.")
+    ] = None,
+    crash_rate: Annotated[
+        str | None, _grid("--crash-rate", "Probability that a turn crashes its run.")
+    ] = None,
+    expiry: Annotated[
+        str | None, _grid("--expiry", "From a session's first start to its expiry, or none.")
+    ] = None,
+    deploys: Annotated[
+        list[str] | None,
+        typer.Option("--deploy", help="Instant of a deploy, in all policies; may be repeated."),
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", help="Of crashes.")] = 0,
+    until: Annotated[
+        str | None, typer.Option("--until", help="Look at the world at this instant.")
+    ] = None,
+    prices: Annotated[
+        list[str] | None,
+        typer.Option("--price", help="MACHINE=PRICE of a second; may be repeated."),
+    ] = None,
+    per_run: Annotated[float, typer.Option("--price-per-run", help="Beside --price.")] = 0.0,
+    wait: Annotated[
+        str, _choice("--wait", "What is weighed: wait_p50, wait_p95, wait_p99, cold_starts, ...")
+    ] = "wait_p95",
+    at_most: Annotated[
+        str | None, _choice("--at-most", "The longest that will do; else the knee of the front.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="A row for each policy: .csv or .parquet.")
+    ] = None,
+    plot: Annotated[
+        Path | None, typer.Option("--plot", help="The front as a picture: .png, .svg or .pdf.")
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print all as JSON; times are milliseconds.")
+    ] = False,
+) -> None:
+    """Replay recorded chat traffic under many policies, and recommend one.
+
+    Each option of the grid takes the values to try, with commas between.
+
+    Example: session-lab sweep chats.ndjson --idle-timeout 5s,30s,2m --turn-timeout 10m,1h
+    """
+    _check_suffix(out, (".csv", ".parquet"), "--out")
+    _check_suffix(plot, _PICTURES, "--plot")
+    given = {
+        "idle_timeout": idle_timeout,
+        "turn_timeout": turn_timeout,
+        "max_turns": max_turns,
+        "max_duration": max_duration,
+        "boot_time": boot_time,
+        "resume_time": resume_time,
+        "turn_duration": turn_duration,
+        "crash_rate": crash_rate,
+        "expiry": expiry,
+    }
+    grid = {name: _values(name, text) for name, text in given.items() if text is not None}
+    if not grid:
+        raise DataError("there is nothing to try; give values, as in --idle-timeout 5s,30s,2m")
+    frame = run_sweep(
+        traffic.read(path, format),
+        grid,
+        policy=RunPolicy(deploys=deploys or ()),
+        seed=seed,
+        until=until,
+        prices=dict(map(_price, prices)) if prices else None,
+        per_run=per_run,
+        progress=True,
+    )
+    limit = at_most if at_most is None or wait.startswith("wait") else _number("--at-most", at_most)
+    choice = recommend(frame, wait=wait, at_most=limit)
+    if out is not None:
+        _write(frame, out)
+        typer.echo(f"wrote {len(frame):,} policies to {out}", err=True)
+    if plot is not None:
+        _draw(choice, plot)
+        typer.echo(f"wrote the front to {plot}", err=True)
+    if as_json:
+        told = {"policies": _plain(frame).to_dict("records"), "recommended": choice.chosen}
+        typer.echo(json.dumps({**told, "settings": choice.settings, "rule": choice.rule}, indent=2))
+    else:
+        typer.echo(repr(choice))
+
+
+def _values(name: str, text: str) -> list[Any]:
+    """Split the values of an option; only counts and rates are numbers."""
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    if name in {"max_turns", "crash_rate"}:
+        flag = f"--{name.replace('_', '-')}"
+        numbers = [_number(flag, part) for part in parts]
+        return [int(n) if n.is_integer() else n for n in numbers]
+    optional = name in {"max_duration", "expiry"}
+    return [None if optional and part == "none" else part for part in parts]
+
+
+def _number(flag: str, text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise DataError(f"{text!r} is not a number", column=flag) from None
+
+
+def _price(pair: str) -> tuple[str, float]:
+    machine, equals, price = pair.partition("=")
+    if not (machine and equals):
+        raise DataError(f"{pair!r} is not MACHINE=PRICE, as in small-1x=0.00003", column="--price")
+    return machine, _number("--price", price)
+
+
+def _check_suffix(path: Path | None, suffixes: tuple[str, ...], flag: str) -> None:
+    if path is not None and path.suffix not in suffixes:
+        raise DataError(f"{path} does not end in one of {', '.join(suffixes)}", column=flag)
+
+
+def _draw(choice: Recommendation, path: Path) -> None:
+    from matplotlib.figure import Figure  # noqa: PLC0415 (no other command waits for it)
+
+    figure = Figure(figsize=(8, 4.5), layout="constrained")
+    choice.plot(figure.subplots())
+    figure.savefig(path, dpi=150)
+
+
+def _write(frame: pd.DataFrame, path: Path) -> None:
+    if path.suffix == ".parquet":
+        write_parquet(frame, path)
+        return
+    with whole_file(path) as draft:
+        _plain(frame).to_csv(draft, index=False)
+
+
+def _plain(frame: pd.DataFrame) -> pd.DataFrame:
+    """Write durations as whole milliseconds; what is missing is None."""
+    plain = frame.astype(object)
+    for name in frame.columns[[dtype.kind == "m" for dtype in frame.dtypes]]:
+        numbers = [None if n == NAT else int(n) for n in milliseconds(frame[name])]
+        plain[name] = pd.Series(numbers, dtype=object)
+    return plain.where(plain.notna(), None)

@@ -1,0 +1,72 @@
+"""Pictures of a sweep."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from session_lab.frames import milliseconds
+from session_lab.plots.theme import COLOURS, INK, axes_for, tidy
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from numpy.typing import ArrayLike
+
+    from session_lab.analysis.sweeping import Recommendation
+
+__all__ = ["sweep_front"]
+
+_SECOND, _HOUR = 1_000, 3_600_000
+
+
+def sweep_front(result: Recommendation, ax: Axes | None = None) -> Axes:
+    """Draw every policy of a sweep by cost and wait, join the front, and mark the recommended one.
+
+    Parameters
+    ----------
+    result : Recommendation
+        What to draw.
+    ax : matplotlib Axes, optional
+        Where; a new figure by default.
+    """
+    ax = axes_for(ax)
+    policies, front = result.policies, result.to_frame()
+    x, y = result.cost, result.wait
+    ax.plot(*_both(policies, x, y), ls="", marker="o", ms=3, color=INK, alpha=0.5, label="policies")
+    ax.plot(*_both(front, x, y), marker="o", ms=4, color=COLOURS[0], label="front")
+    chosen = policies.iloc[[result.chosen]]
+    ax.plot(*_both(chosen, x, y), ls="", marker="D", ms=8, color=COLOURS[5], label="recommended")
+    settings = ", ".join(f"{name} {value}" for name, value in result.settings.items())
+    legend = ax.legend(frameon=False, labelcolor=INK, title=settings)
+    legend.get_title().set(color=INK, fontsize=8)
+    alt = (
+        f"{len(policies):,} policies by {x} and {y}, {len(front):,} of them on the front; "
+        f"recommended: {settings}."
+    )
+    return tidy(ax, title=result.title, x=_label(policies, x), y=_label(policies, y), alt=alt)
+
+
+def _both(policies: pd.DataFrame, x: str, y: str) -> tuple[ArrayLike, ArrayLike]:
+    return _shown(policies[x]), _shown(policies[y])
+
+
+def _shown(column: pd.Series) -> ArrayLike:
+    """Bring durations into the unit of their axis: waits in seconds, all else in hours."""
+    if column.dtype.kind != "m":
+        return column.to_numpy()
+    unit = _unit(str(column.name))
+    shown: ArrayLike = np.where(column.isna(), np.nan, milliseconds(column) / unit)
+    return shown
+
+
+def _unit(name: str) -> int:
+    return _SECOND if name.startswith("wait") else _HOUR
+
+
+def _label(policies: pd.DataFrame, name: str) -> str:
+    words = name.replace("_", " ")
+    if policies[name].dtype.kind != "m":
+        return words
+    return f"{words} ({'s' if _unit(name) == _SECOND else 'h'})"
