@@ -40,7 +40,9 @@ suppress_warnings = ["ref.python"]
 
 html_theme = "furo"
 html_title = f"session_lab {release}"
-html_show_sphinx = False
+html_static_path = ["_static"]
+html_css_files = ["tables.css"]
+html_show_copyright = html_show_sphinx = False
 
 
 def result_types() -> Iterator[type[Result]]:
