@@ -25,6 +25,7 @@ from tests.benchmarks import (
     mocks,
     replays,
     serving,
+    sweeping,
     tags,
     widgets,
 )
@@ -40,6 +41,7 @@ __all__ = ["main"]
 BENCHMARKS = (
     *replays.BENCHMARKS,
     *kernel.BENCHMARKS,
+    *sweeping.BENCHMARKS,
     *generating.BENCHMARKS,
     *mocks.BENCHMARKS,
     *calls.BENCHMARKS,

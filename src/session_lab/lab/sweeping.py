@@ -32,6 +32,7 @@ Grid = Mapping[str, Iterable[Any]]
 
 _EXPIRY = "expiry"
 _FIELDS = (*(field.name for field in fields(RunPolicy)), _EXPIRY)
+_PLAYED = ("at", "op", "external_id", "turn_duration", "expires_at")
 _COUNTS_OR_RATES = ("max_turns", "crash_rate")
 _COLD = ("initial", "continuation", "upgrade")
 _TIMES = ("wait_mean", "wait_p50", "wait_p95", "wait_p99", "billed", "idle", "suspended")
@@ -186,7 +187,9 @@ def _grouped(
     # It loads numba.
     from session_lab.traffic.columnar import GroupedLog  # noqa: PLC0415
 
-    events = check_events(events)
+    # Columns that change nothing in a row of numbers need not be checked and copied.
+    played = [*_PLAYED, *([] if isinstance(policy, RunPolicy) else ["task_identifier"])]
+    events = check_events(events.loc[:, events.columns.isin(played)])
     order = in_order(events)
     if order is not None:
         events = events.iloc[order]

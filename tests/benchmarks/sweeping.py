@@ -1,0 +1,60 @@
+"""A sweep on two dask workers against one."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING
+
+from distributed import Client, LocalCluster
+
+import session_lab as sl
+from tests.benchmarks.harness import Benchmark, Side
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    import pandas as pd
+
+__all__ = ["BENCHMARKS"]
+
+GRID = {
+    "idle_timeout": [f"{seconds}s" for seconds in (2, 5, 10, 20, 30, 60, 120, 300)],
+    "turn_timeout": [f"{minutes}m" for minutes in (1, 5, 10, 20, 30, 60, 120, 240)],
+}
+POLICY = sl.RunPolicy(boot_time="3s", resume_time="500ms")
+
+
+@contextmanager
+def dask_workers(chats_per_hour: float = 200_000) -> Iterator[tuple[Side, Side]]:
+    """64 policies, from an events frame to the frame of the sweep, on workers of one thread."""
+    workload = sl.ChatWorkload(chats_per_hour=chats_per_hour, duration="1h")
+    events = sl.traffic.generate(workload, seed=1)
+    with _workers(2) as two, _workers(1) as one:
+        sides = [
+            Side(
+                f"sl.sweep of {len(events):,} events on {name}",
+                partial(sl.sweep, events, GRID, policy=POLICY, scheduler=client),
+                _of_frame,
+            )
+            for name, client in (("two dask workers", two), ("one dask worker", one))
+        ]
+        yield sides[0], sides[1]
+
+
+BENCHMARKS = (Benchmark("sweep-dask-workers", dask_workers, "B/A", 1.7),)
+
+
+@contextmanager
+def _workers(n: int) -> Iterator[Client]:
+    with (
+        LocalCluster(
+            n_workers=n, threads_per_worker=1, processes=True, dashboard_address=None
+        ) as cluster,
+        Client(cluster) as client,
+    ):
+        yield client
+
+
+def _of_frame(frame: pd.DataFrame) -> Mapping[str, object]:
+    return {str(name): column.tolist() for name, column in frame.items()}
