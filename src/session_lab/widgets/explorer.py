@@ -114,6 +114,11 @@ class Explorer(ABC, Generic[State]):
         """Return how many sessions a state is about, and how many there are."""
         return self._panel.count(state.selection)
 
+    def _lacking(self, state: State) -> str | None:
+        """Say why there is nothing to draw in a state, if that is so."""
+        n, _ = self._coverage(state)
+        return None if n else "nothing is selected; take away a filter, or widen the time window"
+
     @property
     def state(self) -> State:
         """What is shown now; set another one to show that.
@@ -258,8 +263,8 @@ class Explorer(ABC, Generic[State]):
         lines = [f"{n:,} of {total:,} sessions"]
         image = table = ""
         try:
-            if not n:
-                raise DataError("nothing is selected; take away a filter, or widen the time window")
+            if lacking := self._lacking(state):
+                raise DataError(lacking)
             result = self._computed(state)
             if self._wanted is not None:
                 return  # A newer state is waiting, so nobody would see this one.

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import ipywidgets  # type: ignore[import-untyped]
 
 from session_lab.widgets.cells import close_earlier
+from session_lab.widgets.churn import ChurnExplorer
 from session_lab.widgets.controls import close_tree, view_of
 from session_lab.widgets.lifetimes import LifetimeExplorer
 from session_lab.widgets.panel import SelectionPanel
+from session_lab.widgets.policy import PolicyExplorer
 from session_lab.widgets.prepared import Prepared
 from session_lab.widgets.tags import TagExplorer
 
@@ -30,6 +32,7 @@ class Given(NamedTuple):
     sessions: Prepared
     runs: pd.DataFrame | None
     operations: pd.DataFrame | None
+    events: pd.DataFrame | None
     panel: SelectionPanel
 
 
@@ -41,9 +44,23 @@ class _Tab(NamedTuple):
     lacking: str
 
 
+def _churn(given: Given) -> ChurnExplorer | None:
+    if given.runs is None:
+        return None
+    return ChurnExplorer(given.runs, given.sessions, given.operations, given.panel)
+
+
+def _policy(given: Given) -> PolicyExplorer | None:
+    if given.events is None:
+        return None
+    return PolicyExplorer(given.events, given.sessions, given.panel)
+
+
 _TABS = (
     _Tab("Tags", lambda given: TagExplorer(given.sessions, given.panel), ""),
     _Tab("Lifetimes", lambda given: LifetimeExplorer(given.sessions, given.panel), ""),
+    _Tab("Churn", _churn, "Give the runs too, to see their churn: sl.explore(sessions, runs)"),
+    _Tab("What if", _policy, "Give a log too, to play it: sl.explore(sessions, events=events)"),
 )
 """The tabs in their order."""
 
@@ -132,8 +149,13 @@ def explore(
     sessions: pd.DataFrame,
     runs: pd.DataFrame | None = None,
     operations: pd.DataFrame | None = None,
+    *,
+    events: pd.DataFrame | None = None,
 ) -> Exploration:
-    """Explore sessions in a notebook: tags and lifetimes in tabs, over one choice of sessions.
+    """Explore sessions in a notebook: explorers in tabs, over one choice of sessions.
+
+    Tags and lifetimes are there always, churn where there are runs, and what other run policies
+    would do where there are events.
 
     Parameters
     ----------
@@ -142,7 +164,9 @@ def explore(
     runs : DataFrame, optional
         Their runs.
     operations : DataFrame, optional
-        The operations of a replay.
+        The operations of a replay: cohorts are of these.
+    events : DataFrame, optional
+        The log that the sessions come from.
 
     Returns
     -------
@@ -164,4 +188,4 @@ def explore(
     >>> exploration.close()
     """
     prepared = Prepared(sessions)
-    return Exploration(Given(prepared, runs, operations, SelectionPanel(prepared)))
+    return Exploration(Given(prepared, runs, operations, events, SelectionPanel(prepared)))

@@ -1,0 +1,63 @@
+"""The picture of what other idle timeouts would do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from session_lab.plots.theme import COLOURS, INK, axes_for, tidy
+from session_lab.timing import duration_text
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from session_lab.lab.whatif import Played, WhatIf
+
+__all__ = ["what_if"]
+
+_SECOND, _HOUR = 1_000, 3_600_000
+
+
+def what_if(result: WhatIf, ax: Axes | None = None) -> Axes:
+    """Draw idle timeouts by billed time and p95 wait, join the front, and mark the current one.
+
+    Parameters
+    ----------
+    result : WhatIf
+        What to draw.
+    ax : matplotlib Axes, optional
+        Where; a new figure by default.
+    """
+    ax = axes_for(ax)
+    front = [point for point, is_on in zip(result.points, result.front, strict=True) if is_on]
+    ax.plot(*_places(result.points), ls="", marker="o", ms=4, color=INK, label="idle timeouts")
+    ax.plot(*_places(sorted(front, key=_place)), marker="o", color=COLOURS[0], label="front")
+    ax.plot(*_places([result.current]), ls="", marker="D", ms=9, color=COLOURS[5], label="current")
+    # Idle timeouts that come to the same share a place, and their names would hide each other.
+    named = {_place(point): point.idle_timeout for point in reversed(result.points)}
+    for place, idle_timeout in named.items():
+        ax.annotate(
+            duration_text(idle_timeout),
+            place,
+            xytext=(5, 5),
+            textcoords="offset points",
+            color=INK,
+            size=8,
+        )
+    ax.legend(frameon=False, labelcolor=INK)
+    ax.margins(x=0.08, y=0.15)
+    current = result.current
+    alt = (
+        f"{len(result.points)} idle timeouts by billed time and p95 wait, {len(front)} of them on "
+        f"the front; the current one, {duration_text(current.idle_timeout)}, has "
+        f"{duration_text(current.billed)} billed and {duration_text(current.wait_p95)} of waiting."
+    )
+    return tidy(ax, title=result.title, x="billed (hours)", y="p95 wait (seconds)", alt=alt)
+
+
+def _place(point: Played) -> tuple[float, float]:
+    return point.billed / _HOUR, point.wait_p95 / _SECOND
+
+
+def _places(points: list[Played] | tuple[Played, ...]) -> tuple[list[float], list[float]]:
+    places = [_place(point) for point in points]
+    return [x for x, _ in places], [y for _, y in places]

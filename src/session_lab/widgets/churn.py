@@ -1,0 +1,186 @@
+"""The explorer of churn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
+
+import ipywidgets  # type: ignore[import-untyped]
+import pandas as pd
+
+from session_lab.analysis import churn
+from session_lab.analysis.churn.cohorts import Day
+from session_lab.analysis.churn.periods import Freq
+from session_lab.errors import DataError
+from session_lab.widgets.belonging import Belonging
+from session_lab.widgets.code import call, selected
+from session_lab.widgets.explorer import Explorer, ExplorerState
+from session_lab.widgets.panel import SelectionPanel
+from session_lab.widgets.prepared import Prepared
+from session_lab.widgets.selection import one_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from session_lab.analysis.results import Result
+
+__all__ = ["ChurnExplorer", "ChurnState", "ChurnView"]
+
+ChurnView = Literal["runs_per_session", "gaps", "reasons", "transitions", "rate", "cohorts"]
+"""The functions of ``session_lab.analysis.churn`` that the explorer shows."""
+
+_TITLES = {
+    "Runs per session": "runs_per_session",
+    "Gaps between runs": "gaps",
+    "Reasons and ends": "reasons",
+    "From end to reason": "transitions",
+    "Rate over time": "rate",
+    "Who comes back": "cohorts",
+}
+_OF_SESSIONS = ("session_id", "created_at", "ended_at")
+"""What the analyses read of sessions."""
+
+
+@dataclass(frozen=True)
+class ChurnState(ExplorerState):
+    """What a :class:`ChurnExplorer` shows.
+
+    Attributes
+    ----------
+    view : {"runs_per_session", "gaps", "reasons", "transitions", "rate", "cohorts"}
+        Which analysis.
+    freq : {"D", "W"}
+        Days or weeks, for rate and cohorts.
+    day : {"calendar", "elapsed"}
+        How the days of cohorts are counted.
+    """
+
+    view: ChurnView = "runs_per_session"
+    freq: Freq = "D"
+    day: Day = "calendar"
+
+    def __post_init__(self) -> None:
+        """Check the fields."""
+        one_of(self.view, get_args(ChurnView), name="view")
+        one_of(self.freq, get_args(Freq), name="freq")
+        one_of(self.day, get_args(Day), name="day")
+
+    @property
+    def options(self) -> dict[str, object]:
+        """The arguments of the analysis, apart from the frames."""
+        used = {"rate": ("freq",), "cohorts": ("freq", "day")}.get(self.view, ())
+        return {name: getattr(self, name) for name in used}
+
+
+class ChurnExplorer(Explorer[ChurnState]):
+    """Explore how runs follow one another in sessions, and who comes back.
+
+    Parameters
+    ----------
+    runs : DataFrame
+        A runs frame, which must not change afterwards.
+    sessions : DataFrame, optional
+        Their sessions, to choose from; those without a run are counted too, and there is a rate.
+    operations : DataFrame, optional
+        Operations on the sessions: cohorts are then of external ids, by what they asked for,
+        instead of session ids, by their runs.
+    panel : SelectionPanel, optional
+        Controls over these sessions to share with other explorers; its own by default.
+
+    Examples
+    --------
+    >>> runs = pd.DataFrame({"session_id": ["s1", "s1", "s2"]})
+    >>> explorer = ChurnExplorer(runs)
+    >>> print(explorer.code())
+    sl.churn.runs_per_session(runs)
+    >>> explorer.data().mean
+    1.5
+    >>> explorer.close()
+    """
+
+    title: ClassVar[str] = "Churn"
+
+    def __init__(
+        self,
+        runs: pd.DataFrame,
+        sessions: pd.DataFrame | Prepared | None = None,
+        operations: pd.DataFrame | None = None,
+        panel: SelectionPanel | None = None,
+    ) -> None:
+        self._frames = {"runs": runs}
+        if operations is not None:
+            self._frames["operations"] = operations
+        self._has_sessions = sessions is not None
+        if sessions is None:
+            sessions = _sessions_of(runs)
+        self._prepared = sessions if isinstance(sessions, Prepared) else Prepared(sessions)
+        self._belonging: dict[str, Belonging] = {}
+        shared = panel is not None
+        super().__init__(ChurnState(), panel or SelectionPanel(self._prepared), shared=shared)
+
+    def _result(self, state: ChurnState) -> Result:
+        analyse: Callable[..., Result] = getattr(churn, state.view)
+        frames = [self._chosen(state)]
+        if self._takes_sessions(state):
+            frames.append(self._prepared.selected(state.selection, _OF_SESSIONS))
+        elif state.view == "rate":
+            message = "a rate needs the sessions, to know how long they are alive; give them too"
+            raise DataError(message, source="sessions")
+        return analyse(*frames, **state.options)
+
+    def _source(self, state: ChurnState) -> str:
+        """Name the frame whose rows are analysed."""
+        by_operations = state.view == "cohorts" and "operations" in self._frames
+        return "operations" if by_operations else "runs"
+
+    def _takes_sessions(self, state: ChurnState) -> bool:
+        return self._has_sessions and state.view in {"runs_per_session", "rate"}
+
+    def _chosen(self, state: ChurnState) -> pd.DataFrame:
+        """Return the rows that belong to the sessions selected."""
+        source = self._source(state)
+        frame = self._frames[source]
+        if not state.selection.criteria:
+            return frame
+        if source not in self._belonging:
+            self._belonging[source] = Belonging(frame, self._prepared.frame)
+        return frame[self._belonging[source].rows(self._prepared.rows(state.selection))]
+
+    def _lacking(self, state: ChurnState) -> str | None:
+        source = self._source(state)
+        if not len(self._frames[source]):
+            return f"there are no {source}"
+        if lacking := super()._lacking(state):
+            return lacking
+        return None if len(self._chosen(state)) else f"the sessions selected have no {source}"
+
+    def _code(self, state: ChurnState) -> str:
+        sessions, source = selected(state.selection), self._source(state)
+        chosen = call("sl.widgets.of_sessions", source, sessions)
+        frames = [chosen if state.selection.criteria else source]
+        if self._takes_sessions(state):
+            frames.append(sessions)
+        return call(f"sl.churn.{state.view}", *frames, **state.options)
+
+    def _make_controls(self) -> dict[str, Any]:
+        views = [
+            (title, view) for title, view in _TITLES.items() if view != "rate" or self._has_sessions
+        ]
+        return {
+            "view": ipywidgets.Dropdown(options=views, description="Show"),
+            "freq": ipywidgets.Dropdown(options=[("day", "D"), ("week", "W")], description="By"),
+            "day": ipywidgets.Dropdown(
+                options=[("of the calendar", "calendar"), ("24 hours each", "elapsed")],
+                description="Days are",
+            ),
+        }
+
+    def _in_use(self, state: ChurnState) -> set[str]:
+        return {"view", *state.options}
+
+
+def _sessions_of(runs: pd.DataFrame) -> pd.DataFrame:
+    """Return the sessions that runs tell of: nothing but their ids."""
+    if "session_id" not in runs:
+        return pd.DataFrame()
+    return pd.DataFrame({"session_id": runs["session_id"].dropna().unique()})

@@ -1,0 +1,190 @@
+"""The explorer of run policies: what if a log had met other timeouts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import ipywidgets  # type: ignore[import-untyped]
+
+from session_lab.errors import DataError
+from session_lab.frames import EVENTS, check_events, empty
+from session_lab.lab.whatif import WhatIfLog
+from session_lab.simulator import RunPolicy
+from session_lab.timing import duration_text, to_milliseconds
+from session_lab.traffic.reading import in_order
+from session_lab.widgets.belonging import Belonging
+from session_lab.widgets.code import call, selected
+from session_lab.widgets.explorer import Explorer, ExplorerState
+from session_lab.widgets.logs import sessions_of_log
+from session_lab.widgets.panel import SelectionPanel
+from session_lab.widgets.prepared import Prepared
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from session_lab.analysis.results import Result
+    from session_lab.widgets.selection import Selection
+
+__all__ = ["PolicyExplorer", "PolicyState"]
+
+_IDLE = ("1s", "5s", "15s", "30s", "1m", "2m", "5m", "15m", "30m", "1h")
+"""What the front is drawn over."""
+_TURN = ("1m", "5m", "15m", "30m", "1h", "2h", "6h", "12h", "1d")
+_EXPIRY = ("1h", "6h", "1d", "7d", "30d")
+_BOOT = ("0s", "500ms", "1s", "2s", "3s", "5s", "10s", "30s")
+
+
+@dataclass(frozen=True)
+class PolicyState(ExplorerState):
+    """What a :class:`PolicyExplorer` shows.
+
+    Attributes
+    ----------
+    idle_timeout, turn_timeout, boot_time : str
+        As of :class:`session_lab.RunPolicy`.
+    max_turns : int
+        As of the same.
+    expiry : str, optional
+        How long after its first start a session expires; as recorded by default.
+    """
+
+    idle_timeout: str = "30s"
+    turn_timeout: str = "1h"
+    max_turns: int = 100
+    expiry: str | None = None
+    boot_time: str = "0s"
+
+    def __post_init__(self) -> None:
+        """Check the fields, and bring durations to one form."""
+        policy = RunPolicy(**self.settings)
+        for name in self.settings:
+            object.__setattr__(self, name, getattr(policy, name))
+        if self.expiry is not None:
+            after = to_milliseconds(self.expiry, name="expiry")
+            object.__setattr__(self, "expiry", duration_text(after))
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The fields that a run policy has too."""
+        names = ("idle_timeout", "turn_timeout", "max_turns", "boot_time")
+        return {name: getattr(self, name) for name in names}
+
+
+class PolicyExplorer(Explorer[PolicyState]):
+    """Explore what waits and billed time a log would have had under other run policies.
+
+    Parameters
+    ----------
+    events : DataFrame
+        An events frame, in any order.
+    sessions : DataFrame, optional
+        What to choose sessions from; by default what the first start of each said.
+    panel : SelectionPanel, optional
+        Controls over these sessions to share with other explorers; its own by default.
+    policy : RunPolicy, optional
+        What else holds, such as the time to resume, and where the controls stand first.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from dataclasses import replace
+    >>> times = pd.to_datetime(["2026-01-01T09:00:00Z", "2026-01-01T09:02:00Z"])
+    >>> explorer = PolicyExplorer(
+    ...     pd.DataFrame({"at": times, "op": ["start", "message"], "external_id": "chat-1"})
+    ... )
+    >>> explorer.state = replace(explorer.state, idle_timeout="5m")
+    >>> print(explorer.code())
+    sl.replay(events, sl.RunPolicy(idle_timeout='5m'))
+    >>> explorer.data().summary()["billed"]
+    420000
+    >>> explorer.close()
+    """
+
+    title: ClassVar[str] = "What if"
+
+    def __init__(
+        self,
+        events: pd.DataFrame,
+        sessions: pd.DataFrame | Prepared | None = None,
+        panel: SelectionPanel | None = None,
+        *,
+        policy: RunPolicy | None = None,
+    ) -> None:
+        self._events, self._refusal = _checked(events)
+        self._base = policy or RunPolicy()
+        self._name = "sl.widgets.sessions_of_log(events)" if sessions is None else "sessions"
+        if sessions is None:
+            sessions = sessions_of_log(self._events)
+        self._prepared = sessions if isinstance(sessions, Prepared) else Prepared(sessions)
+        self._belonging: Belonging | None = None
+        self._log: tuple[Selection, WhatIfLog] | None = None
+        names = PolicyState().settings
+        state = PolicyState(**{name: getattr(self._base, name) for name in names})
+        shared = panel is not None
+        super().__init__(state, panel or SelectionPanel(self._prepared), shared=shared)
+
+    def _result(self, state: PolicyState) -> Result:
+        if self._refusal is not None:
+            raise self._refusal
+        log = self._grouped(state.selection)
+        return log.what_if(self._policy(state), _IDLE, state.expiry)
+
+    def _policy(self, state: PolicyState) -> RunPolicy:
+        return replace(self._base, **state.settings)
+
+    def _grouped(self, selection: Selection) -> WhatIfLog:
+        """Group the events of the sessions selected: once for all policies."""
+        if self._log is None or self._log[0] != selection:
+            # One at a time: a grouped log takes room, and the sliders move on one of them.
+            self._log = (selection, WhatIfLog(self._chosen(selection)))
+        return self._log[1]
+
+    def _chosen(self, selection: Selection) -> pd.DataFrame:
+        """Return the events of the sessions selected."""
+        if not selection.criteria:
+            return self._events
+        if self._belonging is None:
+            self._belonging = Belonging(self._events, self._prepared.frame)
+        return self._events[self._belonging.rows(self._prepared.rows(selection))]
+
+    def _lacking(self, state: PolicyState) -> str | None:
+        if self._computed(state).summary()["turns"]:  # type: ignore[attr-defined]
+            return None
+        return "no turn is served, so nothing waits; select more, or give a log with turns"
+
+    def _code(self, state: PolicyState) -> str:
+        events = "events"
+        if state.selection.criteria:
+            sessions = selected(state.selection, self._name)
+            events = call("sl.widgets.of_sessions", events, sessions)
+        if state.expiry is not None:
+            events = call("sl.widgets.with_expiry", events, repr(state.expiry))
+        return call("sl.replay", events, f"sl.{self._policy(state)!r}")
+
+    def _make_controls(self) -> dict[str, Any]:
+        return {
+            "idle_timeout": _slider(_IDLE, "Idle for"),
+            "turn_timeout": _slider(_TURN, "Wait for"),
+            "max_turns": ipywidgets.IntSlider(min=1, max=200, description="Most turns"),
+            "expiry": ipywidgets.Dropdown(
+                options=[("as recorded", None), *((one, one) for one in _EXPIRY)],
+                description="Expire after",
+            ),
+            "boot_time": _slider(_BOOT, "Boot in"),
+        }
+
+
+def _slider(durations: tuple[str, ...], description: str) -> Any:  # noqa: ANN401
+    options = [(one, one) for one in durations]
+    return ipywidgets.SelectionSlider(options=options, description=description)
+
+
+def _checked(events: pd.DataFrame) -> tuple[pd.DataFrame, DataError | None]:
+    """Return events in order of time, or what is wrong with them, to be told in their place."""
+    try:
+        checked = check_events(events)
+    except DataError as error:
+        return empty(EVENTS), error
+    order = in_order(checked)
+    return (checked if order is None else checked.iloc[order]), None

@@ -1,0 +1,143 @@
+"""The what-if explorer: the numbers of a replay, and messages in the place of tracebacks."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import session_lab as sl
+from session_lab.frames import EVENTS as SCHEMA
+from session_lab.frames import build, empty
+from session_lab.widgets import PolicyExplorer, PolicyState, Selection
+from tests.widgets.looking import control, picture, text
+from tests.widgets.replays import EVENTS, RUNS, SESSIONS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+BASE = sl.RunPolicy(resume_time="2s", crash_rate=0.2)
+states = st.builds(
+    PolicyState,
+    selection=st.builds(
+        Selection,
+        type=st.sampled_from([(), ("batch",), ("chat.agent",)]),
+        tags=st.sampled_from([(), ("vip",)]),
+        created_from=st.none() | st.just("2026-01-01T05:00:00Z"),
+    ),
+    idle_timeout=st.sampled_from(["0s", "7s", "30s", "90s", "1h"]),
+    turn_timeout=st.sampled_from(["1m", "1h", "1d"]),
+    max_turns=st.integers(1, 6),
+    expiry=st.none() | st.sampled_from(["30m", "1d"]),
+    boot_time=st.sampled_from(["0s", "3s", "1m"]),
+)
+
+
+@pytest.fixture(scope="module", params=[None, SESSIONS], ids=["log alone", "with sessions"])
+def explorer(request: pytest.FixtureRequest) -> Iterator[PolicyExplorer]:
+    made = PolicyExplorer(EVENTS, request.param, policy=BASE)
+    made.hide()
+    yield made
+    made.close()
+
+
+@settings(max_examples=max(100, settings().max_examples))
+@given(state=states)
+def test_numbers_are_those_of_the_replay_that_the_code_makes(
+    explorer: PolicyExplorer, state: PolicyState
+):
+    explorer.state = state
+    names = {"sl": sl, "events": EVENTS, "sessions": SESSIONS}
+    found = explorer.data().summary()
+    summary = eval(explorer.code(), names).summary().to_dict()  # noqa: S307
+    kinds = summary["start_kinds"]
+    assert found["turns"] == summary["totals"]["turns served"]
+    assert found["billed"] == summary["time"]["billed"]
+    assert found["cold_starts"] == sum(
+        kinds.get(kind, 0) for kind in ("initial", "continuation", "upgrade")
+    )
+    for name in ("p50", "p95", "p99"):
+        assert found[f"wait_{name}"] == summary["waits"].get(name, 0)
+
+
+def test_events_are_those_of_the_sessions_selected(explorer: PolicyExplorer):
+    explorer.state = PolicyState(selection=Selection(tags="vip"), turn_timeout="1m")
+    vip = {f"chat-{number}" for number in range(0, 24, 4)}
+    chosen = EVENTS[EVENTS["external_id"].isin(vip)]
+    policy = replace(BASE, turn_timeout="1m")
+    expected = sl.replay(chosen, policy).summary()
+    assert explorer.data().summary()["turns"] == expected.totals["turns served"]
+    assert explorer.data().summary()["billed"] == expected.time["billed"]
+
+
+def test_every_idle_timeout_is_one_that_a_replay_has():
+    explorer = PolicyExplorer(EVENTS, policy=BASE)
+    explorer.state = replace(explorer.state, idle_timeout="7s")
+    frame = explorer.data().to_frame()
+    assert frame["current"].sum() == 1
+    assert frame["idle_timeout"].is_monotonic_increasing
+    for row in frame.itertuples():
+        policy = replace(BASE, idle_timeout=row.idle_timeout.to_pytimedelta())
+        summary = sl.replay(EVENTS, policy).summary()
+        assert row.billed == pd.Timedelta(milliseconds=summary.time["billed"])
+        assert row.wait_p95 == pd.Timedelta(milliseconds=summary.waits["p95"])
+        beaten = (frame["billed"] <= row.billed) & (frame["wait_p95"] <= row.wait_p95)
+        beaten &= (frame["billed"] < row.billed) | (frame["wait_p95"] < row.wait_p95)
+        assert row.front == (not beaten.any())
+    explorer.close()
+
+
+def test_a_slider_moves_the_point_and_the_code():
+    explorer = PolicyExplorer(EVENTS, policy=BASE)
+    before = picture(explorer)
+    control(explorer, "Idle for").value = "5m"
+    assert "idle_timeout=&#x27;5m&#x27;" in text(explorer)
+    assert "5m, has" in picture(explorer)
+    assert picture(explorer) != before
+    explorer.close()
+
+
+def test_what_else_the_policy_says_stays():
+    explorer = PolicyExplorer(EVENTS, policy=replace(BASE, idle_timeout="45s"))
+    assert explorer.state.idle_timeout == "45s"
+    assert control(explorer, "Idle for").value == "45s"
+    assert "resume_time='2s'" in explorer.code()
+    explorer.close()
+
+
+@pytest.mark.parametrize("wrong", [{"idle_timeout": "30"}, {"max_turns": 0}, {"expiry": "soon"}])
+def test_states_that_no_policy_can_have_are_refused(wrong: dict[str, Any]):
+    with pytest.raises(sl.DataError):
+        PolicyState(**wrong)
+
+
+@pytest.mark.parametrize(
+    ("events", "said"),
+    [
+        (empty(SCHEMA), "no turn is served"),
+        (EVENTS[EVENTS["op"] == "retrieve"], "no turn is served"),
+        (EVENTS.assign(turn_duration=pd.NaT)[EVENTS["op"] == "start"], "no turn is served"),
+        (pd.DataFrame(), "the column is missing"),
+        (build(SCHEMA, {}, n=2), "row 0, at: NaT is missing"),
+    ],
+    ids=["no events", "no starts", "no turns", "no columns", "all missing"],
+)
+def test_logs_without_turns_get_a_message(events: pd.DataFrame, said: str):
+    explorer = PolicyExplorer(events)
+    assert said in text(explorer)
+    assert not picture(explorer)
+    explorer.close()
+
+
+def test_tabs_have_what_was_given():
+    exploration = sl.explore(SESSIONS, RUNS, events=EVENTS)
+    assert list(exploration.explorers) == ["Tags", "Lifetimes", "Churn", "What if"]
+    exploration.selection = Selection(tags="vip")
+    for title in ("Churn", "What if"):
+        assert "sl.widgets.select(sessions, tags=('vip',))" in exploration[title].code()
+    assert exploration.to_html().count("<img alt=") == 4
+    exploration.close()
