@@ -49,7 +49,7 @@ BENCHMARKS = (Benchmark("sweep-dask-workers", dask_workers, "B/A", 1.7),)
 def _workers(n: int) -> Iterator[Client]:
     with (
         LocalCluster(
-            n_workers=n, threads_per_worker=1, processes=True, dashboard_address=None
+            n_workers=n, threads_per_worker=1, processes=True, dashboard_address=":0"
         ) as cluster,
         Client(cluster) as client,
     ):
