@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from matplotlib.ticker import ScalarFormatter
+
 from session_lab.plots.theme import COLOURS, INK, axes_for, tidy
 from session_lab.timing import duration_text
 
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
 __all__ = ["what_if"]
 
 _SECOND, _HOUR = 1_000, 3_600_000
+_NEAR = 0.05
+"""Closer than this share of an axis, names would hide each other."""
 
 
 def what_if(result: WhatIf, ax: Axes | None = None) -> Axes:
@@ -32,13 +36,11 @@ def what_if(result: WhatIf, ax: Axes | None = None) -> Axes:
     ax.plot(*_places(result.points), ls="", marker="o", ms=4, color=INK, label="idle timeouts")
     ax.plot(*_places(sorted(front, key=_place)), marker="o", color=COLOURS[0], label="front")
     ax.plot(*_places([result.current]), ls="", marker="D", ms=9, color=COLOURS[5], label="current")
-    # Idle timeouts that come to the same share a place, and their names would hide each other.
-    named = {_place(point): point.idle_timeout for point in reversed(result.points)}
-    for place, idle_timeout in named.items():
+    for point in _apart(result):
         ax.annotate(
-            duration_text(idle_timeout),
-            place,
-            xytext=(5, 5),
+            duration_text(point.idle_timeout),
+            _place(point),
+            xytext=(5, 7),
             textcoords="offset points",
             color=INK,
             size=8,
@@ -51,7 +53,25 @@ def what_if(result: WhatIf, ax: Axes | None = None) -> Axes:
         f"the front; the current one, {duration_text(current.idle_timeout)}, has "
         f"{duration_text(current.billed)} billed and {duration_text(current.wait_p95)} of waiting."
     )
-    return tidy(ax, title=result.title, x="billed (hours)", y="p95 wait (seconds)", alt=alt)
+    tidy(ax, title=result.title, x="billed (hours)", y="p95 wait (seconds)", alt=alt)
+    # Half a second is 0.5 and not 500m, which reads like minutes.
+    ax.yaxis.set_major_formatter(ScalarFormatter())
+    return ax
+
+
+def _apart(result: WhatIf) -> list[Played]:
+    """Return the current point and those whose names would not hide that of another one."""
+    places = [_place(point) for point in result.points]
+    wide, high = (max(axis) - min(axis) or 1 for axis in zip(*places, strict=True))
+    named: list[Played] = []
+    for point in (result.current, *result.points):
+        x, y = _place(point)
+        near = (
+            abs(x - a) < _NEAR * wide and abs(y - b) < _NEAR * high for a, b in map(_place, named)
+        )
+        if not any(near):
+            named.append(point)
+    return named
 
 
 def _place(point: Played) -> tuple[float, float]:
