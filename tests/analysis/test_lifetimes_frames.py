@@ -56,7 +56,10 @@ def test_only_a_close_ends_a_session_where_expiry_censors():
 def test_what_expiry_was_taken_for_is_printed():
     assert "expiry competes" in repr(sl.lifetimes.survival(sessions(*FOUR)))
     assert "expiry censors" in repr(sl.lifetimes.survival(sessions(*FOUR), expiry="censors"))
-    assert "censored at the age they had reached: 1" in sl.lifetimes.incidence(sessions(*FOUR)).to_html()
+    assert (
+        "censored at the age they had reached: 1"
+        in sl.lifetimes.incidence(sessions(*FOUR)).to_html()
+    )
 
 
 def test_incidence_tells_closed_and_expired_apart():

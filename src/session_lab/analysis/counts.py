@@ -167,8 +167,8 @@ def _arrow_exploded(
             column: texts.take(pa.array(entries.codes)),
         }
     )
-    n_entries = pc.list_value_length(table[column].cast(LISTS)).fill_null(0)
-    bare = table.filter(pc.equal(n_entries, 0))
+    lengths = pc.call_function("list_value_length", [table[column].cast(LISTS)])
+    bare = table.filter(pc.call_function("equal", [lengths.fill_null(0), 0]))
     return nw.from_native(full).lazy(), nw.from_native(bare).lazy()
 
 
@@ -214,9 +214,9 @@ def _key(name: str, kind: nw.dtypes.DType, step: int | None) -> nw.Expr:
 def _restored(column: pa.ChunkedArray, kind: nw.dtypes.DType, step: int | None) -> pa.ChunkedArray:
     """Bring a key back from any engine's idea of it."""
     if step is not None:
-        start = pc.multiply(column.cast(pa.int64()), step)
+        start = pc.call_function("multiply", [column.cast(pa.int64()), step])
         if isinstance(kind, nw.Datetime):
-            return pc.add(start, _MONDAY_MS).cast(pa.timestamp("ms", tz="UTC"))
+            return pc.call_function("add", [start, _MONDAY_MS]).cast(pa.timestamp("ms", tz="UTC"))
         return start.cast(pa.duration("ms"))
     if isinstance(kind, nw.Boolean):
         return column.cast(pa.bool_())

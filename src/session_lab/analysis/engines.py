@@ -84,8 +84,8 @@ def distinct_entries(lists: pa.ChunkedArray, *, column: str) -> Entries:
     except pa.ArrowException as error:
         message = f"the column holds {lists.type} where lists of text are expected"
         raise DataError(message, column=column) from error
-    encoded = pc.list_flatten(texts).dictionary_encode()
-    rows = pc.list_parent_indices(texts).to_numpy().astype(np.int64)
+    encoded = pc.call_function("list_flatten", [texts]).dictionary_encode()
+    rows = pc.call_function("list_parent_indices", [texts]).to_numpy().astype(np.int64)
     codes = encoded.indices.fill_null(-1).to_numpy().astype(np.int64)
     names = encoded.dictionary.to_pylist()
     present = codes >= 0

@@ -8,7 +8,7 @@ it is short, so there would be no way forward again: a :class:`Visit` remembers 
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from session_lab.client.requests import Operation
@@ -77,7 +77,7 @@ class ListPlan(Generic[Row]):
     @property
     def plain(self) -> ListPlan[Any]:
         """The same list, its rows as the JSON they came in."""
-        return replace(self, page=ListPage[dict[str, Any]])
+        return ListPlan(self.path, ListPage[dict[str, Any]], self.queries)
 
     def ask(self, query: ListQuery) -> Operation[ListPage[Row]]:
         """Ask for one page."""

@@ -130,7 +130,8 @@ def _numbers(column: pa.ChunkedArray, name: str, file: Path) -> NDArray[np.int64
         column, kind = column.cast(kind.value_type), kind.value_type
     try:
         if name == "op" and (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
-            column = pc.index_in(column, pa.array(OPS, kind)).fill_null(len(OPS))
+            known = pc.SetLookupOptions(value_set=pa.array(OPS, kind))
+            column = pc.call_function("index_in", [column], known).fill_null(len(OPS))
         elif pa.types.is_timestamp(kind):
             column = column.cast(pa.timestamp("ms", kind.tz))
         elif pa.types.is_duration(kind):

@@ -90,5 +90,5 @@ def bin_ends() -> NDArray[np.int64]:
     """Return the longest wait that each bin counts."""
     octaves, parts = np.divmod(np.arange(_BINS - EXACT, dtype=np.int64), SHARE)
     # Beyond the largest int64 nothing is counted, and overflow does no harm.
-    longer = ((SHARE + parts + 1) * (EXACT // SHARE) << octaves) - 1
+    longer = np.left_shift((SHARE + parts + 1) * (EXACT // SHARE), octaves) - 1
     return np.concatenate([np.arange(EXACT, dtype=np.int64), longer])
