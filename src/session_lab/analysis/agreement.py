@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from html import escape
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -89,7 +90,7 @@ class Agreement(Result):
 
     def to_html(self) -> str:
         """Return the share above the table."""
-        return f"<p>{self._head()}</p>{super().to_html()}"
+        return f"<p>{escape(self._head())}</p>{super().to_html()}"
 
     def _head(self) -> str:
         rest = f"; {self.left_out:,} without an expectation" if self.left_out else ""

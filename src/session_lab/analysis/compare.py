@@ -68,20 +68,19 @@ class Comparison(Result):
     )
     plotter: ClassVar[str] = "replay_comparison"
 
-    def __repr__(self) -> str:
-        """Show the measures, and what the intervals rest on."""
-        return f"{super().__repr__()}\n{self._basis()}"
-
-    def to_html(self) -> str:
-        """Return the measures, and what the intervals rest on."""
-        return f"{super().to_html()}<p><i>{self._basis()}</i></p>"
-
-    def _basis(self) -> str:
-        return f"{self.level:.0%} intervals, {self.n_resamples:,} resamples of {len(self.chats):,} chats"
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the intervals rest on."""
+        chats = len(self.chats)
+        return (f"{self.level:.0%} intervals, {self.n_resamples:,} resamples of {chats:,} chats",)
 
     def to_frame(self) -> pd.DataFrame:
         """Return ``metric, unit, first, second, difference, lower, upper``."""
         return self.metrics.copy()
+
+    def overview(self) -> pd.DataFrame:
+        """Return the measures, to be shown each in digits of its own as their units differ."""
+        return self.metrics.astype(object)
 
     def relative(self) -> pd.DataFrame:
         """Return ``metric, difference, lower, upper`` in percent of the first replay's value.

@@ -61,6 +61,10 @@ class Concurrency(Result):
         """Return the columns ``time`` (``datetime64[ms, UTC]``) and ``alive``."""
         return pd.DataFrame({"time": to_instants(self.time), "alive": self.alive})
 
+    def overview(self) -> pd.DataFrame:
+        """Return one row, ``peak, peak_at, mean``: there are too many steps to read."""
+        return pd.DataFrame([{"peak": self.peak, "peak_at": self.peak_at, "mean": self.mean}])
+
 
 def concurrency(runs: pd.DataFrame) -> Concurrency:
     """Count the runs alive over time.

@@ -6,13 +6,17 @@ from abc import ABC, abstractmethod
 from html import escape
 from typing import TYPE_CHECKING, ClassVar
 
+from session_lab.analysis.tables import table_html, table_text
+
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import pandas as pd
     from matplotlib.axes import Axes
 
-__all__ = ["Result"]
+__all__ = ["Result", "result_html"]
 
-_SHOWN = 12
+_HOW = ".plot() draws it; .to_frame() returns all numbers"
 
 
 class Result(ABC):
@@ -35,6 +39,10 @@ class Result(ABC):
     def to_frame(self) -> pd.DataFrame:
         """Return the numbers as a table."""
 
+    def overview(self) -> pd.DataFrame:
+        """Return the table that is read first: the numbers, or what sums up very many of them."""
+        return self.to_frame()
+
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the result.
 
@@ -55,19 +63,24 @@ class Result(ABC):
         return axes
 
     def __repr__(self) -> str:
-        """Show the title, the table, the formula and the assumptions."""
-        frame = self.to_frame()
-        more = f"\n… {len(frame) - _SHOWN} more rows" if len(frame) > _SHOWN else ""
-        table = frame.head(_SHOWN).to_string(index=False)
-        return "\n".join([self.title, f"{table}{more}", self.formula, *self.notes])
+        """Show the title, a short table, the formula and the assumptions, and what to call next."""
+        return "\n".join([self.title, table_text(self.overview()), self.formula, *self.notes, _HOW])
 
     def _repr_html_(self) -> str:
         return self.to_html()
 
     def to_html(self) -> str:
-        """Return the title, the table, the formula and the assumptions as HTML."""
-        frame = self.to_frame()
-        more = f"<p>… {len(frame) - _SHOWN} more rows</p>" if len(frame) > _SHOWN else ""
-        table = frame.head(_SHOWN).to_html(index=False, border=0)
-        below = "".join(f"<p><i>{escape(line)}</i></p>" for line in (self.formula, *self.notes))
-        return f"<p><b>{escape(self.title)}</b></p>{table}{more}{below}"
+        """Return what the representation shows as HTML."""
+        return result_html(
+            self.title, table_html(self.overview()), (self.formula, *self.notes, _HOW)
+        )
+
+
+def result_html(title: str, table: str, below: Iterable[str]) -> str:
+    """Put a title above a table, and lines below it."""
+    lines = "".join(f"<p><i>{escape(line)}</i></p>" for line in below)
+    # A dollar sign in someone's text is no formula: these classes keep MathJax away.
+    return (
+        f'<div class="tex2jax_ignore mathjax_ignore"><p><b>{escape(title)}</b></p>'
+        f"{table}{lines}</div>"
+    )

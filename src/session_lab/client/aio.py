@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Concatenate, Generic, ParamSpec, TypeVar
 from session_lab.client import paging
 from session_lab.client.config import resolve
 from session_lab.client.dry import DryRun
-from session_lab.client.methods import present
+from session_lab.client.methods import present, shown_calls
 from session_lab.client.operations import channels, plain, runs, sessions
 from session_lab.client.responses import RawResponse
 from session_lab.client.retry import Context, exchange
@@ -106,6 +106,10 @@ class AsyncListing(Generic[Row]):
         self._caller = caller
         self._plan = plan
 
+    def __repr__(self) -> str:
+        """Show what it asks for; nothing is fetched before it is iterated over."""
+        return f"{type(self).__name__}({self._plan})"
+
     async def __aiter__(self) -> AsyncIterator[Row]:
         """Iterate over the rows of all pages."""
         async for page in self._batches():
@@ -148,6 +152,10 @@ class _View:
 
     def __init__(self, caller: _Caller) -> None:
         self.caller = caller
+
+    def __repr__(self) -> str:
+        """Show which calls there are."""
+        return shown_calls(self)
 
 
 def _call(build: Callable[P, Operation[T]]) -> Callable[Concatenate[_View, P], Awaitable[T]]:

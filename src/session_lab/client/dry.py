@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
 
-from session_lab.client.methods import present
+from session_lab.client.methods import present, shown_calls
 from session_lab.client.operations import channels, plain, runs, sessions
 from session_lab.client.requests import prepare
 
@@ -25,6 +25,10 @@ class _View:
 
     def __init__(self, context: Context) -> None:
         self._context = context
+
+    def __repr__(self) -> str:
+        """Show which calls there are."""
+        return shown_calls(self)
 
     def show(self, operation: Operation[object]) -> Request:
         """Make the request of an operation."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["present"]
+__all__ = ["present", "shown_calls"]
 
 _SELF = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
@@ -37,3 +37,17 @@ def present(method: Callable[..., Any], build: Callable[..., Any], result: str) 
     vars(method)["__signature__"] = signature.replace(
         parameters=[_SELF, *signature.parameters.values()], return_annotation=result.format(inner)
     )
+
+
+def shown_calls(view: object) -> str:
+    """Write a group of calls with the names of the calls, and of the groups within it.
+
+    Examples
+    --------
+    >>> from session_lab.client import Client
+    >>> Client("tr_dev_example").runs
+    Runs(cancel, list, retrieve)
+    """
+    calls = {name for name, value in vars(type(view)).items() if callable(value)}
+    names = sorted(name for name in calls | set(vars(view)) if not name.startswith("_"))
+    return f"{type(view).__name__}({', '.join(name for name in names if name != 'caller')})"

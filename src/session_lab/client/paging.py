@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from session_lab.client.requests import Operation
 from session_lab.errors import APIResponseError, DataError
+from session_lab.wire.listing import encode_query
 from session_lab.wire.sessions import ListPage
 
 if TYPE_CHECKING:
@@ -63,6 +64,11 @@ class ListPlan(Generic[Row]):
     def first_visit(self) -> Visit:
         """The step onto the first page."""
         return Visit(self.queries[0])
+
+    def __str__(self) -> str:
+        """Show the route and what is asked of it."""
+        asked = " and ".join(f"?{encode_query(query.pairs())}" for query in self.queries)
+        return f"GET {self.path}{asked.removesuffix('?')}"
 
     @property
     def is_merged(self) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -166,7 +167,9 @@ class Replay:
         )
 
     def _repr_html_(self) -> str:
-        return self.summary().to_html()
+        # Its own line first: what follows depends on the policy and the seed.
+        frames = "<p><i>frames: .operations, .sessions, .runs; .summary().plot() draws it</i></p>"
+        return f"<p>{escape(repr(self))}</p>{self.summary().to_html()}{frames}"
 
 
 def replay(

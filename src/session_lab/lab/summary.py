@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 
 from session_lab.analysis.concurrency import concurrency
-from session_lab.analysis.results import Result
+from session_lab.analysis.results import Result, result_html
+from session_lab.analysis.tables import read_duration
 from session_lab.frames import NAT, milliseconds
-from session_lab.timing import duration_text, instant_text
+from session_lab.timing import instant_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ReplaySummary", "summarise"]
 
+_HOW = ".plot() draws how turns started; .to_dict() returns exact numbers, times in milliseconds"
 _QUANTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "max": 1.0}
 
 
@@ -84,14 +86,14 @@ class ReplaySummary(Result):
         for section, numbers in self.to_dict().items():
             lines.append(section.replace("_", " "))
             lines += [f"  {name:<{width}}  {_shown(section, v):>12}" for name, v in numbers.items()]
-        return "\n".join([*lines, self.formula])
+        return "\n".join([*lines, self.formula, _HOW])
 
     def to_html(self) -> str:
         """Return the sections as one HTML table."""
         frame = self.to_frame()
         frame["section"] = frame["section"].where(~frame["section"].duplicated(), "")
         table = frame.to_html(index=False, border=0)
-        return f"<p><b>{self.title}</b></p>{table}<p><i>{self.formula}</i></p>"
+        return result_html(self.title, table, (self.formula, _HOW))
 
 
 def summarise(frames: Frames, *, left_out: int) -> ReplaySummary:
@@ -155,7 +157,7 @@ def _shown(section: str, value: object) -> str:
     if value is None:
         return "none"
     if section in {"waits", "time"} and isinstance(value, int):
-        return duration_text(value)
+        return read_duration(value)
     return f"{value:,}" if isinstance(value, (int, float)) else str(value)
 
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 import numpy as np
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from session_lab.plots.texts import drawn, short_text
+from session_lab.analysis.tables import short_text
+from session_lab.plots.texts import drawn
 from session_lab.plots.theme import COLOURS, INK, axes_for, tidy
 
 if TYPE_CHECKING:

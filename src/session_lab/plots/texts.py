@@ -2,39 +2,16 @@
 
 from __future__ import annotations
 
-import unicodedata
 from typing import TYPE_CHECKING
 
 from matplotlib import font_manager, rcParams
 
+from session_lab.analysis.tables import short_text
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["drawn", "short_text"]
-
-
-def short_text(text: str, longest: int = 24) -> str:
-    """Put any text on one short line.
-
-    Line breaks become spaces, and invisible marks, such as those that turn the rest of a line
-    around, go. What is too long loses its middle, as tags often differ at both ends.
-
-    Examples
-    --------
-    >>> short_text("user:0123456789012345678901234567")
-    'user:0123456…78901234567'
-    """
-    visible = "".join(
-        character
-        if not unicodedata.category(character).startswith("C")
-        else " " * character.isspace()
-        for character in text
-    )
-    line = " ".join(visible.split())
-    if len(line) > longest:
-        head = longest // 2
-        line = f"{line[:head]}…{line[head + 1 - longest :]}"
-    return line or "(empty)"
+__all__ = ["drawn"]
 
 
 def drawn(texts: Iterable[str], longest: int = 24) -> list[str]:

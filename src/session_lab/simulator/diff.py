@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from session_lab.timing import instant_text
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -25,6 +27,13 @@ class Difference(NamedTuple):
     field: str
     left: Any
     right: Any
+
+    def __repr__(self) -> str:
+        """Show the difference on one line; what only one world has is not shown whole."""
+        what = " ".join(text for text in (self.kind, self.name, self.field) if text)
+        if self.field:
+            return f"Difference({what}: {_shown(self.field, self.left)} -> {_shown(self.field, self.right)})"
+        return f"Difference({what}: only {'right' if self.left is None else 'left'})"
 
 
 def differences(left: Snapshot, right: Snapshot) -> tuple[Difference, ...]:
@@ -80,3 +89,8 @@ def _fields(
     for field, value in left.items():
         if value != right[field]:
             yield Difference(kind, name, field, value, right[field])
+
+
+def _shown(field: str, value: Any) -> str:  # noqa: ANN401  whatever a field holds
+    is_instant = isinstance(value, int) and (field == "now" or field.endswith("_at"))
+    return instant_text(value) if is_instant else repr(value)

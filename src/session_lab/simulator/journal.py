@@ -70,6 +70,12 @@ class Entry(NamedTuple):
     before: Row | None
     events: tuple[RunEvent, ...]
 
+    def __repr__(self) -> str:
+        """Show the request and its answer on one line; the fields hold the rest."""
+        reply = self.reply
+        why = "" if reply.error is None else f" {reply.error}"
+        return f"Entry({self.seq}, {instant_text(self.at)}, {self.op} {self.key}: {reply.status_code}{why})"
+
 
 def to_line(entry: Entry) -> str:
     """Write an entry as one line of JSON."""

@@ -25,8 +25,6 @@ from session_lab.widgets.picture import Picture
 from session_lab.widgets.selection import Selection
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from session_lab.analysis.results import Result
     from session_lab.widgets.panel import SelectionPanel
 
@@ -105,10 +103,6 @@ class Explorer(ABC, Generic[State]):
     def _in_use(self, state: State) -> set[str]:  # noqa: ARG002  for subclasses
         """Return the controls that make a difference in a state; the others are switched off."""
         return set(self._controls)
-
-    def _shown_table(self, result: Result) -> pd.DataFrame:
-        """Return the table that stands below the picture."""
-        return result.to_frame()
 
     def _coverage(self, state: State) -> tuple[int, int]:
         """Return how many sessions a state is about, and how many there are."""
@@ -270,7 +264,7 @@ class Explorer(ABC, Generic[State]):
                 return  # A newer state is waiting, so nobody would see this one.
             png = self._picture.draw(result)
             image = figure_html(png, self._picture.alt)
-            table = table_html(self._shown_table(result), (result.formula, *result.notes))
+            table = table_html(result.overview(), (result.formula, *result.notes))
             lines += self._notes
         except SessionLabError as error:
             lines.append(str(error))

@@ -32,8 +32,6 @@ _VIEWS = {"still open, by age": "survival", "closed and expired, by age": "incid
 _EXPIRY = {"an end like a close": "competes", "no end (censors)": "censors"}
 _GROUPS = ("type", "task_identifier", "tags")
 _MOST_GROUPS = 100
-_LEFT_OUT = ("restricted_mean_lower", "restricted_mean_upper", "horizon")
-"""Columns of a summary for which a page has no room."""
 
 
 @dataclass(frozen=True)
@@ -163,7 +161,3 @@ class LifetimeExplorer(Explorer[LifetimeState]):
 
     def _in_use(self, state: LifetimeState) -> set[str]:
         return {"view", "by", "resolution", *state.options}
-
-    def _shown_table(self, result: Result) -> pd.DataFrame:
-        summary: pd.DataFrame = result.summary()  # type: ignore[attr-defined]
-        return summary[[name for name in summary.columns if name not in _LEFT_OUT]]

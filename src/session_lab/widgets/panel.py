@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets  # type: ignore[import-untyped]
 import numpy as np
 
+from session_lab.analysis.tables import short_text
 from session_lab.frames import NAT
-from session_lab.plots.texts import short_text
 from session_lab.timing import instant_text
 from session_lab.widgets.controls import close_tree, put
 from session_lab.widgets.selection import CATEGORIES, Selection

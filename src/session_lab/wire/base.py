@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import warnings
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import (
     BaseModel,
@@ -19,6 +19,9 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 
 from session_lab.errors import DataWarning
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 __all__ = ["FIRST_MOMENT", "LAST_MOMENT", "Moment", "OmittingModel", "WireModel", "read_moment"]
 
@@ -100,6 +103,12 @@ class WireModel(BaseModel):
         # NaN stays NaN, which JSON then refuses, instead of silently turning into null.
         ser_json_inf_nan="constants",
     )
+
+    def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
+        """Show what is given, and times as the API writes them."""
+        for name, value in super().__repr_args__():
+            if value is not None:
+                yield name, _write_moment(value) if isinstance(value, datetime) else value
 
 
 class OmittingModel(WireModel):

@@ -110,6 +110,10 @@ class Incidence(AssumingResult):
             }
         )
 
+    def overview(self) -> pd.DataFrame:
+        """Return the summary: a curve has too many steps to be read one by one."""
+        return self.summary()
+
     def _place(self, cause: Hashable) -> int:
         if cause not in self.causes:
             known = ", ".join(map(str, self.causes))

@@ -137,6 +137,14 @@ class _ByGroup(AssumingResult, Generic[Part]):
         ]
         return pd.DataFrame(rows)
 
+    def overview(self) -> pd.DataFrame:
+        """Return the overviews of all groups below each other, with ``group`` first."""
+        parts = [part.overview() for part in self.parts.values()]
+        whole = pd.concat(parts, ignore_index=True)
+        names = pd.Series(list(self.parts)).repeat([len(part) for part in parts])
+        whole.insert(0, "group", names.to_numpy())
+        return whole
+
 
 class SurvivalByGroup(_ByGroup[Survival]):
     """One survival function per group.

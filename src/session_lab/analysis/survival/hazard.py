@@ -66,6 +66,10 @@ class Hazard(AssumingResult):
         row = {"bandwidth": self.bandwidth, "peak": self.hazard[peak], "peak_at": when}
         return pd.DataFrame([row])
 
+    def overview(self) -> pd.DataFrame:
+        """Return the summary: a curve has too many steps to be read one by one."""
+        return self.summary()
+
 
 def hazard_steps(
     at_risk: NDArray[np.int64], events: NDArray[np.int64]

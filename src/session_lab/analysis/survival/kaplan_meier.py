@@ -177,6 +177,10 @@ class Survival(AssumingResult):
         }
         return pd.DataFrame([row])
 
+    def overview(self) -> pd.DataFrame:
+        """Return the summary, but for the bounds of the mean: a curve has too many steps to read."""
+        return self.summary().drop(columns=["restricted_mean_lower", "restricted_mean_upper"])
+
     def _curves(self) -> tuple[NDArray[np.float64], ...]:
         return self.survival, self.lower, self.upper
 

@@ -78,6 +78,10 @@ class CumulativeHazard(Result):
         counts = pd.DataFrame({"n": [events + censored], "events": events, "censored": censored})
         return pd.concat([counts, last], axis=1)
 
+    def overview(self) -> pd.DataFrame:
+        """Return the summary: a curve has too many steps to be read one by one."""
+        return self.summary()
+
 
 def nelson_aalen(
     durations: ArrayLike,
