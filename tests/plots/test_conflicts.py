@@ -49,7 +49,7 @@ def test_refusals_are_bars_by_time_stacked_by_cause(result: conflicts.Conflicts)
 def test_reused_ids_are_bars_by_outcome(result: conflicts.Conflicts):
     ax = plots.reused_ids(result)
     widths = {bars.get_label(): [bar.get_width() for bar in bars] for bars in ax.containers}
-    assert widths == {"created": [1, 1], "cached": [1, 0], "refused": [1, 1], "failed": [0, 0]}
+    assert widths == {"created": [1, 1], "cached": [1, 0], "refused": [1, 1]}
     assert ax.get_yticklabels()[1].get_text() == r"\$b\$"
     assert "a 3, $b$ 2" in ax.get_label()
 

@@ -101,7 +101,7 @@ def test_a_curve_is_drawn_with_its_band():
     assert line.get_drawstyle() == "steps-post"
     (band,) = ax.collections
     assert band.get_facecolor()[0][:3].tolist() == pytest.approx(to_rgba(COLOURS[0])[:3])
-    assert "median 2.0" in ax.get_label()
+    assert "median 2, 95% interval 1 to 4" in ax.get_label()
 
 
 def test_of_many_groups_the_largest_are_drawn_and_the_title_says_so():
@@ -126,11 +126,11 @@ def test_incidence_is_stacked_up_to_what_has_ended():
 
 def test_incidence_by_group_has_a_colour_for_each_group_and_dashes_for_each_cause():
     ax = lifetimes.incidence(frame(["a", "b"]), by="type").plot()
-    assert [line.get_label() for line in ax.lines] == [
-        "a, closed",
-        "a, expired",
-        "b, closed",
-        "b, expired",
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == [
+        "a",
+        "b",
+        "closed",
+        "expired",
     ]
     assert [line.get_linestyle() for line in ax.lines] == ["-", "--", "-", "--"]
     assert [line.get_color() for line in ax.lines] == [*COLOURS[:1] * 2, *COLOURS[1:2] * 2]
@@ -138,10 +138,35 @@ def test_incidence_by_group_has_a_colour_for_each_group_and_dashes_for_each_caus
 
 def test_the_hazard_names_its_bandwidth_and_the_comparison_its_p_value():
     hazard = lifetimes.kaplan_meier(AGES, CAUSE > 0).hazard("20m").plot()
-    assert "0 days 00:20:00" in hazard.get_title(loc="left")
-    assert hazard.get_ylabel() == "rate per second"
+    assert hazard.get_title(loc="left").endswith("bandwidth 20 min")
+    assert hazard.get_ylabel() == "rate per hour"
     compared = lifetimes.compare(frame(["a", "b"]), "type")
-    assert f"p = {compared.p_value:.3g}" in compared.plot().get_title(loc="left")
+    assert f"p = {compared.p_value:.3g}" in compared.plot().get_xlabel()
+
+
+def test_rates_are_drawn_per_the_largest_unit_that_fits_into_the_axis():
+    result = lifetimes.kaplan_meier(AGES, CAUSE > 0).hazard("20m")
+    drawn = result.plot().lines[0].get_ydata()
+    assert drawn == pytest.approx(3_600 * result.hazard)
+
+
+@pytest.mark.parametrize("groups", [["a", "b"], [*"abcdefghij"], ODD], ids=len)
+def test_bars_of_a_comparison_have_room_for_their_names(groups: list[str]):
+    ax = lifetimes.compare(frame(groups), "type").plot()
+    ax.get_figure().canvas.draw()
+    names = [label.get_window_extent() for label in ax.get_yticklabels()]
+    legend = ax.get_legend().get_window_extent()
+    boxes = [*names, legend, ax.title.get_window_extent(), ax.patch.get_window_extent()]
+    assert not [1 for one, other in combinations(boxes, 2) if one.overlaps(other)]
+    assert len(names) == min(len(groups), 8)
+
+
+def test_what_happens_at_the_last_time_has_width_in_the_stack():
+    ax = lifetimes.aalen_johansen([1, 2, 2, 2], [1, 2, 2, 2]).plot()
+    _, (last, top) = ax.collections[1].get_paths()[0].get_extents().get_points()
+    assert last > 2
+    assert top == pytest.approx(1)
+    assert ax.get_xlim()[1] == last
 
 
 def test_the_cumulative_hazard_is_drawn_over_plain_numbers():

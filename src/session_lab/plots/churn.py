@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib import dates as mdates
 from matplotlib.ticker import MaxNLocator, ScalarFormatter
 
+from session_lab.plots.texts import share_text
 from session_lab.plots.theme import COLOURS, INK, axes_for, tidy
 
 if TYPE_CHECKING:
@@ -51,7 +52,9 @@ def runs_per_session(result: RunsPerSession, ax: Axes | None = None) -> Axes:
     frame = result.to_frame()
     bars = ax.bar(frame["runs"], frame["sessions"], width=0.9, color=COLOURS[0])
     if len(frame) <= _MANY:
-        ax.bar_label(bars, labels=[f"{share:.0%}" for share in frame["share"]], color=INK, size=8)
+        ax.bar_label(
+            bars, labels=[share_text(share) for share in frame["share"]], color=INK, size=8
+        )
     ax.margins(y=0.12)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     numbers = result.summary()
@@ -103,7 +106,7 @@ def reasons(result: Reasons, ax: Axes | None = None) -> Axes:
     # A gap of one bar keeps the two kinds apart.
     place = np.arange(len(frame)) + (frame["of"] == "end_cause").to_numpy()
     bars = ax.barh(place, frame["runs"], color=colours)
-    ax.bar_label(bars, labels=[f"{share:.0%}" for share in frame["share"]], color=INK, padding=3)
+    ax.bar_label(bars, labels=[share_text(share) for share in frame["share"]], color=INK, padding=3)
     ax.invert_yaxis()
     ax.margins(x=0.1)
     for kind, name in (("reason", "triggered for"), ("end_cause", "ended by")):
@@ -156,9 +159,9 @@ def transitions(result: Transitions, ax: Axes | None = None) -> Axes:
     if shares.size:
         ax.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
     for (row, column), runs in np.ndenumerate(result.counts):
-        share = shares[row, column]
+        share = float(shares[row, column])
         colour = "white" if share > 0.6 else "#1f2937"
-        label = f"{share:.0%}\n{runs:,}" if runs else "0"
+        label = f"{share_text(share)}\n{runs:,}" if runs else "0"
         ax.text(column, row, label, ha="center", va="center", color=colour, size=8)
     ax.set_xticks(range(len(result.reasons)), result.reasons)
     ax.set_yticks(range(len(result.end_causes)), [c.replace("_", " ") for c in result.end_causes])
@@ -190,7 +193,7 @@ def churn_rate(result: Rate, ax: Axes | None = None) -> Axes:
     ax.plot(days, rates, "o", markersize=4, color=COLOURS[0])
     if len(frame):
         _dates(ax)
-        ax.set_ylim(bottom=0)
+        ax.set_ylim(0, 1.05 * np.nanmax(rates, initial=0) or 1)
         # A day to either side: one period alone would else stand in the middle of years.
         day = np.timedelta64(1, "D")
         ax.set_xlim(mdates.date2num(days.min() - day), mdates.date2num(days.max() + day))

@@ -9,7 +9,7 @@ from matplotlib import ticker
 
 from session_lab.analysis.tables import short_text
 from session_lab.plots.texts import drawn
-from session_lab.plots.theme import COLOURS, INK, axes_for, tidy
+from session_lab.plots.theme import COLOURS, INK, axes_for, legend_above, tidy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -38,6 +38,8 @@ def conflict_bars(result: Conflicts, ax: Axes | None = None) -> Axes:
     bottom = np.zeros(len(table), dtype=np.int64)
     for number, cause in enumerate(table.columns):
         n = table[cause].to_numpy()
+        if not n.any():
+            continue
         ax.bar(
             places,
             n,
@@ -51,8 +53,9 @@ def conflict_bars(result: Conflicts, ax: Axes | None = None) -> Axes:
     for place, total in enumerate(bottom.tolist()):
         if total:
             ax.annotate(f"{total:,}", (place, total), color=INK, ha="center", va="bottom")
-    ax.legend(frameon=False, labelcolor=INK)
-    ax.margins(y=0.12)
+    if bottom.any():
+        legend_above(ax)
+        ax.set_ylim(0, 1.1 * int(bottom.max()))
     listed = ", ".join(f"{int(table[cause].sum()):,} {cause}" for cause in table.columns)
     alt = f"Refused operations by time since the end of their session; by cause: {listed}."
     ax = tidy(ax, title=result.title, x="time since the end of the session", y="refused", alt=alt)
@@ -77,6 +80,8 @@ def reused_ids(result: Conflicts, ax: Axes | None = None) -> Axes:
     left = np.zeros(len(top))
     for number, outcome in enumerate(result.starts):
         n = top[outcome].to_numpy()
+        if not n.any():
+            continue
         ax.barh(
             places,
             n,
@@ -87,7 +92,8 @@ def reused_ids(result: Conflicts, ax: Axes | None = None) -> Axes:
             label=outcome,
         )
         left = left + n
-    ax.legend(frameon=False, labelcolor=INK, loc="upper left", bbox_to_anchor=(1, 1))
+    if len(top):
+        legend_above(ax)
     listed = ", ".join(
         f"{short_text(str(name))} {n:,}"
         for name, n in zip(top["external_id"].head(5), top["starts"], strict=False)

@@ -7,14 +7,16 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator, PercentFormatter, ScalarFormatter
+from pandas import Timedelta
 
 from session_lab.analysis.tables import short_text
 from session_lab.plots.texts import drawn
-from session_lab.plots.theme import COLOURS, INK, axes_for, tidy
+from session_lab.plots.theme import COLOURS, INK, axes_for, legend_above, tidy
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Mapping, Sequence
+    from collections.abc import Hashable, Mapping, Sequence, Sized
 
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -23,7 +25,6 @@ if TYPE_CHECKING:
     from session_lab.analysis.lifetimes import (
         Comparison,
         CumulativeHazard,
-        Estimate,
         Hazard,
         Incidence,
         IncidenceByGroup,
@@ -35,6 +36,11 @@ __all__ = ["comparison", "cumulative_hazard", "hazard", "incidence", "incidences
 
 _STYLES = ("-", "--", ":", "-.")
 _UNITS = (("d", 86_400_000), ("h", 3_600_000), ("min", 60_000), ("s", 1_000), ("ms", 1))
+
+_RATES = (("hour", 3_600_000), ("minute", 60_000), ("second", 1_000))
+
+_BARS = 8
+"""Groups of a comparison that are drawn."""
 
 _ROW = 13
 """Points from one line of the risk table to the next; its text is smaller."""
@@ -63,6 +69,21 @@ class _Scale(NamedTuple):
         if not self.name:
             return list(ticks)
         return [timedelta(milliseconds=round(tick * self.milliseconds)) for tick in ticks]
+
+    def told(self, time: float | Timedelta) -> str:
+        """Return a time as words have it: three digits and the unit."""
+        if isinstance(time, Timedelta):
+            return f"{time / Timedelta(self.milliseconds, 'ms'):.3g} {self.name}"
+        return f"{time:.3g}"
+
+    @property
+    def rate(self) -> tuple[str, float]:
+        """What rates on this axis are per, and how many seconds that is."""
+        if not self.name:
+            return "unit of time", 1.0
+        units = (unit for unit in _RATES if unit[1] <= self.milliseconds)
+        name, milliseconds = next(units, _RATES[-1])
+        return name, milliseconds / 1_000
 
     @property
     def label(self) -> str:
@@ -106,11 +127,13 @@ def survival(result: Survival | SurvivalByGroup, ax: Axes | None = None) -> Axes
     _risk_table(ax, names, curves, scale)
     if parts:
         ax.legend(frameon=False, labelcolor=INK)
-    some = f", the {len(curves)} largest of {len(parts)} groups" if len(parts) > len(curves) else ""
     told = [f"{short_text(str(name))}: " for name in _largest(parts)] or [""]
-    medians = "; ".join(name + _median(curve) for name, curve in zip(told, curves, strict=True))
+    medians = "; ".join(
+        name + _median(curve, scale) for name, curve in zip(told, curves, strict=True)
+    )
     alt = f"Share surviving over time. {medians}."
-    tidy(ax, title=f"{result.title}{some}", x=scale.label, y="surviving", alt=alt)
+    title = f"{result.title}{_some(curves, parts)}"
+    tidy(ax, title=title, x=scale.label, y="surviving", alt=alt)
     return _as_shares(ax)
 
 
@@ -131,7 +154,7 @@ def cumulative_hazard(result: CumulativeHazard, ax: Axes | None = None) -> Axes:
     ax.fill_between(x, result.lower, result.upper, step="post", color=COLOURS[0], alpha=0.15, lw=0)
     ax.set_ylim(bottom=0)
     alt = f"Cumulative hazard over time, {result.hazard[-1]:.3g} at the end."
-    return tidy(ax, title=result.title, x=scale.label, y="cumulative hazard", alt=alt)
+    return _plain(tidy(ax, title=result.title, x=scale.label, y="cumulative hazard", alt=alt))
 
 
 def hazard(result: Hazard, ax: Axes | None = None) -> Axes:
@@ -146,15 +169,17 @@ def hazard(result: Hazard, ax: Axes | None = None) -> Axes:
     """
     ax = axes_for(ax)
     scale = _scale(result.time)
+    per, seconds = scale.rate
+    rate, lower, upper = (seconds * h for h in (result.hazard, result.lower, result.upper))
     x = scale.shown(result.time)
-    ax.plot(x, result.hazard, color=COLOURS[0])
-    ax.fill_between(x, result.lower, result.upper, color=COLOURS[0], alpha=0.15, lw=0)
+    ax.plot(x, rate, color=COLOURS[0])
+    ax.fill_between(x, lower, upper, color=COLOURS[0], alpha=0.15, lw=0)
     ax.set_ylim(bottom=0)
-    per = "second" if scale.name else "unit of time"
-    peak = result.hazard.argmax()
-    alt = f"Rate of ending over time, at most {result.hazard[peak]:.3g} per {per}."
-    title = f"{result.title}, bandwidth {result.bandwidth}"
-    return tidy(ax, title=title, x=scale.label, y=f"rate per {per}", alt=alt)
+    alt = f"Rate of ending over time, at most {rate.max():.3g} per {per}."
+    # A short bandwidth may need a finer unit than the axis.
+    width = _scale(np.array([result.bandwidth], result.time.dtype)).told(result.bandwidth)
+    title = f"{result.title}, bandwidth {width}"
+    return _plain(tidy(ax, title=title, x=scale.label, y=f"rate per {per}", alt=alt))
 
 
 def incidence(result: Incidence, ax: Axes | None = None) -> Axes:
@@ -169,22 +194,17 @@ def incidence(result: Incidence, ax: Axes | None = None) -> Axes:
     """
     ax = axes_for(ax)
     scale = _scale(result.time)
-    x, floor = scale.shown(result.time), np.zeros(len(result.time))
+    x = scale.shown(result.time)
+    # The last step needs some width, else nobody would see what happens at the last time.
+    x = np.append(x, x[-1] * 1.03 or 1.0)
+    floor = np.zeros(len(x))
     for colour, cause, share in zip(COLOURS, result.causes, result.incidence, strict=False):
-        top = floor + share
+        top = floor + np.append(share, share[-1])
         ax.fill_between(x, floor, top, step="post", color=colour, alpha=0.7, lw=0, label=str(cause))
         floor = top
     ax.set_ylim(0, 1)
-    ax.set_xlim(left=0)
-    # Above the picture, where no colour lies beneath its text.
-    ax.legend(
-        frameon=False,
-        labelcolor=INK,
-        loc="lower right",
-        bbox_to_anchor=(1, 1),
-        borderaxespad=0,
-        ncols=len(result.causes),
-    )
+    ax.set_xlim(0, x[-1])
+    legend_above(ax)
     tidy(ax, title=result.title, x=scale.label, y="ended", alt=_shares_of(result))
     return _as_shares(ax)
 
@@ -205,21 +225,31 @@ def incidences(result: IncidenceByGroup, ax: Axes | None = None) -> Axes:
     parts = _largest(result.parts)
     names = drawn(map(str, parts))
     scale = _scale(max((part.time for part in parts.values()), key=lambda time: time[-1]))
-    for colour, name, part in zip(COLOURS, names, parts.values(), strict=False):
+    for colour, part in zip(COLOURS, parts.values(), strict=False):
         x = scale.shown(part.time)
-        for style, cause, share in zip(_STYLES, part.causes, part.incidence, strict=False):
-            label = f"{name}, {cause}"
-            ax.step(x, share, where="post", color=colour, linestyle=style, label=label)
+        for style, share in zip(_STYLES, part.incidence, strict=False):
+            ax.step(x, share, where="post", color=colour, linestyle=style)
     ax.set_ylim(0, 1)
     ax.set_xlim(left=0)
-    ax.legend(frameon=False, labelcolor=INK)
+    causes = map(str, next(iter(parts.values())).causes)
+    lines = [
+        *(Line2D([], [], color=c, label=name) for c, name in zip(COLOURS, names, strict=False)),
+        *(
+            Line2D([], [], color=INK, ls=s, label=name)
+            for s, name in zip(_STYLES, causes, strict=False)
+        ),
+    ]
+    ax.legend(handles=lines, frameon=False, labelcolor=INK, loc="upper left", bbox_to_anchor=(1, 1))
     alt = " ".join(f"{short_text(str(name))}: {_shares_of(part)}" for name, part in parts.items())
-    tidy(ax, title=result.title, x=scale.label, y="ended", alt=alt)
+    title = f"{result.title}{_some(parts, result.parts)}"
+    tidy(ax, title=title, x=scale.label, y="ended", alt=alt)
     return _as_shares(ax)
 
 
 def comparison(result: Comparison, ax: Axes | None = None) -> Axes:
     """Draw the events that each group had beside those expected if all ended at one rate.
+
+    Of more than eight groups, the eight largest are drawn.
 
     Parameters
     ----------
@@ -229,17 +259,21 @@ def comparison(result: Comparison, ax: Axes | None = None) -> Axes:
         Where; a new figure by default.
     """
     ax = axes_for(ax)
-    places = np.arange(len(result.groups))
-    ax.bar(places - 0.2, result.observed, 0.4, color=COLOURS[0], label="observed")
-    ax.bar(places + 0.2, result.expected, 0.4, color=COLOURS[1], label="expected")
-    ax.set_xticks(places, drawn(map(str, result.groups)))
-    ax.legend(frameon=False, labelcolor=INK)
+    largest = result.to_frame().nlargest(_BARS, "n").sort_index()
+    places = np.arange(len(largest))
+    ax.barh(places - 0.2, largest["observed"], 0.4, color=COLOURS[0], label="observed")
+    ax.barh(places + 0.2, largest["expected"], 0.4, color=COLOURS[1], label="expected")
+    ax.invert_yaxis()
+    ax.legend(frameon=False, labelcolor=INK, loc="upper left", bbox_to_anchor=(1, 1))
     listed = "; ".join(
-        f"{short_text(str(name))}: {seen:,} seen, {due:,.1f} expected"
-        for name, seen, due in zip(result.groups, result.observed, result.expected, strict=True)
+        f"{short_text(str(row.group))}: {row.observed:,} seen, {row.expected:,.1f} expected"
+        for row in largest.itertuples()
     )
-    title = f"{result.title}, {result.notes[0]}"
-    return tidy(ax, title=title, x="", y="events", alt=f"Events per group. {listed}.")
+    some = _some(largest, result.groups)
+    alt = f"Events per group{some}; {result.notes[0]}. {listed}."
+    tidy(ax, title=f"{result.title}{some}", x=f"events ({result.notes[0]})", y="", alt=alt)
+    ax.set_yticks(places, drawn(map(str, largest["group"])))
+    return ax
 
 
 def _risk_table(ax: Axes, names: Sequence[str], curves: Sequence[Survival], scale: _Scale) -> None:
@@ -259,28 +293,32 @@ def _risk_table(ax: Axes, names: Sequence[str], curves: Sequence[Survival], scal
     ax.set_xticks(ticks)
     asked = scale.asked(ticks)
     beside = -wide / 2 - 8
-    _write(ax, 0, "at risk", beside, line=0, ha="right", color=INK)
+    _write(ax, 0, "at risk", beside, line=0, ha="right")
     for line, (colour, name, curve) in enumerate(zip(COLOURS, names, curves, strict=False)):
         below = line + 1 if name else 0
-        _write(ax, 0, name, beside, line=below, ha="right", color=colour)
+        if name:
+            # Some of the colours are too pale for small text, so a dot has the colour.
+            _write(ax, 0, "●", beside, line=below, ha="right", color=colour)
+            _write(ax, 0, name, beside - 2 * _DIGIT, line=below, ha="right")
         for tick, n in zip(ticks, curve.at(asked)["at_risk"], strict=True):
-            _write(ax, tick, f"{n:,}", 0, line=below, ha="center", color=INK)
+            _write(ax, tick, f"{n:,}", 0, line=below, ha="center")
 
 
-def _write(ax: Axes, x: float, text: str, shift: float, *, line: int, ha: str, color: str) -> None:
-    if text:
-        ax.annotate(
-            text,
-            (x, 0),
-            xycoords=ax.get_xaxis_transform(),
-            xytext=(shift, -_BELOW - line * _ROW),
-            textcoords="offset points",
-            ha=ha,
-            va="top",
-            fontsize=9,
-            color=color,
-            annotation_clip=False,
-        )
+def _write(
+    ax: Axes, x: float, text: str, shift: float, *, line: int, ha: str, color: str = INK
+) -> None:
+    ax.annotate(
+        text,
+        (x, 0),
+        xycoords=ax.get_xaxis_transform(),
+        xytext=(shift, -_BELOW - line * _ROW),
+        textcoords="offset points",
+        ha=ha,
+        va="top",
+        fontsize=9,
+        color=color,
+        annotation_clip=False,
+    )
 
 
 def _largest(parts: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
@@ -290,17 +328,31 @@ def _largest(parts: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
     return {name: part for name, part in parts.items() if name in drawn}
 
 
+def _some(drawn: Sized, groups: Sized) -> str:
+    """Say in a title that not all groups are drawn."""
+    some = f", the {len(drawn)} largest of {len(groups)} groups"
+    return some if len(groups) > len(drawn) else ""
+
+
+def _plain(ax: Axes) -> Axes:
+    """Write small numbers as they are: "5m" for five thousandths reads like minutes."""
+    ax.yaxis.set_major_formatter(ScalarFormatter())
+    return ax
+
+
 def _as_shares(ax: Axes) -> Axes:
     ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     return ax
 
 
-def _median(curve: Survival) -> str:
-    median: Estimate = curve.median
-    if median.value is None:
+def _median(curve: Survival, scale: _Scale) -> str:
+    value, lower, upper, level = curve.median
+    if value is None:
         return "median not reached"
-    upper = "beyond the data" if median.upper is None else median.upper
-    return f"median {median.value}, interval {median.lower} to {upper}"
+    low, high = (
+        "beyond the data" if bound is None else scale.told(bound) for bound in (lower, upper)
+    )
+    return f"median {scale.told(value)}, {level:.0%} interval {low} to {high}"
 
 
 def _shares_of(result: Incidence) -> str:

@@ -11,7 +11,20 @@ from session_lab.analysis.tables import short_text
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["drawn"]
+__all__ = ["drawn", "share_text"]
+
+
+def share_text(share: float) -> str:
+    """Write a share in whole percents, where few are not none and most not all.
+
+    Examples
+    --------
+    >>> [share_text(share) for share in (0, 0.001, 0.25, 0.999, 1)]
+    ['0%', '<1%', '25%', '>99%', '100%']
+    """
+    if 0 < share < 0.005:
+        return "<1%"
+    return ">99%" if 0.995 <= share < 1 else f"{share:.0%}"
 
 
 def drawn(texts: Iterable[str], longest: int = 24) -> list[str]:

@@ -10,7 +10,7 @@ from matplotlib import ticker
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["COLOURS", "INK", "axes_for", "tidy"]
+__all__ = ["COLOURS", "INK", "axes_for", "legend_above", "tidy"]
 
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
 """The palette of Okabe and Ito (2008), which colour-blind readers can tell apart."""
@@ -26,6 +26,19 @@ def axes_for(ax: Axes | None) -> Axes:
     figure, new = plt.subplots(figsize=(7, 3.6), layout="constrained")
     figure.patch.set_alpha(0)
     return new
+
+
+def legend_above(ax: Axes) -> None:
+    """Put the legend above the picture, where no colour lies beneath its text."""
+    _, labels = ax.get_legend_handles_labels()
+    ax.legend(
+        frameon=False,
+        labelcolor=INK,
+        loc="lower right",
+        bbox_to_anchor=(1, 1),
+        borderaxespad=0,
+        ncols=max(1, len(labels)),
+    )
 
 
 def tidy(ax: Axes, *, title: str, x: str, y: str, alt: str) -> Axes:
