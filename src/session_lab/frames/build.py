@@ -23,6 +23,7 @@ __all__ = ["NAT", "Coded", "build", "empty", "milliseconds", "to_instants"]
 NAT = -(2**63)
 """Stands for a missing instant or duration among whole milliseconds; numpy's own NaT."""
 
+INSTANT_DTYPE = pd.DatetimeTZDtype("ms", "UTC")
 TAGS_DTYPE = pd.ArrowDtype(pa.list_(pa.string()))
 TEXT_DTYPE = pd.StringDtype("pyarrow")
 
@@ -57,7 +58,8 @@ def build(schema: Schema, data: Mapping[str, Values], *, n: int) -> pd.DataFrame
     Returns
     -------
     DataFrame
-        With a RangeIndex and the dtypes of the schema.
+        With a RangeIndex and the dtypes of the schema. Arrays that have them already are taken
+        over, not copied.
     """
     unknown = sorted(set(data) - {column.name for column in schema.columns})
     if unknown:
@@ -68,7 +70,7 @@ def build(schema: Schema, data: Mapping[str, Values], *, n: int) -> pd.DataFrame
         for column in schema.columns
         if column.name in data or not column.optional
     }
-    return pd.DataFrame(columns, index=pd.RangeIndex(n))
+    return pd.DataFrame(columns, index=pd.RangeIndex(n), copy=False)
 
 
 def empty(schema: Schema) -> pd.DataFrame:
@@ -84,17 +86,17 @@ def milliseconds(column: pd.Series) -> NDArray[np.int64]:
     >>> milliseconds(pd.Series(pd.to_datetime(["2026-01-01T00:00:00Z"]))).tolist()
     [1767225600000]
     """
-    if isinstance(column.dtype, pd.DatetimeTZDtype):
-        column = column.dt.tz_convert("UTC").dt.tz_localize(None)
-    values = column.to_numpy()
+    dtype = column.dtype
+    # Times with a zone are held as UTC, whatever the zone.
+    wanted = f"datetime64[{dtype.unit}]" if isinstance(dtype, pd.DatetimeTZDtype) else None
+    values = column.to_numpy(dtype=wanted)
     unit = "datetime64[ms]" if values.dtype.kind == "M" else "timedelta64[ms]"
     return values.astype(unit).view(np.int64)
 
 
 def to_instants(milliseconds: NDArray[np.int64]) -> pd.Series:
     """Turn milliseconds since 1970 into a ``datetime64[ms, UTC]`` column; NAT is missing."""
-    index = pd.DatetimeIndex(milliseconds.view("datetime64[ms]"))
-    return pd.Series(index.tz_localize("UTC"))
+    return pd.Series(milliseconds, dtype=INSTANT_DTYPE)
 
 
 def _instants(_: Column, values: Values, n: int) -> pd.Series:
@@ -133,11 +135,13 @@ def _category(column: Column, values: Values, n: int) -> pd.Series:
     places = {name: place for place, name in enumerate(wanted)}
     # One spare entry at the end, so that the code -1 of a missing value stays -1.
     recode = np.array([*(places.get(name, -2) for name in names), -1], dtype=np.int64)
-    recoded = recode[np.asarray(codes)]
-    if (recoded == -2).any():
-        bad = next(name for name in names if name not in places)
-        message = f"{bad!r} is not one of {', '.join(wanted)}"
-        raise DataError(message, column=column.name)
+    if (recode == -2).any():
+        used = np.unique(codes).tolist()
+        bad = [names[code] for code in used if code >= 0 and names[code] not in places]
+        if bad:
+            message = f"{bad[0]!r} is not one of {', '.join(wanted)}"
+            raise DataError(message, column=column.name)
+    recoded = codes if list(names) == list(wanted) else recode.take(codes)
     categories = pd.Index(list(wanted), dtype=TEXT_DTYPE)
     return pd.Series(pd.Categorical.from_codes(recoded, categories=categories))
 
@@ -159,12 +163,17 @@ def _counts(column: Column, values: Values, n: int) -> NDArray[np.int64]:
 
 
 def _codes(_: Column, values: Values, n: int) -> pd.Series:
-    return pd.Series(pd.array([pd.NA] * n if values is None else values, dtype="Int64"))
+    if isinstance(values, np.ndarray) and values.dtype.kind == "i":
+        numbers = values.astype(np.int64)
+        return pd.Series(pd.arrays.IntegerArray(numbers, np.zeros(n, dtype=bool)))
+    if values is None:
+        return pd.Series(pd.arrays.IntegerArray(np.zeros(n, np.int64), np.ones(n, dtype=bool)))
+    return pd.Series(pd.array(values, dtype="Int64"))
 
 
 def _numbers(_: Column, values: Values, n: int) -> pd.Series:
     if values is None:
-        return pd.Series(pd.array([pd.NA] * n, dtype="Float64"))
+        return pd.Series(pd.arrays.FloatingArray(np.zeros(n), np.ones(n, dtype=bool)))
     return pd.Series(pd.array(values, dtype="Float64"))
 
 

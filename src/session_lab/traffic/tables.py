@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -94,12 +95,14 @@ def to_frames(played: Played, events: pd.DataFrame, *, seed: int, observed_at: i
         The instant at which the sessions' status is told.
     """
     scheme = IdScheme.from_seed(seed)
-    session_ids, run_ids = _session_ids(played, scheme), _run_ids(played, scheme)
-    return Frames(
-        operations=_operations(played, events, session_ids, run_ids),
-        sessions=_sessions(played, events, session_ids, run_ids, observed_at),
-        runs=_runs(played, session_ids, run_ids),
-    )
+    # Most of the work is copying text, which Arrow does without the interpreter.
+    with ThreadPoolExecutor() as pool:
+        naming = pool.submit(_session_ids, played, scheme), pool.submit(_run_ids, played, scheme)
+        session_ids, run_ids = (names.result() for names in naming)
+        operations = pool.submit(_operations, played, events, session_ids, run_ids)
+        sessions = pool.submit(_sessions, played, events, session_ids, run_ids, observed_at)
+        runs = pool.submit(_runs, played, session_ids, run_ids)
+        return Frames(operations.result(), sessions.result(), runs.result())
 
 
 def recorded_columns(events: pd.DataFrame) -> dict[str, Any]:
@@ -181,12 +184,11 @@ def _sessions(
     run_ids: pa.Array,
     observed_at: int,
 ) -> pd.DataFrame:
-    creators = events.iloc[played.created_by]
-    asked = {name: creators[name] for name in ("type", "task_identifier", "tags") if name in events}
+    names = ("external_id", "type", "task_identifier", "tags")
+    creators = events[[name for name in names if name in events]].iloc[played.created_by]
     data = {
         "session_id": session_ids,
-        "external_id": creators["external_id"],
-        **asked,
+        **creators,
         "current_run_id": _pick(run_ids, played.current_run),
         "created_at": played.created_at,
         "updated_at": played.updated_at,
