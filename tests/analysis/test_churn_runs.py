@@ -320,6 +320,23 @@ def test_a_missing_column_is_named_with_those_there_are(ask: Any):
         ask(pd.DataFrame({"x": [1]}))
 
 
+@pytest.mark.parametrize(
+    "ask",
+    [
+        churn.gaps,
+        churn.transitions,
+        churn.runs_per_session,
+        churn.reasons,
+        churn.start_kinds,
+        churn.cohorts,
+        churn.identities,
+    ],
+)
+def test_what_is_no_frame_is_refused(ask: Any):
+    with pytest.raises(DataError, match="list is not a pandas DataFrame; make one with"):
+        ask([{"session_id": "a"}])
+
+
 def test_times_must_have_a_zone_and_triggers_must_have_times():
     runs = runs_frame([run("a", 0, 1), run("a", 5, 1)])
     naive = runs.assign(triggered_at=runs["triggered_at"].dt.tz_localize(None))

@@ -14,6 +14,16 @@ from tests.strategies import ORIGIN
 
 lifetimes = sl.lifetimes
 ESTIMATORS = [lifetimes.kaplan_meier, lifetimes.nelson_aalen, lifetimes.aalen_johansen]
+analyses = pytest.mark.parametrize(
+    "analysis",
+    [
+        lifetimes.survival,
+        lambda df: lifetimes.survival(df, by="type"),
+        lifetimes.incidence,
+        lambda df: lifetimes.incidence(df, by="tags"),
+        lambda df: lifetimes.compare(df, "type"),
+    ],
+)
 every = pytest.mark.parametrize("estimator", ESTIMATORS, ids=lambda one: one.__name__)
 
 
@@ -114,7 +124,7 @@ def test_all_censored_is_a_flat_curve_without_a_median():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (([], [], []), "0 group"),
+        (([], [], []), "there are no rows"),
         (([1, 2], [1, 1], ["a", "a"]), "1 group"),
         (([1, 2], [1, 1], ["a", None]), "is missing"),
         (([1, 2], [0, 0], ["a", "b"]), "no event was seen in any group"),
@@ -129,13 +139,33 @@ def test_log_rank_refuses_what_it_cannot_compare(arguments: Any, message: str):
 
 def test_a_group_without_events_is_compared_and_one_never_at_risk_costs_no_freedom():
     durations, observed = [1, 2, 3, 8, 9, 0.5], [1, 1, 1, 0, 0, 0]
-    found = lifetimes.logrank(durations, observed, list("aaabbc"))
+    with pytest.warns(sl.StatisticalWarning, match="no event was seen in b, c") as caught:
+        found = lifetimes.logrank(durations, observed, list("aaabbc"))
+    assert caught[0].filename == __file__
     assert found.observed == (3, 0, 0)
     assert found.df == 1
     assert found.expected[2] == 0
     assert 0 < found.p_value < 1
     never = found.pairs["a", "c"]
     assert (never.df, never.p_value) == (0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("durations", "entry"),
+    [([5, 5, 5, 5], None), ([2, 3, 8, 9], [0, 0, 4, 4])],
+    ids=["all tied", "never at risk together"],
+)
+def test_groups_that_nothing_tells_apart_are_warned_of(durations: Any, entry: Any):
+    with pytest.warns(sl.StatisticalWarning, match="nothing tells the groups apart") as caught:
+        found = lifetimes.logrank(durations, [1, 1, 1, 1], list("aabb"), entry=entry)
+    assert (found.statistic, found.df, found.p_value) == (0.0, 0, 1.0)
+    assert caught[0].filename == __file__
+    df = frame(4, type=list("aabb")).assign(lifetime=pd.to_timedelta(durations, unit="s"))
+    late = None if entry is None else "late"
+    df["late"] = pd.to_timedelta(entry or 0, unit="s")
+    with pytest.warns(sl.StatisticalWarning, match="nothing tells the groups apart") as caught:
+        lifetimes.compare(df, "type", entry=late)
+    assert caught[0].filename == __file__
 
 
 @pytest.mark.parametrize(
@@ -156,19 +186,28 @@ def test_a_curve_refuses_questions_it_has_no_answer_to(call: Any, message: str):
         call(curve)
 
 
-@pytest.mark.parametrize(
-    "analysis",
-    [
-        lifetimes.survival,
-        lambda df: lifetimes.survival(df, by="type"),
-        lifetimes.incidence,
-        lambda df: lifetimes.incidence(df, by="tags"),
-        lambda df: lifetimes.compare(df, "type"),
-    ],
-)
+@analyses
 def test_an_empty_frame_is_refused(analysis: Any):
     with pytest.raises(sl.DataError, match="nothing to estimate"):
         analysis(empty(SESSIONS))
+
+
+@analyses
+def test_what_is_no_frame_is_refused(analysis: Any):
+    for other in ([1], None, {"lifetime": [1]}):
+        with pytest.raises(sl.DataError, match="is not a pandas DataFrame; make one with"):
+            analysis(other)
+
+
+def test_a_session_that_stands_twice_is_warned_of_at_the_call():
+    df = frame(3, session_id=["session_a", "session_b", "session_a"])
+    with pytest.warns(sl.DataWarning, match="1 rows stand for a session that another") as caught:
+        curve = lifetimes.survival(df)
+    assert caught[0].filename == __file__
+    assert curve.n == 3
+    with pytest.warns(sl.DataWarning, match="1 rows stand") as caught:
+        lifetimes.incidence(df)
+    assert caught[0].filename == __file__
 
 
 @pytest.mark.parametrize("column", ["lifetime", "end_cause", "type"])

@@ -107,6 +107,12 @@ def test_log_rank_agrees_with_statsmodels():
     assert found.p_value == close(p_value, abs=1e-12)
 
 
+def test_log_rank_with_late_entry_agrees_with_statsmodels():
+    reference = survdiff(DURATIONS, OBSERVED.astype(int), GROUP, entry=ENTRY)
+    found = logrank(DURATIONS, OBSERVED, GROUP, entry=ENTRY)
+    assert (found.statistic, found.p_value) == close(reference, abs=1e-12)
+
+
 def test_log_rank_of_two_agrees_with_scipy():
     two = GROUP < 2
     data = [

@@ -204,6 +204,23 @@ def test_rows_of_an_asynchronous_list_can_be_collected(lab: sl.Simulator):
     assert len(frame) == 120
 
 
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"externalId": "chat-2"}, "1 repeat a session that another row stands for"),
+        ({"id": "b", "closedAt": "2025-12-31T00:00:00.000Z"}, "1 were closed before they were"),
+        ({"id": "b", "expiresAt": "2025-12-31T00:00:00.000Z"}, "1 expire before they were"),
+    ],
+)
+def test_rows_that_contradict_each_other_or_themselves_are_counted_at_the_call(
+    change: dict[str, Any], problem: str
+):
+    with pytest.warns(sl.DataWarning, match=f"sessions: of 2 rows {problem}") as caught:
+        frame = sl.sessions_frame([ROW, ROW | change], observed_at=AT)
+    assert caught[0].filename == __file__
+    assert sl.validate(frame)["row"].dropna().unique().tolist() == [1]
+
+
 def test_no_rows_make_an_empty_frame():
     for rows in ([], [page()]):
         frame = sl.sessions_frame(rows, observed_at=AT)

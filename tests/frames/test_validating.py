@@ -196,3 +196,5 @@ def test_problems_of_runs():
 def test_what_is_neither_sessions_nor_runs_is_refused():
     with pytest.raises(sl.DataError, match="neither run_id nor session_id is a column"):
         sl.validate(pd.DataFrame({"colour": []}))
+    with pytest.raises(sl.DataError, match="dict is not a pandas DataFrame"):
+        sl.validate({"session_id": ["session_c1"]})

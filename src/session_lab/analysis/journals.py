@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from session_lab.errors import DataError
 from session_lab.frames import NAT, OPERATIONS, build
 from session_lab.wire.limits import RESERVED_ID_PREFIX
 
@@ -30,10 +31,13 @@ def from_journal(journal: Iterable[Entry]) -> pd.DataFrame:
 
     Starts, closes and retrievals are taken, and appends to ``in`` as messages; the rest is left
     out. The journal should be one environment's.
+
+    Raises
+    ------
+    DataError
+        This is no journal.
     """
-    entries = [
-        entry for entry in journal if entry.op in _OPS and dict(entry.asked).get("io", "in") == "in"
-    ]
+    entries = [entry for entry in _checked(journal) if _is_of_a_session(entry)]
     replies = [entry.reply for entry in entries]
     data = {
         "at": [entry.at for entry in entries],
@@ -50,6 +54,21 @@ def from_journal(journal: Iterable[Entry]) -> pd.DataFrame:
         ],
     }
     return build(OPERATIONS, data, n=len(entries))
+
+
+def _checked(journal: Iterable[Entry]) -> Iterable[Entry]:
+    for entry in journal:
+        if not hasattr(entry, "asked"):
+            message = (
+                f"{type(entry).__name__} is no entry of a journal; pass an operations frame, or "
+                "the journal of a simulator"
+            )
+            raise DataError(message, source="operations")
+        yield entry
+
+
+def _is_of_a_session(entry: Entry) -> bool:
+    return entry.op in _OPS and dict(entry.asked).get("io", "in") == "in"
 
 
 def _external_id(entry: Entry) -> str | None:

@@ -36,9 +36,10 @@ from session_lab.analysis.survival.groups import (
 )
 from session_lab.analysis.survival.kaplan_meier import estimate_survival
 from session_lab.analysis.survival.lives import CAUSES, lives_of
-from session_lab.analysis.survival.logrank import compare_groups
+from session_lab.analysis.survival.logrank import compare_groups, warn_of_weak_comparison
 from session_lab.analysis.survival.sample import check_sample
 from session_lab.errors import DataError
+from session_lab.frames import column_of
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -157,7 +158,8 @@ def survival(
     Warns
     -----
     DataWarning
-        Rows that were left out: without a group, or ended before their entry.
+        Rows that were left out: without a group, or ended before their entry. Rows that stand for
+        a session another row stands for.
     StatisticalWarning
         A curve that its data can hardly support.
 
@@ -253,7 +255,13 @@ def incidence(
     return IncidenceByGroup(by, parts, assumptions)
 
 
-def compare(df: pd.DataFrame, by: str, *, expiry: Expiry = "competes") -> Comparison:
+def compare(
+    df: pd.DataFrame,
+    by: str,
+    *,
+    expiry: Expiry = "competes",
+    entry: str | Instant | None = None,
+) -> Comparison:
     """Test by log-rank whether groups of sessions live equally long.
 
     Parameters
@@ -262,7 +270,7 @@ def compare(df: pd.DataFrame, by: str, *, expiry: Expiry = "competes") -> Compar
         A sessions frame.
     by : str
         A column whose groups do not overlap.
-    expiry : {"competes", "censors"}
+    expiry, entry
         As in :func:`survival`.
 
     Returns
@@ -275,11 +283,16 @@ def compare(df: pd.DataFrame, by: str, *, expiry: Expiry = "competes") -> Compar
     DataError
         As in :func:`survival`; and fewer than two groups, overlapping groups, or no ends at all.
 
+    Warns
+    -----
+    DataWarning, StatisticalWarning
+        As in :func:`survival` and :func:`logrank`.
+
     See Also
     --------
     logrank : The formulas, on arrays.
     """
-    lives = lives_of(df)
+    lives = lives_of(df, entry=entry)
     groups = _groups(df, by, lives)
     if groups.overlap:
         message = (
@@ -289,10 +302,10 @@ def compare(df: pd.DataFrame, by: str, *, expiry: Expiry = "competes") -> Compar
         raise DataError(message, column=by)
     picked = lives.take(groups.rows)
     assumptions = (EXPIRY_NOTES[expiry], *lives.assumptions)
-    ends = picked.ends(expiry)
-    return compare_groups(
-        picked.durations, ends, groups.codes, groups.names, assumptions=assumptions
-    )
+    sample = check_sample(picked.durations, picked.ends(expiry), picked.entry)
+    result = compare_groups(sample, groups.codes, groups.names, assumptions=assumptions)
+    warn_of_weak_comparison(result)
+    return result
 
 
 def _table(
@@ -316,13 +329,11 @@ def _tables(
 
 def _groups(df: pd.DataFrame, by: str, lives: Lives) -> Groups:
     """Group the lives by a column of the frame they stand in."""
-    if by not in df.columns:
-        message = f"the column is missing; the frame has {', '.join(map(str, df.columns))}"
-        raise DataError(message, source="sessions", column=by)
+    values = column_of(df, by, source="sessions")
     if not len(lives.rows):
         message = "there are no sessions, so there is nothing to estimate; check what was selected"
         raise DataError(message, source="sessions")
-    return groups_of(df[by].iloc[lives.rows])
+    return groups_of(values.iloc[lives.rows])
 
 
 def _grouped_notes(assumptions: tuple[str, ...], groups: Groups, by: str) -> tuple[str, ...]:

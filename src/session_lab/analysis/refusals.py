@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from session_lab.errors import DataError, DataWarning
-from session_lab.frames import NAT, milliseconds
+from session_lab.frames import NAT, column_of, milliseconds
 from session_lab.frames.build import TEXT_DTYPE
 from session_lab.timing import duration_text
 
@@ -102,10 +102,7 @@ def _looked_up(known: pd.Series, ids: pd.Series) -> NDArray[np.int64]:
 def check_columns(frame: pd.DataFrame, columns: Iterable[str], source: str) -> None:
     """Refuse a frame without one of the columns, and name those it has."""
     for column in columns:
-        if column not in frame.columns:
-            found = ", ".join(map(str, frame.columns)) or "no columns"
-            message = f"the column is missing; the frame has {found}"
-            raise DataError(message, source=source, column=column)
+        column_of(frame, column, source=source)
 
 
 def instants(frame: pd.DataFrame, column: str, source: str) -> NDArray[np.int64]:

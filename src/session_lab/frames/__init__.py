@@ -5,6 +5,7 @@ What reads the API's rows (``loading``, ``reading``, ``polls``, ``joining``) loa
 
 from session_lab.frames.build import NAT, Coded, build, empty, milliseconds, to_instants
 from session_lab.frames.check import check_events
+from session_lab.frames.columns import check_frame, column_of
 from session_lab.frames.derive import derive_lifetimes
 from session_lab.frames.digest import digest
 from session_lab.frames.samples import sample_path
@@ -25,6 +26,8 @@ __all__ = [
     "Schema",
     "build",
     "check_events",
+    "check_frame",
+    "column_of",
     "derive_lifetimes",
     "digest",
     "empty",

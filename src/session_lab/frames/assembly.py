@@ -91,7 +91,30 @@ def sessions_from(table: pa.Table, observation: Observation, source: str) -> pd.
     data |= derive_lifetimes(
         data["created_at"], data["closed_at"], data["expires_at"], observed_at or 0
     )
+    _warn_of_contradictions(table, data, source)
     return _observed(build(SESSIONS, data, n=table.num_rows), observed_at)
+
+
+def _warn_of_contradictions(table: pa.Table, data: dict[str, Any], source: str) -> None:
+    """Say how many rows contradict each other or themselves."""
+    created, closed, expires = (data[name] for name in ("created_at", "closed_at", "expires_at"))
+    found = {
+        "repeat a session that another row stands for": (
+            table.num_rows - len(table["session_id"].unique())
+        ),
+        "were closed before they were created": np.count_nonzero(
+            (closed != NAT) & (closed < created)
+        ),
+        "expire before they were created, so that their start was refused": np.count_nonzero(
+            (expires != NAT) & (expires < created)
+        ),
+    }
+    told = "; ".join(f"{n:,} {problem}" for problem, n in found.items() if n)
+    if told:
+        message = (
+            f"{source}: of {table.num_rows:,} rows {told}. sl.validate names each and what to do"
+        )
+        warnings.warn(message, DataWarning, stacklevel=4)
 
 
 def runs_from(table: pa.Table, observation: Observation | None, source: str) -> pd.DataFrame:

@@ -9,6 +9,7 @@ import pandas as pd
 
 from session_lab.errors import DataError
 from session_lab.frames.build import NAT, Coded, milliseconds
+from session_lab.frames.columns import check_frame
 from session_lab.frames.derive import derive_lifetimes
 from session_lab.frames.schema import RUNS, SESSIONS, Kind
 from session_lab.timing import instant_text
@@ -60,6 +61,7 @@ def validate(df: pd.DataFrame) -> pd.DataFrame:
         row      column                               problem
     16    1  session_id  'session_c1' stands in row 0 already
     """
+    check_frame(df, "validate")
     if "run_id" in df:
         schema, checks = RUNS, _of_runs
     elif "session_id" in df:

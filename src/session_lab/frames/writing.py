@@ -11,6 +11,7 @@ import pandas as pd
 
 from session_lab.errors import DataError
 from session_lab.frames.build import NAT, milliseconds
+from session_lab.frames.columns import check_frame
 from session_lab.frames.store import whole_file, write_parquet
 from session_lab.timing import instant_text
 
@@ -41,7 +42,7 @@ def write_frame(df: pd.DataFrame, path: str | os.PathLike[str]) -> None:
     Raises
     ------
     DataError
-        The ending is none of these.
+        The ending is none of these, or this is no DataFrame.
 
     Examples
     --------
@@ -52,6 +53,7 @@ def write_frame(df: pd.DataFrame, path: str | os.PathLike[str]) -> None:
     >>> target.read_text()
     '{"lifetime":90000}\n'
     """
+    check_frame(df, "df")
     file = Path(path)
     if file.suffix not in _ENDINGS:
         message = f"the ending {file.suffix!r} is none of {', '.join(_ENDINGS)}"

@@ -8,6 +8,7 @@ import numpy as np
 
 from session_lab.analysis.churn.columns import ids, instants, observation
 from session_lab.errors import DataError
+from session_lab.frames import check_frame
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,6 +60,7 @@ def activity(
         The columns are not named and not those of a known frame, are missing or of the wrong kind,
         or a time is missing.
     """
+    check_frame(df, "df")
     if who is None or at is None:
         usual = [pair for pair in _HABITS if set(pair) <= set(df.columns)]
         if not usual:

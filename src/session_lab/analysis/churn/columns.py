@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 
 from session_lab.errors import DataError, DataWarning
-from session_lab.frames import NAT, milliseconds
+from session_lab.frames import NAT, column_of, milliseconds
 from session_lab.timing import to_instant
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from session_lab.timing import Instant
 
-__all__ = ["Ids", "column_of", "durations", "ids", "instants", "labels", "observation", "places"]
+__all__ = ["Ids", "durations", "ids", "instants", "labels", "observation", "places"]
 
 
 class Ids(NamedTuple):
@@ -45,23 +45,6 @@ class Ids(NamedTuple):
             message = f"{source}: {lacking:,} rows have no {column} and are left out"
             warnings.warn(message, DataWarning, stacklevel=4)
         return has_id
-
-
-def column_of(frame: pd.DataFrame, name: str, *, source: str) -> pd.Series:
-    """Return a column by its name.
-
-    Raises
-    ------
-    DataError
-        There is no such column, or more than one.
-    """
-    names = list(frame.columns)
-    if names.count(name) != 1:
-        problem = "several columns have this name" if name in names else "the column is missing"
-        found = ", ".join(map(str, names)) or "no columns"
-        raise DataError(f"{problem}; the frame has {found}", source=source, column=name)
-    column: pd.Series = frame[name]
-    return column
 
 
 def ids(frame: pd.DataFrame, name: str, *, source: str) -> Ids:

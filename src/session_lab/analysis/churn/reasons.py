@@ -10,7 +10,7 @@ import pandas as pd
 
 from session_lab.analysis.churn.columns import durations, labels
 from session_lab.analysis.results import Result
-from session_lab.frames import NAT
+from session_lab.frames import NAT, column_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -147,9 +147,7 @@ def start_kinds(operations: pd.DataFrame) -> StartKinds:
     DataError
         A column is missing, or ``waited`` holds no durations.
     """
-    served = operations
-    if "start_kind" in operations.columns:
-        served = operations[operations["start_kind"].notna()]
+    served = operations[column_of(operations, "start_kind", source="operations").notna()]
     kinds = labels(served, "start_kind", source="operations")
     waited = durations(served, "waited", source="operations")
     known = np.where(waited == NAT, 0, waited)

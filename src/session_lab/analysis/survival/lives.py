@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from session_lab.errors import DataError, DataWarning
-from session_lab.frames import NAT, milliseconds
+from session_lab.frames import NAT, check_frame, column_of, milliseconds
 from session_lab.timing import duration_text, instant_text, to_instant, to_milliseconds
 
 if TYPE_CHECKING:
@@ -89,8 +89,10 @@ def lives_of(
     Warns
     -----
     DataWarning
-        Sessions that ended before their entry were left out.
+        Sessions that ended before their entry were left out; or rows stand for a session that
+        another row stands for.
     """
+    _warn_of_doubles(df)
     durations = _durations(df, "lifetime")
     outcome = _outcomes(df)
     late, assumptions = (None, ()) if entry is None else _entries(df, entry)
@@ -120,6 +122,21 @@ def censored_note(still_open: int) -> str:
     return f"open sessions, censored at the age they had reached: {still_open:,}"
 
 
+def _warn_of_doubles(df: pd.DataFrame) -> None:
+    """Say that some sessions would count as several lives, if their ids show it."""
+    check_frame(df, _SOURCE)
+    if "session_id" not in df.columns:
+        return
+    doubles = int(df["session_id"].dropna().duplicated().sum())
+    if doubles:
+        problem = (
+            f"sessions: {doubles:,} rows stand for a session that another row stands for, and "
+            "each counts as a life of its own; keep the newest of each: "
+            "df.sort_values('updated_at').drop_duplicates('session_id', keep='last')"
+        )
+        warnings.warn(problem, DataWarning, stacklevel=4)
+
+
 def _without_unseen(lives: Lives, durations: NDArray[np.int64], late: NDArray[np.int64]) -> Lives:
     unseen = (late >= durations) & (late > 0)
     if not unseen.any():
@@ -133,7 +150,7 @@ def _without_unseen(lives: Lives, durations: NDArray[np.int64], late: NDArray[np
 
 
 def _outcomes(df: pd.DataFrame) -> NDArray[np.int64]:
-    given = _column(df, "end_cause")
+    given = column_of(df, "end_cause", source=_SOURCE)
     known = pd.Index(["open", *CAUSES])
     if isinstance(given.dtype, pd.CategoricalDtype):
         places = known.get_indexer(given.cat.categories.astype(object))
@@ -161,14 +178,14 @@ def _entries(df: pd.DataFrame, entry: str | Instant) -> tuple[NDArray[np.int64],
 
 
 def _durations(df: pd.DataFrame, name: str) -> NDArray[np.int64]:
-    column = _column(df, name)
+    column = column_of(df, name, source=_SOURCE)
     if not pd.api.types.is_timedelta64_dtype(column):
         raise _wrong_type(column, name, "durations, such as timedelta64[ms]")
     return _complete(milliseconds(column), name, lowest=0)
 
 
 def _instants(df: pd.DataFrame, name: str) -> NDArray[np.int64]:
-    column = _column(df, name)
+    column = column_of(df, name, source=_SOURCE)
     if not isinstance(column.dtype, pd.DatetimeTZDtype):
         raise _wrong_type(column, name, "times with a zone, such as datetime64[ms, UTC]")
     return _complete(milliseconds(column), name, lowest=NAT + 1)
@@ -186,13 +203,6 @@ def _complete(values: NDArray[np.int64], name: str, *, lowest: int) -> NDArray[n
         )
         raise DataError(message, source=_SOURCE, row=row, column=name)
     return values
-
-
-def _column(df: pd.DataFrame, name: str) -> pd.Series:
-    if name not in df.columns:
-        message = f"the column is missing; the frame has {', '.join(map(str, df.columns))}"
-        raise DataError(message, source=_SOURCE, column=name)
-    return df[name]
 
 
 def _wrong_type(column: pd.Series, name: str, wanted: str) -> DataError:

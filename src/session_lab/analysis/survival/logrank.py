@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from itertools import combinations
-from typing import TYPE_CHECKING, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from session_lab.analysis.survival.assuming import AssumingResult
+from session_lab.analysis.survival.axis import numbers
 from session_lab.analysis.survival.event_table import tabulate
 from session_lab.analysis.survival.intervals import chi2_tail
 from session_lab.analysis.survival.sample import check_sample, events_of
-from session_lab.errors import DataError
+from session_lab.errors import DataError, StatisticalWarning
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
 
     from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["Comparison", "LogRank", "compare_groups", "holm", "logrank"]
+    from session_lab.analysis.survival.sample import Sample
+
+__all__ = [
+    "Comparison",
+    "LogRank",
+    "compare_groups",
+    "holm",
+    "logrank",
+    "warn_of_weak_comparison",
+]
 
 
 class LogRank(NamedTuple):
@@ -59,8 +70,8 @@ class Comparison(AssumingResult):
 
     title: ClassVar[str] = "Log-rank test"
     formula: ClassVar[str] = (
-        "(O - E)' V^-1 (O - E) with the hypergeometric covariance V, chi-square with one degree of "
-        "freedom less than groups at risk; pairs corrected by Holm (1979)"
+        "(O - E)' V^- (O - E) with the hypergeometric covariance V, chi-square with the rank of V "
+        "as degrees of freedom, one less than groups; pairs corrected by Holm (1979)"
     )
     plotter: ClassVar[str] = "comparison"
 
@@ -95,7 +106,13 @@ class Comparison(AssumingResult):
         return pd.DataFrame([{"groups": len(self.groups), **self.test._asdict()}])
 
 
-def logrank(durations: ArrayLike, observed: ArrayLike, group: ArrayLike) -> Comparison:
+def logrank(
+    durations: ArrayLike,
+    observed: ArrayLike,
+    group: ArrayLike,
+    *,
+    entry: ArrayLike | None = None,
+) -> Comparison:
     """Test whether groups end at the same rate.
 
     Parameters
@@ -104,6 +121,8 @@ def logrank(durations: ArrayLike, observed: ArrayLike, group: ArrayLike) -> Comp
         As in :func:`kaplan_meier`.
     group : array, shape (n,)
         The group of each subject.
+    entry : array like durations, optional
+        As in :func:`kaplan_meier`.
 
     Returns
     -------
@@ -115,6 +134,12 @@ def logrank(durations: ArrayLike, observed: ArrayLike, group: ArrayLike) -> Comp
     DataError
         Fewer than two groups, no events, a missing group, or as in :func:`kaplan_meier`.
 
+    Warns
+    -----
+    StatisticalWarning
+        A group without events, or groups that nothing tells apart: whenever something happened,
+        only one of them was at risk, or all who were at risk ended.
+
     Examples
     --------
     >>> result = logrank([1, 2, 3, 4, 5, 6], [1, 1, 1, 1, 0, 1], list("aabbbb"))
@@ -125,12 +150,14 @@ def logrank(durations: ArrayLike, observed: ArrayLike, group: ArrayLike) -> Comp
     missing = codes < 0
     if missing.any():
         raise DataError("is missing; leave it out", row=int(missing.argmax()), column="group")
-    return compare_groups(durations, events_of(observed), codes, names.tolist())
+    sample = check_sample(durations, events_of(observed), entry)
+    result = compare_groups(sample, codes, names.tolist())
+    warn_of_weak_comparison(result)
+    return result
 
 
 def compare_groups(
-    durations: ArrayLike,
-    observed: NDArray[np.bool_],
+    sample: Sample,
     codes: NDArray[np.integer],
     names: Sequence[Hashable],
     *,
@@ -141,19 +168,21 @@ def compare_groups(
     if k < 2:
         message = f"there is {k} group; a comparison needs two or more"
         raise DataError(message, column="group")
-    sample = check_sample(durations, observed, None)
-    if len(codes) != len(observed):
-        message = f"there are {len(observed)} durations and {len(codes)} groups"
+    if len(codes) != len(sample.outcome):
+        message = f"there are {len(sample.outcome)} durations and {len(codes)} groups"
         raise DataError(message, column="group")
-    if not observed.any():
+    if not sample.outcome.any():
         message = "no event was seen in any group, so there is nothing to compare; observe longer"
         raise DataError(message, column="observed")
     # Twice the group and one more if the end was seen: one table then tells all groups apart.
-    table = tabulate(sample._replace(outcome=2 * codes + observed), causes=2 * k - 1)
+    outcome = 2 * codes + sample.outcome
+    table = tabulate(sample._replace(outcome=outcome, entry=None), causes=2 * k - 1)
     counts = np.concatenate([table.censored[None], table.events])
     events = counts[1::2]
     leaving = counts[0::2] + events
     at_risk = np.cumsum(leaving[:, ::-1], axis=1)[:, ::-1]
+    if sample.entry is not None:
+        at_risk = at_risk - _still_to_enter(numbers(table.time), sample.entry, codes, k)
     happened = events.any(axis=0)
     d, n = events[:, happened].astype(np.float64), at_risk[:, happened].astype(np.float64)
     test = _test(d, n)
@@ -171,6 +200,23 @@ def compare_groups(
     )
 
 
+def warn_of_weak_comparison(result: Comparison) -> None:
+    """Warn, on behalf of the caller's caller, of a test that its data can hardly support."""
+    quiet = [str(name) for name, n in zip(result.groups, result.observed, strict=True) if not n]
+    if not result.df:
+        problem = (
+            "nothing tells the groups apart: whenever something happened, only one group was at "
+            "risk or all who were at risk ended; use a finer resolution, or observe longer"
+        )
+        warnings.warn(problem, StatisticalWarning, stacklevel=3)
+    elif quiet:
+        problem = (
+            f"no event was seen in {', '.join(quiet)}, so the chi-square approximation is rough; "
+            "observe longer, or put groups together"
+        )
+        warnings.warn(problem, StatisticalWarning, stacklevel=3)
+
+
 def holm(p_values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Correct p-values for their number, by Holm's (1979) step-down method.
 
@@ -184,6 +230,17 @@ def holm(p_values: NDArray[np.float64]) -> NDArray[np.float64]:
     corrected = np.empty(len(order))
     corrected[order] = np.minimum(np.maximum.accumulate(p_values[order] * factors), 1)
     return corrected
+
+
+def _still_to_enter(
+    times: NDArray[Any], entry: NDArray[Any], codes: NDArray[np.integer], k: int
+) -> NDArray[np.int64]:
+    """Count, per group and time, who enters at the time or later; shape (k, m)."""
+    waiting = np.empty((k, len(times)), np.int64)
+    for place in range(k):
+        late = np.sort(entry[(codes == place) & (entry > 0)])
+        waiting[place] = len(late) - np.searchsorted(late, times)
+    return waiting
 
 
 def _expected(d: NDArray[np.float64], n: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -209,7 +266,9 @@ def _test(d: NDArray[np.float64], n: NDArray[np.float64]) -> LogRank:
     )
     covariance = np.diag((n * total * spread).sum(axis=1)) - (n * spread) @ n.T
     excess = d.sum(axis=1) - _expected(d, n)
-    # Excesses add up to 0, so the last group follows from the others.
-    rest = excess[:-1]
-    statistic = float(rest @ np.linalg.pinv(covariance[:-1, :-1], hermitian=True) @ rest)
-    return LogRank(statistic, k - 1, chi2_tail(statistic, k - 1))
+    # Excesses add up to 0 among groups that were at risk together, so at most k - 1 are free.
+    df = int(np.linalg.matrix_rank(covariance, hermitian=True))
+    if not df:
+        return LogRank(0.0, 0, 1.0)
+    statistic = float(excess @ np.linalg.pinv(covariance, hermitian=True) @ excess)
+    return LogRank(statistic, df, chi2_tail(statistic, df))
