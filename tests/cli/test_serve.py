@@ -122,8 +122,10 @@ def test_every_flag_reaches_the_world(serve: Any):
         "--environment": "env_other=tr_dev_other",
         "--idle-timeout": "45s",
     }
-    serving = serve(*(part for pair in flags.items() for part in pair))
+    serving = serve("--rate-limit", *(part for pair in flags.items() for part in pair))
     with serving.client("tr_dev_mine") as mine, serving.client("tr_dev_other") as other:
+        reply = mine.with_raw_response.sessions.list()
+        assert reply.headers["x-ratelimit-remaining"] == "749"
         ids = {start(mine, "chat-1").id, start(other, "chat-1").id}
         assert len(ids) == 2
     with httpx.Client() as client:
@@ -187,6 +189,8 @@ def test_a_taken_port_is_said_in_one_line(serve: Any):
         (["--now", "today"], "'today' is not an ISO 8601 time"),
         (["--clock", "real", "--now", "2026-01-01T00:00:00Z"], "a real clock shows"),
         (["--environment", "tr_dev_secret"], "write ID=KEY"),
+        (["--environment", "env_lab=tr_dev_secret"], "two environments are called 'env_lab'"),
+        (["--secret-key", ""], "the environment 'env_lab' has no key"),
         (["--idle-timeout", "60"], "'60' is not a duration"),
         (["--host", "192.0.2.1"], "cannot serve on port 0 of 192.0.2.1"),
         (["--port", "70000"], "70000 is no port; those are 0 to 65535"),

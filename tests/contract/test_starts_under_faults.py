@@ -39,13 +39,8 @@ def start(client: Client, external_id: str | None) -> Any:
     )
 
 
-def sizes(*counts: int) -> list[Any]:
-    quick, long = counts
-    return [quick, pytest.param(long, marks=pytest.mark.long)]
-
-
-@pytest.mark.parametrize("n_starts", sizes(1_000, 10_000))
-def test_retried_starts_with_an_external_id_make_one_session_and_one_run_each(n_starts: int):
+def test_ten_thousand_retried_starts_make_one_session_and_one_run_each():
+    n_starts = 10_000
     sim = sl.Simulator(seed=7, faults=EVERYTHING)
     client = sim.client(max_retries=30, deadline="1h")
     names = [f"chat-{number}" for number in range(n_starts)]
@@ -65,7 +60,7 @@ def test_retried_starts_with_an_external_id_make_one_session_and_one_run_each(n_
     assert sorted(runs) == sorted(session.run_id for session in answered.values())
 
 
-@pytest.mark.parametrize("n_starts", sizes(1_000, 10_000))
+@pytest.mark.parametrize("n_starts", [1_000, pytest.param(10_000, marks=pytest.mark.long)])
 def test_starts_without_an_external_id_are_never_done_twice(n_starts: int):
     """One whose reply is lost is not tried again; its session is there and nobody knows its id."""
     sim = sl.Simulator(seed=7, faults=EVERYTHING)

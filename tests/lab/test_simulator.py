@@ -186,6 +186,14 @@ def test_a_run_is_ended_from_outside():
     assert status == "CRASHED"
 
 
+def test_a_run_status_in_the_words_of_the_api_is_warned_about():
+    sim = sl.Simulator()
+    session = start(sim.client())
+    with pytest.warns(sl.SessionLabWarning, match="the run counts as alive; the API shows COMPL"):
+        sim.set_run_status(session.run_id, "COMPLETED")
+    assert start(sim.client()).run_id == session.run_id
+
+
 @pytest.mark.parametrize("how", ["error", "raw reply", "entry"])
 def test_an_answer_is_explained(how: str):
     sim = sl.Simulator()

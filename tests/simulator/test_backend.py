@@ -112,3 +112,24 @@ def test_a_real_clock_is_no_setting_of_its_first_instant():
 def test_what_makes_no_sense_is_refused_at_once(options: dict[str, Any]):
     with pytest.raises(DataError):
         make(**options)
+
+
+@pytest.mark.parametrize(
+    ("other", "reason"),
+    [
+        (Environment("env_lab", "tr_dev_secret"), "two environments are called 'env_lab'"),
+        (Environment("env_other", LAB.secret_key), "'env_other' has the key of another"),
+        (Environment("env_other", ""), "'env_other' has no key"),
+    ],
+    ids=["same id", "same key", "no key"],
+)
+def test_environments_that_cannot_be_told_apart_are_refused(other: Environment, reason: str):
+    with pytest.raises(DataError, match=reason) as refusal:
+        Backend([LAB, other])
+    assert LAB.secret_key not in str(refusal.value)
+    assert "tr_dev_secret" not in str(refusal.value)
+
+
+def test_a_branch_has_the_key_of_the_environment_it_branches_from():
+    branch = Environment("env_branch", LAB.secret_key, branch="feature")
+    assert Backend([LAB, branch]).environments == (LAB, branch)

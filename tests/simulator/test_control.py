@@ -110,6 +110,16 @@ def test_a_run_is_forced_into_a_status(backend: Backend):
     assert lines(backend, "/_lab/runs")[0]["id"] == name
 
 
+def test_a_status_that_the_platform_does_not_store_leaves_the_run_alive_and_is_remarked_upon(
+    backend: Backend,
+):
+    path = f"/_lab/runs/{run_id(backend)}"
+    run = told(backend, "POST", path, {"status": "COMPLETED"})
+    assert (run["status"], run["isFinal"]) == ("COMPLETED", False)
+    assert "shows COMPLETED_SUCCESSFULLY as COMPLETED" in run["warning"]
+    assert "warning" not in told(backend, "POST", path, {"status": "COMPLETED_SUCCESSFULLY"})
+
+
 def test_runs_of_every_environment_are_reached(backend: Backend):
     name = json.loads(start(backend, "chat-1", "tr_dev_other").body)["runId"]
     assert told(backend, "GET", f"/_lab/runs/{name}")["id"] == name

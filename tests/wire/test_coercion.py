@@ -88,6 +88,7 @@ def test_many_forms_name_one_instant(value: object) -> None:
         ("2100-02-29", "2100-03-01T00:00:00.000Z"),
         ("+010000-01-01", "+010000-01-01T00:00:00.000Z"),
         ("-000001-01-01", "-000001-01-01T00:00:00.000Z"),
+        ("2026-06-01\0 or so", "2026-06-01T00:00:00.000Z"),
         (LAST_DATE, "+275760-09-13T00:00:00.000Z"),
         (-LAST_DATE, "-271821-04-20T00:00:00.000Z"),
     ],
@@ -124,6 +125,7 @@ def test_odd_values_become_the_instants_that_javascript_sees(
         "-000000-01-01T00:00Z",
         "12:00",
         "May 1 2026 13:00 PM",
+        "about\0 2026",
         LAST_DATE + 1,
         -LAST_DATE - 1,
         1e300,
@@ -150,7 +152,7 @@ DATE_WORDS = (
     "est (x) 10:30 10:30:15 .5 .123456 +02:00 +0530 -08 2026-06-01 2026-06 6/1/2026 T10:00 Marchx "
     "Dec-25 tomorrow 1d -000001-05 +010000 1767225600000"
 )
-DATE_PARTS = [*DATE_WORDS.split(), " ", "\u00a0", "\ufeff"]
+DATE_PARTS = [*DATE_WORDS.split(), " ", "\u00a0", "\ufeff", "\0"]
 
 
 @pytest.mark.needs_node

@@ -50,6 +50,9 @@ def serve(
         list[str] | None,
         typer.Option("--environment", help="ID=KEY: a further environment; may be repeated."),
     ] = None,
+    rate_limit: Annotated[
+        bool, typer.Option("--rate-limit", help="Take no more requests than the API's limits.")
+    ] = False,
     state: Annotated[
         Path | None,
         typer.Option("--state", help="SQLite file that keeps the world; made if it is not there."),
@@ -96,6 +99,7 @@ def serve(
         now=SystemClock().milliseconds() if follows_system_clock else now or _NOW,
         profile=profile,
         policy=policy,
+        rate_limit=rate_limit,
         follows_system_clock=follows_system_clock,
     )
     serve_backend(backend, host=host, port=port, state=state, announce=_announce)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from html import escape
 from typing import TYPE_CHECKING, Any
 
 from session_lab.client import AsyncClient, Client
-from session_lab.errors import DataError
+from session_lab.errors import DataError, SessionLabWarning
 from session_lab.frames.worlds import runs_of, sessions_of
 from session_lab.simulator.backend import Backend
 from session_lab.simulator.journal import Entry
@@ -14,6 +15,7 @@ from session_lab.simulator.protocol.auth import Environment
 from session_lab.simulator.protocol.exchange import ENTRY_HEADER
 from session_lab.simulator.randomness import Stream
 from session_lab.simulator.transport import SimulatorTransport
+from session_lab.simulator.views import status_warning
 from session_lab.simulator.world import ENVIRONMENT
 from session_lab.timing import instant_text
 
@@ -183,12 +185,20 @@ is spent, so append to a new session under another external id
     def set_run_status(self, run_id: str, status: str) -> Entry:
         """Force a run into a status, in the platform's internal names; a final one ends it.
 
+        A name that the platform does not store counts as alive, as it does there: ``COMPLETED``,
+        which the API shows, ends no run, while ``COMPLETED_SUCCESSFULLY`` does. Such a name brings
+        a :class:`~session_lab.errors.SessionLabWarning`.
+
         Raises
         ------
         SimulationError
             There is no such run, or a policy decides how live runs go on.
         """
-        return self.world.set_run_status(run_id, status)
+        entry = self.world.set_run_status(run_id, status)
+        warning = status_warning(status)
+        if warning is not None:
+            warnings.warn(warning, SessionLabWarning, stacklevel=2)
+        return entry
 
     def explain(self, reply: Entry | RawResponse[Any] | APIStatusError) -> str:
         """Say in a sentence why a request was answered as it was.

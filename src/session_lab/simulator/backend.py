@@ -51,6 +51,11 @@ class Backend:
     follows_system_clock : bool
         Whether somebody moves the clock along with the machine's, so that nobody else may.
 
+    Raises
+    ------
+    DataError
+        A setting cannot be used, or the environments cannot be told apart.
+
     Attributes
     ----------
     world : World
@@ -69,7 +74,7 @@ class Backend:
         rate_limit: RateLimit | bool | None = None,
         follows_system_clock: bool = False,
     ) -> None:
-        self.environments = tuple(environments)
+        self.environments = _checked(environments)
         self.follows_system_clock = follows_system_clock
         self._seed = seed
         self._now = to_instant(now, name="now")
@@ -114,6 +119,7 @@ class Backend:
             "seed": self._seed,
             "profile": self._profile,
             "policy": None if self._policy is None else asdict(self._policy),
+            "rate_limit": None if self._rate_limit is None else asdict(self._rate_limit),
             "environments": [asdict(environment) for environment in self.environments],
         }
 
@@ -205,3 +211,21 @@ class Backend:
             faults=self._first_faults,
             rate_limit=self._rate_limit,
         )
+
+
+def _checked(environments: Sequence[Environment]) -> tuple[Environment, ...]:
+    """Return environments that ids and keys tell apart; the messages show no key."""
+    ids: set[str] = set()
+    keys: set[tuple[str, str | None]] = set()
+    for environment in environments:
+        if not environment.secret_key:
+            message = f"the environment {environment.id!r} has no key, so nobody could use it"
+            raise DataError(message, column="secret_key")
+        if environment.id in ids:
+            raise DataError(f"two environments are called {environment.id!r}", column="environment")
+        if (environment.secret_key, environment.branch) in keys:
+            message = f"{environment.id!r} has the key of another environment; each has its own"
+            raise DataError(message, column="secret_key")
+        ids.add(environment.id)
+        keys.add((environment.secret_key, environment.branch))
+    return tuple(environments)

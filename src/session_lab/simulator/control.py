@@ -16,7 +16,7 @@ from session_lab.simulator.protocol.json_text import Json, parse_json, render_js
 from session_lab.simulator.protocol.messages import Response, json_response
 from session_lab.simulator.protocol.paths import path_segments
 from session_lab.simulator.snapshot import Snapshot
-from session_lab.simulator.views import run_view, session_view
+from session_lab.simulator.views import run_view, session_view, status_warning
 from session_lab.timing import LONGEST_DURATION, instant_text, to_instant
 
 if TYPE_CHECKING:
@@ -155,7 +155,9 @@ def _force(backend: Backend, request: Request, run_id: str) -> Response:
         backend.world.set_run_status(run_id, body.status)
     except SimulationError as error:
         raise _Refused(str(error), "status", "a status that ends a run") from None
-    return json_response(_run_or_404(backend, run_id))
+    warning = status_warning(body.status)
+    told = {} if warning is None else {"warning": warning}
+    return json_response(_run_or_404(backend, run_id) | told)
 
 
 def _set_faults(backend: Backend, request: Request, _: str) -> Response:

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 from session_lab.simulator.protocol.listing import status_at
 from session_lab.simulator.protocol.rows import retrieved_session
 from session_lab.timing import instant_text
-from session_lab.wire.runs import FINAL_INTERNAL_STATUSES
+from session_lab.wire.runs import CURRENT_STATUSES, FINAL_INTERNAL_STATUSES
 
 if TYPE_CHECKING:
     from session_lab.simulator.protocol.json_text import Json
     from session_lab.simulator.state import RunRecord
     from session_lab.simulator.store import Shown
 
-__all__ = ["run_view", "session_view"]
+__all__ = ["run_view", "session_view", "status_warning"]
 
 
 def session_view(shown: Shown, now: int) -> dict[str, Json]:
@@ -50,3 +50,21 @@ def run_view(record: RunRecord) -> dict[str, Json]:
         "idleMs": run.idle,
         "suspendedMs": run.suspended,
     }
+
+
+def status_warning(status: str) -> str | None:
+    """Say what becomes of a run that is put into a status which the platform does not store.
+
+    Examples
+    --------
+    >>> status_warning("CRASHED") is None
+    True
+    >>> print(status_warning("COMPLETED"))
+    the platform stores no status COMPLETED, so the run counts as alive; the API shows \
+COMPLETED_SUCCESSFULLY as COMPLETED
+    """
+    if status in CURRENT_STATUSES:
+        return None
+    warning = f"the platform stores no status {status}, so the run counts as alive"
+    meant = [stored for stored, shown in CURRENT_STATUSES.items() if shown == status]
+    return f"{warning}; the API shows {' and '.join(meant)} as {status}" if meant else warning

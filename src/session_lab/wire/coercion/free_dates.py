@@ -7,7 +7,8 @@ The language leaves these to the engine. V8 reads a text as a row of numbers, wo
 * a sign after a time or after ``UTC`` starts an offset, ``Z``, ``GMT`` or ``EST`` name one;
 * up to three other numbers are the date: month, day, year, or year first where the first cannot be
   a day; a month's name may stand anywhere; two-digit years are 1950 to 2049;
-* words before the first number and anything in parentheses are skipped, other words are refused.
+* words before the first number and anything in parentheses are skipped, other words are refused;
+* U+0000 ends the text.
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ def parse_free_text(text: str) -> Fields | None:
     >>> parse_free_text("next Tuesday") is None
     True
     """
-    return _Reader(text).read()
+    return _Reader(text.partition("\0")[0]).read()
 
 
 class _Token(NamedTuple):
