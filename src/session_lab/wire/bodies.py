@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import AfterValidator, ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field, WithJsonSchema
 from pydantic_core import core_schema
 
 from session_lab.wire import limits
@@ -107,15 +107,35 @@ def _check_machine(name: str) -> str:
     return name
 
 
-_ExternalId = Annotated[str, AfterValidator(_check_external_id)]
+_ExternalId = Annotated[
+    str,
+    AfterValidator(_check_external_id),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": limits.MAX_EXTERNAL_ID_LENGTH,
+            "pattern": rf"^\s*(?!{limits.RESERVED_ID_PREFIX})\S",
+        }
+    ),
+]
 _Tag = Annotated[str, _Length(0, limits.MAX_TAG_LENGTH)]
 _Tags = Annotated[list[_Tag], Field(max_length=limits.MAX_TAGS)]
 _RunTags = Annotated[list[_Tag], Field(max_length=limits.MAX_RUN_TAGS)]
-_Machine = Annotated[str, AfterValidator(_check_machine)]
+_Machine = Annotated[
+    str,
+    AfterValidator(_check_machine),
+    WithJsonSchema({"type": "string", "enum": list(limits.MACHINES)}),
+]
 _Queue = Annotated[str, _Length(0, limits.MAX_QUEUE_LENGTH)]
 _DeploymentId = Annotated[str, _Length(0, limits.MAX_EXTERNAL_DEPLOYMENT_ID_LENGTH)]
+_ConcurrencyName = Annotated[
+    str,
+    AfterValidator(_check_concurrency),
+    WithJsonSchema({"type": "string", "pattern": f"^{limits.CONCURRENCY_NAME}$"}),
+]
 _Concurrency = Annotated[
-    list[Annotated[str, AfterValidator(_check_concurrency)]],
+    list[_ConcurrencyName],
     Field(max_length=limits.MAX_CONCURRENCY_NAMES),
 ]
 _Attempts = Annotated[int | float, _Whole(1, limits.MAX_ATTEMPTS)]

@@ -11,12 +11,14 @@ from session_lab import wire
 from session_lab._version import __version__
 from session_lab.simulator.calls import CALLS
 from session_lab.wire.base import OmittingModel
+from session_lab.wire.coercion import LAST_DATE
 from session_lab.wire.limits import (
     DEFAULT_PAGE_SIZE,
     DEFAULT_RUNS_PAGE_SIZE,
     MAX_PAGE_SIZE,
     MAX_STREAM_TIMEOUT_SECONDS,
 )
+from session_lab.wire.runs import CURRENT_STATUSES, OLD_STATUSES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -103,8 +105,8 @@ _OPERATIONS: Final[Mapping[str, _Operation]] = {
             "page[after]",
             "page[before]",
             "filter[status] of runs",
-            "filter[taskIdentifier]",
-            "filter[tag]",
+            "filter[taskIdentifier] of runs",
+            "filter[tag] of runs",
             "filter[createdAt][period]",
         ),
     ),
@@ -131,12 +133,20 @@ def _page_size(default: int) -> Document:
 
 
 _TEXT: Final[Document] = {"type": "string"}
+_MILLISECONDS: Final[Document] = {"type": "integer", "minimum": -LAST_DATE, "maximum": LAST_DATE}
+_WORDS: Final[Document] = {"type": "array", "items": {"type": "string", "pattern": "^[^,]+$"}}
 _PARAMETERS: Final[Mapping[str, Document]] = {
     "page[size]": _page_size(DEFAULT_PAGE_SIZE),
     "page[size] of runs": _page_size(DEFAULT_RUNS_PAGE_SIZE),
     "filter[status]": {"enum": list(get_args(wire.SessionStatus))},
-    "filter[createdAt][from]": {"type": "integer"},
-    "filter[createdAt][to]": {"type": "integer"},
+    "filter[status] of runs": {
+        "type": "array",
+        "items": {"enum": sorted({*CURRENT_STATUSES.values(), *OLD_STATUSES.values()})},
+    },
+    "filter[taskIdentifier] of runs": _WORDS,
+    "filter[tag] of runs": _WORDS,
+    "filter[createdAt][from]": _MILLISECONDS,
+    "filter[createdAt][to]": _MILLISECONDS,
     "afterEventId": {"type": "string", "pattern": "^[0-9]+$"},
     "Timeout-Seconds": {
         "type": "integer",
@@ -202,11 +212,14 @@ def _operation(name: str, path: str, operation: _Operation) -> Document:
 
 def _parameter(name: str, place: str) -> Document:
     schema = _PARAMETERS.get(name, _TEXT)
+    # Several values stand in one, with commas between them.
+    style = {"style": "form", "explode": False} if schema.get("type") == "array" else {}
     return {
         "name": name.removesuffix(" of runs"),
         "in": place,
         "required": place == "path",
         "schema": schema,
+        **style,
     }
 
 
