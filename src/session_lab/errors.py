@@ -196,11 +196,13 @@ class DataError(SessionLabError, ValueError):
         Line number in a text file (from 1) or row number in a table (from 0).
     column : str or None
         The field's name.
+    unit : str
+        What ``row`` counts: ``"row"``, ``"line"`` or ``"entry"``.
 
     Examples
     --------
-    >>> str(DataError("a duration cannot be negative", source="a.jsonl", row=3, column="duration"))
-    'a.jsonl, row 3, duration: a duration cannot be negative'
+    >>> str(DataError("a duration cannot be negative", source="events", row=3, column="duration"))
+    'events, row 3, duration: a duration cannot be negative'
     """
 
     def __init__(
@@ -210,15 +212,17 @@ class DataError(SessionLabError, ValueError):
         source: str | None = None,
         row: int | None = None,
         column: str | None = None,
+        unit: str = "row",
     ) -> None:
         super().__init__(message)
         self.source = source
         self.row = row
         self.column = column
+        self.unit = unit
 
     def __str__(self) -> str:
         """Put the place in front of what was wrong there."""
-        row = None if self.row is None else f"row {self.row}"
+        row = None if self.row is None else f"{self.unit} {self.row}"
         place = ", ".join(part for part in (self.source, row, self.column) if part)
         return f"{place}: {self.args[0]}" if place else str(self.args[0])
 

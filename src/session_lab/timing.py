@@ -57,6 +57,7 @@ _UNITS = {
 }
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|[smhdw])", re.ASCII)
 _DURATION = re.compile(rf"(?:{_PART.pattern})+", re.ASCII)
+_LONG_YEAR = re.compile(r"[+-]?\d{5,}-\d\d-\d\d", re.ASCII)
 
 
 def to_milliseconds(value: object, *, name: str = "duration") -> int:
@@ -98,7 +99,7 @@ def to_milliseconds(value: object, *, name: str = "duration") -> int:
         message = f'{value!r} is not a duration with a unit; write it as "30s", "5m" or a timedelta'
         raise DataError(message, column=name)
     if total < 0:
-        raise DataError(f"{value!r} is negative; a duration is zero or more", column=name)
+        raise _negative(value, name)
     if not exact:
         raise DataError(f"{value!r} is not a whole number of milliseconds", column=name)
     if total > LONGEST_DURATION:
@@ -106,14 +107,20 @@ def to_milliseconds(value: object, *, name: str = "duration") -> int:
     return total
 
 
+def _negative(value: object, name: str) -> DataError:
+    return DataError(f"{value!r} is negative; a duration is zero or more", column=name)
+
+
 def _parse_duration(text: str, name: str) -> tuple[int, bool]:
     compact = text.replace(" ", "")
     if compact == "0":
         return 0, True
-    if not _DURATION.fullmatch(compact):
+    if not _DURATION.fullmatch(compact.removeprefix("-")):
         units = ", ".join(sorted(_UNITS, key=_UNITS.__getitem__))
         message = f'{text!r} is not a duration; write numbers with units ({units}), as in "1h30m"'
         raise DataError(message, column=name)
+    if compact.startswith("-"):
+        raise _negative(text, name)
     total = sum(Decimal(number) * _UNITS[unit] for number, unit in _PART.findall(compact))
     whole = int(total)
     return whole, whole == total
@@ -166,6 +173,7 @@ def to_instant(value: object, *, name: str = "time") -> int:
     >>> to_instant("2026-01-01T01:00:00+01:00")
     1767225600000
     """
+    given = value
     if isinstance(value, str):
         value = _parse_instant(value, name)
     if isinstance(value, datetime):
@@ -177,7 +185,8 @@ def to_instant(value: object, *, name: str = "time") -> int:
         message = f"{value!r} is not a time; write ISO 8601 text such as 2026-01-01T00:00:00Z"
         raise DataError(message, column=name)
     if not 0 <= value <= LAST_INSTANT:
-        raise DataError(f"{value} ms lies outside the years 1970 to 9999", column=name)
+        shown = f"{value} ms" if given is value else str(given)
+        raise DataError(f"{shown} lies outside the years 1970 to 9999", column=name)
     return value
 
 
@@ -186,6 +195,8 @@ def _parse_instant(text: str, name: str) -> datetime:
         return datetime.fromisoformat(text)
     except ValueError:
         message = f"{text!r} is not an ISO 8601 time; write it as 2026-01-01T00:00:00Z"
+        if _LONG_YEAR.match(text):
+            message = f"{text!r} lies outside the years 1970 to 9999"
         raise DataError(message, column=name) from None
 
 

@@ -241,8 +241,8 @@ def test_rows_of_the_api_are_read_from_files(tmp_path: Path, ending: str):
         ("a.xlsx", "", "the ending '.xlsx' is none of"),
         ("a.parquet", "no", "this is not Parquet"),
         ("a.ndjson", "", "the file has no rows"),
-        ("a.ndjson", "{", "row 1: this is not JSON"),
-        ("a.ndjson", "[1]", "row 1: a line holds one JSON object"),
+        ("a.ndjson", "{", "line 1: this is not JSON"),
+        ("a.ndjson", "[1]", "line 1: a line holds one JSON object"),
         (
             "a.csv",
             "colour,size\nred,1\n",
@@ -260,14 +260,14 @@ def test_a_bad_value_is_told_with_line_and_column(tmp_path: Path):
     rows = [POSTGRES[0], POSTGRES[1] | {"createdAt": "soon"}]
     for ending, line in (("ndjson", 2), ("csv", 3)):
         path = write(tmp_path / f"export.{ending}", rows, tags=with_braces)
-        with pytest.raises(sl.DataError, match=f"export.{ending}, row {line}, created_at: 'soon'"):
+        with pytest.raises(sl.DataError, match=f"export.{ending}, line {line}, created_at: 'soon'"):
             sl.read_sessions(path, observed_at=AT)
 
 
 def test_a_line_of_another_kind_is_refused(tmp_path: Path):
     path = write(tmp_path / "mixed.ndjson", [POSTGRES[0], SESSION_RUNS[0]])
     with pytest.raises(
-        sl.DataError, match="row 2, closedAt: the field is missing; this is taken for"
+        sl.DataError, match="line 2, closedAt: the field is missing; this is taken for"
     ):
         sl.read_sessions(path, observed_at=AT)
 
@@ -275,7 +275,7 @@ def test_a_line_of_another_kind_is_refused(tmp_path: Path):
 def test_a_line_of_csv_with_too_few_fields_is_refused(tmp_path: Path):
     header = ",".join(POSTGRES[0])
     (tmp_path / "a.csv").write_text(f"{header}\nc1,session_c1\n")
-    with pytest.raises(sl.DataError, match="row 2: the line has not the 14 fields of the header"):
+    with pytest.raises(sl.DataError, match="line 2: the line has not the 14 fields of the header"):
         sl.read_sessions(tmp_path / "a.csv")
 
 

@@ -13,7 +13,7 @@ import pytest
 import session_lab as sl
 from session_lab.simulator import RunPolicy
 from session_lab.simulator.randomness import crash_uniform
-from tests.stories import close, instant, message, play, retrieve, start
+from tests.stories import Run, close, instant, message, play, retrieve, start
 from tests.strategies import ORIGIN, events_frame
 
 # What a start brings about
@@ -607,6 +607,93 @@ def test_a_run_whose_end_is_fixed_beyond_the_horizon_is_open():
 def test_a_horizon_before_the_first_event_leaves_nothing():
     story = play(start(10), until=9)
     assert (story.codes, story.runs, story.replay.left_out) == ([], [], 1)
+
+
+# Several rules at once, computed by hand
+
+
+@pytest.mark.parametrize(
+    ("until", "turns", "last"),
+    [
+        # The first turn, 2 to 7; idle to 17, suspended to 20; 4 to wake up; served to the cap, 27.
+        (21, [("initial", 2)], Run("initial", 0, None, "open", "WAITING", 1, 0, 5, 10, 3)),
+        (
+            24,
+            [("initial", 2), ("resumed", 4)],
+            Run("initial", 0, None, "open", "EXECUTING", 2, 1, 5, 10, 3),
+        ),
+        # Its end triggers the run of the third message, which boots to 29.
+        (
+            27,
+            [("initial", 2), ("resumed", 4)],
+            Run("continuation", 27, None, "open", "QUEUED", 0, 0, 0, 0, 0),
+        ),
+        (
+            31,
+            [("initial", 2), ("resumed", 4), ("queued", 7)],
+            Run("continuation", 27, None, "open", "EXECUTING", 1, 0, 1, 1, 0),
+        ),
+        (
+            None,
+            [("initial", 2), ("resumed", 4), ("queued", 7)],
+            Run("continuation", 27, 60, "turn_timeout", "COMPLETED", 1, 0, 1, 10, 20),
+        ),
+    ],
+)
+def test_a_run_that_resumes_reaches_its_cap_and_hands_over_as_the_horizon_moves(
+    until: int | None, turns: list[tuple[str, int]], last: Run
+):
+    story = play(
+        start(0, lasting=5),
+        message(20, lasting=10),
+        message(22, lasting=1),
+        until=until,
+        turn_timeout=20,
+        max_duration=8,
+        boot_time=2,
+        resume_time=4,
+    )
+    assert [(turn.kind, turn.waited) for turn in story.turns] == turns
+    assert story.runs[-1] == last
+
+
+def test_a_close_while_an_upgrade_is_still_to_come_lets_it_serve_its_turn():
+    # A message at 20 would wake the run at 24, but version 22 goes live before: the old run ends
+    # there, and the new one boots to 24. The close at 21 comes before its trigger.
+    story = play(
+        start(0, lasting=5),
+        message(20, lasting=10),
+        close(21),
+        deploys=(22,),
+        boot_time=2,
+        resume_time=4,
+    )
+    assert story.runs == [
+        Run("initial", 0, 22, "upgrade", "COMPLETED", 1, 0, 5, 10, 3),
+        Run("upgrade", 22, 34, "session_closed", "COMPLETED", 1, 0, 10, 0, 0),
+    ]
+    assert story.turns[-1].waited == 4
+
+
+def test_a_turn_can_be_queued_for_a_continuation_and_moved_to_an_upgrade():
+    # The first run serves 5 to 15, its only turn. Its continuation would be ready at 20, but a
+    # deploy at 17 moves the turn on to a run that is ready at 22.
+    story = play(
+        start(0, lasting=10),
+        message(1, lasting=10),
+        max_turns=1,
+        boot_time=5,
+        deploys=(17,),
+    )
+    assert [(run.reason, run.triggered_at, run.ended_at) for run in story.runs] == [
+        ("initial", 0, 15),
+        ("continuation", 15, 17),
+        ("upgrade", 17, 32),
+    ]
+    assert [(turn.run, turn.kind, turn.waited) for turn in story.turns] == [
+        (0, "initial", 5),
+        (2, "upgrade", 21),
+    ]
 
 
 # Policies

@@ -59,11 +59,17 @@ def test_what_has_no_unit_is_refused_with_an_example(value: Any):
 
 @pytest.mark.parametrize(
     "text",
-    ["", " ", "s", "30", "30 seconds", "1h30", "-5s", "+5s", "1,5s", ".5s", "5.s", "1e3s", "5S",
+    ["", " ", "s", "30", "30 seconds", "1h30", "+5s", "--5s", "1,5s", ".5s", "5.s", "1e3s", "5S",
      "٣s", "5s!", "P1D", "1:30", "NaNs", "infs"],
 )  # fmt: skip
 def test_text_outside_the_grammar_is_refused_with_the_units(text: str):
     with pytest.raises(DataError, match="ms, s, m, h, d, w"):
+        to_milliseconds(text)
+
+
+@pytest.mark.parametrize("text", ["-5s", "-1h30m", " - 5s", "-0s"])
+def test_a_negative_text_is_refused_as_such(text: str):
+    with pytest.raises(DataError, match="is negative; a duration is zero or more"):
         to_milliseconds(text)
 
 

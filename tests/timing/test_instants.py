@@ -41,15 +41,17 @@ def test_the_first_and_the_last_instant_are_accepted():
 @pytest.mark.parametrize(
     "value",
     ["1969-12-31T23:59:59.999Z", "1970-01-01T00:00:00+00:01", "9999-12-31T23:59:59-00:01", -1,
+     "10000-01-01T00:00:00Z", "+292278995-01-01T00:00:00Z", "-000001-01-01T00:00:00Z",
      LAST_INSTANT + 1, 10**30],
 )  # fmt: skip
 def test_what_lies_outside_1970_to_9999_is_refused(value: str | int):
-    with pytest.raises(DataError, match="1970 to 9999"):
+    with pytest.raises(DataError, match="1970 to 9999") as caught:
         to_instant(value)
+    assert str(value)[:10] in str(caught.value)
 
 
 @pytest.mark.parametrize("text", ["", "soon", "2026-13-01T00:00:00Z", "2026-02-30T00:00:00Z",
-                                  "10000-01-01T00:00:00Z", "1767225600000", "2026-01-01T25:00Z"])  # fmt: skip
+                                  "1767225600000", "2026-01-01T25:00Z"])  # fmt: skip
 def test_text_that_does_not_parse_is_refused_with_an_example(text: str):
     with pytest.raises(DataError, match="2026-01-01T00:00:00Z"):
         to_instant(text)

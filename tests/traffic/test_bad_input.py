@@ -93,11 +93,12 @@ BAD_FIELDS = [
     ("at", "1969-12-31T23:59:59Z", "1970 to 9999"),
     ("at", -1, "1970 to 9999"),
     ("at", 10**30, "1970 to 9999"),
-    ("at", "10000-01-01T00:00:00Z", "is not an ISO 8601 time"),
+    ("at", "10000-01-01T00:00:00Z", "outside the years 1970 to 9999"),
     ("at", 1.5, "is not a time"),
     ("at", True, "is not a time"),
     ("at", ["2026-01-01T00:00:00Z"], "is not a time"),
     ("at", float("nan"), "is not a time"),
+    ("at", "0001-01-01T00:00:00Z", "0001-01-01T00:00:00Z lies outside the years 1970"),
     ("op", "stop", "start, message, close, retrieve"),
     ("op", "Start", "start, message, close, retrieve"),
     ("op", 5, "start, message, close, retrieve"),
@@ -109,7 +110,7 @@ BAD_FIELDS = [
     ("external_id", ["a"], "neither text nor a whole number"),
     ("external_id", "\ud800", "half of a character"),
     ("turn_duration", -1, "is negative"),
-    ("turn_duration", "-5s", "is not a duration"),
+    ("turn_duration", "-5s", "is negative; a duration is zero or more"),
     ("turn_duration", "5", "is not a duration"),
     ("turn_duration", 2.5, "is not a duration"),
     ("turn_duration", True, "is not a duration"),
@@ -332,13 +333,13 @@ def test_bad_rows_are_skipped_on_request_and_all_are_reported(tmp_path: Path):
     assert events["op"].tolist() == ["start", "close"]
     message = str(caught[0].message)
     for row in (2, 3, 4, 5, 7):
-        assert f"log.jsonl, row {row}" in message
+        assert f"log.jsonl, line {row}" in message
     assert [error.split(":")[0] for error in events.attrs["bad_rows"]] == [
-        "log.jsonl, row 2",
-        "log.jsonl, row 3, op",
-        "log.jsonl, row 4",
-        "log.jsonl, row 5, external_id",
-        "log.jsonl, row 7",
+        "log.jsonl, line 2",
+        "log.jsonl, line 3, op",
+        "log.jsonl, line 4",
+        "log.jsonl, line 5, external_id",
+        "log.jsonl, line 7",
     ]
 
 

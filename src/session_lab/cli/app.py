@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import warnings
-from typing import Annotated
+from typing import Annotated, Any, cast
 
 import typer
 
@@ -19,11 +19,17 @@ from session_lab.errors import SessionLabError, SessionLabWarning
 
 __all__ = ["app", "main"]
 
+_UsageError = cast("type[Exception]", typer.BadParameter.__mro__[1])
+"""The error of a command line that does not fit, which typer raises but does not name."""
+
 app = typer.Typer(
     name="session-lab",
     help="Wrap, simulate, replay and explain Trigger.dev chat sessions.",
-    no_args_is_help=True,
     pretty_exceptions_enable=False,
+    epilog=(
+        "Begin with: session-lab demo. "
+        "Then: session-lab replay chats.ndjson --idle-timeout 60s --boot-time 2s --out results"
+    ),
 )
 app.command()(demo)
 app.command()(pull)
@@ -56,10 +62,19 @@ def main() -> None:
         warnings.simplefilter("always", SessionLabWarning)
         warnings.showwarning = _show_warning
         try:
-            app()
+            # Typer's own way of showing errors takes a box of several lines.
+            sys.exit(app(sys.argv[1:] or ["--help"], standalone_mode=False))
+        except _UsageError as error:
+            typer.echo(f"session-lab: {_usage(error)}", err=True)
+            sys.exit(2)
         except (SessionLabError, OSError) as error:
             typer.echo(f"session-lab: {error}", err=True)
             sys.exit(2)
+
+
+def _usage(error: Any) -> str:  # noqa: ANN401  see _UsageError
+    command = error.ctx.command_path if error.ctx else "session-lab"
+    return f"{error.format_message().rstrip('.')}; see {command} --help"
 
 
 def _show_warning(message: Warning | str, *_: object, **__: object) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from typing import Annotated
 
 import typer
@@ -15,13 +16,25 @@ from session_lab.timing import duration_text
 __all__ = ["demo"]
 
 _TIMEOUTS = ("10s", "30s", "2m", "10m")
+_HOUR = 3_600_000
+_NEXT = {
+    "one in full": "session-lab replay {sample} --idle-timeout 2m",
+    "your own traffic": "session-lab replay --help",
+    "in Python": "import session_lab as sl; help(sl.replay)",
+    "in a notebook": "notebooks/01-quickstart.ipynb, in the source of session_lab",
+}
 
 
 def demo(
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
 ) -> None:
-    """Replay the sample chats under four idle timeouts and compare wait with billed time."""
+    """Replay the sample chats under four idle timeouts and compare wait with billed time.
+
+    Example: session-lab demo
+
+    Example: session-lab demo --json
+    """
     sample = sample_path("chats.ndjson")
     events = traffic.read(sample)
     replays = {
@@ -37,13 +50,14 @@ def demo(
     typer.echo(f"{len(events):,} events of generated chats, replayed under four idle timeouts")
     typer.echo("(a run boots in 3s and wakes in 1s)\n")
     typer.echo(
-        f"{'idle timeout':>12}  {'mean wait':>9}  {'p95 wait':>9}  {'billed':>16}  {'runs':>6}"
+        f"{'idle timeout':>12}  {'mean wait':>9}  {'p95 wait':>9}  {'billed hours':>12}  {'runs':>6}"
     )
     for timeout, replay in replays.items():
         summary = replay.summary()
         mean, p95 = (duration_text(summary.waits[name]) for name in ("mean", "p95"))
-        billed = duration_text(summary.time["billed"] // 1000 * 1000)
+        billed = summary.time["billed"] / _HOUR
         runs = summary.totals["runs"]
-        typer.echo(f"{timeout:>12}  {mean:>9}  {p95:>9}  {billed:>16}  {runs:>6,}")
-    typer.echo(f"\nThe whole story of one of them:  session-lab replay {sample} --idle-timeout 2m")
-    typer.echo("The same in Python:  import session_lab as sl; help(sl.replay)")
+        typer.echo(f"{timeout:>12}  {mean:>9}  {p95:>9}  {billed:>12.1f}  {runs:>6,}")
+    typer.echo("\nWhat to open next")
+    for what, how in _NEXT.items():
+        typer.echo(f"  {what:<16}  {how.format(sample=shlex.quote(str(sample)))}")

@@ -15,12 +15,21 @@ from session_lab.simulator import RunPolicy
 
 __all__ = ["replay"]
 
+_MORE = "--json prints exact numbers, times in milliseconds; --out DIR keeps every event and run"
+
+
+def _formats(incomplete: str) -> list[str]:
+    return [name for name in ("auto", *traffic.FORMATS) if name.startswith(incomplete)]
+
 
 def replay(
     path: Annotated[Path, typer.Argument(help="The recording.", show_default=False)],
     *,
     format: Annotated[
-        str, typer.Option("--format", help=f"auto, {', '.join(traffic.FORMATS)}.")
+        str,
+        typer.Option(
+            "--format", help=f"auto, {', '.join(traffic.FORMATS)}.", autocompletion=_formats
+        ),
     ] = "auto",
     columns: Annotated[
         list[str] | None,
@@ -56,7 +65,13 @@ def replay(
 ) -> None:
     """Replay recorded chat traffic and say what it would have cost and how long chats waited.
 
-    Example: session-lab replay trace.jsonl --format mooncake --idle-timeout 60s --boot-time 2s
+    The recording has one event a row, as NDJSON, CSV or Parquet, such as
+    {"at": "2026-01-01T09:00:00Z", "op": "message", "external_id": "chat-1", "turn_duration": "4s"},
+    where op is start, message, close or retrieve; or it is in one of the other formats.
+
+    Example: session-lab replay chats.ndjson --idle-timeout 60s --boot-time 2s --out results
+
+    Example: session-lab replay trace.jsonl --format mooncake --json
     """
     policy = RunPolicy(
         idle_timeout=idle_timeout,
@@ -77,6 +92,8 @@ def replay(
         tokens_per_second=tokens_per_second,
         skip_bad_rows=skip_bad_rows,
     )
+    if events.empty:
+        typer.echo(f"session-lab: {path}: there are no events to replay", err=True)
     played = lab.replay(events, policy, seed=seed, until=until, progress=True)
     if out is not None:
         played.save(out)
@@ -84,7 +101,7 @@ def replay(
     if as_json:
         typer.echo(json.dumps(played.to_dict(), indent=2))
     else:
-        typer.echo(f"{played.summary()!r}\ndigest {played.digest()}")
+        typer.echo(f"{played.summary().to_text()}\n{_MORE}\ndigest {played.digest()}")
 
 
 def _mapping(pairs: list[str]) -> dict[str, str]:

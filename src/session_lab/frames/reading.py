@@ -167,7 +167,7 @@ def _csv(file: Path) -> Iterator[tuple[int, Record]]:
                 message = (
                     f"the line has not the {len(reader.fieldnames or ())} fields of the header"
                 )
-                raise DataError(message, source=file.name, row=reader.line_num)
+                raise DataError(message, source=file.name, row=reader.line_num, unit="line")
             # CSV cannot tell an empty text from a missing one; missing is what it nearly always is.
             yield reader.line_num, {name: value or None for name, value in row.items()}
 
@@ -180,10 +180,11 @@ def _ndjson(file: Path) -> Iterator[tuple[int, Record]]:
             try:
                 row = decoded(line)
             except ValueError as error:
-                raise DataError(f"this is not JSON: {error}", source=file.name, row=place) from None
+                message = f"this is not JSON: {error}"
+                raise DataError(message, source=file.name, row=place, unit="line") from None
             if not isinstance(row, dict):
                 message = "a line holds one JSON object"
-                raise DataError(message, source=file.name, row=place)
+                raise DataError(message, source=file.name, row=place, unit="line")
             yield place, row
 
 
@@ -229,6 +230,14 @@ def _newest_versions(
 def _table(
     records: Iterable[tuple[int, Record]], kind: Kept, layout: Layout, source: str
 ) -> pa.Table:
+    try:
+        return _rows(records, kind, layout, source).table()
+    except DataError as error:
+        error.unit = "row" if source.endswith(".parquet") else "line"
+        raise
+
+
+def _rows(records: Iterable[tuple[int, Record]], kind: Kept, layout: Layout, source: str) -> Rows:
     rows = Rows(layout, source)
     batch: list[Record] = []
     places: list[int] = []
@@ -243,4 +252,4 @@ def _table(
             rows.add(batch, places)
             batch, places = [], []
     rows.add(batch, places)
-    return rows.table()
+    return rows

@@ -79,14 +79,18 @@ class ReplaySummary(Result):
         ]
         return pd.DataFrame(rows, columns=["section", "name", "value"])
 
-    def __repr__(self) -> str:
-        """Show every section, one number a line."""
+    def to_text(self) -> str:
+        """Return the sections as text, one number a line, and how billed time is counted."""
         width = max(len(name) for numbers in self.to_dict().values() for name in numbers)
         lines: list[str] = []
         for section, numbers in self.to_dict().items():
             lines.append(section.replace("_", " "))
             lines += [f"  {name:<{width}}  {_shown(section, v):>12}" for name, v in numbers.items()]
-        return "\n".join([*lines, self.formula, _HOW])
+        return "\n".join([*lines, self.formula])
+
+    def __repr__(self) -> str:
+        """Show every section, and what to call next."""
+        return f"{self.to_text()}\n{_HOW}"
 
     def to_html(self) -> str:
         """Return the sections as one HTML table."""

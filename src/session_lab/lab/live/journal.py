@@ -142,7 +142,7 @@ class Journal:
                 raise
             except (ValueError, KeyError, TypeError):
                 message = "the line is not one of a live replay's journal"
-                raise DataError(message, source=str(path), row=number) from None
+                raise DataError(message, source=str(path), row=number, unit="line") from None
 
     def _recall(self, record: dict[str, Any], *, is_head: bool) -> None:
         if is_head:

@@ -58,7 +58,8 @@ def read(path: Path, columns: Mapping[str, str], bad: BadRows) -> pd.DataFrame:
         rows = csv_records(path, bad, cells)
     else:
         rows = json_lines(path, bad)
-    return frame_of(_events(rows, columns, path.name, bad))
+    unit = "row" if path.suffix == ".parquet" else "line"
+    return frame_of(_events(rows, columns, path.name, bad, unit))
 
 
 def frame_of(events: list[dict[str, Any]]) -> pd.DataFrame:
@@ -74,6 +75,7 @@ def _events(
     columns: Mapping[str, str],
     source: str,
     bad: BadRows,
+    unit: str,
 ) -> list[dict[str, Any]]:
     names = {column.name: columns.get(column.name, column.name) for column in EVENTS.columns}
     events: list[dict[str, Any]] = []
@@ -86,7 +88,7 @@ def _events(
             event = parse(record, names)
             id_type = _same_type(record[names["external_id"]], id_type, names["external_id"])
         except DataError as error:
-            bad.report(error, source=source, row=number)
+            bad.report(error, source=source, row=number, unit=unit)
         else:
             events.append(event)
     if unseen and events:

@@ -120,7 +120,7 @@ def read(path: Path, first_turn: int, bad: BadRows) -> pd.DataFrame:
         try:
             events.append(_event(call, names, first_turn))
         except DataError as error:
-            bad.report(error, source=path.name, row=call.row)
+            bad.report(error, source=path.name, row=call.row, unit="entry")
     return frame_of(events)
 
 
@@ -136,7 +136,7 @@ def _calls(entries: list[Any], source: str, bad: BadRows) -> Iterator[_Call]:
         try:
             entry = _Entry.model_validate(given)
         except ValidationError as error:
-            bad.report(DataError(_first(error)), source=source, row=row)
+            bad.report(DataError(_first(error)), source=source, row=row, unit="entry")
             continue
         path = _path(entry.request.url)
         name = call_of(Request(entry.request.method, path), now=0).name or ""

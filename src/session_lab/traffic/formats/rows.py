@@ -28,9 +28,9 @@ class BadRows:
         self._collect = collect
         self.errors: list[DataError] = []
 
-    def report(self, error: DataError, *, source: str, row: int) -> None:
+    def report(self, error: DataError, *, source: str, row: int, unit: str = "line") -> None:
         """Place an error in its file, and raise or keep it."""
-        error.source, error.row = source, row
+        error.source, error.row, error.unit = source, row, unit
         if not self._collect:
             raise error
         self.errors.append(error)
@@ -82,7 +82,9 @@ def csv_records(
                     {name: cells.get(name, str)(text) if text else None for name, text in record},
                 )
         except csv.Error as error:
-            raise DataError(f"not CSV ({error})", source=path.name, row=reader.line_num) from None
+            raise DataError(
+                f"not CSV ({error})", source=path.name, row=reader.line_num, unit="line"
+            ) from None
 
 
 def _text_lines(lines: Iterable[bytes], path: Path) -> Iterator[str]:
@@ -90,7 +92,7 @@ def _text_lines(lines: Iterable[bytes], path: Path) -> Iterator[str]:
         try:
             yield _text_of(line, number)
         except DataError as error:
-            error.source, error.row = path.name, number
+            error.source, error.row, error.unit = path.name, number, "line"
             raise
 
 
