@@ -29,6 +29,7 @@ PUBLIC = [
     "ConflictError",
     "DataError",
     "DataWarning",
+    "FaultRule",
     "InternalServerError",
     "MissingDependencyError",
     "NotFoundError",

@@ -58,6 +58,7 @@ if typing.TYPE_CHECKING:
     from session_lab.lab.live import replay_live
     from session_lab.lab.simulator import Simulator
     from session_lab.lab.sweeping import sweep
+    from session_lab.simulator.fault_rules import FaultRule
     from session_lab.widgets import explore
 else:
     # Type checkers read the imports above; at run time this table stands for them.
@@ -66,6 +67,7 @@ else:
     _HOMES = {
         "AsyncClient": "client",
         "Client": "client",
+        "FaultRule": "simulator.fault_rules",
         "Simulator": "lab.simulator",
         "churn": "analysis.churn",
         "conflicts": "analysis.conflicts",
@@ -109,6 +111,7 @@ __all__ = [
     "ConflictError",
     "DataError",
     "DataWarning",
+    "FaultRule",
     "InternalServerError",
     "MissingDependencyError",
     "NotFoundError",

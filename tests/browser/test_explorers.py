@@ -79,6 +79,13 @@ def test_every_control_of_the_explorers_moves_what_is_shown(notebook: Page, scre
     seen.change(partial(_open_tab_with_keys, explorer, "Lifetimes"))
     _move_lifetimes(explorer, seen)
     explorer.screenshot(path=screenshots / "explorer-lifetimes.png")
+    seen.change(partial(_open_tab_with_keys, explorer, "Churn"))
+    _move_churn(explorer, seen)
+    explorer.screenshot(path=screenshots / "explorer-churn.png")
+    seen.change(partial(_open_tab_with_keys, explorer, "What if"))
+    _move_policy(explorer, seen)
+    explorer.screenshot(path=screenshots / "explorer-what-if.png")
+    _in_the_dark(explorer, screenshots)
     seen.change(lambda: _choose(explorer, "Status", "ACTIVE"))
     seen.change(lambda: _choose(explorer, "Ended by", "closed"))
     assert "nothing is selected" in seen.settled()[1]
@@ -128,7 +135,7 @@ def _move_filters(explorer: Locator, seen: Seen) -> None:
 
 
 def _move_tags(explorer: Locator, seen: Seen) -> None:
-    seen.change(partial(explorer.locator(".widget-tab .noUi-handle:visible").press, "ArrowRight"))
+    seen.change(partial(_slider(explorer, "How many").press, "ArrowRight"))
     for view in ("How often", "By namespace", "By status", "Over time"):
         seen.change(partial(_pick, explorer, "Show", view))
     seen.change(partial(_pick, explorer, "Periods", "hour"))
@@ -141,6 +148,49 @@ def _move_lifetimes(explorer: Locator, seen: Seen) -> None:
     seen.change(partial(_pick, explorer, "Show", "closed and expired, by age"))
     seen.change(partial(_pick, explorer, "Show", "still open, by age"))
     seen.change(partial(_pick, explorer, "Group by", "tags"))
+
+
+def _move_churn(explorer: Locator, seen: Seen) -> None:
+    views = ("Gaps between runs", "Reasons and ends", "From end to reason", "Who comes back")
+    for view in (*views, "Rate over time"):
+        seen.change(partial(_pick, explorer, "Show", view))
+    seen.change(partial(_pick, explorer, "By", "week"))
+    seen.change(partial(_pick, explorer, "By", "day"))
+    seen.change(partial(_pick, explorer, "Show", "Who comes back"))
+    seen.change(partial(_pick, explorer, "Days are", "24 hours each"))
+
+
+def _move_policy(explorer: Locator, seen: Seen) -> None:
+    for label, key in (
+        ("Idle timeout", "ArrowRight"),
+        ("Turn timeout", "Home"),
+        ("Boot time", "ArrowRight"),
+        ("Max turns", "Home"),
+    ):
+        seen.change(partial(_slider(explorer, label).press, key))
+    seen.change(partial(_pick, explorer, "Expiry after", "1h"))
+    seen.change(partial(_pick, explorer, "Expiry after", "as recorded"))
+    seen.change(partial(_slider(explorer, "Max turns").press, "End"))
+
+
+def _in_the_dark(explorer: Locator, screenshots: Path) -> None:
+    """Keep a picture of every tab in the dark theme."""
+    change = "name => window.jupyterapp.commands.execute('apputils:change-theme', {theme: name})"
+    explorer.page.evaluate(change, "JupyterLab Dark")
+    explorer.page.wait_for_selector("body[data-jp-theme-light=false]", state="attached")
+    for name in explorer.get_by_role("tab").all_inner_texts():
+        _open_tab_with_keys(explorer, name)
+        explorer.locator(f"{PICTURE}:visible").first.wait_for()
+        explorer.screenshot(
+            path=screenshots / f"explorer-{name.lower().replace(' ', '-')}-dark.png"
+        )
+    explorer.page.evaluate(change, "JupyterLab Light")
+
+
+def _slider(explorer: Locator, label: str) -> Locator:
+    """Find the handle of a slider that is shown by its label."""
+    shown = explorer.locator(".widget-slider:visible")
+    return shown.filter(has_text=label).locator(".noUi-handle")
 
 
 def _list(explorer: Locator, label: str) -> Locator:

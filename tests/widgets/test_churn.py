@@ -48,7 +48,7 @@ def explorer(request: pytest.FixtureRequest) -> Iterator[ChurnExplorer]:
     made.close()
 
 
-@settings(max_examples=max(100, settings().max_examples))
+@settings(max_examples=max(200, settings().max_examples))
 @given(state=states)
 def test_churn_is_that_of_the_twin_on_the_runs_of_the_sessions(
     explorer: ChurnExplorer, state: ChurnState

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from matplotlib.ticker import ScalarFormatter
 
+from session_lab.analysis.tables import read_duration
 from session_lab.plots.theme import COLOURS, INK, axes_for, tidy
 from session_lab.timing import duration_text
 
@@ -22,7 +23,7 @@ _NEAR = 0.05
 
 
 def what_if(result: WhatIf, ax: Axes | None = None) -> Axes:
-    """Draw idle timeouts by billed time and p95 wait, join the front, and mark the current one.
+    """Draw idle timeouts by billed time and mean wait, join the front, and mark the current one.
 
     Parameters
     ----------
@@ -49,11 +50,11 @@ def what_if(result: WhatIf, ax: Axes | None = None) -> Axes:
     ax.margins(x=0.08, y=0.15)
     current = result.current
     alt = (
-        f"{len(result.points)} idle timeouts by billed time and p95 wait, {len(front)} of them on "
+        f"{len(result.points)} idle timeouts by billed time and mean wait, {len(front)} of them on "
         f"the front; the current one, {duration_text(current.idle_timeout)}, has "
-        f"{duration_text(current.billed)} billed and {duration_text(current.wait_p95)} of waiting."
+        f"{read_duration(current.billed)} billed and a mean wait of {duration_text(current.wait_mean)}."
     )
-    tidy(ax, title=result.title, x="billed (hours)", y="p95 wait (seconds)", alt=alt)
+    tidy(ax, title=result.title, x="billed (hours)", y="mean wait (seconds)", alt=alt)
     # Half a second is 0.5 and not 500m, which reads like minutes.
     ax.yaxis.set_major_formatter(ScalarFormatter())
     return ax
@@ -75,7 +76,7 @@ def _apart(result: WhatIf) -> list[Played]:
 
 
 def _place(point: Played) -> tuple[float, float]:
-    return point.billed / _HOUR, point.wait_p95 / _SECOND
+    return point.billed / _HOUR, point.wait_mean / _SECOND
 
 
 def _places(points: list[Played] | tuple[Played, ...]) -> tuple[list[float], list[float]]:

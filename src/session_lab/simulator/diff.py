@@ -33,7 +33,7 @@ class Difference(NamedTuple):
         what = " ".join(text for text in (self.kind, self.name, self.field) if text)
         if self.field:
             return f"Difference({what}: {_shown(self.field, self.left)} -> {_shown(self.field, self.right)})"
-        return f"Difference({what}: only {'right' if self.left is None else 'left'})"
+        return f"Difference({what}: only on the {'right' if self.left is None else 'left'})"
 
 
 def differences(left: Snapshot, right: Snapshot) -> tuple[Difference, ...]:

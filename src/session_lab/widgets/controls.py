@@ -4,20 +4,39 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import ipywidgets  # type: ignore[import-untyped]
+
+from session_lab.timing import to_milliseconds
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["close_tree", "put", "view_of"]
+__all__ = ["NOTHING", "close_tree", "given", "put", "view_of"]
+
+NOTHING = ""
+"""What stands for None among a control's options; None itself would show as no choice at all."""
+
+
+def given(value: Any) -> Any:  # noqa: ANN401  ipywidgets has no types
+    """Return what a control's value means."""
+    return None if value == NOTHING else value
 
 
 def put(control: Any, value: Any) -> None:  # noqa: ANN401  ipywidgets has no types
-    """Move a control to a value, and make room for one beyond its options or its range."""
+    """Move a control to a value, and make room for one beyond its options or its range.
+
+    A slider over named values is one of durations here, and keeps them in order.
+    """
+    value = NOTHING if value is None else value
     if hasattr(control, "options"):
         known = [option[1] if isinstance(option, tuple) else option for option in control.options]
         wanted = value if isinstance(value, tuple) else (value,)
         missing = [one for one in wanted if one not in known]
         if missing:
-            control.options = [*control.options, *((str(one), one) for one in missing)]
+            options = [*control.options, *((str(one), one) for one in missing)]
+            if isinstance(control, ipywidgets.SelectionSlider):
+                options.sort(key=lambda option: to_milliseconds(option[1]))
+            control.options = options
     if hasattr(control, "max"):
         control.max = max(control.max, value)
     if control.value != value:

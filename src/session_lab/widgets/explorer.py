@@ -19,7 +19,7 @@ import ipywidgets  # type: ignore[import-untyped]
 
 from session_lab.errors import DataError, SessionLabError
 from session_lab.widgets.cells import close_earlier
-from session_lab.widgets.controls import close_tree, put, view_of
+from session_lab.widgets.controls import close_tree, given, put, view_of
 from session_lab.widgets.page import code_html, figure_html, message_html, table_html
 from session_lab.widgets.picture import Picture
 from session_lab.widgets.selection import Selection
@@ -205,7 +205,7 @@ class Explorer(ABC, Generic[State]):
             return
         name = next(name for name, one in self._controls.items() if one is change["owner"])
         try:
-            self.state = replace(self._state, **{name: change["new"]})
+            self.state = replace(self._state, **{name: given(change["new"])})
         except DataError as error:
             self._message.value = message_html([str(error)])
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from session_lab.simulator import RunPolicy
     from session_lab.widgets.explorer import Explorer
     from session_lab.widgets.selection import Selection
 
@@ -33,6 +34,7 @@ class Given(NamedTuple):
     runs: pd.DataFrame | None
     operations: pd.DataFrame | None
     events: pd.DataFrame | None
+    policy: RunPolicy | None
     panel: SelectionPanel
 
 
@@ -53,7 +55,7 @@ def _churn(given: Given) -> ChurnExplorer | None:
 def _policy(given: Given) -> PolicyExplorer | None:
     if given.events is None:
         return None
-    return PolicyExplorer(given.events, given.sessions, given.panel)
+    return PolicyExplorer(given.events, given.sessions, given.panel, policy=given.policy)
 
 
 _TABS = (
@@ -151,6 +153,7 @@ def explore(
     operations: pd.DataFrame | None = None,
     *,
     events: pd.DataFrame | None = None,
+    policy: RunPolicy | None = None,
 ) -> Exploration:
     """Explore sessions in a notebook: explorers in tabs, over one choice of sessions.
 
@@ -167,6 +170,9 @@ def explore(
         The operations of a replay: cohorts are of these.
     events : DataFrame, optional
         The log that the sessions come from.
+    policy : RunPolicy, optional
+        What else holds when the log is played, such as the time to resume, and where the controls
+        stand first; ``RunPolicy()`` by default.
 
     Returns
     -------
@@ -188,4 +194,5 @@ def explore(
     >>> exploration.close()
     """
     prepared = Prepared(sessions)
-    return Exploration(Given(prepared, runs, operations, events, SelectionPanel(prepared)))
+    panel = SelectionPanel(prepared)
+    return Exploration(Given(prepared, runs, operations, events, policy, panel))

@@ -12,6 +12,7 @@ from session_lab.analysis.survival.lives import Expiry
 from session_lab.errors import DataError
 from session_lab.timing import to_milliseconds
 from session_lab.widgets.code import call, selected
+from session_lab.widgets.controls import NOTHING
 from session_lab.widgets.explorer import Explorer, ExplorerState
 from session_lab.widgets.lives import RESOLUTIONS, PreparedLives, suggested_resolution
 from session_lab.widgets.panel import SelectionPanel
@@ -151,10 +152,12 @@ class LifetimeExplorer(Explorer[LifetimeState]):
         groups = [(name, name) for name in _GROUPS if name in self._prepared.frame.columns]
         return {
             "view": ipywidgets.Dropdown(options=list(_VIEWS.items()), description="Show"),
-            "by": ipywidgets.Dropdown(options=[("nothing", None), *groups], description="Group by"),
+            "by": ipywidgets.Dropdown(
+                options=[("nothing", NOTHING), *groups], description="Group by"
+            ),
             "expiry": ipywidgets.Dropdown(options=list(_EXPIRY.items()), description="Expiry is"),
             "resolution": ipywidgets.Dropdown(
-                options=[("exact", None), *((one, one) for one in RESOLUTIONS)],
+                options=[("exact", NOTHING), *((one, one) for one in RESOLUTIONS)],
                 description="Round to",
             ),
         }

@@ -15,6 +15,7 @@ from session_lab.timing import duration_text, to_milliseconds
 from session_lab.traffic.reading import in_order
 from session_lab.widgets.belonging import Belonging
 from session_lab.widgets.code import call, selected
+from session_lab.widgets.controls import NOTHING
 from session_lab.widgets.explorer import Explorer, ExplorerState
 from session_lab.widgets.logs import sessions_of_log
 from session_lab.widgets.panel import SelectionPanel
@@ -32,6 +33,8 @@ _IDLE = ("1s", "5s", "15s", "30s", "1m", "2m", "5m", "15m", "30m", "1h")
 """What the front is drawn over."""
 _TURN = ("1m", "5m", "15m", "30m", "1h", "2h", "6h", "12h", "1d")
 _EXPIRY = ("1h", "6h", "1d", "7d", "30d")
+_STYLE = {"description_width": "90px"}
+"""Room for the longest label."""
 _BOOT = ("0s", "500ms", "1s", "2s", "3s", "5s", "10s", "30s")
 
 
@@ -149,6 +152,8 @@ class PolicyExplorer(Explorer[PolicyState]):
         return self._events[self._belonging.rows(self._prepared.rows(selection))]
 
     def _lacking(self, state: PolicyState) -> str | None:
+        if state.selection.criteria and (lacking := super()._lacking(state)):
+            return lacking
         if self._computed(state).summary()["turns"]:  # type: ignore[attr-defined]
             return None
         return "no turn is served, so nothing waits; select more, or give a log with turns"
@@ -164,20 +169,23 @@ class PolicyExplorer(Explorer[PolicyState]):
 
     def _make_controls(self) -> dict[str, Any]:
         return {
-            "idle_timeout": _slider(_IDLE, "Idle for"),
-            "turn_timeout": _slider(_TURN, "Wait for"),
-            "max_turns": ipywidgets.IntSlider(min=1, max=200, description="Most turns"),
-            "expiry": ipywidgets.Dropdown(
-                options=[("as recorded", None), *((one, one) for one in _EXPIRY)],
-                description="Expire after",
+            "idle_timeout": _slider(_IDLE, "Idle timeout"),
+            "turn_timeout": _slider(_TURN, "Turn timeout"),
+            "max_turns": ipywidgets.IntSlider(
+                min=1, max=200, description="Max turns", style=_STYLE
             ),
-            "boot_time": _slider(_BOOT, "Boot in"),
+            "expiry": ipywidgets.Dropdown(
+                options=[("as recorded", NOTHING), *((one, one) for one in _EXPIRY)],
+                description="Expiry after",
+                style=_STYLE,
+            ),
+            "boot_time": _slider(_BOOT, "Boot time"),
         }
 
 
 def _slider(durations: tuple[str, ...], description: str) -> Any:  # noqa: ANN401
     options = [(one, one) for one in durations]
-    return ipywidgets.SelectionSlider(options=options, description=description)
+    return ipywidgets.SelectionSlider(options=options, description=description, style=_STYLE)
 
 
 def _checked(events: pd.DataFrame) -> tuple[pd.DataFrame, DataError | None]:
