@@ -16,6 +16,8 @@ from session_lab.cli.app import app
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import httpx
+
 KEY = "tr_dev_simulated"
 LATER = "2026-01-01T02:00:00Z"
 
@@ -131,7 +133,22 @@ def test_part_of_another_pull_is_not_mixed_in(tmp_path: Path):
 
 
 @pytest.mark.usefixtures("lab")
-def test_a_server_that_does_not_tell_the_time_is_warned_about(tmp_path: Path):
+def test_the_time_of_the_server_is_that_of_the_observation(tmp_path: Path):
+    result = run(str(tmp_path / "sessions.csv"))
+    assert result["observed_at"].startswith("2026-01-01 00:04:10")
+
+
+def test_a_server_that_does_not_tell_the_time_is_warned_about(
+    lab: sl.Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    answer = lab.transport.handle_request
+
+    def without_date(request: httpx.Request) -> httpx.Response:
+        response = answer(request)
+        del response.headers["date"]
+        return response
+
+    monkeypatch.setattr(lab.transport, "handle_request", without_date)
     with pytest.warns(sl.DataWarning, match="nothing tells when the rows were read"):
         result = run(str(tmp_path / "sessions.csv"))
     assert result["observed_at"].startswith("2026-01-01 00:04:09")

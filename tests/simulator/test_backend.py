@@ -52,6 +52,13 @@ def test_what_faults_and_limits_have_counted_goes_with_the_world(how: str):
     assert statuses(backend, 2) == [503, 429]
 
 
+def test_replies_carry_the_time_of_the_world():
+    backend = make(now="2026-03-01T00:00:59.999Z")
+    assert listed(backend).headers["date"] == "Sun, 01 Mar 2026 00:00:59 GMT"
+    backend.wait(1)
+    assert listed(backend).headers["date"] == "Sun, 01 Mar 2026 00:01:00 GMT"
+
+
 def test_a_fork_goes_its_own_way():
     backend = make()
     other = backend.fork()

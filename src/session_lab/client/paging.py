@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from urllib.parse import unquote
 
 from session_lab.client.requests import Operation
 from session_lab.errors import APIResponseError, DataError
@@ -66,9 +67,9 @@ class ListPlan(Generic[Row]):
         return Visit(self.queries[0])
 
     def __str__(self) -> str:
-        """Show the route and what is asked of it."""
-        asked = " and ".join(f"?{encode_query(query.pairs())}" for query in self.queries)
-        return f"GET {self.path}{asked.removesuffix('?')}"
+        """Show the route and what is asked of it, as a person would write it."""
+        asked = [unquote(encode_query(query.pairs())) for query in self.queries]
+        return f"GET {self.path}{' and '.join(f'?{one}' for one in asked if one)}"
 
     @property
     def is_merged(self) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from datetime import timedelta
+from email.utils import formatdate
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from session_lab.errors import DataError
@@ -124,14 +126,17 @@ class Backend:
         }
 
     def handle(self, request: Request) -> Response:
-        """Answer a request.
+        """Answer a request, with the world's time in the header ``date``.
 
         Raises
         ------
         ConnectionRefused, ConnectionLost
             A fault leaves the request without a reply: before it had any effect, or after.
         """
-        return answer(self, request) if is_control(request) else self._service.handle(request)
+        if is_control(request):
+            return answer(self, request)
+        response = self._service.handle(request)
+        return response.with_headers({"date": _http_date(self.world.now // 1000)})
 
     def wait(self, milliseconds: int) -> None:
         """Let the world's time pass, as whoever waits for a late reply does."""
@@ -229,3 +234,9 @@ def _checked(environments: Sequence[Environment]) -> tuple[Environment, ...]:
         ids.add(environment.id)
         keys.add((environment.secret_key, environment.branch))
     return tuple(environments)
+
+
+@lru_cache(maxsize=1)
+def _http_date(seconds: int) -> str:
+    """Write an instant as HTTP does; many requests come within one second."""
+    return formatdate(seconds, usegmt=True)
