@@ -34,9 +34,7 @@ def put(control: Any, value: Any) -> None:  # noqa: ANN401  ipywidgets has no ty
         missing = [one for one in wanted if one not in known]
         if missing:
             options = [*control.options, *((str(one), one) for one in missing)]
-            if isinstance(control, ipywidgets.SelectionSlider):
-                options.sort(key=lambda option: to_milliseconds(option[1]))
-            control.options = options
+            control.options = sorted(options, key=_length) if _is_slider(control) else options
     if hasattr(control, "max"):
         control.max = max(control.max, value)
     if control.value != value:
@@ -60,6 +58,14 @@ def view_of(widget: Any) -> dict[str, object]:  # noqa: ANN401  ipywidgets has n
     """Return what Jupyter shows a live widget by."""
     view: dict[str, object] = widget._repr_mimebundle_()
     return view
+
+
+def _is_slider(control: Any) -> bool:  # noqa: ANN401  ipywidgets has no types
+    return isinstance(control, ipywidgets.SelectionSlider)
+
+
+def _length(option: tuple[str, str]) -> int:
+    return to_milliseconds(option[1])
 
 
 def _tree(widget: Any) -> Iterator[Any]:  # noqa: ANN401  ipywidgets has no types
