@@ -1,4 +1,4 @@
-"""Identifiers of sessions and runs: seeded, unique, rising with creation.
+"""Identifiers of sessions, runs and waitpoints: seeded, unique, rising with creation.
 
 They have the shape of the platform's own (``packages/core/src/v3/isomorphic/friendlyId.ts`` of the
 open-source server): a prefix, ``c``, the time of creation in base 36, a counter, a fingerprint and
@@ -86,6 +86,11 @@ class IdScheme(NamedTuple):
     def run(self, ordinal: int, *, number: int, triggered_at: int) -> str:
         """Name the ``number``-th run of the ``ordinal``-th session."""
         return f"run_c{base36(triggered_at, 8)}{base36(number, 4)}{self._tail(ordinal)}"
+
+    def waitpoint(self, ordinal: int, *, created_at: int) -> str:
+        """Name the ``ordinal``-th waitpoint of a world."""
+        counter = base36(ordinal % 36**4, 4)
+        return f"waitpoint_c{base36(created_at, 8)}{counter}{self._tail(ordinal)}"
 
     def sessions(
         self, ordinals: NDArray[np.int64], created_at: NDArray[np.int64], rank: NDArray[np.int64]

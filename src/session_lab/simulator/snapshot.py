@@ -12,7 +12,7 @@ from session_lab.simulator.journal import Entry, RunEvent
 from session_lab.simulator.machine import Reply, Row, Session
 from session_lab.simulator.policy import RunPolicy
 from session_lab.simulator.runs import Run, Turn
-from session_lab.simulator.state import RunRecord, State
+from session_lab.simulator.state import RunRecord, State, Waitpoint
 
 __all__ = ["Snapshot"]
 
@@ -54,7 +54,7 @@ class Snapshot:
     def to_json(self) -> str:
         """Write the snapshot as JSON; equal worlds give equal text."""
         state = self.state
-        document = {
+        document: dict[str, Any] = {
             "format": FORMAT,
             "seed": self.seed,
             "now": self.now,
@@ -70,6 +70,11 @@ class Snapshot:
             ],
             "journal": state.journal,
         }
+        if state.n_waitpoints:
+            document |= {
+                "waitpoints": [[*key, *kept] for key, kept in sorted(state.waitpoints.items())],
+                "n_waitpoints": state.n_waitpoints,
+            }
         return json.dumps(document, separators=(",", ":"))
 
     @classmethod
@@ -123,6 +128,11 @@ def _state(document: dict[str, Any]) -> State:
             for environment, key, io, records, claims in document["streams"]
         },
         rank=document["rank"],
+        waitpoints={
+            (environment, key): Waitpoint(waitpoint_id, until)
+            for environment, key, waitpoint_id, until in document.get("waitpoints", ())
+        },
+        n_waitpoints=document.get("n_waitpoints", 0),
         journal=[_entry(value) for value in document["journal"]],
     )
 

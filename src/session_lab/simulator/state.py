@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from session_lab.simulator.machine import Session
     from session_lab.simulator.runs import Run
 
-__all__ = ["RunRecord", "State"]
+__all__ = ["RunRecord", "State", "Waitpoint"]
 
 
 class RunRecord(NamedTuple):
@@ -45,6 +45,16 @@ class RunRecord(NamedTuple):
     overrides: dict[str, int]
 
 
+class Waitpoint(NamedTuple):
+    """What a run waits on, and until when its idempotency key brings the same one again.
+
+    ``until`` is in milliseconds since 1970; None is for ever.
+    """
+
+    waitpoint_id: str
+    until: int | None
+
+
 @dataclass
 class State:
     """All that a world knows.
@@ -67,6 +77,10 @@ class State:
         By environment, canonical session key and direction.
     rank : int
         How many sessions were created before the newest one in its millisecond.
+    waitpoints : dict of (str, str) to Waitpoint
+        By environment and idempotency key.
+    n_waitpoints : int
+        How many there ever were, with a key or without.
     journal : list of Entry
         What was asked and answered, in order.
     """
@@ -78,6 +92,8 @@ class State:
     run_ids: dict[str, tuple[int, int]] = field(default_factory=dict)
     streams: dict[tuple[str, str, str], Stream] = field(default_factory=dict)
     rank: int = 0
+    waitpoints: dict[tuple[str, str], Waitpoint] = field(default_factory=dict)
+    n_waitpoints: int = 0
     journal: list[Entry] = field(default_factory=list)
 
     def copy(self) -> State:
@@ -90,5 +106,6 @@ class State:
             runs=self.runs.copy(),
             run_ids=self.run_ids.copy(),
             streams={key: stream.copy() for key, stream in self.streams.items()},
+            waitpoints=self.waitpoints.copy(),
             journal=self.journal.copy(),
         )

@@ -10,7 +10,7 @@ from session_lab.simulator.channels import Stream
 from session_lab.simulator.ids import IdScheme
 from session_lab.simulator.journal import Call, Entry, RunEvent
 from session_lab.simulator.payloads import options_of, overrides_of, payload_of
-from session_lab.simulator.state import RunRecord, State
+from session_lab.simulator.state import RunRecord, State, Waitpoint
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -160,6 +160,14 @@ class Store:
         """Return the id that a session created now would get."""
         ordinal = len(self.state.sessions)
         return self._scheme.session(ordinal, created_at=now, rank=self._rank(now))
+
+    def waitpoint(self, environment: str, key: str | None, until: int | None, now: int) -> str:
+        """Make a waitpoint, kept under its idempotency key if it has one, and return its id."""
+        waitpoint_id = self._scheme.waitpoint(self.state.n_waitpoints, created_at=now)
+        self.state.n_waitpoints += 1
+        if key is not None:
+            self.state.waitpoints[environment, key] = Waitpoint(waitpoint_id, until)
+        return waitpoint_id
 
     def commit(
         self,

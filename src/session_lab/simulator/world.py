@@ -429,6 +429,37 @@ is spent, so start a new session under another external id
         step = Step(session, Reply(200, seq=seq))
         return self._commit(Call("write_control", key, environment, asked), step, ordinal)
 
+    def wait(
+        self,
+        *,
+        idempotency_key: str | None = None,
+        remembered: int | None = None,
+        environment: str = ENVIRONMENT,
+    ) -> tuple[str, bool]:
+        """Register a waitpoint, as a run does that waits for a record.
+
+        Nothing wakes by it: how runs suspend is the matter of the run policy.
+
+        Parameters
+        ----------
+        idempotency_key : str, optional
+            What brings the same waitpoint again.
+        remembered : int, optional
+            For how many milliseconds the key does that; without it, for ever.
+        environment : str
+            Which environment's key was used.
+
+        Returns
+        -------
+        tuple of (str, bool)
+            The waitpoint's id, and whether its key was known.
+        """
+        known = self._store.state.waitpoints.get((environment, idempotency_key or ""))
+        if known is not None and (known.until is None or known.until >= self.now):
+            return known.waitpoint_id, True
+        until = None if remembered is None else self.now + remembered
+        return self._store.waitpoint(environment, idempotency_key, until, self.now), False
+
     def explain(self, entry: Entry) -> str:
         """Say in a sentence why a request was answered as it was."""
         return explain(entry)

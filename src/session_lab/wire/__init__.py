@@ -15,6 +15,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from session_lab.wire.agents import (
+        OpenedChannel,
+        SnapshotUrl,
+        TokenClaims,
+        WaitBody,
+        WaitReply,
+    )
     from session_lab.wire.base import Moment, WireModel
     from session_lab.wire.bodies import (
         CloseBody,
@@ -48,6 +55,7 @@ else:
     import importlib
 
     _HOMES = {
+        "agents": ("OpenedChannel", "SnapshotUrl", "TokenClaims", "WaitBody", "WaitReply"),
         "base": ("Moment", "WireModel"),
         "bodies": (
             "CloseBody",
@@ -96,6 +104,7 @@ __all__ = [
     "ErrorBody",
     "InternalRunStatus",
     "Moment",
+    "OpenedChannel",
     "Pagination",
     "Problem",
     "RecordsReply",
@@ -109,13 +118,17 @@ __all__ = [
     "SessionQuery",
     "SessionRow",
     "SessionStatus",
+    "SnapshotUrl",
     "StartBody",
     "StartedSession",
     "StreamBatch",
     "SwappedRun",
+    "TokenClaims",
     "TriggerConfig",
     "TriggerConfigBody",
     "UpdateBody",
+    "WaitBody",
+    "WaitReply",
     "WireModel",
     "encode_query",
 ]

@@ -23,6 +23,7 @@ __all__ = [
     "MAX_EXTERNAL_ID_LENGTH",
     "MAX_HANDOVER_BODY_BYTES",
     "MAX_HANDOVER_REASON_LENGTH",
+    "MAX_IDEMPOTENCY_KEY_LENGTH",
     "MAX_IDLE_TIMEOUT_SECONDS",
     "MAX_PAGE_SIZE",
     "MAX_QUEUE_LENGTH",
@@ -34,6 +35,8 @@ __all__ = [
     "MAX_TAG_LENGTH",
     "MAX_TASK_IDENTIFIER_LENGTH",
     "MAX_TYPE_LENGTH",
+    "MAX_WAITPOINT_TAGS",
+    "MAX_WAIT_BODY_BYTES",
     "RESERVED_ID_PREFIX",
     "record_bytes",
 ]
@@ -66,11 +69,14 @@ MAX_EXTERNAL_DEPLOYMENT_ID_LENGTH: Final = 128
 
 MAX_CLOSE_REASON_LENGTH: Final = 256
 MAX_HANDOVER_REASON_LENGTH: Final = 64
+MAX_IDEMPOTENCY_KEY_LENGTH: Final = 2_048
+MAX_WAITPOINT_TAGS: Final = 10
 
 MAX_SESSION_BODY_BYTES: Final = 32_768
 """The body of a create or an update."""
 MAX_HANDOVER_BODY_BYTES: Final = 1_024
 """The body of a close or an end-and-continue."""
+MAX_WAIT_BODY_BYTES: Final = 10_240
 MAX_APPEND_BODY_BYTES: Final = 1_048_576
 MAX_RECORD_BYTES: Final = 1_048_576
 """One record as the stream store meters it, see :func:`record_bytes`."""

@@ -324,13 +324,6 @@ def test_without_an_object_store_there_are_no_snapshots(lab: ApiLab) -> None:
         assert (status, error[:31]) == (500, "Failed to generate presigned URL"[:31])
 
 
-def test_waitpoints_are_not_modelled_and_not_for_tokens(lab: ApiLab) -> None:
-    path = "/api/v1/runs/run_x/session-streams/wait"
-    assert lab.ask("POST", path, {}).status == 501
-    assert refusal(lab.ask("POST", path, {}, key=lab.token("admin"))) == (401, "Invalid API key")
-    assert lab.ask("POST", path, {}, content_length="10241").status == 413
-
-
 def test_clients_can_ask_what_their_own_tokens_must_claim(lab: ApiLab) -> None:
     path = "/api/v1/auth/jwt/claims"
     assert lab.json("POST", path) == {"sub": LAB.id, "pub": True}

@@ -58,8 +58,8 @@ def described() -> tuple[Any, dict[str, str]]:
 SCHEMA, THERE = described()
 
 
-# A stream stays open until its world's time passes.
-@SCHEMA.exclude(operation_id="sessions.stream").parametrize()
+# A stream stays open until its world's time passes, and there is no store for snapshots.
+@SCHEMA.exclude(operation_id=["sessions.stream", "snapshots.read", "snapshots.write"]).parametrize()
 @SCHEMA.given(is_there=st.booleans())
 @settings(max_examples=settings().max_examples // 4)
 def test_requests_by_the_description_are_answered_by_the_description(
@@ -74,4 +74,4 @@ def test_requests_by_the_description_are_answered_by_the_description(
         case.path_parameters = {name: THERE.get(name, text) for name, text in names.items()}
     response = case.call_and_validate(headers=HEADERS, checks=CHECKS)
     if response.status_code == 400:
-        assert MALFORMED.match(response.json()["error"]) is None, response.text
+        assert MALFORMED.search(response.text) is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, get_args
 
 from pydantic.json_schema import models_json_schema
@@ -38,7 +39,8 @@ class _Operation(NamedTuple):
     body: type[BaseModel] | None = None
     refusals: tuple[int, ...] = ()
     parameters: tuple[str, ...] = ()
-    created: bool = False
+    success: tuple[int, ...] = (200,)
+    plain: tuple[int, ...] = ()  # Refusals that can come as plain text.
 
 
 _OPERATIONS: Final[Mapping[str, _Operation]] = {
@@ -47,7 +49,7 @@ _OPERATIONS: Final[Mapping[str, _Operation]] = {
         wire.StartedSession,
         wire.StartBody,
         (409, 413, 422, 500),
-        created=True,
+        success=(200, 201),
     ),
     "sessions.list": _Operation(
         "List sessions, newest first",
@@ -96,6 +98,7 @@ _OPERATIONS: Final[Mapping[str, _Operation]] = {
         None,
         refusals=(404,),
         parameters=("Last-Event-ID", "Timeout-Seconds", "X-Peek-Settled"),
+        plain=(400,),
     ),
     "runs.list": _Operation(
         "List runs, newest first",
@@ -112,7 +115,34 @@ _OPERATIONS: Final[Mapping[str, _Operation]] = {
     ),
     "runs.retrieve": _Operation("Read a run with its payload", wire.RetrievedRun, refusals=(404,)),
     "runs.cancel": _Operation("Cancel a run", wire.CanceledRun, refusals=(404,)),
+    "channels.open": _Operation(
+        "Open a channel for writing past the API",
+        wire.OpenedChannel,
+        refusals=(404,),
+        success=(202,),
+        plain=(400, 403, 404),
+    ),
+    "snapshots.read": _Operation(
+        "Ask where the chat's snapshot is read", wire.SnapshotUrl, refusals=(404, 500)
+    ),
+    "snapshots.write": _Operation(
+        "Ask where the chat's snapshot is written", wire.SnapshotUrl, refusals=(404, 500)
+    ),
+    "runs.wait": _Operation(
+        "Wait for a record of a channel", wire.WaitReply, wire.WaitBody, (404, 413, 422, 500)
+    ),
+    "tokens.claims": _Operation("Ask what a public token must claim", wire.TokenClaims),
 }
+
+_REQUESTS: Final[Mapping[str, str]] = {
+    **CALLS,
+    "channels.open": "PUT /realtime/v1/sessions/{session}/{io}",
+    "snapshots.read": "GET /api/v1/sessions/{session}/snapshot-url",
+    "snapshots.write": "PUT /api/v1/sessions/{session}/snapshot-url",
+    "runs.wait": "POST /api/v1/runs/{run}/session-streams/wait",
+    "tokens.claims": "POST /api/v1/auth/jwt/claims",
+}
+"""Method and path of what is described: the client's calls, and what other programs ask for."""
 
 _REFUSALS: Final = {
     400: "The request is malformed, or not allowed in this state",
@@ -171,7 +201,7 @@ def describe() -> Document:
         An OpenAPI 3.1 document as JSON values.
     """
     paths: dict[str, Document] = {}
-    for name, request in CALLS.items():
+    for name, request in _REQUESTS.items():
         method, path = request.split(" ")
         paths.setdefault(path, {})[method.lower()] = _operation(name, path, _OPERATIONS[name])
     return {
@@ -228,15 +258,16 @@ def _responses(operation: _Operation) -> Document:
         content: Document = {"text/event-stream": {"schema": _TEXT}}
     else:
         content = {"application/json": {"schema": _reference(operation.reply)}}
-    responses: Document = {"200": {"description": "Done", "content": content}}
-    if operation.created:
-        responses["201"] = {"description": "Created", "content": content}
+    responses: Document = {
+        str(status): {"description": HTTPStatus(status).phrase, "content": content}
+        for status in operation.success
+    }
     problem = {"application/json": {"schema": _reference(wire.ErrorBody)}}
     document = {"application/problem+json": {"schema": _reference(wire.Problem)}}
     for status in sorted({*_ANY_CALL, *operation.refusals, 429}):
         forms = document if status == 429 else problem
         forms = problem | document if status == 401 else forms
-        if status == 400 and operation.reply is None:
+        if status in operation.plain:
             forms = {"text/plain": {"schema": _TEXT}} | problem
         responses[str(status)] = {"description": _REFUSALS[status], "content": forms}
     return responses

@@ -3,11 +3,12 @@
 Routes ``apps/webapp/app/routes/api.v1.sessions.$session.end-and-continue.ts``,
 ``api.v1.sessions.$session.snapshot-url.ts`` and
 ``api.v1.runs.$runFriendlyId.session-streams.wait.ts`` of the open-source server. The simulator has
-no object store and no waitpoints, and says so.
+no object store, and says so. It gives out waitpoints, and nothing here waits on them.
 """
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 from session_lab.simulator.protocol import refusals
@@ -15,7 +16,13 @@ from session_lab.simulator.protocol.auth import session_resources
 from session_lab.simulator.protocol.exchange import Exchange, journaled
 from session_lab.simulator.protocol.messages import json_response
 from session_lab.simulator.protocol.pipelines import Reading, Writing
-from session_lab.wire.limits import MAX_HANDOVER_BODY_BYTES
+from session_lab.simulator.protocol.storage import stored_text
+from session_lab.wire.limits import (
+    MAX_HANDOVER_BODY_BYTES,
+    MAX_WAIT_BODY_BYTES,
+    MAX_WAITPOINT_TAGS,
+    RESERVED_ID_PREFIX,
+)
 
 if TYPE_CHECKING:
     from session_lab.simulator.machine import Row
@@ -23,9 +30,9 @@ if TYPE_CHECKING:
 
 __all__ = ["END_AND_CONTINUE", "READ_SNAPSHOT", "WAIT", "WRITE_SNAPSHOT"]
 
-_MOST_WAIT_BYTES = 10_240
+_UNITS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
+_TIME_TO_LIVE = re.compile(r"([0-9]+)([smhd])")
 _NO_OBJECT_STORE = "Failed to generate presigned URL: the simulator has no object store"
-_NO_WAITPOINTS = "The simulator does not model waitpoints"
 
 
 def _may_read(exchange: Exchange, row: Row) -> bool:
@@ -60,8 +67,36 @@ def _write_snapshot(exchange: Exchange) -> Response:
     return refusals.error(500, _NO_OBJECT_STORE)
 
 
-def _wait(_: Exchange) -> Response:
-    return refusals.error(501, _NO_WAITPOINTS)
+def _wait(exchange: Exchange) -> Response:
+    world, body = exchange.world, exchange.body
+    if world.run(stored_text(exchange.params["run"]), environment=exchange.environment) is None:
+        return refusals.error(404, "Run not found")
+    session = stored_text(body["session"])
+    is_known = world.session(session, environment=exchange.environment) is not None
+    if session.startswith(RESERVED_ID_PREFIX) and not is_known:
+        return refusals.error(404, "Session not found")
+    tags = body.get("tags", [])
+    n_tags = 1 if isinstance(tags, str) else len(tags)
+    if n_tags > MAX_WAITPOINT_TAGS:
+        message = (
+            f"Waitpoints can only have {MAX_WAITPOINT_TAGS} tags, you're trying to set {n_tags}."
+        )
+        return refusals.error(422, message)
+    waitpoint_id, is_cached = world.wait(
+        idempotency_key=stored_text(body.get("idempotencyKey", "")) or None,
+        remembered=_milliseconds(body.get("idempotencyKeyTTL", "")),
+        environment=exchange.environment,
+    )
+    return json_response({"waitpointId": waitpoint_id, "isCached": is_cached})
+
+
+def _milliseconds(time_to_live: str) -> int | None:
+    """Read the life of an idempotency key; what does not read is none.
+
+    ``apps/webapp/app/utils/idempotencyKeys.server.ts`` of the open-source server.
+    """
+    match = _TIME_TO_LIVE.fullmatch(time_to_live)
+    return None if match is None else int(match[1]) * _UNITS[match[2]]
 
 
 END_AND_CONTINUE: Final = Writing(
@@ -75,4 +110,11 @@ READ_SNAPSHOT: Final = Reading(
     find=lambda exchange: exchange.session, may=_may_read, handle=_read_snapshot
 )
 WRITE_SNAPSHOT: Final = Writing(method="PUT", may=_may_write, handle=_write_snapshot)
-WAIT: Final = Writing(method="POST", most_bytes=_MOST_WAIT_BYTES, takes_tokens=False, handle=_wait)
+WAIT: Final = Writing(
+    method="POST",
+    most_bytes=MAX_WAIT_BODY_BYTES,
+    takes_tokens=False,
+    body="wait",
+    handle=_wait,
+    failure="Something went wrong",
+)

@@ -50,6 +50,7 @@ class Bodies(NamedTuple):
     update: Schema
     close: Schema
     end_and_continue: Schema
+    wait: Schema
 
 
 def _prepare_deployment_id(value: Json) -> Json:
@@ -134,6 +135,25 @@ _END_AND_CONTINUE: Mapping[str, Schema] = {
     "reason": Text(most=limits.MAX_HANDOVER_REASON_LENGTH),
 }
 
+_IO = OneOf(("out", "in"))
+_WAIT = Shape(
+    {
+        "session": Text(),
+        "io": _IO,
+        "timeout": Optional(Text()),
+        "idempotencyKey": Optional(
+            Refined(
+                Text(),
+                lambda key: utf16_length(key) <= limits.MAX_IDEMPOTENCY_KEY_LENGTH,
+                f"idempotencyKey must be {limits.MAX_IDEMPOTENCY_KEY_LENGTH} characters or less",
+            )
+        ),
+        "idempotencyKeyTTL": Optional(Text()),
+        "tags": Optional(AnyOf((Text(), ListOf(Text())))),
+        "lastSeqNum": Optional(Number()),
+    }
+)
+
 BODIES: Final[Mapping[str, Bodies]] = MappingProxyType(
     {
         "2026-08": Bodies(
@@ -141,12 +161,14 @@ BODIES: Final[Mapping[str, Bodies]] = MappingProxyType(
             update=_UPDATE,
             close=Shape(_CLOSE),
             end_and_continue=Shape(_END_AND_CONTINUE),
+            wait=_WAIT,
         ),
         "2026-10": Bodies(
             create=_create(_TRIGGER_CONFIG),
             update=_UPDATE,
             close=Shape({**_CLOSE, "callingRunId": Optional(Text())}),
             end_and_continue=Shape({**_END_AND_CONTINUE, "externalDeploymentId": _DEPLOYMENT_ID}),
+            wait=_WAIT,
         ),
     }
 )
@@ -236,5 +258,5 @@ RECORDS_QUERY: Final[Schema] = Shape(
 )
 """The query of ``GET /realtime/v1/sessions/{session}/{io}/records``."""
 
-CHANNEL_PARAMS: Final[Schema] = Shape({"session": Text(), "io": OneOf(("out", "in"))})
+CHANNEL_PARAMS: Final[Schema] = Shape({"session": Text(), "io": _IO})
 """The path parameters of all channel routes."""

@@ -1,0 +1,61 @@
+"""What agents and their tools ask for beside sessions and records.
+
+They open channels for writing, wait for records, keep a snapshot of the chat in an object store,
+and sign tokens by themselves.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from session_lab.wire import limits
+from session_lab.wire.base import OmittingModel, WireModel
+from session_lab.wire.channels import ChannelName
+
+__all__ = ["OpenedChannel", "SnapshotUrl", "TokenClaims", "WaitBody", "WaitReply"]
+
+_Tags = Annotated[list[str], Field(max_length=limits.MAX_WAITPOINT_TAGS)]
+_IdempotencyKey = Annotated[str, Field(max_length=limits.MAX_IDEMPOTENCY_KEY_LENGTH)]
+
+
+class OpenedChannel(WireModel):
+    """What opening a channel answers; the way to its stream store stands in headers."""
+
+    version: str
+
+
+class SnapshotUrl(WireModel):
+    """Where a chat's snapshot is read or written; the address holds a credential."""
+
+    presigned_url: str = Field(repr=False)
+
+
+class TokenClaims(WireModel):
+    """What a public token that a client signs by itself must claim."""
+
+    sub: str
+    pub: bool
+
+
+class WaitBody(OmittingModel):
+    """The body of ``POST /api/v1/runs/{run}/session-streams/wait``.
+
+    ``last_seq_num`` is the last record that the run has seen; an earlier one does not wake it.
+    """
+
+    session: str
+    io: ChannelName
+    timeout: str | None = None
+    idempotency_key: _IdempotencyKey | None = None
+    idempotency_key_ttl: Annotated[str | None, Field(alias="idempotencyKeyTTL")] = None
+    tags: str | _Tags | None = None
+    last_seq_num: float | None = None
+
+
+class WaitReply(WireModel):
+    """What a run that waits for a record is given to wait on."""
+
+    waitpoint_id: str
+    is_cached: bool
