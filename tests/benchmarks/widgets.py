@@ -20,10 +20,10 @@ from matplotlib.image import imread
 
 import session_lab as sl
 from session_lab.frames import SESSIONS, Coded, build
+from session_lab.plots.picture import Picture
 from session_lab.timing import instant_text
 from session_lab.widgets import LifetimeExplorer, Prepared, Selection, SelectionPanel, TagExplorer
 from session_lab.widgets.lifetimes import LifetimeState
-from session_lab.widgets.picture import Picture
 from tests.benchmarks.harness import Benchmark, Side
 from tests.benchmarks.lifetimes import Close
 

@@ -13,6 +13,7 @@ from session_lab.cli.demo import demo
 from session_lab.cli.generate import generate
 from session_lab.cli.pull import pull
 from session_lab.cli.replay import replay
+from session_lab.cli.report import report
 from session_lab.cli.serve import serve
 from session_lab.cli.sweep import sweep
 from session_lab.errors import SessionLabError, SessionLabWarning
@@ -35,6 +36,7 @@ app.command()(demo)
 app.command()(pull)
 app.command()(replay)
 app.command()(sweep)
+app.command()(report)
 app.command()(generate)
 app.command()(serve)
 

@@ -1,0 +1,60 @@
+"""``session-lab report``: what the analyses say of some sessions, in one HTML file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import pandas as pd
+import typer
+
+from session_lab.errors import DataError
+from session_lab.frames.reading import read_runs, read_sessions
+from session_lab.report import write_report
+
+__all__ = ["report"]
+
+
+def report(
+    sessions: Annotated[
+        Path, typer.Argument(help="Sessions: .parquet, .csv or .ndjson.", show_default=False)
+    ],
+    *,
+    runs: Annotated[Path | None, typer.Option("--runs", help="Their runs, likewise.")] = None,
+    operations: Annotated[
+        Path | None,
+        typer.Option("--operations", help="The operations.parquet of a replay that was saved."),
+    ] = None,
+    out: Annotated[Path, typer.Option("--out", help="The HTML file to write.")] = Path(
+        "report.html"
+    ),
+    title: Annotated[str, typer.Option("--title", help="The heading.")] = "Sessions",
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+) -> None:
+    """Write a report on sessions: tags, lifetimes and churn, with pictures and assumptions.
+
+    The file needs nothing else: it can be sent, printed, and read on a phone or offline.
+
+    Example: session-lab report sessions.parquet --runs runs.parquet --out report.html
+
+    Example: session-lab replay chats.ndjson --out week && session-lab report week/sessions.parquet
+    --runs week/runs.parquet --operations week/operations.parquet
+    """
+    frame = read_sessions(sessions)
+    their_runs = None if runs is None else read_runs(runs, sessions=frame)
+    asked = None if operations is None else _operations(operations)
+    write_report(out, frame, their_runs, asked, title=title, progress=True)
+    if as_json:
+        typer.echo(json.dumps({"path": str(out), "sessions": len(frame)}, indent=2))
+    else:
+        typer.echo(f"wrote a report on {len(frame):,} sessions to {out}")
+
+
+def _operations(path: Path) -> pd.DataFrame:
+    try:
+        return pd.read_parquet(path)
+    except ValueError as error:  # pyarrow's own errors are of this kind
+        raise DataError(
+            f"this is no Parquet file of operations: {error}", source=path.name
+        ) from error

@@ -1,0 +1,197 @@
+"""Reports as HTML: the answers computed, drawn, and put into the page's template."""
+
+from __future__ import annotations
+
+import warnings
+from base64 import b64encode
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from tqdm import tqdm
+
+from session_lab._version import __version__
+from session_lab.analysis.tables import table_html
+from session_lab.errors import SessionLabError, SessionLabWarning
+from session_lab.frames import check_frame, whole_file
+from session_lab.plots.picture import Picture
+from session_lab.report.contents import Given, chapters
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterator
+
+    from session_lab.report.contents import Question
+
+__all__ = ["report_html", "write_report"]
+
+_TITLE = "Sessions"
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """What the page shows below a question.
+
+    Attributes
+    ----------
+    table : str
+        HTML, with the text of users escaped; empty where there is none.
+    notes : tuple of str
+        Formula and assumptions, or why there is no answer.
+    remarks : tuple of str
+        The warnings that came with it.
+    picture, alt : str
+        The picture as base64 of PNG, and in words; empty where there is none.
+    """
+
+    question: str
+    table: str = ""
+    notes: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
+    picture: str = ""
+    alt: str = ""
+
+
+def report_html(
+    sessions: pd.DataFrame,
+    runs: pd.DataFrame | None = None,
+    operations: pd.DataFrame | None = None,
+    *,
+    title: str = _TITLE,
+    progress: bool = False,
+) -> str:
+    """Write what the analyses say of some sessions as one HTML page.
+
+    The page holds its pictures and its style and asks the network for nothing; it is the same, to
+    the byte, for the same frames. What the data cannot answer is said in the place of the answer.
+
+    Parameters
+    ----------
+    sessions : DataFrame
+        A sessions frame.
+    runs : DataFrame, optional
+        Their runs.
+    operations : DataFrame, optional
+        The operations of a replay.
+    title : str
+        The heading.
+    progress : bool
+        Show progress on standard error.
+
+    Returns
+    -------
+    str
+        The page.
+
+    Raises
+    ------
+    DataError
+        One of these is no DataFrame.
+
+    Examples
+    --------
+    >>> import session_lab as sl
+    >>> events = sl.traffic.read(sl.traffic.sample_path("chats.ndjson"))
+    >>> page = report_html(sl.replay(events).sessions, title="Chats")
+    >>> page.startswith("<!doctype html>"), "<h1>Chats</h1>" in page
+    (True, True)
+    """
+    given = Given(sessions, runs, operations)
+    for name, frame in vars(given).items():
+        if frame is not None:
+            check_frame(frame, name)
+    parts = chapters(given)
+    n_questions = sum(len(chapter.questions) for chapter in parts)
+    with tqdm(total=n_questions, unit=" questions", desc="report", disable=not progress) as bar:
+        answered = []
+        for chapter in parts:
+            answers = []
+            for question in chapter.questions:
+                answers.append(_answer(question))
+                bar.update()
+            answered.append({"chapter": chapter, "answers": answers})
+    return _page(title=title, overview=list(_overview(given)), chapters=answered)
+
+
+def write_report(
+    path: str | os.PathLike[str],
+    sessions: pd.DataFrame,
+    runs: pd.DataFrame | None = None,
+    operations: pd.DataFrame | None = None,
+    *,
+    title: str = _TITLE,
+    progress: bool = False,
+) -> None:
+    """Write a report to a file, whole or not at all; see :func:`report_html`."""
+    page = report_html(sessions, runs, operations, title=title, progress=progress)
+    with whole_file(path) as draft:
+        draft.write_text(page, encoding="utf-8")
+
+
+def _page(**values: Any) -> str:  # noqa: ANN401  whatever the template shows
+    environment = Environment(
+        loader=PackageLoader("session_lab.report"), autoescape=True, undefined=StrictUndefined
+    )
+    return environment.get_template("report.html").render(version=__version__, **values)
+
+
+def _answer(question: Question) -> _Answer:
+    """Compute and draw an answer; what the data cannot answer becomes a note."""
+    remarks: list[str] = []
+    try:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", SessionLabWarning)
+            result = question.answer()
+        remarks = [str(warning.message) for warning in caught]
+        table = result.overview()
+    except SessionLabError as error:
+        return _Answer(question.text, notes=(f"No answer: {error}",), remarks=tuple(remarks))
+    if table.empty:
+        return _Answer(question.text, notes=("There is nothing to count.",), remarks=tuple(remarks))
+    picture = Picture()
+    png = picture.draw(result)
+    return _Answer(
+        question.text,
+        table_html(table),
+        (result.formula, *result.notes),
+        tuple(remarks),
+        b64encode(png).decode(),
+        picture.alt,
+    )
+
+
+def _overview(given: Given) -> Iterator[tuple[str, str]]:
+    """Yield what there is to be read about, a label and a value each."""
+    sessions = given.sessions
+    observed_at = sessions.attrs.get("observed_at")
+    if observed_at is not None:
+        yield "observed", _instant(pd.Timestamp(observed_at))
+    yield "sessions", f"{len(sessions):,}"
+    created = sessions.get("created_at", pd.Series(dtype="datetime64[ms, UTC]")).dropna()
+    if len(created):
+        yield "first created", _instant(created.min())
+        yield "last created", _instant(created.max())
+    for column in ("status", "type", "task_identifier"):
+        if column in sessions:
+            counts = sessions[column].astype("string").value_counts()
+            named = [f"{name} {n:,}" for name, n in sorted(counts.items(), key=_most_first)]
+            if named:
+                yield column.replace("_", " "), _listed(named)
+    for name in ("runs", "operations"):
+        frame = getattr(given, name)
+        if frame is not None:
+            yield name, f"{len(frame):,}"
+
+
+def _most_first(entry: tuple[Any, int]) -> tuple[int, str]:
+    return -entry[1], str(entry[0])
+
+
+def _listed(texts: list[str], most: int = 5) -> str:
+    more = f", and {len(texts) - most:,} more" if len(texts) > most else ""
+    return ", ".join(texts[:most]) + more
+
+
+def _instant(at: pd.Timestamp) -> str:
+    return f"{at.tz_convert('UTC'):%Y-%m-%d %H:%M:%S} UTC"

@@ -1,0 +1,47 @@
+"""A report, opened from disk by a browser without a network."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+
+import session_lab as sl
+from session_lab.report import write_report
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from playwright.sync_api import Page
+
+pytestmark = [
+    pytest.mark.needs_chromium,
+    pytest.mark.skipif(shutil.which("chromium") is None, reason="Chromium is not installed"),
+]
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1100), ("dark", 1100), ("light", 360)])
+def test_the_report_shows_its_pictures_and_stays_within_the_page(
+    page: Page, tmp_path: Path, screenshots: Path, scheme: str, width: int
+):
+    replay = sl.replay(sl.traffic.read(sl.traffic.sample_path("chats.ndjson")))
+    write_report(tmp_path / "report.html", replay.sessions, replay.runs, replay.operations)
+    told: list[str] = []
+    asked: list[str] = []
+    page.on("console", lambda message: told.append(message.text))
+    page.on("pageerror", lambda error: told.append(str(error)))
+    page.on("request", lambda request: asked.append(request.url))
+    page.context.set_offline(True)
+    page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+    page.set_viewport_size({"width": width, "height": 900})
+    page.goto((tmp_path / "report.html").as_uri())
+    page.screenshot(path=screenshots / f"report-{scheme}-{width}.png", full_page=True)
+    drawn = page.evaluate("[...document.images].map(image => image.naturalWidth)")
+    assert len(drawn) >= 12
+    assert min(drawn) > 500
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.get_by_role("link", name="Run churn").click()
+    assert page.url.endswith("#churn")
+    assert told == []
+    assert [url for url in asked if not url.startswith(("file:", "data:"))] == []

@@ -1,0 +1,150 @@
+"""Reports: one page for any frames, with the text of users as text and no need of a network."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import pytest
+
+import session_lab as sl
+from session_lab.frames import SESSIONS, build, empty
+from session_lab.report import report_html, write_report
+from tests.widgets.sessions import AWKWARD, sessions_frame
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class Page(HTMLParser):
+    """Collects elements, what they point to, and the text between them."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.elements if name == tag]
+
+
+@pytest.fixture(scope="module")
+def replayed() -> sl.Replay:
+    events = sl.traffic.read(sl.traffic.sample_path("chats.ndjson"))
+    return sl.replay(events, sl.RunPolicy(max_turns=4), until="2026-01-01T12:00:00Z")
+
+
+@pytest.fixture(scope="module")
+def whole(replayed: sl.Replay) -> str:
+    return report_html(replayed.sessions, replayed.runs, replayed.operations)
+
+
+def test_every_picture_is_in_the_page_and_has_words(whole: str):
+    pictures = Page(whole).all("img")
+    assert len(pictures) >= 12
+    for picture in pictures:
+        assert (picture["src"] or "").startswith("data:image/png;base64,")
+        assert len(picture["alt"] or "") > 15
+
+
+def test_the_page_asks_the_network_for_nothing(whole: str):
+    page = Page(whole)
+    assert not {tag for tag, _ in page.elements} & {"script", "link", "iframe", "object", "base"}
+    targets = [
+        value
+        for _, attrs in page.elements
+        for name, value in attrs.items()
+        if name in {"src", "href", "srcset", "action", "poster"}
+    ]
+    assert all(target and target.startswith(("#", "data:")) for target in targets)
+    assert "url(" not in whole
+    assert "@import" not in whole
+    assert "http://" not in whole
+    assert "https://" not in whole
+
+
+def test_numbers_formulas_and_assumptions_are_those_of_the_analyses(
+    replayed: sl.Replay, whole: str
+):
+    text = Page(whole).text
+    survival = sl.lifetimes.survival(replayed.sessions)
+    assert survival.formula in text
+    assert all(note in text for note in survival.notes)
+    tags = sl.tags.distribution(replayed.sessions)
+    assert tags.formula in text
+    first = tags.to_frame().iloc[0]
+    assert first["tag"] in text
+    assert f"{first['sessions']:,}" in text
+
+
+def test_the_same_frames_make_the_same_bytes(replayed: sl.Replay, whole: str):
+    assert report_html(replayed.sessions, replayed.runs, replayed.operations) == whole
+
+
+def test_without_runs_and_operations_the_page_says_how_to_give_them():
+    text = Page(report_html(sessions_frame(50))).text
+    assert "--runs" in text
+    assert "--operations" in text
+
+
+def test_text_of_users_stays_text():
+    frame = sessions_frame(300)
+    page = Page(report_html(frame, title="<img src=x onerror=alert(1)> & co"))
+    assert not page.all("script")
+    assert not page.all("b")
+    assert not [attrs for _, attrs in page.elements if any(name.startswith("on") for name in attrs)]
+    assert "<img src=x onerror=alert(1)> & co" in page.text
+    assert AWKWARD[0] in page.text
+
+
+@pytest.mark.parametrize(
+    "frame", [empty(SESSIONS), pd.DataFrame(), build(SESSIONS, {}, n=3)], ids=str
+)
+def test_what_the_data_cannot_answer_is_said_in_its_place(frame: pd.DataFrame):
+    page = Page(report_html(frame, empty_runs(), None))
+    assert f"{len(frame)}" in page.text
+    assert len(re.findall("No answer: |There is nothing to count", page.text)) >= 2
+    assert "NaN" not in page.text
+
+
+def test_of_one_session_every_question_has_a_picture_or_a_reason():
+    page = Page(report_html(sessions_frame(1)))
+    reasons = re.findall("No answer: |There is nothing to count", page.text)
+    assert len(page.all("h3")) == len(page.all("img")) + len(reasons)
+    assert page.all("img")
+    assert "NaN" not in page.text
+
+
+def test_a_hundred_thousand_tags_make_a_page_of_ordinary_size():
+    frame = sessions_frame(1_000)
+    frame["tags"] = pd.Series(
+        [[f"user:{row}-{number}" for number in range(100)] for row in range(1_000)],
+        dtype=frame["tags"].dtype,
+    )
+    html = report_html(frame)
+    assert len(html) < 2_000_000
+    assert "more rows" in html
+
+
+def test_what_is_no_frame_is_refused():
+    with pytest.raises(sl.DataError, match="runs"):
+        report_html(sessions_frame(3), runs=[1, 2])  # type: ignore[arg-type]
+
+
+def test_a_file_is_written_whole(tmp_path: Path):
+    write_report(tmp_path / "deep" / "report.html", sessions_frame(20), title="Chats")
+    assert (tmp_path / "deep" / "report.html").read_text().startswith("<!doctype html>")
+    assert [path.name for path in (tmp_path / "deep").iterdir()] == ["report.html"]
+
+
+def empty_runs() -> pd.DataFrame:
+    return sl.replay(sl.traffic.read(sl.traffic.sample_path("chats.ndjson")).head(0)).runs
