@@ -258,6 +258,13 @@ def test_policies_that_refuse_people_are_left_out_unless_asked_for():
     assert sl.recommend(frame, at_most="5s", most_refused=9).chosen == 1
 
 
+def test_a_wait_that_tells_no_policies_apart_is_remarked_upon():
+    alike = table(idle_timeout=[1, 2, 3], wait_p95=[3, 3, 3], billed=[1, 2, 3])
+    remark = "wait_p95 is the same under every policy here, so only billed was weighed"
+    assert remark in sl.recommend(alike).notes
+    assert remark not in sl.recommend(table(**POLICIES)).notes
+
+
 def test_shares_are_limited_by_numbers():
     frame = table(**POLICIES, cold_starts=[0.5, 0.3, 0.2, 0.1, 0.1])
     assert sl.recommend(frame, wait="cold_starts", at_most=0.25).chosen == 2

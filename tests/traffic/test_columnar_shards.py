@@ -83,6 +83,22 @@ def test_shards_add_up_to_the_replay_of_the_whole(
         assert outcome.wait(int(name[1:]) / 100) == summary.waits[name]
 
 
+@pytest.mark.parametrize("categories", [False, True])
+def test_external_ids_of_text_play_as_those_of_numbers(tmp_path: Path, *, categories: bool):
+    frame = in_words(events()).sort_values("at", kind="stable")
+    summary = sl.replay(frame, POLICY, seed=4).summary()
+    paths = sl.traffic.write_shards(frame.astype({"external_id": str}), tmp_path, shards=3)
+    if categories:
+        for path in paths:
+            shard = pd.read_parquet(path)
+            shard.astype({"external_id": "category"}).to_parquet(path, index=False)
+    outcome = play_shards(tmp_path, POLICY, seed=4)
+    assert outcome.answers == summary.outcomes
+    assert outcome.billed == summary.time["billed"]
+    crashes = outcome.end_causes["crash"]
+    assert crashes == summary.end_causes["crash"] > 0
+
+
 def refusal(shards: Path) -> DataError:
     with pytest.raises(DataError) as caught:
         play_shards(shards, POLICY)
@@ -103,7 +119,7 @@ def test_a_shard_that_was_cut_short_is_named(tmp_path: Path):
         ("op", "sing"),
         ("op", 4),
         ("external_id", -1),
-        ("external_id", "a"),
+        ("external_id", 1.5),
         ("at", -1),
     ],
 )
@@ -126,10 +142,16 @@ def test_a_shard_without_a_column_is_named(tmp_path: Path):
     assert "external_id" in str(error)
 
 
-def test_a_missing_value_is_refused(tmp_path: Path):
-    table = pa.table({"at": [1, None], "op": [0, 1], "external_id": [1, 1]})
+@pytest.mark.parametrize(
+    ("column", "values"),
+    [("at", [1, None]), ("external_id", [1, None]), ("external_id", ["a", None])],
+)
+def test_a_missing_value_is_refused(tmp_path: Path, column: str, values: list[object]):
+    table = pa.table({"at": [1, 2], "op": [0, 1], "external_id": [1, 1]} | {column: values})
     pq.write_table(table, tmp_path / "one.parquet")
-    assert refusal(tmp_path).column == "at"
+    error = refusal(tmp_path)
+    assert error.column == column
+    assert "missing" in str(error)
 
 
 def test_a_directory_without_shards_is_refused(tmp_path: Path):

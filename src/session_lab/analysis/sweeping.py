@@ -142,6 +142,8 @@ def recommend(
             rows, waits, wait, cost, at_most, shares=not _is_time(policies, wait)
         )
     caveats = ["boot and resume time is not billed (assumption)"]
+    if considered.sum() > 1 and np.ptp(waits[considered]) == 0:
+        caveats.append(f"{wait} is the same under every policy here, so only {cost} was weighed")
     if left_out := int((refused > limit).sum()):
         caveats.append(f"{left_out:,} policies with more than {limit:,.0f} refusals are left out")
     return Recommendation(

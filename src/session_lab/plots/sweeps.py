@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from matplotlib.ticker import ScalarFormatter
 
 from session_lab.frames import milliseconds
 from session_lab.plots.theme import COLOURS, INK, axes_for, tidy
@@ -45,7 +46,10 @@ def sweep_front(result: Recommendation, ax: Axes | None = None) -> Axes:
         f"{len(policies):,} policies by {x} and {y}, {len(front):,} of them on the front; "
         f"recommended: {settings}."
     )
-    return tidy(ax, title=result.title, x=_label(policies, x), y=_label(policies, y), alt=alt)
+    ax = tidy(ax, title=result.title, x=_label(policies, x), y=_label(policies, y), alt=alt)
+    # No prefixes: "800m" seconds would be read as minutes.
+    ax.yaxis.set_major_formatter(ScalarFormatter())
+    return ax
 
 
 def _both(policies: pd.DataFrame, x: str, y: str) -> tuple[ArrayLike, ArrayLike]:

@@ -48,9 +48,10 @@ def play_shards(
     Parameters
     ----------
     shards : path or iterable of path
-        A directory of ``.parquet`` files, or the files. Columns are those of the events frame, with
-        whole numbers for external ids; ``op`` may also be its place in start, message, close,
-        retrieve, and instants and durations whole milliseconds.
+        A directory of ``.parquet`` files, such as ``write_shards`` leaves, or the files. Columns are
+        those of the events frame. Whole numbers may stand for external ids, which is quicker to
+        read; ``op`` may also be its place in start, message, close, retrieve, and instants and
+        durations whole milliseconds.
     policy : RunPolicy
         How runs behave.
     seed : int
@@ -98,29 +99,42 @@ def _read(file: Path) -> GroupedLog:
             names = parquet.schema_arrow.names
             columns = {
                 name: _numbers(parquet.read([name], use_threads=False)[name], name, file)
-                for name in (*_REQUIRED, *_OPTIONAL)
+                for name in ("at", "op", *_OPTIONAL)
                 if name in names
             }
+            for name in _REQUIRED:
+                if name not in names:
+                    message = f"the column is missing; the shard has {', '.join(names)}"
+                    raise DataError(message, source=str(file), column=name)
+            chat, external_ids = _ids(parquet.read(["external_id"], use_threads=False), file)
     except (OSError, pa.ArrowException) as error:
         message = f"the shard cannot be read, or was cut short: {error}"
         raise DataError(message, source=str(file)) from error
-    for name in _REQUIRED:
-        if name not in columns:
-            message = f"the column is missing; the shard has {', '.join(names)}"
-            raise DataError(message, source=str(file), column=name)
-    at, op, ids = (columns.pop(name) for name in _REQUIRED)
+    at, op = columns.pop("at"), columns.pop("op")
     _refuse((at < 0) | (at > LAST_INSTANT), "lies outside the years 1970 to 9999", "at", at, file)
     _refuse((op < 0) | (op >= len(OPS)), "is not the place of an operation", "op", op, file)
-    _refuse(ids < 0, "is negative", "external_id", ids, file)
     codes = op.astype(np.int8)
     del op
     if (at[1:] < at[:-1]).any():
         order = np.argsort(at, kind="stable")
-        at, codes, ids = at[order], codes[order], ids[order]
+        at, codes, chat = at[order], codes[order], chat[order]
         columns = {name: column[order] for name, column in columns.items()}
-    chat, external_ids = _dense(ids)
-    del ids
     return GroupedLog(at, codes, chat, external_ids=external_ids, **columns)
+
+
+def _ids(table: pa.Table, file: Path) -> tuple[NDArray[np.integer], pa.Array | NDArray[np.int64]]:
+    """Give external ids numbers from 0 on, and list them by their number."""
+    column = table["external_id"]
+    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
+        ids = _numbers(column, "external_id", file)
+        _refuse(ids < 0, "is negative", "external_id", ids, file)
+        return _dense(ids)
+    if column.null_count:
+        raise DataError("a value is missing", source=str(file), column="external_id")
+    # As one chunk, so that there is one list of ids.
+    encoded = pc.dictionary_encode(column.cast(kind).combine_chunks())
+    return encoded.indices.to_numpy(), encoded.dictionary
 
 
 def _numbers(column: pa.ChunkedArray, name: str, file: Path) -> NDArray[np.int64]:
