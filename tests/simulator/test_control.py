@@ -169,6 +169,14 @@ def test_triggers_fail_until_they_are_told_not_to(backend: Backend, fault: str, 
     assert start(backend, "chat-1").status == 200
 
 
+def test_what_setting_faults_answered_sets_them_again(backend: Backend):
+    both = {"rules": [{"match": "sessions.list", "status": 503}], "trigger": "throw"}
+    assert told(backend, "PUT", "/_lab/faults", both) == both
+    assert told(backend, "PUT", "/_lab/faults", both) == both
+    assert start(backend, "chat-1").status == 500
+    assert told(backend, "PUT", "/_lab/faults", {"trigger": None}) == both | {"trigger": None}
+
+
 def test_a_snapshot_brings_a_world_back(backend: Backend):
     start(backend, "chat-1")
     snapshot = ask(backend, "GET", "/_lab/snapshot")
@@ -198,6 +206,8 @@ def test_a_snapshot_brings_a_world_back(backend: Backend):
         (("PUT", "/_lab/faults", {"trigger": "crash"}), "trigger", "svc_error"),
         (("PUT", "/_lab/faults", {"trigger": 1}), "trigger", "svc_error"),
         (("PUT", "/_lab/faults", {"rules": 1}), "rules", "rules"),
+        (("PUT", "/_lab/faults", {"rules": 1, "trigger": "throw"}), "rules", "rules"),
+        (("PUT", "/_lab/faults", {"rules": [], "trigger": 1}), "trigger", "svc_error"),
         (("PUT", "/_lab/faults", {"rules": [{"match": "x"}]}), "rules[0]", "rules"),
         (("PUT", "/_lab/snapshot", {"format": 0}), "", "what GET /_lab/snapshot answered"),
     ],

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from session_lab.errors import DataError, SimulationError
+from session_lab.simulator.faults import FaultPlan
 from session_lab.simulator.journal import to_line
 from session_lab.simulator.protocol.json_text import Json, parse_json, render_json
 from session_lab.simulator.protocol.messages import Response, json_response
@@ -162,11 +163,17 @@ def _force(backend: Backend, request: Request, run_id: str) -> Response:
 
 def _set_faults(backend: Backend, request: Request, _: str) -> Response:
     document = _json(request)
+    sets_trigger = isinstance(document, dict) and "trigger" in document
+    rest = (
+        {key: document[key] for key in document if key != "trigger"} if sets_trigger else document
+    )
     try:
-        if isinstance(document, dict) and document.keys() == {"trigger"}:
+        # Read before anything is set, so that a bad plan changes nothing.
+        plan = None if sets_trigger and not rest else FaultPlan.of(rest)
+        if sets_trigger:
             backend.trigger_fault = document["trigger"]
-        else:
-            backend.faults = document
+        if plan is not None:
+            backend.faults = plan
     except DataError as error:
         place = ".".join(part for part in (error.source, error.column) if part)
         raise _Refused(str(error), place, _FAULT_FORMS) from None
@@ -207,7 +214,7 @@ def _restore(backend: Backend, request: Request, _: str) -> Response:
 
 
 _UNKNOWN_FIELD: Final = "extra_forbidden"
-_FAULT_FORMS: Final = '{"rules": [...]}, or {"trigger": "svc_error" | "throw" | null}'
+_FAULT_FORMS: Final = '{"rules": [...]}, {"trigger": "svc_error" | "throw" | null}, or both'
 _RUN: Final = "/_lab/runs/{run_id}"
 _ROUTES: Final[Mapping[str, Mapping[str, Handler]]] = {
     "/_lab/clock": {"GET": _clock},
