@@ -133,7 +133,7 @@ def _ids(table: pa.Table, file: Path) -> tuple[NDArray[np.integer], pa.Array | N
     if column.null_count:
         raise DataError("a value is missing", source=str(file), column="external_id")
     # As one chunk, so that there is one list of ids.
-    encoded = pc.dictionary_encode(column.cast(kind).combine_chunks())
+    encoded = column.cast(kind).combine_chunks().dictionary_encode()
     return encoded.indices.to_numpy(), encoded.dictionary
 
 
