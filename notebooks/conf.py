@@ -1,36 +1,42 @@
 """Configuration of the documentation: ``sphinx-build -W -b html notebooks build/docs``.
 
-The site is made of the notebooks as they are committed, of the pages beside them, and of the
-docstrings. Nothing is executed and nothing is fetched, neither by the build nor by its readers.
+The site is made of the notebooks as they are committed, of the pages beside them, of the
+docstrings, and of pages on every type of result. No notebook is executed, no kernel is started and
+nothing is fetched, neither by the build nor by its readers.
 """
 
 from __future__ import annotations
 
-import importlib
-import inspect
-import pkgutil
+import shutil
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-import session_lab
-from session_lab import analysis, lab
-from session_lab.analysis.results import Result
+import matplotlib as mpl
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE.parent))  # For the next two, which are in a folder beside this file.
+
+from notebooks._site.gallery import write_gallery  # noqa: E402
+from notebooks._site.results import write_results  # noqa: E402
+from session_lab import __version__  # noqa: E402
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from sphinx.application import Sphinx
 
 project = "session_lab"
 author = "The session_lab authors"
-version = release = session_lab.__version__
+version = release = __version__
 
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+exclude_patterns = ["_site"]
 nb_execution_mode = "off"
 nb_ipywidgets_js = {}  # Explorers show their picture and table instead; see their notebook.
 myst_enable_extensions = ["colon_fence", "deflist"]
 
 autodoc_default_options = {"members": True}
 autodoc_member_order = "groupwise"
+autodoc_preserve_defaults = True
 autodoc_typehints = "none"  # The docstrings say the types, in words.
 napoleon_google_docstring = False
 napoleon_use_ivar = True
@@ -41,34 +47,20 @@ suppress_warnings = ["ref.python"]
 html_theme = "furo"
 html_title = f"session_lab {release}"
 html_static_path = ["_static"]
-html_css_files = ["tables.css"]
+html_css_files = ["site.css"]
 html_show_copyright = html_show_sphinx = False
 
 
-def result_types() -> Iterator[type[Result]]:
-    """Find every type of result, each where it is defined."""
-    for room in (analysis, lab):
-        for module in pkgutil.walk_packages(room.__path__, f"{room.__name__}."):
-            found = vars(importlib.import_module(module.name)).values()
-            for kind in filter(inspect.isclass, found):
-                own = issubclass(kind, Result) and kind.__module__ == module.name
-                if own and hasattr(kind, "formula"):
-                    yield kind
-
-
-def described(kind: type[Result]) -> str:
-    """Write the section on a type of result."""
-    meaning = (inspect.getdoc(kind) or "").partition("\n\n")[0]
-    home = f"{kind.__module__}.{kind.__qualname__}"
-    return f"\n## {kind.title}\n\n`{home}`: {meaning}\n\n```text\n{kind.formula}\n```\n"
-
-
-def describe_results(_: Sphinx, page: str, source: list[str]) -> None:
-    """Put all types of result on the page of formulas."""
-    if page == "formulas":
-        source[0] += "".join(map(described, result_types()))
+def write_pages(_: Sphinx) -> None:
+    """Write the gallery and the pages of results, which git ignores."""
+    mpl.use("agg")
+    for name, write in (("gallery", write_gallery), ("results", write_results)):
+        folder = HERE / name
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        write(folder)
 
 
 def setup(app: Sphinx) -> None:
-    """Let the page of formulas be written from the code."""
-    app.connect("source-read", describe_results)
+    """Write pages before the others are read."""
+    app.connect("builder-inited", write_pages)
