@@ -85,44 +85,93 @@ def test_filters_reach_the_list(tmp_path: Path):
     assert set(sl.read_sessions(out)["external_id"]) == {"chat-3", "chat-5"}
 
 
-def test_a_pull_that_was_cut_off_goes_on_where_it_stopped(
-    lab: sl.Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
+class Line:
+    """A connection that is cut when it carries a certain call, until it is mended."""
+
+    def __init__(self, lab: sl.Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.asked: list[str] = []
+        self.cut_at: int | None = None
+        line = self
+
+        class Cut:
+            def __init__(self, **options: Any) -> None:
+                self.client = sl.Client(**options, transport=lab.transport)
+
+            def __enter__(self) -> Any:
+                call = self.client.caller.call
+
+                def carry(operation: Any) -> Any:
+                    line.asked.append(f"{operation.path}?{dict(operation.query)}")
+                    if len(line.asked) == line.cut_at:
+                        raise KeyboardInterrupt
+                    return call(operation)
+
+                monkeypatch.setattr(self.client.caller, "call", carry)
+                return self.client
+
+            def __exit__(self, *_: object) -> None:
+                self.client.close()
+
+        monkeypatch.setattr(module, "Client", Cut)
+
+    def cut(self, at: int, *arguments: str) -> None:
+        """Run a pull that is cut off with its call of this number."""
+        self.cut_at = at
+        assert CliRunner().invoke(app, ["pull", *arguments]).exit_code != 0
+        assert len(self.asked) == at
+        self.cut_at = None
+
+
+@pytest.fixture
+def line(lab: sl.Simulator, monkeypatch: pytest.MonkeyPatch) -> Line:
+    return Line(lab, monkeypatch)
+
+
+def test_a_pull_that_was_cut_off_goes_on_where_it_stopped(line: Line, tmp_path: Path):
     out = tmp_path / "sessions.parquet"
-    asked: list[str] = []
-    is_down = True
-
-    class Cut:
-        def __init__(self, **options: Any) -> None:
-            self.client = sl.Client(**options, transport=lab.transport)
-
-        def __enter__(self) -> Any:
-            call = self.client.caller.call
-
-            def count(operation: Any) -> Any:
-                asked.append(dict(operation.query).get("page[after]", ""))
-                if is_down and len(asked) == 3:
-                    raise KeyboardInterrupt
-                return call(operation)
-
-            monkeypatch.setattr(self.client.caller, "call", count)
-            return self.client
-
-        def __exit__(self, *_: object) -> None:
-            self.client.close()
-
-    monkeypatch.setattr(module, "Client", Cut)
     arguments = [str(out), "--observed-at", LATER]
-    assert CliRunner().invoke(app, ["pull", *arguments]).exit_code != 0
+    line.cut(3, *arguments)
     assert [path.name for path in tmp_path.iterdir()] == ["sessions.parquet.part"]
     with (tmp_path / "sessions.parquet.part").open("a") as part:
         part.write('{"rows":[{"id":"ses')
-    is_down = False
     assert run(*arguments)["sessions"] == 250
-    assert len(asked) == 4
-    assert asked[2] == asked[3]
+    assert len(line.asked) == 4
+    assert line.asked[2] == line.asked[3]
     assert sl.read_sessions(out)["session_id"].is_unique
     assert [path.name for path in tmp_path.iterdir()] == ["sessions.parquet"]
+
+
+@pytest.mark.parametrize("walk", [[], ["--walk"]], ids=["listed", "walked"])
+def test_runs_go_on_where_they_stopped_and_sessions_are_not_asked_for_again(
+    line: Line, lab: sl.Simulator, tmp_path: Path, walk: list[str]
+):
+    out, runs = tmp_path / "sessions.parquet", tmp_path / "runs.parquet"
+    arguments = [str(out), "--runs", str(runs), "--observed-at", LATER, *walk]
+    # Three pages of sessions, and two of runs or two runs, came through.
+    line.cut(6, *arguments)
+    names = {"sessions.parquet", "sessions.parquet.part", "runs.parquet.part"}
+    assert {path.name for path in tmp_path.iterdir()} == names
+    result = run(*arguments)
+    assert (result["sessions"], result["runs"]) == (250, 250)
+    assert len(line.asked) == 3 + (250 if walk else 3) + 1
+    assert line.asked[5] == line.asked[6]
+    assert set(sl.read_runs(runs)["run_id"]) == set(lab.runs_frame()["run_id"])
+    assert {path.name for path in tmp_path.iterdir()} == {"sessions.parquet", "runs.parquet"}
+
+
+def test_lists_of_several_values_go_on_where_they_stopped_and_have_each_row_once(
+    line: Line, tmp_path: Path
+):
+    out = tmp_path / "sessions.parquet"
+    several = ["--status", "ACTIVE", "--status", "CLOSED", "--tag", "even", "--tag", "odd"]
+    arguments = [str(out), "--observed-at", LATER, *several, "--task", "agent"]
+    # Two pages of what is active and even, then one for each of the other three pairs.
+    line.cut(4, *arguments)
+    assert run(*arguments)["sessions"] == 125
+    assert line.asked[3] == line.asked[4]
+    assert len(line.asked) == 6
+    both = [str(out), "--observed-at", LATER, "--external-id", "chat-4", "--external-id", "chat-4"]
+    assert run(*both)["sessions"] == 1
 
 
 @pytest.mark.usefixtures("lab")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,13 +12,19 @@ from tqdm import tqdm
 
 from session_lab.cli.spool import Spool
 from session_lab.client import DEFAULT_BASE_URL, Client
+from session_lab.client.paging import PlainPage
 from session_lab.errors import DataError
 from session_lab.frames import write_frame
 from session_lab.frames.joining import walk_runs
-from session_lab.frames.loading import runs_frame, sessions_frame
+from session_lab.frames.loading import decoded, runs_frame, sessions_frame
+from session_lab.wire.run_models import RetrievedRun
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import pandas as pd
+
+    from session_lab.client.sync import Listing
 
 __all__ = ["pull"]
 
@@ -63,14 +70,18 @@ def pull(
     to: Annotated[str | None, typer.Option("--to", help="Created by this instant.")] = None,
     observed_at: Annotated[
         str | None,
-        typer.Option("--observed-at", help="When it is there, if the server does not tell."),
+        typer.Option(
+            "--observed-at",
+            help="The instant of the pull, where the server does not tell the time.",
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Pull sessions, and their runs, from an environment or from session-lab serve.
 
-    The key is read from TRIGGER_SECRET_KEY and nowhere else. Pages are kept beside OUT while they
-    come; if the pull is cut off, the same command goes on where it stopped.
+    The key is read from TRIGGER_SECRET_KEY and nowhere else. Pages are kept beside the files while
+    they come; if the pull is cut off, the same command goes on where it stopped, in the sessions or
+    in their runs. It waits where the server asks it to.
 
     Example: session-lab pull sessions.parquet --runs runs.parquet --period 30d
 
@@ -92,12 +103,21 @@ def pull(
     }
     question = {name: value for name, value in question.items() if value}
     with Client(base_url=base_url, max_retries=_RETRIES, deadline="10m") as client:
-        sessions = _sessions(client, out, question, observed_at)
+        # The API takes one value for each filter, so several values are several lists.
+        choices = [value if isinstance(value, list) else [value] for value in question.values()]
+        lists = [dict(zip(question, one, strict=True)) for one in product(*choices)]
+        spool = Spool(out, {"server": repr(client), **question}, lists=len(lists))
+        _fetch(client.sessions.list, lists, spool, "sessions")
+        sessions = sessions_frame(spool.pages(), observed_at=observed_at)
+        sessions.attrs["source"] = json.dumps(spool.question)
+        write_frame(sessions, out)
         result: dict[str, Any] = {"path": str(out), "sessions": len(sessions)}
         if runs is not None:
-            found = _runs(client, sessions, walk=walk, tag=run_tag, observed_at=observed_at)
-            write_frame(found, runs)
+            pull_runs = _walk_runs if walk or sessions.empty else _list_runs
+            found = pull_runs(client, runs, sessions, tag=run_tag, observed_at=observed_at)
             result |= {"runs_path": str(runs), "runs": len(found)}
+        # Only now: sessions that are all there need not be asked for again, should runs fail.
+        spool.clear()
     result["observed_at"] = str(sessions.attrs["observed_at"])
     if as_json:
         typer.echo(json.dumps(result, indent=2))
@@ -107,35 +127,50 @@ def pull(
         typer.echo(f"wrote {result['runs']:,} runs to {runs}")
 
 
-def _sessions(
-    client: Client, out: Path, question: dict[str, Any], observed_at: str | None
-) -> pd.DataFrame:
-    spool = Spool(out, {"server": repr(client), **question})
-    # One cursor tells where one list stopped, not where several did.
-    if any(isinstance(value, list) and len(value) > 1 for value in question.values()):
-        spool.clear()
-    if not spool.is_complete:
-        pages = client.sessions.list(**question, limit=100, after=spool.cursor).plain_pages()
-        with tqdm(unit=" sessions", desc="pull", initial=spool.count) as bar:
+def _fetch(
+    list_: Callable[..., Listing[Any]], lists: list[dict[str, Any]], spool: Spool, name: str
+) -> None:
+    """Fetch the pages of some lists, from where a pull before this one stopped."""
+    with tqdm(unit=f" {name}", desc="pull", initial=spool.count) as bar:
+        while not spool.is_complete:
+            pages = list_(**lists[spool.place], limit=100, after=spool.cursor).plain_pages()
             for page in pages:
                 spool.keep(page)
                 bar.update(len(page.rows))
-    sessions = sessions_frame(spool.pages(), observed_at=observed_at)
-    sessions.attrs["source"] = json.dumps(spool.question)
-    write_frame(sessions, out)
-    spool.clear()
-    return sessions
 
 
-def _runs(
-    client: Client, sessions: pd.DataFrame, *, walk: bool, tag: str, observed_at: str | None
+def _list_runs(
+    client: Client, out: Path, sessions: pd.DataFrame, *, tag: str, observed_at: str | None
 ) -> pd.DataFrame:
-    if walk or sessions.empty:
-        rows: Any = walk_runs(client.runs.retrieve, sessions)
-    else:
-        rows = client.runs.list(
-            task_identifier=sessions["task_identifier"].dropna().unique().tolist(),
-            from_=sessions["created_at"].min().to_pydatetime(),
-            limit=100,
-        )
-    return runs_frame(rows, sessions=sessions, tag=tag, observed_at=observed_at, progress=True)
+    """List the runs of the sessions' tasks, and find their sessions by tag."""
+    question = {
+        "task_identifier": sessions["task_identifier"].dropna().unique().tolist(),
+        "from_": sessions["created_at"].min().isoformat(),
+    }
+    spool = Spool(out, {"server": repr(client), **question})
+    _fetch(client.runs.list, [question], spool, "runs")
+    found = runs_frame(spool.pages(), sessions=sessions, tag=tag, observed_at=observed_at)
+    write_frame(found, out)
+    spool.clear()
+    return found
+
+
+def _walk_runs(
+    client: Client, out: Path, sessions: pd.DataFrame, *, tag: str, observed_at: str | None
+) -> pd.DataFrame:
+    """Retrieve each session's runs, from its current one back; known ones are not asked again."""
+    spool = Spool(out, {"server": repr(client), "walk": True})
+    known = {row["id"]: row for page in spool.pages() for row in page.rows}
+
+    def retrieve(run_id: str) -> RetrievedRun:
+        if run_id not in known:
+            reply = client.with_raw_response.runs.retrieve(run_id)
+            known[run_id] = decoded(reply.content)
+            spool.keep(PlainPage([known[run_id]], reply.headers, run_id))
+        return RetrievedRun.model_validate(known[run_id])
+
+    rows = walk_runs(retrieve, sessions)
+    found = runs_frame(rows, sessions=sessions, tag=tag, observed_at=observed_at, progress=True)
+    write_frame(found, out)
+    spool.clear()
+    return found
