@@ -1,10 +1,11 @@
-"""Many sessions from a server to a summary, with the time per page and the peak of memory.
+"""Many sessions from a server to analyses, with the time per page and the peak of memory.
 
 ``python -m tests.benchmarks.pulling --sessions 1000000`` fills a simulated world, serves it over
 HTTP on a free port of this machine, and lets a process of its own pull all of it with
-``session-lab pull``, read the file again and summarise it. Said are the rows, the bytes a row of the
-frame takes, and what each step took; of the pages, how long the first and the last tenth took,
-which stay alike as long as a page costs the same wherever it lies.
+``session-lab pull``, read the file again, and estimate survival, incidence and the distribution of
+tags. Said are the rows, the bytes a row of the frame takes, what each step took, and the peak of
+that process's memory; of the pages, how long the first and the last tenth took, which stay alike as
+long as a page costs the same wherever it lies.
 """
 
 from __future__ import annotations
@@ -35,7 +36,8 @@ __all__ = ["main"]
 
 KEY = "tr_dev_simulated"
 PROBE = """
-import json, resource, sys, time
+import json, sys, time
+from pathlib import Path
 import session_lab as sl
 from session_lab.cli.app import app
 
@@ -45,18 +47,24 @@ app(["pull", out, "--base-url", url, "--observed-at", observed_at], standalone_m
 pulled = time.perf_counter()
 frame = sl.read_sessions(out)
 read = time.perf_counter()
-summary = frame.groupby(["task_identifier", "status"], observed=True)["lifetime"].describe()
-tags = frame["tags"].list.flatten().value_counts()
+curves = sl.lifetimes.survival(frame, by="task_identifier")
+ends = sl.lifetimes.incidence(frame)
+tags = sl.tags.distribution(frame)
 done = time.perf_counter()
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+# Not ru_maxrss, which a process takes over from the one that started it.
+status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+peak = int(status["VmHWM"].split()[0])
 print(json.dumps({
     "rows": len(frame),
-    "tags": len(tags),
-    "groups": len(summary),
+    "tags": len(tags.to_frame()),
+    "surviving_at_12_hours": {
+        name: round(curves[name].at(["12h"])["survival"].item(), 4) for name in curves
+    },
+    "closed": round(ends.at(["1d"], "closed")["incidence"].item(), 4),
     "bytes_a_row": round(frame.memory_usage(deep=True).sum() / max(len(frame), 1)),
     "seconds_to_pull_and_save": round(pulled - started, 2),
     "seconds_to_read": round(read - pulled, 2),
-    "seconds_to_summarise": round(done - read, 2),
+    "seconds_to_analyse": round(done - read, 2),
     "peak_mebibytes": round(peak / 1024),
 }))
 """
@@ -84,7 +92,9 @@ def main() -> None:
 
 
 def _fill(world: World, n: int) -> None:
+    """Start a session each 80 ms, and close some when twice as many have started."""
     for number in range(n):
+        world.clock.advance("80ms")
         world.start(
             f"chat-{number}",
             task_identifier="agent" if number % 3 else "sales",
@@ -92,7 +102,7 @@ def _fill(world: World, n: int) -> None:
             metadata={"seats": number % 9} if number % 2 else None,
         )
         if number % 4 == 0:
-            world.close(f"chat-{number}", reason="done")
+            world.close(f"chat-{number // 2}", reason="done")
 
 
 @contextmanager

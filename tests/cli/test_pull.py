@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 import session_lab as sl
 from session_lab.cli import pull as module
 from session_lab.cli.app import app
+from session_lab.simulator.limits import RateLimit
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -239,3 +240,18 @@ def test_without_a_key_it_says_where_to_put_one(tmp_path: Path, monkeypatch: pyt
     monkeypatch.delenv("TRIGGER_ACCESS_TOKEN", raising=False)
     with pytest.raises(sl.DataError, match="TRIGGER_SECRET_KEY"):
         run(str(tmp_path / "sessions.csv"))
+
+
+def test_a_pull_waits_where_the_server_asks_it_to(
+    lab: sl.Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    limited = sl.Simulator(rate_limit=RateLimit(burst=2, refill=1, interval="10s"))
+    limited.restore(lab.snapshot())
+    begun = limited.clock.now
+    monkeypatch.setattr(
+        module, "Client", lambda **options: limited.client(max_retries=options["max_retries"])
+    )
+    result = run(str(tmp_path / "sessions.csv"), "--observed-at", LATER)
+    assert result["sessions"] == 250
+    # Three pages, of which two may be asked for at once.
+    assert (limited.clock.now - begun).total_seconds() >= 10
