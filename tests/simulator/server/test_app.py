@@ -14,6 +14,7 @@ from session_lab.simulator.protocol.auth import Environment
 from session_lab.simulator.server.app import HANG_UP, make_app
 from session_lab.simulator.server.live import LiveBackend
 from session_lab.simulator.server.openapi import describe
+from session_lab.wire.limits import MAX_APPEND_BODY_BYTES
 
 LAB = Environment("env_lab", "tr_dev_lab")
 KEY = {"authorization": f"Bearer {LAB.secret_key}"}
@@ -110,32 +111,40 @@ def test_a_guarded_control_api_is_open_to_this_machine(backend: Backend, headers
     assert response.status_code == 200
 
 
-def call(backend: Backend, *, extensions: dict[str, Any], body: list[dict[str, Any]]) -> list[str]:
-    """Drive the application without a server; return the kinds of messages that it sent."""
-    sent: list[str] = []
+def call(
+    backend: Backend,
+    *,
+    body: list[dict[str, Any]],
+    extensions: dict[str, Any] | None = None,
+    path: str = "/api/v1/sessions/chat-1/close",
+    length: int = 2,
+) -> list[dict[str, Any]]:
+    """Drive the application without a server; return the messages that it sent."""
+    sent: list[dict[str, Any]] = []
     messages = iter(body)
 
     async def receive() -> dict[str, Any]:
         return next(messages)
 
     async def collect(message: Any) -> None:
-        sent.append(message["type"])
+        sent.append(message)
 
+    headers = KEY | {"content-length": str(length)}
     scope = {
         "type": "http",
-        "method": "GET",
-        "path": "/api/v1/sessions",
-        "raw_path": b"/api/v1/sessions",
+        "method": "POST",
+        "path": path,
+        "raw_path": path.encode(),
         "query_string": b"",
-        "headers": [(name.encode(), value.encode()) for name, value in KEY.items()],
-        "extensions": extensions,
+        "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
+        "extensions": extensions or {},
     }
     asyncio.run(make_app(LiveBackend(backend))(scope, receive, collect))
     return sent
 
 
-WHOLE = {"type": "http.request", "body": b"", "more_body": False}
-PART = {"type": "http.request", "body": b"x", "more_body": True}
+WHOLE = {"type": "http.request", "body": b"{}", "more_body": False}
+PART = {"type": "http.request", "body": b"{", "more_body": True}
 GONE = {"type": "http.disconnect"}
 
 
@@ -151,13 +160,24 @@ def test_a_reply_that_never_comes_cuts_the_connection(backend: Backend, fault: s
 def test_a_server_that_cannot_cut_connections_gets_an_error(backend: Backend):
     backend.faults = [{"match": "*", "lost": True}]
     with pytest.raises(ConnectionResetError, match="without a reply"):
-        call(backend, extensions={}, body=[WHOLE])
+        call(backend, body=[WHOLE])
 
 
 def test_a_request_whose_client_leaves_in_the_middle_has_no_effect(backend: Backend):
     before = backend.snapshot()
-    assert call(backend, extensions={}, body=[PART, GONE]) == []
+    assert call(backend, body=[PART, GONE]) == []
     assert backend.snapshot() == before
+
+
+def test_a_body_over_every_limit_is_refused_before_any_of_it_has_come(backend: Backend):
+    path = "/realtime/v1/sessions/chat-1/in/append"
+    start, _ = call(backend, body=[], path=path, length=MAX_APPEND_BODY_BYTES + 1)
+    assert start["status"] == 413
+
+
+def test_the_control_api_takes_bodies_of_any_length(backend: Backend):
+    start, _ = call(backend, body=[WHOLE], path="/_lab/reset", length=MAX_APPEND_BODY_BYTES + 1)
+    assert start["status"] == 200
 
 
 def test_a_stream_is_sent_as_it_happens(backend: Backend):

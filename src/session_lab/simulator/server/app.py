@@ -13,6 +13,7 @@ from session_lab.simulator.protocol import messages
 from session_lab.simulator.server.following import events
 from session_lab.simulator.server.guard import comes_from_elsewhere
 from session_lab.simulator.server.openapi import describe
+from session_lab.wire.limits import MAX_APPEND_BODY_BYTES
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
@@ -24,6 +25,7 @@ __all__ = ["HANG_UP", "make_app"]
 HANG_UP = "session_lab.hang_up"
 """The extension of ASGI's scope in which a server offers the function to ``cut`` a connection."""
 
+_CONTROL = b"/_lab/"
 _DESCRIPTION = "/openapi.json"
 _BODILESS = (204, 304)
 
@@ -61,7 +63,7 @@ class _Door:
         self._guarded = guarded
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        body = await _body(receive)
+        body = await _body(receive) if _is_read(scope) else b""
         if body is None:
             return
         request = _request(scope, body)
@@ -83,6 +85,18 @@ class _Door:
             events(self._live, response.follow), response.status, dict(response.headers)
         )
         await stream(scope, receive, send)
+
+
+def _is_read(scope: Scope) -> bool:
+    """Tell whether anything looks at a request's body.
+
+    The API measures what was announced, so a body over its largest limit or of no announced length
+    is refused unread, however much of it is still to come.
+    """
+    if scope["raw_path"].startswith(_CONTROL):
+        return True
+    length = next((value for name, value in scope["headers"] if name == b"content-length"), b"")
+    return length.isdigit() and int(length) <= MAX_APPEND_BODY_BYTES
 
 
 async def _body(receive: Receive) -> bytes | None:
