@@ -280,7 +280,7 @@ def test_durations_and_the_start_are_kept_as_text():
     ("field", "value", "problem"),
     [
         ("duration", 60, "with a unit"),
-        ("think_time", "-1s", "not a duration"),
+        ("think_time", "-1s", "is negative"),
         ("return_after", "soon", "not a duration"),
         ("turn_duration", 0.5, "with a unit"),
         ("expires_after", "1x", "not a duration"),
