@@ -7,6 +7,7 @@ nothing is fetched, neither by the build nor by its readers.
 
 from __future__ import annotations
 
+import logging
 import shutil
 import sys
 from pathlib import Path
@@ -19,7 +20,7 @@ sys.path.insert(0, str(HERE.parent))  # For the next two, which are in a folder 
 
 from notebooks._site.gallery import write_gallery  # noqa: E402
 from notebooks._site.results import write_results  # noqa: E402
-from session_lab import __version__  # noqa: E402
+from session_lab import __version__, wire  # noqa: E402
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -54,6 +55,7 @@ html_show_copyright = html_show_sphinx = False
 def write_pages(_: Sphinx) -> None:
     """Write the gallery and the pages of results, which git ignores."""
     mpl.use("agg")
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # An example asks a simulator, in process.
     for name, write in (("gallery", write_gallery), ("results", write_results)):
         folder = HERE / name
         shutil.rmtree(folder, ignore_errors=True)
@@ -63,4 +65,6 @@ def write_pages(_: Sphinx) -> None:
 
 def setup(app: Sphinx) -> None:
     """Write pages before the others are read."""
+    for name in wire.__all__:
+        getattr(wire, name)  # They load with first use; autodoc, which is TYPE_CHECKING, cannot.
     app.connect("builder-inited", write_pages)
