@@ -175,7 +175,7 @@ def page(example: Example, result: Result) -> str:
 def notes(result: Result) -> str:
     """Write what a result says about its data."""
     if not result.notes:
-        return "This result assumes nothing about its data beyond the formula."
+        return "It states no assumption about these data beyond its formula."
     return "What it says about these data:\n\n" + "\n".join(
         f"- {literal(note)}" for note in result.notes
     )
