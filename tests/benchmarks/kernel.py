@@ -109,7 +109,7 @@ def copies(unit: Columns, n: int) -> Columns:
 
 def played(log: Columns, timings: Timings) -> Played:
     """Group and play: the whole of the kernel's work."""
-    return log.grouped().play([timings])
+    return log.grouped().play([timings], once=True)
 
 
 def of_played(made: Played) -> dict[str, object]:

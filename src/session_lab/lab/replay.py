@@ -268,6 +268,10 @@ def _play(engine: str, log: Log, until: int | None, progress: Callable[[int], ob
         from session_lab.traffic.columnar import GroupedLog  # noqa: PLC0415
 
         return GroupedLog.of(log).play(
-            log.timings, profile=profile_named(PROFILE), until=until, progress=progress
+            log.timings,
+            profile=profile_named(PROFILE),
+            until=until,
+            progress=progress,
+            once=True,
         )
     return play(log, profile_named(PROFILE), until=until, progress=progress)

@@ -83,7 +83,7 @@ def finish(  # noqa: PLR0917
     last: int,
     op: NDArray[np.int8],
     session: NDArray[np.int32],
-    first_run: NDArray[np.integer],
+    behind: NDArray[np.int64],
     n_runs: NDArray[np.int32],
     answers: Answers,
     table: NDArray[np.int16],
@@ -91,7 +91,8 @@ def finish(  # noqa: PLR0917
 ) -> None:
     """Spell verdicts out, and turn the numbers of runs into their rows, in place.
 
-    A start names its session's newest run; where that is left out, the newest that is shown.
+    The runs of a session are the ``n_runs`` rows before row ``behind``. A start names its session's
+    newest run; where that is left out, the newest that is shown.
     """
     verdicts, waits, numbers = answers
     status_code, error, is_cached, start_kind = told
@@ -103,7 +104,7 @@ def finish(  # noqa: PLR0917
         else:
             verdict = np.int64(verdicts[event])
             if numbers[event] >= 0 and n_runs[found] > 0:
-                row = first_run[found] + min(numbers[event], n_runs[found] - 1)
+                row = behind[found] - n_runs[found] + min(numbers[event], n_runs[found] - 1)
         numbers[event] = row
         status_code[event] = table[verdict, 0]
         error[event] = table[verdict, 1]
