@@ -104,7 +104,6 @@ class GroupedLog:
             message = f"{len(at):,} events are more than one log can number; play them in shards"
             raise DataError(message, source="events")
         none = np.empty(0, dtype=np.int64)
-        self._op = op
         self._session = np.empty(len(at), dtype=np.int32)
         n_chats = int(chat.max(initial=-1)) + 1
         self._created_by = find_sessions(chat, op, n_chats, self._session)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -36,7 +36,8 @@ class RunsSoFar:
         n = self._n + len(part.owner)
         if n > len(self._columns.owner):
             self._resize(n + n // _SPARE)
-        for column, more in zip(self._columns, part, strict=True):
+        columns: tuple[NDArray[Any], ...] = self._columns
+        for column, more in zip(columns, part, strict=True):
             column[self._n : n] = more
         self._n = n
 
