@@ -6,6 +6,7 @@ import json
 import pickle
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
@@ -115,6 +116,30 @@ def test_a_horizon_may_be_text_or_a_time_in_any_zone():
 def test_a_frame_that_is_no_events_frame_is_refused():
     assert refusal(events().drop(columns="op")).column == "op"
     assert refusal(pd.DataFrame()).column == "at"
+
+
+@pytest.mark.parametrize("given", ["log.ndjson", None, [1], pd.Series([1])])
+def test_what_is_no_frame_at_all_is_refused_with_what_makes_one(given: Any):
+    assert "traffic.read makes one of a file" in str(refusal(given))
+
+
+@pytest.mark.parametrize("policy", ["30s", 3, {"support": "30s"}, [sl.RunPolicy()]])
+def test_what_is_no_policy_is_refused(policy: Any):
+    error = refusal(events(), policy)
+    assert error.column == "policy"
+    assert "RunPolicy" in str(error)
+
+
+@pytest.mark.parametrize("seed", ["a", 1.0, None, [1]])
+def test_a_seed_is_a_whole_number(seed: Any):
+    assert refusal(events(), seed=seed).column == "seed"
+
+
+def test_a_seed_may_be_any_whole_number_and_equal_ones_are_the_same():
+    for seed in (1, True, np.int64(1), np.uint8(1)):
+        told = json.dumps(sl.replay(events(), seed=seed).to_dict())
+        assert told == json.dumps(sl.replay(events(), seed=1).to_dict())
+    assert sl.replay(events(), seed=-1).digest() != sl.replay(events(), seed=1).digest()
 
 
 def test_a_task_without_a_policy_is_refused_with_those_that_have_one():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -266,3 +267,16 @@ def test_it_shows_what_there_is_and_no_key():
     )
     assert "1 CLOSED" in html.replace("</td>", "")
     assert "tr_dev_hidden" not in text + html
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"policy": "30s"}, "policy: '30s' is no RunPolicy"),
+        ({"seed": 1.0}, "seed: 1.0 is not a whole number"),
+        ({"profile": "2026-11"}, "the known ones are 2026-08, 2026-10"),
+    ],
+)
+def test_what_no_simulator_can_be_made_of_is_refused(options: Any, said: str):
+    with pytest.raises(sl.DataError, match=re.escape(said)):
+        sl.Simulator(**options)

@@ -12,7 +12,7 @@ import pytest
 
 from session_lab.errors import DataError
 from session_lab.simulator import RunPolicy, Snapshot, World
-from session_lab.timing import SystemClock
+from session_lab.timing import SystemClock, instant_text
 
 POLICY = RunPolicy(
     idle_timeout="10ms",
@@ -150,7 +150,10 @@ def test_a_snapshot_survives_being_written_and_read(policy: RunPolicy | None):
 def test_a_snapshot_shows_how_much_it_holds():
     world = a_world()
     n_requests = len(world.journal)
-    assert repr(world.snapshot()) == f"Snapshot(4 sessions, {n_requests} requests, seed=3)"
+    now = instant_text(world.now)
+    assert repr(world.snapshot()) == (
+        f"Snapshot(seed=3, now='{now}', 4 sessions, {n_requests} requests)"
+    )
 
 
 @pytest.mark.parametrize(

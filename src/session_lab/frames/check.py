@@ -51,6 +51,13 @@ def check_events(frame: pd.DataFrame) -> pd.DataFrame:
         A column is missing or of the wrong kind, or a value cannot be used; the error names the
         first such row, counted from 0.
     """
+    given: object = frame
+    if not isinstance(given, pd.DataFrame):
+        message = (
+            f"a {type(given).__name__} is no frame of events; "
+            "traffic.read makes one of a file, traffic.generate of a workload"
+        )
+        raise DataError(message, source=_SOURCE)
     data: dict[str, Any] = {}
     names = list(frame.columns)
     for column in EVENTS.columns:

@@ -28,6 +28,7 @@ from session_lab.frames import (
 )
 from session_lab.lab.summary import ReplaySummary, summarise
 from session_lab.simulator import RunPolicy, profile_named
+from session_lab.simulator.randomness import to_seed
 from session_lab.timing import instant_text, to_instant
 from session_lab.traffic.readable import play
 from session_lab.traffic.reading import in_order
@@ -231,6 +232,7 @@ def replay(
         message = f"{engine!r} is not an engine; the engines are {', '.join(ENGINES)}"
         raise DataError(message, column="engine")
     policy = RunPolicy() if policy is None else policy
+    seed = to_seed(seed)
     horizon = None if until is None else to_instant(until, name="until")
     events = check_events(events)
     order = in_order(events)

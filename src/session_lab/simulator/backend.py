@@ -7,7 +7,7 @@ from dataclasses import asdict
 from datetime import timedelta
 from email.utils import formatdate
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from session_lab.errors import DataError
 from session_lab.simulator.control import answer, is_control
@@ -15,6 +15,7 @@ from session_lab.simulator.faults import FaultPlan, FaultState
 from session_lab.simulator.limits import Account, Meter, RateLimit
 from session_lab.simulator.service import Service
 from session_lab.simulator.snapshot import Snapshot
+from session_lab.simulator.trigger_faults import TRIGGER_FAULTS
 from session_lab.simulator.world import World
 from session_lab.timing import to_instant
 
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
     from session_lab.timing import Instant, VirtualClock
 
 __all__ = ["Backend"]
-
-_TRIGGER_FAULTS: Final = ("svc_error", "throw")
 
 
 class Backend:
@@ -107,8 +106,8 @@ class Backend:
 
     @trigger_fault.setter
     def trigger_fault(self, fault: str | None) -> None:
-        if fault is not None and fault not in _TRIGGER_FAULTS:
-            message = f"{fault!r} is none of {', '.join(_TRIGGER_FAULTS)} and None"
+        if fault is not None and fault not in TRIGGER_FAULTS:
+            message = f"{fault!r} is none of {', '.join(TRIGGER_FAULTS)} and None"
             raise DataError(message, column="trigger")
         self.world.trigger_fault = fault
 

@@ -17,10 +17,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from session_lab.errors import DataError
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Stream", "crash_uniform", "exponential", "fnv1a", "logarithm", "stream_key"]
+__all__ = ["Stream", "crash_uniform", "exponential", "fnv1a", "logarithm", "stream_key", "to_seed"]
 
 _UNIT = 2.0**-53
 # log 2 in two parts: the first has zeros at its end, so whole multiples of it are exact.
@@ -57,9 +59,26 @@ class Stream:
         return (self.words(n) >> np.uint64(11)).astype(np.float64) * _UNIT
 
 
-@functools.lru_cache(maxsize=64)
+def to_seed(value: object) -> int:
+    """Check a seed: any whole number, numpy's included, as a plain one.
+
+    Raises
+    ------
+    DataError
+        It is no whole number; even 1.0 is none, which would be another seed than 1.
+    """
+    if not isinstance(value, (int, np.integer)):
+        raise DataError(f"{value!r} is not a whole number", column="seed")
+    return int(value)
+
+
 def stream_key(seed: int, name: str) -> tuple[int, int]:
     """Return the two words that key the generator of a stream."""
+    return _stream_key(to_seed(seed), name)
+
+
+@functools.lru_cache(maxsize=64)
+def _stream_key(seed: int, name: str) -> tuple[int, int]:
     digest = hashlib.blake2b(f"{seed}/{name}".encode(), digest_size=16).digest()
     return int.from_bytes(digest[:8], "little"), int.from_bytes(digest[8:], "little")
 

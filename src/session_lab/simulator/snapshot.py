@@ -13,6 +13,7 @@ from session_lab.simulator.machine import Reply, Row, Session
 from session_lab.simulator.policy import RunPolicy
 from session_lab.simulator.runs import Run, Turn
 from session_lab.simulator.state import RunRecord, State, Waitpoint
+from session_lab.timing import instant_text
 
 __all__ = ["Snapshot"]
 
@@ -47,9 +48,12 @@ class Snapshot:
     state: State
 
     def __repr__(self) -> str:
-        """Show how much it holds."""
+        """Show the seed, the instant and how much it holds."""
         n_sessions, n_entries = len(self.state.sessions), len(self.state.journal)
-        return f"Snapshot({n_sessions:,} sessions, {n_entries:,} requests, seed={self.seed})"
+        return (
+            f"Snapshot(seed={self.seed}, now={instant_text(self.now)!r}, "
+            f"{n_sessions:,} sessions, {n_entries:,} requests)"
+        )
 
     def to_json(self) -> str:
         """Write the snapshot as JSON; equal worlds give equal text."""

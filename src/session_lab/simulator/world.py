@@ -20,11 +20,14 @@ from session_lab.simulator.ids import base36
 from session_lab.simulator.journal import Call
 from session_lab.simulator.machine import Reply, Row, Session, Step
 from session_lab.simulator.payloads import carries_turn, is_stop, overrides_of
+from session_lab.simulator.policy import RunPolicy
 from session_lab.simulator.profiles import profile_named
+from session_lab.simulator.randomness import to_seed
 from session_lab.simulator.readings import ENVIRONMENT, Readings
 from session_lab.simulator.snapshot import Snapshot
 from session_lab.simulator.state import RunRecord, State
 from session_lab.simulator.store import Store
+from session_lab.simulator.trigger_faults import failing_start, swallowing
 from session_lab.timing import VirtualClock, instant_text, to_instant, to_milliseconds
 from session_lab.wire.coercion import date_text
 from session_lab.wire.limits import MAX_RECORD_BYTES, RESERVED_ID_PREFIX, record_bytes
@@ -34,16 +37,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from session_lab.simulator.journal import Entry
-    from session_lab.simulator.policy import RunPolicy, Timings
+    from session_lab.simulator.policy import Timings
     from session_lab.timing import Clock, Duration, Instant
 
 __all__ = ["ENVIRONMENT", "World"]
 
 _REASONS = {"initial", "continuation", "upgrade", "manual"}
-_TRIGGER_FAULTS = {
-    "svc_error": Reply(422, "oracle: stubbed trigger validation failure"),
-    "throw": Reply(500, "Something went wrong"),
-}
 
 
 class World(Readings):
@@ -96,11 +95,13 @@ is spent, so start a new session under another external id
         profile: str = "2026-10",
         clock: Clock | None = None,
     ) -> None:
-        self.seed = seed
+        if policy is not None and not isinstance(policy, RunPolicy):
+            raise DataError(f"{policy!r} is no RunPolicy", column="policy")
+        self.seed = to_seed(seed)
         self.policy = policy
         self.profile = profile_named(profile)
         super().__init__(
-            VirtualClock(now) if clock is None else clock, Store(seed, policy, State())
+            VirtualClock(now) if clock is None else clock, Store(self.seed, policy, State())
         )
         self.trigger_fault: str | None = None
 
@@ -182,8 +183,9 @@ is spent, so start a new session under another external id
             turn = self.policy.timings().turn_duration
         ordinal = None if external_id is None else self._store.find(external_id, environment)
         session, timings = self._meet(ordinal, row)
-        fault = None if self.trigger_fault is None else self._start_fault(session, row, timings)
-        step = fault or machine.start(session, row, turn, now, timings, profile=self.profile)
+        step = failing_start(
+            self.trigger_fault, session, row, now, timings, profile=self.profile
+        ) or machine.start(session, row, turn, now, timings, profile=self.profile)
         key = external_id or row.session_id
         return self._commit(Call("start", key, environment, asked), step, ordinal)
 
@@ -206,7 +208,7 @@ is spent, so start a new session under another external id
         ordinal, session, timings = self._look_up(key, environment)
         step = machine.message(session, turn, self.now, timings, profile=self.profile)
         if step.reply.error is None and session is not None:
-            step = self._swallowing_faults(session, step, timings)
+            step = swallowing(self.trigger_fault, session, step, self.now, timings)
         return self._commit(
             Call("message", key, environment, {"turn_duration": turn}), step, ordinal
         )
@@ -256,7 +258,7 @@ is spent, so start a new session under another external id
             step = machine.message(session, None, now, timings, profile=self.profile)
         else:
             step = machine.ensure_run(session, Reply(200), now, timings)
-        step = self._swallowing_faults(session, step, timings)
+        step = swallowing(self.trigger_fault, session, step, self.now, timings)
         if not fits:
             step = step._replace(reply=_too_large(size))
         elif not repeat:
@@ -525,29 +527,6 @@ is spent, so start a new session under another external id
         if session.run is not None and session.run.number == number:
             return step._replace(session=session._replace(run=run))
         return step._replace(superseded=(run,))
-
-    def _start_fault(
-        self, session: Session | None, row: Row, timings: Timings | None
-    ) -> Step | None:
-        """Take the step of a start whose trigger is made to fail: the row is there, no run is."""
-        step = machine.upsert(session, row, self.now, self.profile)
-        if step.session is None or step.reply.error is not None:
-            return None
-        fault = self._fault(step.session, self.now, timings)
-        return None if fault is None else step._replace(reply=fault)
-
-    def _fault(self, session: Session, now: int, timings: Timings | None) -> Reply | None:
-        """Return the reply of a failing trigger, if a trigger is due and made to fail."""
-        if self.trigger_fault is None:
-            return None
-        alive = session.run is not None and run_model.is_live(session.run, now, timings)
-        return None if alive else _TRIGGER_FAULTS[self.trigger_fault]
-
-    def _swallowing_faults(self, session: Session, step: Step, timings: Timings | None) -> Step:
-        """Undo a step whose trigger is made to fail: an append is answered 200 all the same."""
-        if self._fault(session, self.now, timings) is None:
-            return step
-        return Step(session, Reply(200))
 
     def _commit(
         self, call: Call, step: Step, ordinal: int | None, calling_run_id: str | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -27,8 +28,6 @@ from session_lab.traffic.played import CAUSES, KINDS, NONE, OPS, REASONS, Log, P
 from session_lab.wire.runs import CURRENT_STATUSES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from numpy.typing import NDArray
 
     from session_lab.simulator import Timings
@@ -122,6 +121,13 @@ def _policies(
     """Tell for each event which policy its session would follow if it were created by it."""
     if isinstance(policy, RunPolicy):
         return np.zeros(len(events), dtype=np.int64), (policy.timings(seed),)
+    given: object = policy
+    if not isinstance(given, Mapping):
+        message = f"{policy!r} is neither a RunPolicy nor a mapping of task identifiers to such"
+        raise DataError(message, column="policy")
+    for name, value in given.items():
+        if not isinstance(value, RunPolicy):
+            raise DataError(f"{value!r}, given for {name!r}, is no RunPolicy", column="policy")
     names = list(policy)
     if not names:
         raise DataError("there is no policy in the mapping", column="policy")
@@ -133,7 +139,7 @@ def _policies(
         place = int(lost.argmax())
         task = events["task_identifier"].iloc[place] if "task_identifier" in events else None
         row = int(events.index[place])
-        message = f"no policy for {task!r}; there are policies for {', '.join(names)}"
+        message = f"no policy for {task!r}; there are policies for {', '.join(map(str, names))}"
         raise DataError(message, source="events", row=row, column="task_identifier")
     return np.maximum(which, 0), tuple(policy[name].timings(seed) for name in names)
 

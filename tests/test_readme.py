@@ -1,0 +1,68 @@
+"""The examples of the README, as they stand there."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+import session_lab as sl
+from session_lab.cli.app import app
+
+README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+
+
+def printed(code: str) -> str:
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        exec(code, {})  # noqa: S102  the README's own code
+    return out.getvalue()
+
+
+def test_the_first_example_trades_waits_for_billed_time_in_about_ten_lines():
+    code = blocks("python")[0]
+    assert code.count("\n") <= 10
+    lines = printed(code).splitlines()
+    assert [line.split()[0] for line in lines] == ["10s", "30s", "2m"]
+    waits = [re.findall(r"\d+:\d+:[\d.]+", line)[0] for line in lines]
+    assert waits == sorted(set(waits), reverse=True)
+
+
+def test_the_example_of_the_simulator_explains_a_refusal():
+    assert printed(blocks("python")[1]).startswith("409: the session was closed at 2026-01-01")
+
+
+def test_the_commands_on_traffic_work_on_the_events_that_are_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+    Path("chats.ndjson").write_text(blocks("json")[0], encoding="utf-8")
+    commands = re.findall(r"session-lab ((?:replay|generate) [^`\n]*[.]ndjson[^`\n]*)", README)
+    assert [command.split()[0] for command in commands] == ["replay", "generate"]
+    for command in commands:
+        result = CliRunner().invoke(app, shlex.split(command), catch_exceptions=False)
+        assert result.exit_code == 0, result.output
+    assert len(sl.traffic.read("chats.ndjson")) == 3
+    assert len(sl.traffic.read("generated.ndjson")) > 1000
+    assert sorted(path.name for path in Path("results").iterdir()) == [
+        "operations.parquet",
+        "runs.parquet",
+        "sessions.parquet",
+        "summary.json",
+    ]
+
+
+def test_every_file_that_is_linked_is_there():
+    links = re.findall(r"\]\((?!https?:)([^)]+)\)", README)
+    top = Path(__file__).parents[1]
+    if not (top / "notebooks").is_dir():
+        pytest.skip("these tests were copied without the rest of the source")
+    assert [link for link in links if not (top / link).exists()] == []
