@@ -10,6 +10,7 @@ import pandas as pd
 import typer
 
 from session_lab.errors import DataError
+from session_lab.frames import OPERATIONS
 from session_lab.frames.reading import read_runs, read_sessions
 from session_lab.report import write_report
 
@@ -53,8 +54,12 @@ def report(
 
 def _operations(path: Path) -> pd.DataFrame:
     try:
-        return pd.read_parquet(path)
+        frame = pd.read_parquet(path)
     except ValueError as error:  # pyarrow's own errors are of this kind
-        raise DataError(
-            f"this is no Parquet file of operations: {error}", source=path.name
-        ) from error
+        message = f"this is no Parquet file of operations: {error}"
+        raise DataError(message, source=path.name) from error
+    for column in OPERATIONS.columns:
+        if not column.optional and column.name not in frame:
+            message = "the file holds no operations of a replay: the column is missing"
+            raise DataError(message, source=path.name, column=column.name)
+    return frame
