@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import signal
 import subprocess
 import sys
 from typing import TYPE_CHECKING
+from unittest.mock import Mock
 
 import pytest
 from typer.testing import CliRunner
@@ -88,6 +90,16 @@ def test_every_flag_of_the_policy_reaches_the_policy():
     assert json.loads(told) == replay.to_dict()
 
 
+@pytest.mark.parametrize("engine", ["readable", "columnar"])
+def test_the_engine_that_is_asked_for_plays(engine: str, monkeypatch: pytest.MonkeyPatch):
+    expected = sl.replay(sl.traffic.read(LOG))
+    module = importlib.import_module("session_lab.lab.replay")
+    readable = Mock(wraps=module.play)
+    monkeypatch.setattr(module, "play", readable)
+    assert json.loads(run(LOG, "--engine", engine, "--json")) == expected.to_dict()
+    assert readable.called is (engine == "readable")
+
+
 def test_the_frames_and_the_summary_are_written_on_request(tmp_path: Path):
     told = json.loads(run(LOG, "--json", "--out", str(tmp_path / "results")))
     replay = sl.replay(sl.traffic.read(LOG))
@@ -146,6 +158,7 @@ def test_a_row_that_cannot_be_used_ends_it_with_file_line_and_field(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
+        (("--engine", "steam"), "engine: 'steam' is not an engine; the engines are auto, readable"),
         (
             ("--format", "pcap"),
             "'pcap' is not a known format; the known ones are auto, events, moon",

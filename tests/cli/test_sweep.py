@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 import session_lab as sl
 from session_lab.cli.app import app, main
+from session_lab.errors import DataWarning
 from session_lab.frames import sample_path
 
 if TYPE_CHECKING:
@@ -50,6 +51,21 @@ def test_rows_and_picture_are_written(tmp_path: Path):
     pd.testing.assert_frame_equal(pd.read_parquet(parquet), expected())
     assert pd.read_csv(csv)["idle_timeout"].tolist() == [5_000, 5_000, 60_000, 60_000]
     assert "<svg" in picture.read_text(encoding="utf-8")
+
+
+def test_a_recording_is_read_as_its_flags_say(tmp_path: Path):
+    log = tmp_path / "log.csv"
+    header = "Timestamp,Model,Request tokens,Response tokens,Total tokens,Log Type"
+    rows = ("0,m,1,100,101,Conversation log", "oops,m,1,1,2,Conversation log")
+    log.write_text("\n".join([header, *rows]), encoding="utf-8")
+    flags = ("--format", "burstgpt", "--tokens-per-second", "10", "--skip-bad-rows")
+    grid = ("--idle-timeout", "0s,1s", "--origin", "2026-03-01T00:00:00Z", "--json")
+    arguments = ["sweep", str(log), *flags, *grid, "--until", "2026-03-01T00:00:05Z"]
+    with pytest.warns(DataWarning, match=r"log\.csv, line 3, Timestamp: 'oops'"):
+        result = CliRunner().invoke(app, arguments, catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    # The turn of ten seconds has run for five of them.
+    assert [row["billed"] for row in json.loads(result.stdout)["policies"]] == [5_000, 5_000]
 
 
 def test_the_recommendation_follows_the_choice():

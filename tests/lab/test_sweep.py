@@ -250,11 +250,27 @@ def test_the_knee_is_recommended_without_a_limit_and_says_what_it_assumes():
     assert choice.to_frame()["chosen"].tolist() == [False, True, False, False]
 
 
+def test_of_a_long_front_the_recommended_policy_and_its_neighbours_are_shown():
+    n = range(1, 41)
+    frame = table(idle_timeout=list(n), wait_p95=list(reversed(n)), billed=list(n))
+    shown = {
+        limit: sl.recommend(frame, at_most=limit).overview()["idle_timeout"].dt.total_seconds()
+        for limit in ("40s", "20s", "1s")
+    }
+    assert [(each.min(), each.max(), len(each)) for each in shown.values()] == [
+        (1, 11, 11),
+        (16, 26, 11),
+        (35, 40, 6),
+    ]
+    assert "shown: 11 of the 40 policies on the front" in repr(sl.recommend(frame, at_most="20s"))
+    assert "shown:" not in repr(sl.recommend(table(**POLICIES)))
+
+
 def test_policies_that_refuse_people_are_left_out_unless_asked_for():
     frame = table(**POLICIES, refused=[0, 9, 0, 0, 0])
     choice = sl.recommend(frame, at_most="5s")
     assert choice.chosen == 2
-    assert "1 policies with more than 0 refusals are left out" in choice.notes
+    assert "left out for more than 0 refusals: 1" in choice.notes
     assert sl.recommend(frame, at_most="5s", most_refused=9).chosen == 1
 
 

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Recommendation", "best_cost", "pareto_front", "recommend"]
 
+_NEIGHBOURS = 5
+"""How many policies on either side of the chosen one are shown with it."""
 _SETTINGS = (*(field.name for field in fields(RunPolicy)), "expiry")
 
 
@@ -68,11 +70,19 @@ class Recommendation(Result):
     def notes(self) -> tuple[str, ...]:
         """The choice, its rule, and what to bear in mind."""
         chosen = ", ".join(f"{name} {value}" for name, value in self.settings.items())
-        return (f"recommended: {chosen}", self.rule, *self.caveats)
+        n, shown = int(self.policies["front"].sum()), len(self.overview())
+        part = () if shown == n else (f"shown: {shown} of the {n:,} policies on the front",)
+        return (*part, f"recommended: {chosen}", self.rule, *self.caveats)
 
     def summary(self) -> pd.Series:
         """Return the row of the chosen policy."""
         return self.policies.iloc[self.chosen]
+
+    def overview(self) -> pd.DataFrame:
+        """Return the chosen policy and its neighbours on the front."""
+        front = self.to_frame()
+        first = max(int(np.flatnonzero(front["chosen"])[0]) - _NEIGHBOURS, 0)
+        return front.iloc[first : first + 2 * _NEIGHBOURS + 1]
 
     def to_frame(self) -> pd.DataFrame:
         """Return the policies of the front, cheapest first: fields, wait and cost, and the rest.
@@ -145,7 +155,7 @@ def recommend(
     if considered.sum() > 1 and np.ptp(waits[considered]) == 0:
         caveats.append(f"{wait} is the same under every policy here, so only {cost} was weighed")
     if left_out := int((refused > limit).sum()):
-        caveats.append(f"{left_out:,} policies with more than {limit:,.0f} refusals are left out")
+        caveats.append(f"left out for more than {limit:,.0f} refusals: {left_out:,}")
     return Recommendation(
         policies=policies.assign(front=front),
         wait=wait,

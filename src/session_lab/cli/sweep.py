@@ -9,8 +9,8 @@ from typing import Annotated, Any
 import pandas as pd
 import typer
 
-from session_lab import traffic
 from session_lab.analysis.sweeping import Recommendation, recommend
+from session_lab.cli import recording
 from session_lab.errors import DataError
 from session_lab.frames import NAT, milliseconds, whole_file, write_parquet
 from session_lab.lab.sweeping import sweep as run_sweep
@@ -34,9 +34,11 @@ def _choice(name: str, text: str) -> typer.models.OptionInfo:
 def sweep(
     path: Annotated[Path, typer.Argument(help="The recording.", show_default=False)],
     *,
-    format: Annotated[
-        str, typer.Option("--format", help=f"auto, {', '.join(traffic.FORMATS)}.")
-    ] = "auto",
+    format: recording.Format = "auto",
+    columns: recording.Columns = None,
+    origin: recording.Origin = "2026-01-01T00:00:00Z",
+    tokens_per_second: recording.TokensPerSecond = 50.0,
+    skip_bad_rows: recording.SkipBadRows = False,
     idle_timeout: Annotated[
         str | None, _grid("--idle-timeout", "Awake with nothing to do, then suspended.")
     ] = None,
@@ -111,8 +113,16 @@ def sweep(
     grid = {name: _values(name, text) for name, text in given.items() if text is not None}
     if not grid:
         raise DataError("there is nothing to try; give values, as in --idle-timeout 5s,30s,2m")
+    events = recording.read_recording(
+        path,
+        format,
+        columns=columns,
+        origin=origin,
+        tokens_per_second=tokens_per_second,
+        skip_bad_rows=skip_bad_rows,
+    )
     frame = run_sweep(
-        traffic.read(path, format),
+        events,
         grid,
         policy=RunPolicy(deploys=deploys or ()),
         seed=seed,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.ticker import ScalarFormatter
+from matplotlib.ticker import ScalarFormatter, StrMethodFormatter
 
 from session_lab.frames import milliseconds
 from session_lab.plots.theme import COLOURS, INK, axes_for, tidy
@@ -49,6 +49,7 @@ def sweep_front(result: Recommendation, ax: Axes | None = None) -> Axes:
     ax = tidy(ax, title=result.title, x=_label(policies, x), y=_label(policies, y), alt=alt)
     # No prefixes: "800m" seconds would be read as minutes.
     ax.yaxis.set_major_formatter(ScalarFormatter())
+    ax.xaxis.set_major_formatter(StrMethodFormatter("{x:,.10g}"))
     return ax
 
 
