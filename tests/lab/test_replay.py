@@ -159,6 +159,16 @@ def test_the_row_without_a_policy_is_that_of_the_input_even_if_it_is_out_of_orde
     assert refusal(given, {"support": sl.RunPolicy()}).row == 0
 
 
+def test_runs_that_go_on_beyond_what_can_be_told_are_refused_without_a_horizon():
+    last = pd.Timestamp("9999-12-31T23:59:59Z").as_unit("ms")
+    events = pd.DataFrame({"at": [last], "op": ["start"], "external_id": ["a"]})
+    with pytest.raises(DataError, match="beyond the year 9999; say with until="):
+        sl.replay(events)
+    replay = sl.replay(events, until="9999-12-31T23:59:59.999Z")
+    assert replay.summary().concurrency["peak at"] == "9999-12-31T23:59:59.000Z"
+    assert replay.runs["end_cause"].tolist() == ["open"]
+
+
 def test_no_events_make_an_empty_replay():
     replay = sl.replay(events().iloc[:0])
     assert [len(frame) for frame in (replay.operations, replay.sessions, replay.runs)] == [0, 0, 0]

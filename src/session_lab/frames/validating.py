@@ -12,7 +12,7 @@ from session_lab.frames.build import NAT, Coded, milliseconds
 from session_lab.frames.columns import check_frame
 from session_lab.frames.derive import derive_lifetimes
 from session_lab.frames.schema import RUNS, SESSIONS, Kind
-from session_lab.timing import instant_text
+from session_lab.timing import instant_text, to_instant
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -179,7 +179,7 @@ def _of_observation(df: pd.DataFrame, times: dict[str, NDArray[np.int64]]) -> It
     at = df.attrs.get("observed_at")
     if not isinstance(at, pd.Timestamp) or at.tzinfo is None:
         return
-    observed_at = at.value // 1_000_000
+    observed_at = to_instant(at, name="observed_at")
     for name in ("created_at", "updated_at", "closed_at"):
         for row in np.flatnonzero((times[name] != NAT) & (times[name] > observed_at)):
             problem = f"{_shown(times[name][row])} lies after the observation"

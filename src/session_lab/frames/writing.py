@@ -13,7 +13,7 @@ from session_lab.errors import DataError
 from session_lab.frames.build import NAT, milliseconds
 from session_lab.frames.columns import check_frame
 from session_lab.frames.store import whole_file, write_parquet
-from session_lab.timing import instant_text
+from session_lab.timing import instant_text, to_instant
 
 if TYPE_CHECKING:
     import os
@@ -88,7 +88,7 @@ def _rows(df: pd.DataFrame) -> Iterator[dict[str, Any]]:
 
 def _observed(df: pd.DataFrame) -> str | None:
     at = df.attrs.get("observed_at")
-    return None if at is None or at is pd.NaT else instant_text(at.value // 1_000_000)
+    return None if at is None or at is pd.NaT else instant_text(to_instant(at, name="observed_at"))
 
 
 def _plain(column: pd.Series) -> list[Any]:

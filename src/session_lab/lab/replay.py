@@ -29,7 +29,7 @@ from session_lab.frames import (
 from session_lab.lab.summary import ReplaySummary, summarise
 from session_lab.simulator import RunPolicy, profile_named
 from session_lab.simulator.randomness import to_seed
-from session_lab.timing import instant_text, to_instant
+from session_lab.timing import LAST_INSTANT, instant_text, to_instant
 from session_lab.traffic.readable import play
 from session_lab.traffic.reading import in_order
 from session_lab.traffic.tables import Frames, to_frames, to_log
@@ -210,7 +210,8 @@ def replay(
     Raises
     ------
     DataError
-        The frame is not an events frame, a value is out of range, or a task has no policy.
+        The frame is not an events frame, a value is out of range, a task has no policy, or runs go
+        on beyond the year 9999.
 
     Examples
     --------
@@ -250,6 +251,9 @@ def replay(
         horizon_seen = max((int(column.max(initial=0)) for column in instants), default=0)
     else:
         horizon_seen = horizon
+    if horizon_seen > LAST_INSTANT:
+        message = "runs would go on beyond the year 9999; say with until= how far to look"
+        raise DataError(message, source="events")
     frames = to_frames(played, played_events, seed=seed, observed_at=horizon_seen)
     operations = frames.operations
     if order is not None:

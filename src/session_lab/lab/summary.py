@@ -12,7 +12,7 @@ from session_lab.analysis.concurrency import concurrency
 from session_lab.analysis.results import Result, result_html
 from session_lab.analysis.tables import read_duration
 from session_lab.frames import NAT, milliseconds
-from session_lab.timing import instant_text
+from session_lab.timing import instant_text, to_instant
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -166,4 +166,4 @@ def _shown(section: str, value: object) -> str:
 
 
 def _text(instant: pd.Timestamp) -> str:
-    return instant_text(instant.value // 1_000_000)
+    return instant_text(to_instant(instant))

@@ -230,7 +230,7 @@ def _long_gaps(events: pd.DataFrame) -> Iterator[str]:
     if long.any():
         place = int(gaps.argmax())
         yield (
-            f"{int(long.sum())} times nothing happens for more than 30 days; the longest gap is "
+            f"gaps of more than 30 days in which nothing happens: {int(long.sum())}; the longest is "
             f"{duration_text(int(gaps[place]))}, from {instant_text(int(at[place]))}; "
             "traffic.cap_gaps shortens them"
         )
