@@ -150,6 +150,8 @@ def test_shares_are_shares():
         turns_per_chat=2,
         return_share=0.2,
         return_spread=0,
+        long_turn_share=0.25,
+        long_turn_spread=0,
         close_share=0.3,
         duplicate_start_share=0.1,
         late_message_share=0.4,
@@ -164,6 +166,9 @@ def test_shares_are_shares():
     assert_mean(closes.index.isin(events.loc[after, "external_id"]), 0.4, math.sqrt(0.4 * 0.6))
     extra = (events["op"] == "start") & events["turn_duration"].isna() & ~after
     assert_mean(chats.isin(events.loc[extra, "external_id"]), 0.1, math.sqrt(0.1 * 0.9))
+    lasting = events["turn_duration"].dropna()
+    assert set(lasting) == {pd.Timedelta("6s"), pd.Timedelta("30s")}
+    assert_mean(lasting == pd.Timedelta("30s"), 0.25, math.sqrt(0.25 * 0.75))
     thinks = turns_of(events)["think"].dropna()
     assert_mean(thinks > pd.Timedelta("1h"), 0.2, math.sqrt(0.2 * 0.8))
 
@@ -238,6 +243,7 @@ workloads = st.builds(
     return_share=st.floats(0, 1),
     turn_duration=st.sampled_from(["0s", "2ms", "4s"]),
     turn_spread=st.floats(0, 5),
+    long_turn_share=st.floats(0, 1),
     close_share=st.floats(0, 1),
     expires_after=st.sampled_from([None, "0s", "1h"]),
     duplicate_start_share=st.floats(0, 1),

@@ -11,6 +11,7 @@ from session_lab import traffic
 from session_lab.errors import DataError
 from session_lab.frames import EVENTS, digest
 from session_lab.traffic import ChatWorkload
+from session_lab.traffic.closeness import compare
 
 __all__ = ["generate"]
 
@@ -77,6 +78,15 @@ def generate(
     turn_spread: Annotated[
         float, _flag("--turn-spread", "Standard deviation of its logarithm.")
     ] = 0.8,
+    long_turn_share: Annotated[
+        float, _flag("--long-turn-share", "Share of turns that are of a longer kind.")
+    ] = 0.0,
+    long_turn_duration: Annotated[
+        str, _flag("--long-turn-duration", "Median of how long such a turn lasts.")
+    ] = "30s",
+    long_turn_spread: Annotated[
+        float, _flag("--long-turn-spread", "Standard deviation of its logarithm.")
+    ] = 0.5,
     close_share: Annotated[float, _flag("--close-share", "Share of chats that are closed.")] = 0.4,
     expires_after: Annotated[
         str | None, _flag("--expires-after", "From a start to the expiry it asks for.")
@@ -127,7 +137,7 @@ def generate(
         "chats": events["external_id"].nunique(),
         "digest": digest({EVENTS: events}),
     }
-    closeness = None if recorded is None else workload.closeness(recorded, seed=seed)
+    closeness = None if recorded is None else compare(recorded, events, seed=seed)
     if closeness is not None:
         result |= {"workload": asdict(workload), "distances": closeness.summary()}
     if as_json:

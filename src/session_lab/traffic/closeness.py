@@ -9,14 +9,12 @@ import numpy as np
 import pandas as pd
 
 from session_lab.errors import DataError
-from session_lab.traffic.generating import generate
 from session_lab.traffic.measures import chats_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from session_lab.traffic.measures import Chats
-    from session_lab.traffic.workload import ChatWorkload
 
 __all__ = ["Closeness", "compare"]
 
@@ -68,13 +66,12 @@ class Closeness:
         return f"{self.title} (seed {self.seed})\n{shown}\n{self.formula}"
 
 
-def compare(workload: ChatWorkload, events: pd.DataFrame, seed: int) -> Closeness:
-    """Compare a log with one that is generated, as :meth:`ChatWorkload.closeness` says."""
-    recorded = _samples(chats_of(events))
-    generated = _samples(chats_of(generate(workload, seed)))
+def compare(recorded: pd.DataFrame, generated: pd.DataFrame, *, seed: int) -> Closeness:
+    """Compare a log with one that was generated with a seed; see :meth:`ChatWorkload.closeness`."""
+    sides = (_samples(chats_of(events)) for events in (recorded, generated))
     rows = [
         _row(name, *pair)
-        for name, *pair in zip(_MEASURES, recorded, generated, strict=True)
+        for name, *pair in zip(_MEASURES, *sides, strict=True)
         if all(map(len, pair))
     ]
     if not rows:

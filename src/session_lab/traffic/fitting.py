@@ -29,7 +29,7 @@ _DAY = 24 * _HOUR
 _BIN = 300_000
 _FEWEST_BURSTS = 3
 _PASSES = 4
-_MOST_THINKS = 200_000
+_MOST_SPANS = 200_000
 _STEPS = 200
 _MOST_TOPICS = 100_000
 _OTHER_TAGS = ("plan:", "lang:")
@@ -157,31 +157,33 @@ def _turns(chats: Chats) -> dict[str, Any]:
         found["turns_per_chat"] = min(max(_rounded(mean), 1.0), 10_000.0)
         found["single_turn_share"] = _rounded(max(single, 0.0))
     if len(chats.turn_durations):
-        logs = logarithm(np.maximum(chats.turn_durations, 1).astype(np.float64))
-        found["turn_duration"] = _duration(float(logs.mean()))
-        found["turn_spread"] = _spread(float(logs.std()))
+        names = "turn_duration", "turn_spread"
+        long_names = "long_turn_share", "long_turn_duration", "long_turn_spread"
+        found |= _two_kinds(chats.turn_durations, names, long_names)
     return found
 
 
 def _thinks(chats: Chats) -> dict[str, Any]:
-    thinks = chats.thinks[:: -(-len(chats.thinks) // _MOST_THINKS) or 1]
-    if not len(thinks):
+    if not len(chats.thinks):
         return {"return_share": 0.0}
-    logs = logarithm(np.maximum(thinks, 1).astype(np.float64))
+    names = "think_time", "think_spread"
+    return _two_kinds(chats.thinks, names, ("return_share", "return_after", "return_spread"))
+
+
+def _two_kinds(
+    spans: NDArray[np.int64], names: tuple[str, str], long_names: tuple[str, str, str]
+) -> dict[str, Any]:
+    """Estimate median and spread, and where there are two kinds, those of the longer kind too."""
+    sample = spans[:: -(-len(spans) // _MOST_SPANS)]
+    logs = logarithm(np.maximum(sample, 1).astype(np.float64))
     mixture = _mixture(logs)
     if mixture is None:
-        return {
-            "think_time": _duration(float(logs.mean())),
-            "think_spread": _spread(float(logs.std())),
-            "return_share": 0.0,
-        }
-    return {
-        "think_time": _duration(mixture.centres[0]),
-        "think_spread": _spread(mixture.spreads[0]),
-        "return_share": _rounded(mixture.share),
-        "return_after": _duration(mixture.centres[1]),
-        "return_spread": _spread(mixture.spreads[1]),
-    }
+        found = _duration(float(logs.mean())), _spread(float(logs.std())), 0.0
+        return dict(zip((*names, long_names[0]), found, strict=True))
+    (median, long_median), (spread, long_spread) = mixture.centres, mixture.spreads
+    short = _duration(median), _spread(spread)
+    long = _rounded(mixture.share), _duration(long_median), _spread(long_spread)
+    return dict(zip((*names, *long_names), (*short, *long), strict=True))
 
 
 def _mixture(logs: NDArray[np.float64]) -> _Mixture | None:

@@ -122,9 +122,7 @@ def _turns(
     last = np.cumsum(counts) - 1
     first = last - counts + 1
     n = len(chat)
-    lasts = log_normal(
-        stream("turn_duration"), n, to_milliseconds(workload.turn_duration), workload.turn_spread
-    )
+    lasts = _durations(workload, n, stream)
     returns = stream("returns").uniforms(n) < workload.return_share
     medians = to_milliseconds(workload.think_time), to_milliseconds(workload.return_after)
     thinks = log_normal(
@@ -140,6 +138,22 @@ def _turns(
     op = np.full(n, _MESSAGE)
     op[first] = _START
     return _Turns(_Asked(at, chat, op, lasts), lasts[first], at[last] + spans[last])
+
+
+def _durations(
+    workload: ChatWorkload, n: int, stream: Callable[[str], Stream]
+) -> NDArray[np.int64]:
+    """Draw how long turns last."""
+    median, spread = to_milliseconds(workload.turn_duration), workload.turn_spread
+    if not workload.long_turn_share:
+        return log_normal(stream("turn_duration"), n, median, spread)
+    is_long = stream("long_turns").uniforms(n) < workload.long_turn_share
+    return log_normal(
+        stream("turn_duration"),
+        n,
+        np.where(is_long, to_milliseconds(workload.long_turn_duration), median),
+        np.where(is_long, workload.long_turn_spread, spread),
+    )
 
 
 def _concurrent_starts(

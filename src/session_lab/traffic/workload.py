@@ -29,6 +29,7 @@ _DURATIONS = (
     "think_time",
     "return_after",
     "turn_duration",
+    "long_turn_duration",
     "retry_after",
 )
 _SPREAD = (0, 5)
@@ -37,9 +38,11 @@ _RANGES = {
     "think_spread": _SPREAD,
     "return_spread": _SPREAD,
     "turn_spread": _SPREAD,
+    "long_turn_spread": _SPREAD,
     "topic_skew": _SPREAD,
     "single_turn_share": _SHARE,
     "return_share": _SHARE,
+    "long_turn_share": _SHARE,
     "close_share": _SHARE,
     "expires_share": _SHARE,
     "duplicate_start_share": _SHARE,
@@ -61,12 +64,14 @@ class ChatWorkload:
     Every distribution here is a modelling choice. Chats arrive independently of each other, as a
     Poisson process whose rate may differ by hour and weekday (UTC); bursts, such as a mailing sets
     off, add to it. A chat is a start, which carries the first turn, and messages, which carry the
-    others; their number K is geometric, ``P(K = k) = p * (1 - p)**(k - 1)`` with
-    ``p = 1 / turns_per_chat``, but for a share of chats that have one turn in any case. Turn k arrives at ``m[k]`` and lasts ``S[k]``; a think later,
-    ``m[k + 1] = m[k] + S[k] + T[k]``, comes the next message or, after the last turn, the close of
-    a chat that is closed. Turns and thinks are log-normal, ``median * exp(spread * Z)`` with Z
-    standard normal, so their mean is ``median * exp(spread**2 / 2)``. People answer a turn as if
-    it had started when it arrived: what a run policy makes of it does not change the traffic.
+    others; their number K is geometric, ``P(K = k) = p * (1 - p)**(k - 1)`` with ``p = 1 /
+    turns_per_chat``, but for a share of chats that have one turn in any case. Turn k arrives at
+    ``m[k]`` and lasts ``S[k]``; a think later, ``m[k + 1] = m[k] + S[k] + T[k]``, comes the next
+    message or, after the last turn, the close of a chat that is closed. Turns and thinks are
+    log-normal or, where some turns are long or some people return, mixtures of two log-normal
+    distributions, ``median * exp(spread * Z)`` with Z standard normal, so their mean is ``median *
+    exp(spread**2 / 2)``. People answer a turn as if it had started when it arrived: what a run
+    policy makes of it does not change the traffic.
 
     Each start asks for two tags, drawn independently: a plan (free 82 %, pro 18 %) and a language
     (en 58 %, es 15 %, de 10 %, fr 8 %, ja 6 %, pt 3 %); and, where there are topics, for a third,
@@ -111,6 +116,12 @@ class ChatWorkload:
     turn_duration : str or timedelta
         Median of how long a turn lasts.
     turn_spread : float
+        Standard deviation of its logarithm, 0 to 5.
+    long_turn_share : float
+        The share of turns that are of a longer kind, such as those that write at length.
+    long_turn_duration : str or timedelta
+        Median of how long such a turn lasts.
+    long_turn_spread : float
         Standard deviation of its logarithm, 0 to 5.
     close_share : float
         The share of chats that are closed.
@@ -166,6 +177,9 @@ class ChatWorkload:
     return_spread: float = 1.0
     turn_duration: Duration = "6s"
     turn_spread: float = 0.8
+    long_turn_share: float = 0.0
+    long_turn_duration: Duration = "30s"
+    long_turn_spread: float = 0.5
     close_share: float = 0.4
     expires_after: Duration | None = None
     expires_share: float = 1.0
@@ -237,10 +251,10 @@ class ChatWorkload:
         """Estimate a workload from a recorded log.
 
         Arrivals are the first starts of the sessions. The rate is told by the hour where the log
-        covers at least two days, and by the weekday where it covers at least two weeks. Thinks are
-        a mixture of two log-normal distributions, fitted by expectation maximisation; where one
-        does as well by the Bayesian information criterion, nobody returns. Medians and spreads of
-        turns are those of their logarithms; shares are shares. Bursts are five-minute counts of
+        covers at least two days, and by the weekday where it covers at least two weeks. Thinks
+        and the durations of turns are mixtures of two log-normal distributions, fitted by
+        expectation maximisation; where one does as well by the Bayesian information criterion,
+        nobody returns and no turn is long. Shares are shares. Bursts are five-minute counts of
         more than 5 and 4.5 standard deviations above the hour's rate, at least three times. Zipf's
         exponent is that of the greatest likelihood. All is rounded to four digits.
 
@@ -288,8 +302,9 @@ class ChatWorkload:
             Kolmogorov-Smirnov distance.
         """
         from session_lab.traffic.closeness import compare  # noqa: PLC0415
+        from session_lab.traffic.generating import generate  # noqa: PLC0415
 
-        return compare(self, events, seed)
+        return compare(events, generate(self, seed), seed=seed)
 
 
 def _checked(name: str, read: Callable[[str], str]) -> str:
