@@ -120,6 +120,8 @@ def generate(
     close the generated traffic comes to it.
 
     Example: session-lab generate chats.ndjson --seed 7 --duration 2h --chats-per-hour 150
+
+    Example: session-lab generate month.parquet --fit chats.ndjson --duration 30d
     """
     given = {name: value for name, value in locals().items() if name in _FIELDS}
     for name in ("hourly", "weekly"):

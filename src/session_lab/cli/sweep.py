@@ -96,6 +96,9 @@ def sweep(
     Each option of the grid takes the values to try, with commas between.
 
     Example: session-lab sweep chats.ndjson --idle-timeout 5s,30s,2m --turn-timeout 10m,1h
+
+    Example: session-lab sweep trace.jsonl --idle-timeout 10s,1m,5m --boot-time 3s --wait wait_mean
+    --plot front.png
     """
     _check_suffix(out, (".csv", ".parquet"), "--out")
     _check_suffix(plot, _PICTURES, "--plot")

@@ -64,14 +64,14 @@ class ChatWorkload:
     Every distribution here is a modelling choice. Chats arrive independently of each other, as a
     Poisson process whose rate may differ by hour and weekday (UTC); bursts, such as a mailing sets
     off, add to it. A chat is a start, which carries the first turn, and messages, which carry the
-    others; their number K is geometric, ``P(K = k) = p * (1 - p)**(k - 1)`` with ``p = 1 /
-    turns_per_chat``, but for a share of chats that have one turn in any case. Turn k arrives at
-    ``m[k]`` and lasts ``S[k]``; a think later, ``m[k + 1] = m[k] + S[k] + T[k]``, comes the next
-    message or, after the last turn, the close of a chat that is closed. Turns and thinks are
-    log-normal or, where some turns are long or some people return, mixtures of two log-normal
-    distributions, ``median * exp(spread * Z)`` with Z standard normal, so their mean is ``median *
-    exp(spread**2 / 2)``. People answer a turn as if it had started when it arrived: what a run
-    policy makes of it does not change the traffic.
+    others; their number K is geometric, ``P(K = k) = p * (1 - p)**(k - 1)`` with
+    ``p = 1 / turns_per_chat``, but for a share of chats that have one turn in any case. Turn k
+    arrives at ``m[k]`` and lasts ``S[k]``; a think later, ``m[k + 1] = m[k] + S[k] + T[k]``, comes
+    the next message or, after the last turn, the close of a chat that is closed. Turns and thinks
+    are log-normal, ``median * exp(spread * Z)`` with Z standard normal, so their mean is
+    ``median * exp(spread**2 / 2)``; where some turns are long, or some people return, they are
+    mixtures of two such kinds. People answer a turn as if it had started when it arrived: what a
+    run policy makes of it does not change the traffic.
 
     Each start asks for two tags, drawn independently: a plan (free 82 %, pro 18 %) and a language
     (en 58 %, es 15 %, de 10 %, fr 8 %, ja 6 %, pt 3 %); and, where there are topics, for a third,
