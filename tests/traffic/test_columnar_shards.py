@@ -133,6 +133,16 @@ def test_a_shard_with_another_kind_of_column_is_named(tmp_path: Path, column: st
     assert (error.source, error.column) == (str(shard), column)
 
 
+def test_a_bad_value_far_down_a_shard_is_named_with_its_row(tmp_path: Path):
+    n = 300_000
+    frame = in_numbers(events()).iloc[np.arange(n) % 4_000].reset_index(drop=True)
+    frame.loc[n - 2, "op"] = 9
+    frame.to_parquet(tmp_path / "part-0.parquet", index=False)
+    error = refusal(tmp_path)
+    assert (error.row, error.column) == (n - 2, "op")
+    assert "9 is not the place of an operation" in str(error)
+
+
 def test_a_shard_without_a_column_is_named(tmp_path: Path):
     write(events(), tmp_path)
     shard = tmp_path / "part-0.parquet"

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import reduce
 from operator import add
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -31,6 +31,12 @@ __all__ = ["play_shards"]
 
 _REQUIRED = ("at", "op", "external_id")
 _OPTIONAL = ("turn_duration", "expires_at")
+_RANGES = {
+    "at": (0, LAST_INSTANT, "lies outside the years 1970 to 9999"),
+    "op": (0, len(OPS) - 1, "is not the place of an operation"),
+    "external_id": (0, 2**63 - 1, "is negative"),
+}
+_BATCH = 1 << 18
 
 
 def play_shards(
@@ -97,39 +103,32 @@ def _read(file: Path) -> GroupedLog:
         # Column by column, each in one thread: shards are read side by side already.
         with pq.ParquetFile(file) as parquet:
             names = parquet.schema_arrow.names
-            columns = {
-                name: _numbers(parquet.read([name], use_threads=False)[name], name, file)
-                for name in ("at", "op", *_OPTIONAL)
-                if name in names
-            }
             for name in _REQUIRED:
                 if name not in names:
                     message = f"the column is missing; the shard has {', '.join(names)}"
                     raise DataError(message, source=str(file), column=name)
-            chat, external_ids = _ids(parquet.read(["external_id"], use_threads=False), file)
+            at, op = (_column(parquet, name, file) for name in ("at", "op"))
+            columns = {name: _column(parquet, name, file) for name in _OPTIONAL if name in names}
+            chat, external_ids = _ids(parquet, file)
     except (OSError, pa.ArrowException) as error:
         message = f"the shard cannot be read, or was cut short: {error}"
         raise DataError(message, source=str(file)) from error
-    at, op = columns.pop("at"), columns.pop("op")
-    _refuse((at < 0) | (at > LAST_INSTANT), "lies outside the years 1970 to 9999", "at", at, file)
-    _refuse((op < 0) | (op >= len(OPS)), "is not the place of an operation", "op", op, file)
-    codes = op.astype(np.int8)
-    del op
     if (at[1:] < at[:-1]).any():
         order = np.argsort(at, kind="stable")
-        at, codes, chat = at[order], codes[order], chat[order]
+        at, op, chat = at[order], op[order], chat[order]
         columns = {name: column[order] for name, column in columns.items()}
-    return GroupedLog(at, codes, chat, external_ids=external_ids, **columns)
+    return GroupedLog(at, op, chat, external_ids=external_ids, **columns)
 
 
-def _ids(table: pa.Table, file: Path) -> tuple[NDArray[np.integer], pa.Array | NDArray[np.int64]]:
+def _ids(
+    parquet: pq.ParquetFile, file: Path
+) -> tuple[NDArray[np.integer], pa.Array | NDArray[np.int64]]:
     """Give external ids numbers from 0 on, and list them by their number."""
-    column = table["external_id"]
-    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    kind = parquet.schema_arrow.field("external_id").type
+    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
     if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
-        ids = _numbers(column, "external_id", file)
-        _refuse(ids < 0, "is negative", "external_id", ids, file)
-        return _dense(ids)
+        return _dense(_column(parquet, "external_id", file))
+    column = parquet.read(["external_id"], use_threads=False)["external_id"]
     if column.null_count:
         raise DataError("a value is missing", source=str(file), column="external_id")
     # As one chunk, so that there is one list of ids.
@@ -137,7 +136,19 @@ def _ids(table: pa.Table, file: Path) -> tuple[NDArray[np.integer], pa.Array | N
     return encoded.indices.to_numpy(), encoded.dictionary
 
 
-def _numbers(column: pa.ChunkedArray, name: str, file: Path) -> NDArray[np.int64]:
+def _column(parquet: pq.ParquetFile, name: str, file: Path) -> NDArray[Any]:
+    """Read a column as whole numbers, a batch at a time: both forms of all of it are never held."""
+    values = np.empty(parquet.metadata.num_rows, np.int8 if name == "op" else np.int64)
+    begin = 0
+    for batch in parquet.iter_batches(_BATCH, columns=[name], use_threads=False):
+        numbers = _numbers(batch.column(name), name, file)
+        _refuse_out_of_range(numbers, name, begin, file)
+        values[begin : begin + len(numbers)] = numbers
+        begin += len(numbers)
+    return values
+
+
+def _numbers(column: pa.Array, name: str, file: Path) -> NDArray[np.int64]:
     """Turn a column into whole numbers, with NAT for what is missing."""
     kind = column.type
     if pa.types.is_dictionary(kind):
@@ -158,7 +169,7 @@ def _numbers(column: pa.ChunkedArray, name: str, file: Path) -> NDArray[np.int64
         raise DataError(message, source=str(file), column=name) from error
     if name in _REQUIRED and column.null_count:
         raise DataError("a value is missing", source=str(file), column=name)
-    numbers: NDArray[np.int64] = column.fill_null(NAT).to_numpy()
+    numbers: NDArray[np.int64] = column.fill_null(NAT).to_numpy(zero_copy_only=False)
     return numbers
 
 
@@ -166,14 +177,20 @@ def _dense(ids: NDArray[np.int64]) -> tuple[NDArray[np.integer], NDArray[np.int6
     """Give external ids numbers from 0 on; those that lie close together keep their distances."""
     first, last = (int(ids.min()), int(ids.max())) if len(ids) else (0, -1)
     if last - first <= 4 * len(ids):
-        return (ids - first).astype(np.int32), np.arange(first, last + 1)
+        places = np.empty(len(ids), np.int32)
+        np.subtract(ids, first, out=places, casting="unsafe")
+        return places, np.arange(first, last + 1)
     external_ids, chat = np.unique(ids, return_inverse=True)
     return chat, external_ids
 
 
-def _refuse(
-    wrong: NDArray[np.bool_], problem: str, name: str, values: NDArray[np.int64], file: Path
-) -> None:
+def _refuse_out_of_range(values: NDArray[np.int64], name: str, first_row: int, file: Path) -> None:
+    """Refuse what only a mistake can have made; the first value is that of ``first_row``."""
+    if name not in _RANGES:
+        return
+    low, high, problem = _RANGES[name]
+    wrong = (values < low) | (values > high)
     if wrong.any():
-        row = int(wrong.argmax())
-        raise DataError(f"{values[row]} {problem}", source=str(file), row=row, column=name)
+        place = int(wrong.argmax())
+        message = f"{values[place]} {problem}"
+        raise DataError(message, source=str(file), row=first_row + place, column=name)
