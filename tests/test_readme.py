@@ -7,12 +7,16 @@ import io
 import re
 import shlex
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import pytest
 from typer.testing import CliRunner
 
 import session_lab as sl
+from session_lab.cli import pull as pulling
 from session_lab.cli.app import app
+
+if TYPE_CHECKING:
+    import pytest
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 
@@ -40,6 +44,36 @@ def test_the_example_of_the_simulator_explains_a_refusal():
     assert printed(blocks("python")[1]).startswith("409: the session was closed at 2026-01-01")
 
 
+def test_the_example_of_understanding_sessions_estimates_and_explores():
+    names: dict[str, object] = {}
+    exec(blocks("python")[2], names)  # noqa: S102  the README's own code
+    assert isinstance(names["replay"], sl.Replay)
+
+
+def test_the_commands_that_pull_and_report_fit_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    lab = sl.Simulator()
+    for number in range(3):
+        lab.client().sessions.start(
+            type="chat",
+            task_identifier="agent",
+            trigger_config={"base_payload": {}, "tags": [f"chat:chat-{number}"]},
+            external_id=f"chat-{number}",
+        )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TRIGGER_SECRET_KEY", "tr_dev_simulated")
+    monkeypatch.setattr(
+        pulling, "Client", lambda **options: sl.Client(**options, transport=lab.transport)
+    )
+    commands = re.findall(r"session-lab ((?:pull|report) [^`\n]*)", README)
+    assert [command.split()[0] for command in commands] == ["pull", "report"]
+    for command in commands:
+        result = CliRunner().invoke(app, shlex.split(command), catch_exceptions=False)
+        assert result.exit_code == 0, result.output
+    assert Path("report.html").read_text(encoding="utf-8").startswith("<!doctype html>")
+
+
 def test_the_commands_on_traffic_work_on_the_events_that_are_shown(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
@@ -63,6 +97,4 @@ def test_the_commands_on_traffic_work_on_the_events_that_are_shown(
 def test_every_file_that_is_linked_is_there():
     links = re.findall(r"\]\((?!https?:)([^)]+)\)", README)
     top = Path(__file__).parents[1]
-    if not (top / "notebooks").is_dir():
-        pytest.skip("these tests were copied without the rest of the source")
     assert [link for link in links if not (top / link).exists()] == []

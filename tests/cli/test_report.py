@@ -41,7 +41,10 @@ def test_the_report_of_a_saved_replay_is_that_of_its_frames(saved: Path, tmp_pat
         (["nowhere.parquet"], "nowhere.parquet"),
         (["{sessions}", "--runs", "{sessions}"], "sessions.parquet"),
         (["{sessions}", "--operations", "{summary}"], "no Parquet file of operations"),
-        (["{sessions}", "--operations", "{sessions}"], "no operations of a replay"),
+        (
+            ["{sessions}", "--operations", "{sessions}"],
+            "sessions.parquet, at: the column is missing",
+        ),
     ],
 )
 def test_bad_input_ends_with_one_line_and_leaves_no_file(

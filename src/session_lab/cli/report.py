@@ -10,7 +10,7 @@ import pandas as pd
 import typer
 
 from session_lab.errors import DataError
-from session_lab.frames import OPERATIONS
+from session_lab.frames import OPERATIONS, column_of
 from session_lab.frames.reading import read_runs, read_sessions
 from session_lab.report import write_report
 
@@ -59,7 +59,6 @@ def _operations(path: Path) -> pd.DataFrame:
         message = f"this is no Parquet file of operations: {error}"
         raise DataError(message, source=path.name) from error
     for column in OPERATIONS.columns:
-        if not column.optional and column.name not in frame:
-            message = "the file holds no operations of a replay: the column is missing"
-            raise DataError(message, source=path.name, column=column.name)
+        if not column.optional:
+            column_of(frame, column.name, source=path.name)
     return frame

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from starlette.responses import JSONResponse, StreamingResponse
@@ -25,7 +26,6 @@ __all__ = ["HANG_UP", "make_app"]
 HANG_UP = "session_lab.hang_up"
 """The extension of ASGI's scope in which a server offers the function to ``cut`` a connection."""
 
-_CONTROL = b"/_lab/"
 _DESCRIPTION = "/openapi.json"
 _BODILESS = (204, 304)
 
@@ -63,10 +63,12 @@ class _Door:
         self._guarded = guarded
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        body = await _body(receive) if _is_read(scope) else b""
-        if body is None:
-            return
-        request = _request(scope, body)
+        request = _request(scope)
+        if is_control(request) or _is_read(request):
+            body = await _body(receive)
+            if body is None:
+                return
+            request = replace(request, body=body)
         if self._guarded and is_control(request) and comes_from_elsewhere(request):
             message = "the control API is for this machine, and the request comes from elsewhere"
             await _respond(messages.json_response({"error": message}, 403), scope, send)
@@ -87,16 +89,14 @@ class _Door:
         await stream(scope, receive, send)
 
 
-def _is_read(scope: Scope) -> bool:
-    """Tell whether anything looks at a request's body.
+def _is_read(request: messages.Request) -> bool:
+    """Tell whether the API looks at a request's body.
 
     The API measures what was announced, so a body over its largest limit or of no announced length
     is refused unread, however much of it is still to come.
     """
-    if scope["raw_path"].startswith(_CONTROL):
-        return True
-    length = next((value for name, value in scope["headers"] if name == b"content-length"), b"")
-    return length.isdigit() and int(length) <= MAX_APPEND_BODY_BYTES
+    length = request.headers.get("content-length", "")
+    return length.isdecimal() and length.isascii() and int(length) <= MAX_APPEND_BODY_BYTES
 
 
 async def _body(receive: Receive) -> bytes | None:
@@ -111,7 +111,8 @@ async def _body(receive: Receive) -> bytes | None:
             return b"".join(chunks)
 
 
-def _request(scope: Scope, body: bytes) -> messages.Request:
+def _request(scope: Scope) -> messages.Request:
+    """Read all of a request but its body."""
     headers: dict[str, str] = {}
     for raw_name, raw_value in scope["headers"]:
         name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
@@ -121,7 +122,6 @@ def _request(scope: Scope, body: bytes) -> messages.Request:
         scope["raw_path"].decode("ascii"),
         scope["query_string"].decode("latin-1"),
         headers,
-        body,
     )
 
 
