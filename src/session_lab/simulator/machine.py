@@ -258,7 +258,7 @@ def close(session: Session | None, reason: str | None, at: int, timings: Timings
     ):
         ended_at = max(run_model.last_busy(run), at)
         run = run_model.close(run, at, ended_at, "session_closed", timings)
-    return Step(session._replace(row=row, run=run), _OK)
+    return Step(Session(row, run, session.accepted, session.n_runs), _OK)
 
 
 def retrieve(session: Session | None) -> Step:
@@ -345,18 +345,20 @@ def _take_turn(session: Session, duration: int, at: int, timings: Timings, answe
         superseded = () if run is None else (run_model.settle(run, timings),)
         kind = "continuation" if answer.is_cached is None else "initial"
         run = run_model.trigger(n_runs, kind, at, timings)
-        start = run.ready_at
+        start, n_runs = run.ready_at, n_runs + 1
     elif run.ended_at is not None:
         # Its places are taken: the turn waits for the run that follows it.
         superseded = (run,)
         run = run_model.trigger(n_runs, "continuation", run.ended_at, timings)
-        start = run.ready_at
-    deployed_at = timings.latest_deploy(start) if timings.deploys else -1
-    if deployed_at > run.triggered_at:
-        ended_at = max(run_model.last_busy(run), at, deployed_at)
-        superseded = (*superseded, run_model.close(run, at, ended_at, "upgrade", timings))
-        run = run_model.trigger(max(n_runs, run.number + 1), "upgrade", ended_at, timings)
-        kind, start = "upgrade", run.ready_at
+        start, n_runs = run.ready_at, n_runs + 1
+    if timings.deploys:
+        deployed_at = timings.latest_deploy(start)
+        if deployed_at > run.triggered_at:
+            ended_at = max(run_model.last_busy(run), at, deployed_at)
+            superseded = (*superseded, run_model.close(run, at, ended_at, "upgrade", timings))
+            kind = "upgrade"
+            run = run_model.trigger(n_runs, kind, ended_at, timings)
+            start, n_runs = run.ready_at, n_runs + 1
     crashes = timings.crash_rate > 0 and timings.crashes(
         row.external_id or row.session_id, accepted
     )
@@ -364,7 +366,7 @@ def _take_turn(session: Session, duration: int, at: int, timings: Timings, answe
         run, at, start, duration, timings, resumed=kind == "resumed", crashes=crashes
     )
     return Step(
-        Session(row, run, accepted + 1, max(n_runs, run.number + 1)),
+        Session(row, run, accepted + 1, n_runs),
         Reply(answer.status_code, None, answer.is_cached, run.number, kind, start),
         superseded,
     )

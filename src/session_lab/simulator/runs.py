@@ -43,12 +43,8 @@ __all__ = [
 ]
 
 
-class Turn(NamedTuple):
-    """One served turn: when it started and ended, and whether it woke the run."""
-
-    start: int
-    end: int
-    resumed: bool
+Turn = tuple[int, int, bool]
+"""One served turn: when it started and ended, and whether it woke the run."""
 
 
 class Run(NamedTuple):
@@ -147,28 +143,29 @@ def serve(
     crashes: bool,
 ) -> Run:
     """Accept a turn that arrived at ``at`` and starts at ``start``; its last turn ends a run."""
-    turns, active, end, cause = run.turns + 1, run.active + duration, start + duration, "open"
+    number, reason, triggered_at, ready_at, free_at, turns, resumes, active = run[:8]
+    turns, served, end, cause = turns + 1, active + duration, start + duration, "open"
     cap = timings.max_duration
-    if cap is not None and active >= cap:
-        active, end, cause = cap, start + cap - run.active, "max_duration"
+    if cap is not None and served >= cap:
+        served, end, cause = cap, start + cap - active, "max_duration"
     elif crashes:
         cause = "crash"
     elif turns == timings.max_turns:
         cause = "max_turns"
     idle, suspended = _quiet(run, at, timings)
-    turn = Turn(start, end, resumed)
+    turn = start, end, resumed
     return Run(
-        run.number,
-        run.reason,
-        run.triggered_at,
-        run.ready_at,
+        number,
+        reason,
+        triggered_at,
+        ready_at,
         end,
         turns,
-        run.resumes + resumed,
-        active,
+        resumes + resumed,
+        served,
         run.idle + idle,
         run.suspended + suspended,
-        (*run.ahead, turn) if at < run.free_at else (turn,),
+        (*run.ahead, turn) if at < free_at else (turn,),
         None if cause == "open" else end,
         cause,
     )
@@ -177,11 +174,8 @@ def serve(
 def close(run: Run, at: int, ended_at: int, cause: str, timings: Timings | None) -> Run:
     """Fix the end of a run that heard at ``at`` that it is to end at ``ended_at``."""
     idle, suspended = (0, 0) if timings is None else _quiet(run, at, timings)
-    return run._replace(
-        idle=run.idle + idle,
-        suspended=run.suspended + suspended,
-        ended_at=ended_at,
-        end_cause=cause,
+    return Run(
+        *run[:8], run.idle + idle, run.suspended + suspended, run.ahead, ended_at, cause, run.status
     )
 
 
@@ -234,14 +228,14 @@ def as_of(run: Run, at: int | None, timings: Timings | None) -> Run:
     if at is None or timings is None:
         return run if run.status else run._replace(status="PENDING")
     idle, suspended = (0, 0) if run.ended_at is not None else _quiet(run, at, timings)
-    started = [turn for turn in run.ahead if turn.start <= at]
-    ahead = [turn for turn in run.ahead if turn.start > at]
+    started = [end for start, end, _ in run.ahead if start <= at]
+    ahead = [turn for turn in run.ahead if turn[0] > at]
     return run._replace(
         turns=run.turns - len(ahead),
-        resumes=run.resumes - sum(turn.resumed for turn in ahead),
+        resumes=run.resumes - sum(resumed for _, _, resumed in ahead),
         active=run.active
-        - sum(turn.end - turn.start for turn in ahead)
-        - sum(max(0, turn.end - at) for turn in started),
+        - sum(end - start for start, end, _ in ahead)
+        - sum(max(0, end - at) for end in started),
         idle=run.idle + idle,
         suspended=run.suspended + suspended,
         ended_at=None,
@@ -276,22 +270,8 @@ def _ended(run: Run, end: int, timings: Timings | None) -> Run:
     if run.ended_at is None and timings is not None:
         idle, suspended = idle + timings.idle_timeout, suspended + timings.turn_timeout
         cause = "turn_timeout"
-    return Run(
-        run.number,
-        run.reason,
-        run.triggered_at,
-        run.ready_at,
-        run.free_at,
-        run.turns,
-        run.resumes,
-        run.active,
-        idle,
-        suspended,
-        (),
-        end,
-        cause,
-        run.status or _FINAL.get(cause, "COMPLETED_SUCCESSFULLY"),
-    )
+    status = run.status or _FINAL.get(cause, "COMPLETED_SUCCESSFULLY")
+    return Run(*run[:8], idle, suspended, (), end, cause, status)
 
 
 def _open_status(run: Run, at: int, timings: Timings) -> str:
@@ -301,7 +281,7 @@ def _open_status(run: Run, at: int, timings: Timings) -> str:
         asleep = at >= run.free_at + timings.idle_timeout
     else:
         # A suspended run wakes at the start of the turn that woke it, not at its arrival.
-        asleep = any(turn.resumed and at < turn.start for turn in run.ahead[:1])
+        asleep = any(resumed and at < start for start, _, resumed in run.ahead[:1])
     return "WAITING_TO_RESUME" if asleep else "EXECUTING"
 
 

@@ -11,7 +11,7 @@ from session_lab.simulator.channels import Record, Stream
 from session_lab.simulator.journal import Entry, RunEvent
 from session_lab.simulator.machine import Reply, Row, Session
 from session_lab.simulator.policy import RunPolicy
-from session_lab.simulator.runs import Run, Turn
+from session_lab.simulator.runs import Run
 from session_lab.simulator.state import RunRecord, State, Waitpoint
 from session_lab.timing import instant_text
 
@@ -158,7 +158,7 @@ def _row(value: list[Any]) -> Row:
 
 def _run(value: list[Any]) -> Run:
     run = Run(*value)
-    return run._replace(ahead=tuple(Turn(*turn) for turn in run.ahead))
+    return run._replace(ahead=tuple((start, end, resumed) for start, end, resumed in run.ahead))
 
 
 def _entry(value: list[Any]) -> Entry:

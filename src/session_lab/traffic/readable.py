@@ -70,12 +70,11 @@ class _Chat:
 
     def runs(self, until: int | None) -> list[Run]:
         """Show the runs as they stood at an instant, or at their end; later ones are left out."""
-        newest = self.session.run
-        return [
-            run_model.as_of(run, until, self.timings)
-            for run in (*self.superseded, *([] if newest is None else [newest]))
-            if until is None or run.triggered_at <= until
-        ]
+        newest, timings = self.session.run, self.timings
+        runs = self.superseded if newest is None else [*self.superseded, newest]
+        if until is not None:
+            runs = [run for run in runs if run.triggered_at <= until]
+        return [run_model.as_of(run, until, timings) for run in runs]
 
 
 def play(
@@ -170,7 +169,6 @@ def _columns(
     return Played(
         status_code=np.array(answers.status_code, dtype=np.int16),
         error=_codes(map(_CODE_OF_ERROR.__getitem__, answers.error)),
-        is_cached=_codes(map(_CODE_OF_FLAG.__getitem__, answers.is_cached)),
         session=session,
         **_served(log, answers, session, sizes, until),
         created_by=_numbers(chat.created_by for chat in chats),
@@ -201,19 +199,20 @@ def _served(
     sizes: NDArray[np.int64],
     until: int | None,
 ) -> dict[str, NDArray[Any]]:
-    """Tell for each event how its turn started, as far as it had by the horizon, and its run."""
+    """Tell for each event if it was cached, how its turn started by the horizon, and its run."""
+    is_cached = _codes(map(_CODE_OF_FLAG.__getitem__, answers.is_cached))
     start = _instants(answers.start)
     number = _numbers(NONE if run is None else run for run in answers.run)
-    is_start = np.array([flag is not None for flag in answers.is_cached], dtype=bool)
     begun = start != NAT
     if until is not None:
         begun &= start <= until
     bounds = np.concatenate([[0], sizes.cumsum()])
     first, last = bounds[session], bounds[session + 1] - 1
     # A start names the newest run; those triggered after the horizon are left out.
-    newest = np.where(is_start & (last >= first), np.minimum(first + number, last), NONE)
+    newest = np.where((is_cached != NONE) & (last >= first), np.minimum(first + number, last), NONE)
     kind = _codes(map(_CODE_OF_KIND.__getitem__, answers.start_kind))
     return {
+        "is_cached": is_cached,
         "start_kind": np.where(begun, kind, np.int8(NONE)),
         "waited": np.where(begun, start - log.at, NAT),
         "run": np.where(begun, first + number, newest),
