@@ -100,17 +100,18 @@ def to_instants(milliseconds: NDArray[np.int64]) -> pd.Series:
 
 
 def _instants(_: Column, values: Values, n: int) -> pd.Series:
-    return to_instants(_milliseconds(values, n))
+    return pd.Series(_milliseconds(values, n), dtype=INSTANT_DTYPE, copy=False)
 
 
 def _durations(_: Column, values: Values, n: int) -> pd.Series:
-    return pd.Series(_milliseconds(values, n).view("timedelta64[ms]"))
+    return pd.Series(_milliseconds(values, n).view("timedelta64[ms]"), copy=False)
 
 
 def _milliseconds(values: Values, n: int) -> NDArray[np.int64]:
     if values is None:
         return np.full(n, NAT, dtype=np.int64)
-    return np.ascontiguousarray(values, dtype=np.int64)
+    # A frame can be written to, so an array that cannot is copied.
+    return np.require(values, dtype=np.int64, requirements=["C", "W"])
 
 
 def _text(_: Column, values: Values, n: int) -> pd.Series:
@@ -134,7 +135,8 @@ def _category(column: Column, values: Values, n: int) -> pd.Series:
     wanted = column.allowed or tuple(sorted(names))
     places = {name: place for place, name in enumerate(wanted)}
     # One spare entry at the end, so that the code -1 of a missing value stays -1.
-    recode = np.array([*(places.get(name, -2) for name in names), -1], dtype=np.int64)
+    narrowest = np.min_scalar_type(-1 - len(wanted))
+    recode = np.array([*(places.get(name, -2) for name in names), -1], dtype=narrowest)
     if (recode == -2).any():
         used = np.unique(codes).tolist()
         bad = [names[code] for code in used if code >= 0 and names[code] not in places]

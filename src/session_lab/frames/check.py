@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from session_lab.errors import DataError
 from session_lab.frames.build import NAT, TAGS_DTYPE, TEXT_DTYPE, Coded, build, milliseconds
@@ -83,9 +84,22 @@ def _instants(values: pd.Series, column: Column) -> NDArray[np.int64]:
         if values.isna().all():
             return np.full(len(values), NAT)
         raise _wrong_type(values, column, "times with a zone, such as datetime64[ms, UTC]")
-    outside = (values < _FIRST) | (values > _LAST)
-    _refuse(outside, values, column, "lies outside the years 1970 to 9999")
+    ends = _extremes(values, f"datetime64[{values.dtype.unit}]")
+    if ((ends < _FIRST) | (ends > _LAST)).any():
+        outside = (values < _FIRST) | (values > _LAST)
+        _refuse(outside, values, column, "lies outside the years 1970 to 9999")
     return milliseconds(values)
+
+
+def _extremes(values: pd.Series, dtype: str | None = None) -> pd.Series:
+    """Pick the greatest of times or durations, and one below zero if there is any.
+
+    Held as whole numbers, what is missing is the least of all; and if the sign is taken for a bit
+    of the number, then what is negative is greater than all else.
+    """
+    numbers = values.to_numpy(dtype=dtype)
+    kinds = (np.int64, np.uint64) if len(values) else ()
+    return values.iloc[[int(numbers.view(kind).argmax()) for kind in kinds]]
 
 
 def _durations(values: pd.Series, column: Column) -> NDArray[np.int64]:
@@ -93,8 +107,10 @@ def _durations(values: pd.Series, column: Column) -> NDArray[np.int64]:
         return np.full(len(values), NAT)
     if not pd.api.types.is_timedelta64_dtype(values):
         raise _wrong_type(values, column, "durations, such as timedelta64[ms]")
-    _refuse(values < _NOTHING, values, column, "is negative")
-    _refuse(values > _CENTURY, values, column, "is longer than a century")
+    ends = _extremes(values)
+    if ((ends < _NOTHING) | (ends > _CENTURY)).any():
+        _refuse(values < _NOTHING, values, column, "is negative")
+        _refuse(values > _CENTURY, values, column, "is longer than a century")
     return milliseconds(values)
 
 
@@ -129,9 +145,11 @@ def _is_broken(value: object) -> bool:
 
 def _external_id(values: pd.Series, column: Column) -> pd.Series:
     text = _text(values, column)
-    unusable = (text == "") | text.str.startswith("session_")
+    held = pa.array(text.array)
+    is_empty = pc.equal(pc.binary_length(held), 0)
+    unusable = pc.or_(is_empty, pc.starts_with(held, "session_"))
     problem = "cannot be an external id: it is empty or begins with 'session_'"
-    _refuse(unusable, values, column, problem)
+    _refuse(unusable.to_numpy(zero_copy_only=False), values, column, problem)
     return text
 
 

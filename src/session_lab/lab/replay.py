@@ -8,7 +8,6 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 from tqdm import tqdm
 
 from session_lab.analysis import churn
@@ -20,9 +19,7 @@ from session_lab.frames import (
     OPERATIONS,
     RUNS,
     SESSIONS,
-    check_events,
     digest,
-    milliseconds,
     whole_file,
     write_parquet,
 )
@@ -30,8 +27,8 @@ from session_lab.lab.summary import ReplaySummary, summarise
 from session_lab.simulator import RunPolicy, profile_named
 from session_lab.simulator.randomness import to_seed
 from session_lab.timing import LAST_INSTANT, instant_text, to_instant
+from session_lab.traffic.preparing import prepare
 from session_lab.traffic.readable import play
-from session_lab.traffic.reading import in_order
 from session_lab.traffic.tables import Frames, to_frames, to_log
 
 if TYPE_CHECKING:
@@ -235,16 +232,10 @@ def replay(
     policy = RunPolicy() if policy is None else policy
     seed = to_seed(seed)
     horizon = None if until is None else to_instant(until, name="until")
-    events = check_events(events)
-    order = in_order(events)
-    played_events = events if order is None else events.iloc[order]
-    n = len(events)
-    if horizon is not None:
-        n = int(np.searchsorted(milliseconds(played_events["at"]), horizon, side="right"))
-    played_events = played_events.iloc[:n]
-    log = to_log(played_events, policy, seed=seed)
-    played_events = played_events.reset_index(drop=True)
-    with tqdm(total=n, unit=" events", desc="replay", disable=not progress) as bar:
+    ready = prepare(events, horizon=horizon)
+    log = to_log(ready.events, policy, seed=seed, chats=ready.chats)
+    played_events = ready.events.reset_index(drop=True)
+    with tqdm(total=len(log.at), unit=" events", desc="replay", disable=not progress) as bar:
         played = _play(engine, log, horizon, bar.update)
     if horizon is None:
         instants = (log.at, played.ended_at)
@@ -256,8 +247,8 @@ def replay(
         raise DataError(message, source="events")
     frames = to_frames(played, played_events, seed=seed, observed_at=horizon_seen)
     operations = frames.operations
-    if order is not None:
-        operations = operations.set_axis(order[:n]).sort_index().reset_index(drop=True)
+    if not ready.were_in_order:
+        operations = operations.set_axis(ready.events.index).sort_index().reset_index(drop=True)
     return Replay(
         operations=operations,
         sessions=frames.sessions,
@@ -265,7 +256,7 @@ def replay(
         policy=policy,
         seed=seed,
         until=None if horizon is None else instant_text(horizon),
-        left_out=len(events) - n,
+        left_out=ready.left_out,
     )
 
 

@@ -14,11 +14,11 @@ from tqdm import tqdm
 from session_lab.analysis import churn
 from session_lab.analysis.sweeping import best_cost, pareto_front
 from session_lab.errors import DataError
-from session_lab.frames import NAT, RUNS, check_events, empty, milliseconds
+from session_lab.frames import NAT, RUNS, empty
 from session_lab.lab.spreading import on_dask, on_threads
 from session_lab.simulator import RunPolicy
 from session_lab.timing import to_instant, to_milliseconds
-from session_lab.traffic.reading import in_order
+from session_lab.traffic.preparing import prepare
 from session_lab.traffic.tables import to_log
 
 if TYPE_CHECKING:
@@ -189,14 +189,9 @@ def _grouped(
 
     # Columns that change nothing in a row of numbers need not be checked and copied.
     played = [*_PLAYED, *([] if isinstance(policy, RunPolicy) else ["task_identifier"])]
-    events = check_events(events.loc[:, events.columns.isin(played)])
-    order = in_order(events)
-    if order is not None:
-        events = events.iloc[order]
-    if horizon is not None:
-        n = int(np.searchsorted(milliseconds(events["at"]), horizon, side="right"))
-        events = events.iloc[:n]
-    return GroupedLog.of(to_log(events, policy, seed=seed))
+    columns = events.columns.isin(played)
+    ready = prepare(events.loc[:, columns], horizon=horizon)
+    return GroupedLog.of(to_log(ready.events, policy, seed=seed, chats=ready.chats))
 
 
 def _point(

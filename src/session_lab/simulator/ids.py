@@ -43,14 +43,14 @@ def base36(number: int, width: int) -> str:
     return "".join(reversed(pairs))
 
 
-def _digits(numbers: NDArray[np.int64], width: int) -> NDArray[np.uint8]:
-    """Write numbers in base 36 as rows of ASCII letters, two at a time; ``width`` is even."""
+def _digits(numbers: NDArray[np.int64], width: int) -> NDArray[np.bytes_]:
+    """Write numbers in base 36 as ASCII letters, two at a time; ``width`` is even."""
     letters = np.empty((len(numbers), width // 2), dtype=np.uint16)
     for place in reversed(range(width // 2)):
         rest = numbers // 1296
         letters[:, place] = _LETTERS[numbers - rest * 1296]
         numbers = rest
-    return letters.view(np.uint8)
+    return letters.view(f"S{width}").ravel()
 
 
 class IdScheme(NamedTuple):
@@ -127,13 +127,14 @@ class IdScheme(NamedTuple):
         # Exact for the first 2**32 sessions; more than fit into memory.
         factor, offset = np.int64(self.multiplier), np.int64(self.offset)
         tails = (ordinals.astype(np.int64) * factor + offset) % _TAILS
-        letters = np.empty((len(at), len(prefix) + 24), dtype=np.uint8)
-        letters[:, : len(prefix)] = list(prefix.encode())
-        letters[:, -24:-16] = _digits(at, 8)
-        letters[:, -16:-12] = _digits(counter.astype(np.int64), 4)
-        letters[:, -12:-8] = list(self.fingerprint.encode())
-        letters[:, -8:] = _digits(tails, 8)
-        return letters.view(f"S{letters.shape[1]}").ravel()
+        parts = {"prefix": len(prefix), "at": 8, "counter": 4, "fingerprint": 4, "tail": 8}
+        layout = np.dtype([(name, f"S{width}") for name, width in parts.items()])
+        names = np.empty(len(at), dtype=layout)
+        names["prefix"], names["fingerprint"] = prefix.encode(), self.fingerprint.encode()
+        names["at"] = _digits(at, 8)
+        names["counter"] = _digits(counter.astype(np.int64), 4)
+        names["tail"] = _digits(tails, 8)
+        return names.view(f"S{layout.itemsize}")
 
     def _tail(self, ordinal: int) -> str:
         tail = (ordinal * self.multiplier + self.offset) % _TAILS

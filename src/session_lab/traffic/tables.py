@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from session_lab.simulator import Timings
 
-__all__ = ["Frames", "recorded_columns", "to_frames", "to_log"]
+__all__ = ["Chats", "Frames", "recorded_columns", "to_frames", "to_log"]
 
 
 class Frames(NamedTuple):
@@ -43,7 +43,30 @@ class Frames(NamedTuple):
     runs: pd.DataFrame
 
 
-def to_log(events: pd.DataFrame, policy: RunPolicy | Mapping[str, RunPolicy], *, seed: int) -> Log:
+class Chats(NamedTuple):
+    """The chats of events: the number of each event's, and the external ids by number."""
+
+    number: NDArray[np.int64]
+    external_ids: list[str]
+
+    @classmethod
+    def of(cls, events: pd.DataFrame) -> Chats:
+        """Give a number to each external id of events, which may not have been checked yet."""
+        number, external_ids = pd.factorize(events["external_id"])
+        return cls(number, pd.Series(external_ids).astype("string").tolist())
+
+    def at(self, rows: slice | NDArray[np.integer]) -> Chats:
+        """Return the chats of some of the events."""
+        return self._replace(number=self.number[rows])
+
+
+def to_log(
+    events: pd.DataFrame,
+    policy: RunPolicy | Mapping[str, RunPolicy],
+    *,
+    seed: int,
+    chats: Chats | None = None,
+) -> Log:
     """Turn an events frame, in order of time, into an engine's columns.
 
     Parameters
@@ -54,13 +77,15 @@ def to_log(events: pd.DataFrame, policy: RunPolicy | Mapping[str, RunPolicy], *,
         One policy for all, or one for each task identifier.
     seed : int
         What crashes draw on.
+    chats : Chats, optional
+        Their chats, where they are known already.
 
     Raises
     ------
     DataError
         The task identifier of a start has no policy.
     """
-    chat, external_ids = pd.factorize(events["external_id"])
+    chats = Chats.of(events) if chats is None else chats
     which, timings = _policies(events, policy, seed)
     missing = np.full(len(events), NAT)
 
@@ -70,8 +95,8 @@ def to_log(events: pd.DataFrame, policy: RunPolicy | Mapping[str, RunPolicy], *,
     return Log(
         at=milliseconds(events["at"]),
         op=_op_codes(events),
-        chat=chat,
-        external_ids=external_ids.tolist(),
+        chat=chats.number,
+        external_ids=chats.external_ids,
         turn_duration=optional("turn_duration"),
         expires_at=optional("expires_at"),
         policy=which,
@@ -94,14 +119,18 @@ def to_frames(played: Played, events: pd.DataFrame, *, seed: int, observed_at: i
         The instant at which the sessions' status is told.
     """
     scheme = IdScheme.from_seed(seed)
-    # Most of the work is copying text, which Arrow does without the interpreter.
-    with ThreadPoolExecutor() as pool:
+    # Most of the work is copying text, for which the interpreter is not needed.
+    with ThreadPoolExecutor(2) as pool:
         naming = pool.submit(_session_ids, played, scheme), pool.submit(_run_ids, played, scheme)
         session_ids, run_ids = (names.result() for names in naming)
-        operations = pool.submit(_operations, played, events, session_ids, run_ids)
+        served_by = (
+            pool.submit(_pick, session_ids, played.session),
+            pool.submit(_pick, run_ids, played.run),
+        )
         sessions = pool.submit(_sessions, played, events, session_ids, run_ids, observed_at)
         runs = pool.submit(_runs, played, session_ids, run_ids)
-        return Frames(operations.result(), sessions.result(), runs.result())
+        operations = _operations(played, events, *(ids.result() for ids in served_by))
+        return Frames(operations, sessions.result(), runs.result())
 
 
 def recorded_columns(events: pd.DataFrame) -> dict[str, Any]:
@@ -148,24 +177,20 @@ def _op_codes(events: pd.DataFrame) -> NDArray[np.int8]:
     return np.asarray(events["op"].cat.codes, dtype=np.int8)
 
 
-def _session_ids(played: Played, scheme: IdScheme) -> pa.Array:
+def _session_ids(played: Played, scheme: IdScheme) -> NDArray[np.bytes_]:
     # Sessions come in order of creation, so those of one millisecond follow each other.
     created_at, ordinals = played.created_at, np.arange(len(played.created_at))
     is_first = np.diff(created_at, prepend=-1) != 0
     rank = ordinals - np.maximum.accumulate(np.where(is_first, ordinals, 0))
-    return _text(scheme.sessions(ordinals, created_at, rank))
+    return scheme.sessions(ordinals, created_at, rank)
 
 
-def _run_ids(played: Played, scheme: IdScheme) -> pa.Array:
-    return _text(scheme.runs(played.owner, played.number, played.triggered_at))
-
-
-def _text(names: NDArray[np.bytes_]) -> pa.Array:
-    return pa.array(names, pa.binary()).cast(pa.large_string())
+def _run_ids(played: Played, scheme: IdScheme) -> NDArray[np.bytes_]:
+    return scheme.runs(played.owner, played.number, played.triggered_at)
 
 
 def _operations(
-    played: Played, events: pd.DataFrame, session_ids: pa.Array, run_ids: pa.Array
+    played: Played, events: pd.DataFrame, served_by_session: pa.Array, served_by_run: pa.Array
 ) -> pd.DataFrame:
     data = {
         "at": milliseconds(events["at"]),
@@ -174,8 +199,8 @@ def _operations(
         "status_code": played.status_code,
         "error": Coded(played.error, ERRORS),
         "is_cached": played.is_cached,
-        "session_id": _pick(session_ids, played.session),
-        "run_id": _pick(run_ids, played.run),
+        "session_id": served_by_session,
+        "run_id": served_by_run,
         "start_kind": Coded(played.start_kind, KINDS),
         "waited": played.waited,
         **recorded_columns(events),
@@ -186,14 +211,14 @@ def _operations(
 def _sessions(
     played: Played,
     events: pd.DataFrame,
-    session_ids: pa.Array,
-    run_ids: pa.Array,
+    session_ids: NDArray[np.bytes_],
+    run_ids: NDArray[np.bytes_],
     observed_at: int,
 ) -> pd.DataFrame:
     names = ("external_id", "type", "task_identifier", "tags")
     creators = events[[name for name in names if name in events]].iloc[played.created_by]
     data = {
-        "session_id": session_ids,
+        "session_id": _text(session_ids),
         **creators,
         "current_run_id": _pick(run_ids, played.current_run),
         "created_at": played.created_at,
@@ -207,9 +232,11 @@ def _sessions(
     return sessions
 
 
-def _runs(played: Played, session_ids: pa.Array, run_ids: pa.Array) -> pd.DataFrame:
+def _runs(
+    played: Played, session_ids: NDArray[np.bytes_], run_ids: NDArray[np.bytes_]
+) -> pd.DataFrame:
     data = {
-        "run_id": run_ids,
+        "run_id": _text(run_ids),
         "session_id": _pick(session_ids, played.owner),
         "reason": Coded(played.reason, REASONS),
         "status": Coded(played.status, [CURRENT_STATUSES[status] for status in STATUSES]),
@@ -225,6 +252,19 @@ def _runs(played: Played, session_ids: pa.Array, run_ids: pa.Array) -> pd.DataFr
     return build(RUNS, data, n=len(run_ids))
 
 
-def _pick(names: pa.Array, rows: NDArray[np.integer]) -> pa.Array:
-    """Take names by row; a negative row has none."""
-    return names.take(pa.array(rows, mask=rows < 0))
+def _text(names: NDArray[np.bytes_]) -> pa.Array:
+    return _pick(names, np.arange(len(names)))
+
+
+def _pick(names: NDArray[np.bytes_], rows: NDArray[np.integer]) -> pa.Array:
+    """Take names by row, as text; a negative row has none."""
+    width = names.itemsize
+    ends = names.view(np.uint8).reshape(len(names), width)[:, -1]
+    if not len(names) or not ends.all():
+        text = pa.array(names, pa.binary()).cast(pa.large_string())
+        return text.take(pa.array(rows, mask=rows < 0))
+    # All are of one length, so they are text as they lie.
+    offsets = np.arange(0, (len(rows) + 1) * width, width)
+    is_there = pa.array(rows >= 0).buffers()[1]
+    buffers = pa.py_buffer(offsets), pa.py_buffer(names.take(rows)), is_there
+    return pa.LargeStringArray.from_buffers(len(rows), *buffers)
