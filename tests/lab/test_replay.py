@@ -254,3 +254,28 @@ def test_the_policy_of_each_task_is_saved(tmp_path: Path):
     folder = sl.replay(given, {"support": sl.RunPolicy(max_turns=3)}).save(tmp_path)
     saved = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
     assert saved["policy"] == {"support": "RunPolicy(max_turns=3)"}
+
+
+def test_ids_of_unlike_lengths_name_the_same_rows_in_every_frame():
+    # The day on which the milliseconds outgrow the eight digits of an id.
+    times = ["2059-05-24T00:00:00Z", "2059-05-27T00:00:00Z", "2059-05-27T01:00:00Z"]
+    events = pd.DataFrame(
+        {
+            "at": pd.to_datetime([*times, "2059-05-27T02:00:00Z"]),
+            "op": ["start", "start", "message", "message"],
+            "external_id": ["early", "late", "never started", "late"],
+        }
+    )
+    replay = sl.replay(events, seed=3)
+    operations, sessions, runs = replay.operations, replay.sessions, replay.runs
+    assert sessions["session_id"].str.len().tolist() == [33, 35]
+    assert operations["session_id"].isna().tolist() == [False, False, True, False]
+    assert operations["session_id"].dropna().tolist() == [
+        *sessions["session_id"],
+        sessions["session_id"][1],
+    ]
+    assert operations["run_id"].dropna().tolist() == runs["run_id"].tolist()
+    assert runs["session_id"].tolist() == [
+        sessions["session_id"][0],
+        *[sessions["session_id"][1]] * 2,
+    ]
