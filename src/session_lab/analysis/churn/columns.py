@@ -51,7 +51,8 @@ def ids(frame: pd.DataFrame, name: str, *, source: str) -> Ids:
     """Read a column of ids as codes; those of a categorical column are taken as they are."""
     column = column_of(frame, name, source=source)
     if isinstance(column.dtype, pd.CategoricalDtype):
-        return Ids(np.asarray(column.cat.codes), column.cat.categories)
+        # Those of the accessor are a copy.
+        return Ids(column.array.codes, column.cat.categories)
     try:
         encoded = pa.array(column, from_pandas=True).dictionary_encode()
     except pa.ArrowException as error:

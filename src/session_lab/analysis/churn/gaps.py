@@ -162,14 +162,13 @@ def gaps(runs: pd.DataFrame, *, observed_at: Instant | None = None) -> Gaps:
     [NaT, Timedelta('0 days 00:40:00')]
     """
     owner = ids(runs, "session_id", source="runs")
-    n_owned = int(owner.present(source="runs", column="session_id").sum())
+    n_owned = int(np.count_nonzero(owner.present(source="runs", column="session_id")))
     triggered = instants(runs, "triggered_at", source="runs")
     ended = instants(runs, "ended_at", source="runs", required=False)
-    gap, last_end = chain(owner.codes, triggered, ended, len(owner.names))
+    gap, last_end, n_known = chain(owner.codes, triggered, ended, len(owner.names))
     at = observation(observed_at, [runs], [triggered, ended])
     rests = last_end > NEVER
     rests[_closed(runs, owner)] = False
-    n_known = int(np.count_nonzero(gap != NAT))
     n_first = int(np.count_nonzero(last_end != NEVER))
     return Gaps(
         gap=gap,

@@ -44,18 +44,23 @@ class Chain(NamedTuple):
         NAT for a first run, and after a run without an end.
     last_end : ndarray of int64
         For each session, the end of its last run; NAT where it has none, NEVER without runs.
+    known : int
+        How many gaps are not NAT.
     """
 
     gap: NDArray[np.int64]
     last_end: NDArray[np.int64]
+    known: int
 
 
 def counts_of(codes: NDArray[np.integer], n_sessions: int) -> NDArray[np.int64]:
     """Count the rows of each session."""
     if len(codes) < LARGE:
         return np.bincount(codes[codes >= 0], minlength=n_sessions).astype(np.int64)
-    counts: NDArray[np.int64] = _passes().count(codes, n_sessions)
-    return counts
+    # In half the memory more counts are at hand at a time.
+    counts = np.zeros(n_sessions, dtype=np.int32)
+    _passes().count(codes, counts)
+    return counts.astype(np.int64)
 
 
 def previous_runs(
@@ -103,7 +108,7 @@ def chain_by_sorting(
     is_last[before] = False
     last_end = np.full(n_sessions, NEVER)
     last_end[codes[is_last]] = ended[is_last]
-    return Chain(gap, last_end)
+    return Chain(gap, last_end, int(np.count_nonzero(gap != NAT)))
 
 
 def chain_by_passes(
@@ -114,10 +119,12 @@ def chain_by_passes(
 ) -> Chain:
     """Follow runs in one pass where rows stand in order of trigger, else in three."""
     passes = _passes()
-    if passes.is_sorted(triggered):
-        return Chain(*passes.follow(codes, triggered, ended, n_sessions))
-    starts, records = passes.spread(codes, triggered, ended, n_sessions)
-    return Chain(*passes.follow_spread(starts, records, len(codes), n_sessions))
+    gap, last_end = np.empty(len(codes), np.int64), np.empty(n_sessions, np.int64)
+    known = passes.follow(codes, triggered, ended, gap, last_end)
+    if known < 0:
+        starts, records = passes.spread(codes, triggered, ended, n_sessions)
+        known = passes.follow_spread(starts, records, gap, last_end)
+    return Chain(gap, last_end, known)
 
 
 def _passes() -> ModuleType:

@@ -14,7 +14,7 @@ from numba import njit
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["count", "follow", "follow_spread", "is_sorted", "spread"]
+__all__ = ["count", "follow", "follow_spread", "spread"]
 
 _NAT = -(2**63)
 _NEVER = _NAT + 1
@@ -27,22 +27,11 @@ _FEW = 64
 
 
 @njit(cache=True)
-def count(codes: NDArray[np.integer], n_sessions: int) -> NDArray[np.int64]:
-    """Count the rows of each session."""
-    counts = np.zeros(n_sessions, np.int64)
+def count(codes: NDArray[np.integer], counts: NDArray[np.int32]) -> None:
+    """Add the rows of each session to its count."""
     for code in codes:
         if code >= 0:
             counts[code] += 1
-    return counts
-
-
-@njit(cache=True)
-def is_sorted(values: NDArray[np.int64]) -> bool:
-    """Tell whether values never fall."""
-    for i in range(1, len(values)):  # noqa: SIM110  the compiler wants a plain loop
-        if values[i] < values[i - 1]:
-            return False
-    return True
 
 
 @njit(cache=True)
@@ -50,18 +39,34 @@ def follow(
     codes: NDArray[np.integer],
     triggered: NDArray[np.int64],
     ended: NDArray[np.int64],
-    n_sessions: int,
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the gap before each row and the last end of each session, rows in order of trigger."""
-    gap = np.full(len(codes), _NAT)
-    last_end = np.full(n_sessions, _NEVER)
+    gap: NDArray[np.int64],
+    last_end: NDArray[np.int64],
+) -> int:
+    """Fill in the gap before each row and the last end of each session, rows in order of trigger.
+
+    Returns
+    -------
+    int
+        How many gaps are known; -1 where a row is out of order, and then nothing filled in counts.
+    """
+    last_end[:] = _NEVER
+    known = 0
+    latest = _NAT
     for i in range(len(codes)):
+        at = triggered[i]
+        if at < latest:
+            return -1
+        latest = at
+        gap[i] = _NAT
         code = codes[i]
         if code >= 0:
-            if last_end[code] > _NEVER:
-                gap[i] = triggered[i] - last_end[code]
+            # The end of the run before is far away in memory: what hangs on it must not branch.
+            end = last_end[code]
             last_end[code] = ended[i]
-    return gap, last_end
+            is_known = end > _NEVER
+            gap[i] = at - end if is_known else _NAT
+            known += is_known
+    return known
 
 
 @njit(cache=True)
@@ -99,11 +104,15 @@ def spread(
 
 @njit(cache=True)
 def follow_spread(
-    starts: NDArray[np.int64], records: NDArray[np.int64], n_rows: int, n_sessions: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the gap before each row and the last end of each session, of rows by bucket."""
-    gap = np.full(n_rows, _NAT)
-    last_end = np.full(n_sessions, _NEVER)
+    starts: NDArray[np.int64],
+    records: NDArray[np.int64],
+    gap: NDArray[np.int64],
+    last_end: NDArray[np.int64],
+) -> int:
+    """Fill in the same of rows by bucket; return how many gaps are known."""
+    gap[:] = _NAT
+    last_end[:] = _NEVER
+    known = 0
     order = np.empty(np.diff(starts).max(), np.int64)
     for bucket in range(len(starts) - 1):
         rows = records[starts[bucket] : starts[bucket + 1]]
@@ -116,10 +125,11 @@ def follow_spread(
                 for row in mine:
                     if last > _NEVER:
                         gap[rows[row, 3]] = rows[row, 0] - last
+                        known += 1
                     last = rows[row, 1]
                 last_end[rows[mine[0], 2]] = last
             first = past
-    return gap, last_end
+    return known
 
 
 @njit(cache=True)
