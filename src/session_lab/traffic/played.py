@@ -13,6 +13,7 @@ from session_lab.frames import NAT, OPERATIONS, RUNS
 
 if TYPE_CHECKING:
     import numpy as np
+    import pyarrow as pa
     from numpy.typing import NDArray
 
     from session_lab.simulator import Timings
@@ -39,7 +40,7 @@ class Log(NamedTuple):
         Place in :data:`OPS`.
     chat : ndarray of int64
         Which external id, as its place in ``external_ids``.
-    external_ids : list of str
+    external_ids : Arrow array of text
         The distinct external ids.
     turn_duration, expires_at : ndarray of int64
         Milliseconds, or NAT.
@@ -52,7 +53,7 @@ class Log(NamedTuple):
     at: NDArray[np.int64]
     op: NDArray[np.int8]
     chat: NDArray[np.int64]
-    external_ids: list[str]
+    external_ids: pa.Array
     turn_duration: NDArray[np.int64]
     expires_at: NDArray[np.int64]
     policy: NDArray[np.int64]

@@ -105,6 +105,7 @@ def play(
 def _play(
     log: Log, profile: Profile, until: int | None, progress: Callable[[int], object]
 ) -> Played:
+    external_ids = log.external_ids.to_pylist()
     chats: dict[int, _Chat] = {}
     replies: list[Reply] = []
     ordinals: list[int] = []
@@ -118,7 +119,7 @@ def _play(
         if op == _MESSAGE:
             step = machine.message(session, turn_duration, at, timings, profile=profile)
         elif op == _START:
-            request = Row(log.external_ids[key], at, at, expires_at=expires_at)
+            request = Row(external_ids[key], at, at, expires_at=expires_at)
             step = machine.start(session, request, turn_duration, at, timings, profile=profile)
         elif op == _CLOSE:
             step = machine.close(session, None, at, timings)

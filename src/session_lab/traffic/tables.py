@@ -47,13 +47,16 @@ class Chats(NamedTuple):
     """The chats of events: the number of each event's, and the external ids by number."""
 
     number: NDArray[np.int64]
-    external_ids: list[str]
+    external_ids: pa.Array
 
     @classmethod
     def of(cls, events: pd.DataFrame) -> Chats:
         """Give a number to each external id of events, which may not have been checked yet."""
         number, external_ids = pd.factorize(events["external_id"])
-        return cls(number, pd.Series(external_ids).astype("string").tolist())
+        text = pa.array(pd.Series(external_ids).astype("string").array, pa.large_string())
+        # The arrays of pandas come in chunks.
+        whole = text.combine_chunks() if isinstance(text, pa.ChunkedArray) else text
+        return cls(number, whole)
 
     def at(self, rows: slice | NDArray[np.integer]) -> Chats:
         """Return the chats of some of the events."""

@@ -10,7 +10,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pyarrow as pa
 
 from session_lab.errors import DataError
 from session_lab.simulator import profile_named
@@ -27,13 +26,14 @@ from session_lab.traffic.columnar.kernel import play_sessions
 from session_lab.traffic.columnar.outcome import Outcome
 from session_lab.traffic.columnar.passes import add_missing, find_sessions, group
 from session_lab.traffic.columnar.rules import N_FIELDS
-from session_lab.traffic.columnar.tally import Tally, add_answers, add_runs
+from session_lab.traffic.columnar.tally import EXACT, Tally, add_answers, add_runs
 from session_lab.traffic.columnar.telling import RunsSoFar, tell
 from session_lab.traffic.played import NAT, Log, Played
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    import pyarrow as pa
     from numpy.typing import NDArray
 
     from session_lab.simulator import Profile, Timings
@@ -68,7 +68,7 @@ class GroupedLog:
     policy : ndarray of int64, optional
         For each event, which of the policies its session follows if it is created by it; the first
         by default.
-    external_ids : list of str, Arrow array of text, or ndarray of int64, optional
+    external_ids : Arrow array of large_string, or ndarray of int64, optional
         The external ids by their number, which crashes draw on. Whole numbers stand for their
         decimal digits; so does the number of a chat itself where none are given.
 
@@ -98,7 +98,7 @@ class GroupedLog:
         turn_duration: NDArray[np.int64] | None = None,
         expires_at: NDArray[np.int64] | None = None,
         policy: NDArray[np.int64] | None = None,
-        external_ids: Sequence[str] | pa.Array | NDArray[np.int64] | None = None,
+        external_ids: pa.Array | NDArray[np.int64] | None = None,
     ) -> None:
         if len(at) > _MOST_EVENTS:
             message = f"{len(at):,} events are more than one log can number; play them in shards"
@@ -122,7 +122,8 @@ class GroupedLog:
             policy=none if policy is None else policy[self._created_by],
             hashes=np.empty(0, dtype=np.uint64),
         )
-        self._chat, self._external_ids = chat, external_ids
+        # Of a session, not of each event: a log may be sent to other processes.
+        self._chat, self._external_ids = chat[self._created_by], external_ids
 
     @classmethod
     def of(cls, log: Log) -> GroupedLog:
@@ -244,7 +245,7 @@ class GroupedLog:
     ) -> Outcome:
         """Play under policies, and add up what comes of it.
 
-        It takes about as long as :meth:`play` and, beyond the waits, memory for the sessions alone.
+        It takes about as long as :meth:`play` and, beyond long waits, memory for the sessions alone.
 
         Parameters
         ----------
@@ -257,7 +258,7 @@ class GroupedLog:
         workers : int, optional
             How many threads share the work; None for one for each processor.
         keep_waits : bool
-            Whether to keep the wait of every turn, or only to count them.
+            Whether to keep the waits of more than a minute, or only to count them.
 
         Returns
         -------
@@ -281,7 +282,7 @@ class GroupedLog:
                 add_runs(tally, runs, rows)
                 if keep_waits:
                     waited = answers.waited[:size]
-                    waits.append(waited[waited != NAT])
+                    waits.append(waited[waited >= EXACT])
             return tally, waits
 
         chunks = self._chunks()
@@ -297,8 +298,8 @@ class GroupedLog:
                 tally.add(part)
                 waits += more
         add_missing(tally, columns.op, self._session)
-        waited = np.concatenate([np.empty(0, np.int64), *waits]) if keep_waits else None
-        return Outcome(len(columns.at), len(self._created_by), profile, tally, waited)
+        kept = np.concatenate([np.empty(0, np.int64), *waits]) if keep_waits else None
+        return Outcome(len(columns.at), len(self._created_by), profile, tally, kept)
 
     def _prepared(
         self, policies: Sequence[Timings], profile: Profile, until: int | None
@@ -313,14 +314,13 @@ class GroupedLog:
     @cached_property
     def _hashes(self) -> NDArray[np.uint64]:
         """What crashes draw on, for each session."""
-        chats = self._chat[self._created_by].astype(np.int64)
+        chats = self._chat.astype(np.int64)
         if self._external_ids is None:
             return hash_integers(chats)
         if isinstance(self._external_ids, np.ndarray):
             return hash_integers(self._external_ids[chats])
-        texts = pa.array(self._external_ids, pa.large_string())
-        _, offsets, letters = texts.buffers()
-        starts = np.frombuffer(offsets, dtype=np.int64)[texts.offset :]
+        _, offsets, letters = self._external_ids.buffers()
+        starts = np.frombuffer(offsets, dtype=np.int64)[self._external_ids.offset :]
         return hash_texts(starts, np.frombuffer(letters or b"", dtype=np.uint8), chats)
 
     def _chunks(self) -> list[tuple[int, int]]:

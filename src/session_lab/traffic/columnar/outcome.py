@@ -9,7 +9,7 @@ import numpy as np
 
 from session_lab.simulator.machine import ERRORS
 from session_lab.traffic.columnar.columns import ANSWER_OPS, verdict_table
-from session_lab.traffic.columnar.tally import bin_ends
+from session_lab.traffic.columnar.tally import EXACT, bin_ends
 from session_lab.traffic.played import CAUSES, KINDS, NONE, REASONS
 
 if TYPE_CHECKING:
@@ -34,16 +34,16 @@ class Outcome:
         What was played and what it created.
     profile : Profile
         The state of the API that answered.
-    waited : ndarray of int64 or None
-        The wait of every served turn, by session, then in order of arrival; None where waits were
-        only counted, as those of shards are.
+    long_waits : ndarray of int64 or None
+        The waits that are too long to be counted one by one, by session, then in order of arrival;
+        None where they were only counted in bins, as those of shards are.
     """
 
     events: int
     sessions: int
     profile: Profile
     tally: Tally = field(repr=False)
-    waited: NDArray[np.int64] | None = field(default=None, repr=False)
+    long_waits: NDArray[np.int64] | None = field(default=None, repr=False)
 
     @property
     def turns(self) -> int:
@@ -116,21 +116,25 @@ class Outcome:
     def wait(self, q: float) -> int:
         """Return a quantile of the waits of served turns (nearest rank); 0 without any.
 
-        It is a wait that occurred. Where waits were only counted it is exact up to a minute, and
-        above that it is up to one part in a thousand too long.
+        It is a wait that occurred. Where long waits were only counted it is exact up to a minute,
+        and above that it is up to one part in a thousand too long.
         """
         counts = self.tally.waits.cumsum()
         if not counts[-1]:
             return 0
         rank = max(0, int(np.ceil(q * counts[-1])) - 1)
-        if self.waited is not None:
-            return int(np.partition(self.waited, rank)[rank])
-        return int(bin_ends()[np.searchsorted(counts, rank, side="right")])
+        place = int(np.searchsorted(counts, rank, side="right"))
+        if place < EXACT:
+            return place
+        if self.long_waits is None:
+            return int(bin_ends()[place])
+        rank -= int(counts[EXACT - 1])
+        return int(np.partition(self.long_waits, rank)[rank])
 
     def __add__(self, other: Outcome) -> Outcome:
         """Add the outcome of another part of the log; its sessions must be others."""
         tally = type(self.tally)(*(a + b for a, b in zip(self.tally, other.tally, strict=True)))
-        parts = [part for part in (self.waited, other.waited) if part is not None]
+        parts = [part for part in (self.long_waits, other.long_waits) if part is not None]
         return Outcome(
             self.events + other.events,
             self.sessions + other.sessions,

@@ -132,7 +132,7 @@ def _ids(
     if column.null_count:
         raise DataError("a value is missing", source=str(file), column="external_id")
     # As one chunk, so that there is one list of ids.
-    encoded = column.cast(kind).combine_chunks().dictionary_encode()
+    encoded = column.cast(pa.large_string()).combine_chunks().dictionary_encode()
     return encoded.indices.to_numpy(), encoded.dictionary
 
 
