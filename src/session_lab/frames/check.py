@@ -146,10 +146,11 @@ def _is_broken(value: object) -> bool:
 def _external_id(values: pd.Series, column: Column) -> pd.Series:
     text = _text(values, column)
     held = pa.array(text.array)
-    is_empty = pc.equal(pc.binary_length(held), 0)
-    unusable = pc.or_(is_empty, pc.starts_with(held, "session_"))
+    lengths = np.asarray(pc.call_function("binary_length", [held]))
+    pattern = pc.MatchSubstringOptions("session_")
+    is_session_id = np.asarray(pc.call_function("starts_with", [held], pattern))
     problem = "cannot be an external id: it is empty or begins with 'session_'"
-    _refuse(unusable.to_numpy(zero_copy_only=False), values, column, problem)
+    _refuse((lengths == 0) | is_session_id, values, column, problem)
     return text
 
 

@@ -65,7 +65,7 @@ def follow(
             last_end[code] = ended[i]
             is_known = end > _NEVER
             gap[i] = at - end if is_known else _NAT
-            known += is_known
+            known += 1 if is_known else 0
     return known
 
 

@@ -51,6 +51,10 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
     body: bytes = field(default=b"", repr=False)
 
+    def with_body(self, body: bytes) -> Request:
+        """Return the request with its body."""
+        return Request(self.method, self.path, self.query, self.headers, body)
+
     @property
     def content_length(self) -> int | None:
         """The announced length; None where none was, as in a chunked request."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from starlette.responses import JSONResponse, StreamingResponse
@@ -68,7 +67,7 @@ class _Door:
             body = await _body(receive)
             if body is None:
                 return
-            request = replace(request, body=body)
+            request = request.with_body(body)
         if self._guarded and is_control(request) and comes_from_elsewhere(request):
             message = "the control API is for this machine, and the request comes from elsewhere"
             await _respond(messages.json_response({"error": message}, 403), scope, send)

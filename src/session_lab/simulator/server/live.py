@@ -44,7 +44,7 @@ class LiveBackend:
         self.is_stopping = False
         self._system_clock = system_clock
         self._file = state_file
-        self._news = asyncio.Event()
+        self._news: asyncio.Event | None = None
         if state_file is not None:
             self._bring_back(state_file)
 
@@ -76,6 +76,8 @@ class LiveBackend:
     async def news(self, until: int) -> None:
         """Wait for the next request to be taken, or, where time passes, for an instant."""
         seconds = None if self._system_clock is None else max(0, until - self.now()) / 1000
+        if self._news is None:
+            self._news = asyncio.Event()
         with suppress(TimeoutError):
             await asyncio.wait_for(self._news.wait(), seconds)
 
@@ -93,8 +95,9 @@ class LiveBackend:
         return response
 
     def _announce(self) -> None:
-        self._news.set()
-        self._news = asyncio.Event()
+        if self._news is not None:
+            self._news.set()
+            self._news = None
 
     def _bring_back(self, file: StateFile) -> None:
         if file.snapshot is not None:

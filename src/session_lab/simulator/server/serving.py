@@ -124,6 +124,7 @@ def _config(app: ASGIApp) -> uvicorn.Config:
         lifespan="off",
         log_level="warning",
         access_log=False,
+        proxy_headers=False,  # Nothing depends on who asks.
         server_header=False,
         date_header=False,  # It would show the machine's time, not the world's.
         timeout_graceful_shutdown=_PATIENCE,
