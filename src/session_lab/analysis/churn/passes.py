@@ -57,9 +57,10 @@ def follow(
         if at < latest:
             return -1
         latest = at
-        gap[i] = _NAT
         code = codes[i]
-        if code >= 0:
+        if code < 0:
+            gap[i] = _NAT
+        else:
             # The end of the run before is far away in memory: what hangs on it must not branch.
             end = last_end[code]
             last_end[code] = ended[i]
