@@ -132,7 +132,7 @@ class Backend:
         ConnectionRefused, ConnectionLost
             A fault leaves the request without a reply: before it had any effect, or after.
         """
-        if is_control(request):
+        if is_control(request.path):
             return answer(self, request)
         response = self._service.handle(request)
         return response.with_headers({"date": _http_date(self.world.now // 1000)})

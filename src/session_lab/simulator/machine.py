@@ -155,6 +155,7 @@ HAND_OVER_FAILED = Reply(500, ERRORS[10])
 _RENAMED = Reply(422, ERRORS[11])
 _OK = Reply(200)
 _CREATED = Reply(201, None, is_cached=False)
+_CREATED_WITH_RUN = _CREATED._replace(run=0)
 _CACHED = Reply(200, None, is_cached=True)
 
 
@@ -191,7 +192,7 @@ def start(
         return ensure_run(step.session, step.reply, at, timings)
     if timings is None or turn_duration is None:
         run = run_model.trigger(0, "initial", at, timings)
-        return Step(Session(request, run, n_runs=1), step.reply._replace(run=0))
+        return Step(Session(request, run, n_runs=1), _CREATED_WITH_RUN)
     return _take_turn(step.session, turn_duration, at, timings, step.reply)
 
 

@@ -69,12 +69,14 @@ def overrides_of(config: Mapping[str, Any] | None) -> dict[str, int]:
     >>> overrides_of({"basePayload": {}, "idleTimeoutInSeconds": 5})
     {'idle_timeout': 5000}
     """
-    config = config or {}
-    seconds = {
-        "idle_timeout": config.get("idleTimeoutInSeconds"),
-        "max_duration": config.get("maxDuration"),
-    }
-    return {name: 1000 * value for name, value in seconds.items() if value}
+    overrides: dict[str, int] = {}
+    if config is None:
+        return overrides
+    if seconds := config.get("idleTimeoutInSeconds"):
+        overrides["idle_timeout"] = 1000 * seconds
+    if seconds := config.get("maxDuration"):
+        overrides["max_duration"] = 1000 * seconds
+    return overrides
 
 
 def carries_turn(config: Mapping[str, Any] | None) -> bool:

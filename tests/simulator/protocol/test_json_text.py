@@ -57,6 +57,8 @@ def test_numbers_and_texts_come_back_as_javascript_writes_them(text: str, render
         ({"a": 1e22, "b": "v2.0, 3e-4"}, '{"a":1e+22,"b":"v2.0, 3e-4"}'),
         ([0.1, 1234567.125], "[0.1,1234567.125]"),
         ((float("inf"), float("nan")), "[null,null]"),
+        (["\ud800", float("inf"), 1.0], '["\\ud800",null,1]'),
+        ([1e16, "1e16,"], '[10000000000000000,"1e16,"]'),
     ],
 )
 def test_pythons_own_numbers_are_written_as_javascript_writes_them(
@@ -84,5 +86,10 @@ def test_what_is_no_json_is_refused(text: str) -> None:
 
 
 def test_a_python_object_is_not_written() -> None:
-    with pytest.raises(TypeError, match="set has no place in JSON"):
-        render_json({1})
+    with pytest.raises(TypeError, match="object"):
+        render_json(object())
+
+
+def test_what_nests_deep_is_written() -> None:
+    deep = "[" * 800 + '"\\ud800"' + "]" * 800
+    assert render_json(parse_json(deep)).decode() == deep

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from session_lab.simulator.protocol.listing import status_at
 from session_lab.simulator.protocol.storage import stored_text
@@ -25,8 +24,7 @@ ENTRY_HEADER = "x-session-lab-entry"
 """Where in the world's journal the answer to a request is explained."""
 
 
-@dataclass(frozen=True, slots=True)
-class Exchange:
+class Exchange(NamedTuple):
     """One request that got past the checks.
 
     Attributes

@@ -7,6 +7,8 @@ import re
 from json.encoder import encode_basestring
 from typing import Any, NoReturn
 
+from pydantic_core import to_json
+
 from session_lab.wire.coercion import number_text
 
 __all__ = ["Json", "parse_json", "render_json"]
@@ -20,11 +22,11 @@ _EXPONENT_FROM = 1e21
 _EXACT_DIGITS = 15
 """Integers of this many digits are the same in both languages."""
 
-_WRITE = json.JSONEncoder(
+_ENCODER = json.JSONEncoder(
     ensure_ascii=False, check_circular=False, allow_nan=False, separators=(",", ":")
-).encode
-_WHOLE = re.compile(r"\.0(?:[],}]|$)")
-_EXPONENT = re.compile("e[-+](?<=[0-9]e.)")
+)
+_WHOLE = re.compile(rb"\.0(?:[],}]|$)")
+_EXPONENT = re.compile(rb"e[-+]?[0-9]+(?:[],}]|$)")
 
 
 def parse_json(text: str) -> Json:
@@ -74,17 +76,27 @@ def render_json(value: Json) -> bytes:
     >>> render_json({"a": [1.0, 1e21, None, True], "b": "\u00e9"}).decode()
     '{"a":[1,1e+21,null,true],"b":"é"}'
     """
-    try:
-        text = _WRITE(value)
-    except (TypeError, ValueError):
-        text = _text(value)
+    text = _written(value)
     if _may_hold_other_numbers(text):
+        text = _text(value).encode("utf-8", "backslashreplace")
+    return text
+
+
+def _written(value: Json) -> bytes:
+    """Write all but some numbers as JavaScript does, with the quickest that can."""
+    try:
+        return to_json(value, inf_nan_mode="null")
+    except ValueError:
+        pass  # It nests deep, or holds half a surrogate pair.
+    try:
+        text = _ENCODER.encode(value)
+    except ValueError:
         text = _text(value)
     return text.encode("utf-8", "backslashreplace")
 
 
-def _may_hold_other_numbers(text: str) -> bool:
-    """Tell whether numbers may be there that Python writes in its own way: 1.0 and 1e-05.
+def _may_hold_other_numbers(text: bytes) -> bool:
+    """Tell whether numbers may be there that JavaScript writes in another way: 1.0 and 1e16.
 
     Texts can look so too, which does no harm.
     """

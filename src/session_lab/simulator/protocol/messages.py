@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final, NamedTuple
 
 from session_lab.simulator.protocol.json_text import Json, render_json
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 __all__ = [
     "Follow",
@@ -25,10 +23,10 @@ _BYTE_ORDER_MARK = "\ufeff"
 _JSON = {"content-type": "application/json; charset=utf-8"}
 _METHODS = "GET,HEAD,PUT,PATCH,POST,DELETE"
 _PREFLIGHT_SECONDS = "300"
+_NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """One HTTP request.
 
     Attributes
@@ -48,12 +46,12 @@ class Request:
     method: str
     path: str
     query: str = ""
-    headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
-    body: bytes = field(default=b"", repr=False)
+    headers: Mapping[str, str] = _NO_HEADERS
+    body: bytes = b""
 
-    def with_body(self, body: bytes) -> Request:
-        """Return the request with its body."""
-        return Request(self.method, self.path, self.query, self.headers, body)
+    def __repr__(self) -> str:
+        """Show what is asked, and neither headers nor body, which hold keys and what users say."""
+        return f"Request({self.method!r}, {self.path!r}, {self.query!r})"
 
     @property
     def content_length(self) -> int | None:
@@ -67,8 +65,7 @@ class Request:
         return self.body.decode("utf-8", "replace").removeprefix(_BYTE_ORDER_MARK)
 
 
-@dataclass(frozen=True, slots=True)
-class Follow:
+class Follow(NamedTuple):
     """What an event stream goes on with where connections can be kept open.
 
     Attributes
@@ -88,8 +85,7 @@ class Follow:
     patience: int
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
+class Response(NamedTuple):
     """One HTTP response.
 
     Attributes
@@ -107,18 +103,22 @@ class Response:
     """
 
     status: int
-    headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
-    body: bytes = field(default=b"", repr=False)
+    headers: Mapping[str, str] = _NO_HEADERS
+    body: bytes = b""
     follow: Follow | None = None
     latency: int = 0
 
+    def __repr__(self) -> str:
+        """Show the status and when it arrives, and neither headers nor body."""
+        return f"Response({self.status}, follow={self.follow}, latency={self.latency})"
+
     def without_body(self) -> Response:
         """Leave the body out, as ``HEAD`` asks for."""
-        return replace(self, body=b"", follow=None)
+        return self._replace(body=b"", follow=None)
 
     def delayed(self, latency: int) -> Response:
         """Let the response arrive later."""
-        return replace(self, latency=self.latency + latency)
+        return self._replace(latency=self.latency + latency)
 
     def with_headers(self, added: Mapping[str, str]) -> Response:
         """Add headers; a value joins one that is there already."""
@@ -151,7 +151,7 @@ def with_cors(response: Response, request: Request) -> Response:
 
     All session routes do this (``apps/webapp/app/utils/apiCors.ts`` of the open-source server).
     """
-    return response.with_headers(_origin_headers(request) | _EXPOSED)
+    return response.with_headers({**_origin_headers(request), **_EXPOSED})
 
 
 def preflight_response(request: Request) -> Response:

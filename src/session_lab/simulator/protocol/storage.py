@@ -9,6 +9,7 @@ PostgreSQL adapter, as the open-source server uses them.)
 
 from __future__ import annotations
 
+import math
 import re
 from typing import TYPE_CHECKING
 
@@ -36,8 +37,9 @@ def stored_text(text: str) -> str:
     StoreError
         It holds U+0000 or half a surrogate pair.
     """
-    is_plain = text.isascii() and "\0" not in text
-    if not is_plain and _UNSTORABLE.search(text):
+    if text.isascii() and "\0" not in text:
+        return text
+    if _UNSTORABLE.search(text):
         raise StoreError("the store holds neither U+0000 nor halves of surrogate pairs")
     return text
 
@@ -63,19 +65,17 @@ def stored_json(value: Json) -> Json:
 def _stored(value: Json, depth_left: int) -> Json:
     if isinstance(value, str):
         return stored_text(value)
-    if isinstance(value, float):
-        return value if abs(value) < float("inf") else None
-    if not isinstance(value, (dict, list)):
-        return value
-    if not depth_left:
-        raise StoreError(f"the store takes no more than {_DEEPEST} levels")
-    if isinstance(value, list):
-        return [_stored(item, depth_left - 1) for item in value]
-    return {
-        stored_text(key): _stored(item, depth_left - 1)
-        for key, item in value.items()
-        if key != "__proto__"
-    }
+    if isinstance(value, (dict, list)):
+        if not depth_left:
+            raise StoreError(f"the store takes no more than {_DEEPEST} levels")
+        if isinstance(value, list):
+            return [_stored(item, depth_left - 1) for item in value]
+        return {
+            stored_text(key): _stored(item, depth_left - 1)
+            for key, item in value.items()
+            if key != "__proto__"
+        }
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def stored_instant(instant: int) -> int:

@@ -16,6 +16,8 @@ from session_lab.simulator.server.openapi import describe
 from session_lab.wire.limits import MAX_APPEND_BODY_BYTES
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from starlette.types import ASGIApp, Receive, Scope, Send
 
     from session_lab.simulator.server.live import LiveBackend
@@ -62,13 +64,14 @@ class _Door:
         self._guarded = guarded
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request = _request(scope)
-        if is_control(request) or _is_read(request):
-            body = await _body(receive)
-            if body is None:
-                return
-            request = request.with_body(body)
-        if self._guarded and is_control(request) and comes_from_elsewhere(request):
+        path, headers = scope["raw_path"].decode("ascii"), _headers(scope)
+        controls = is_control(path)
+        body = await _body(receive) if controls or _is_read(headers) else b""
+        if body is None:
+            return
+        query = scope["query_string"].decode("latin-1")
+        request = messages.Request(scope["method"], path, query, headers, body)
+        if self._guarded and controls and comes_from_elsewhere(request):
             message = "the control API is for this machine, and the request comes from elsewhere"
             await _respond(messages.json_response({"error": message}, 403), scope, send)
             return
@@ -88,13 +91,13 @@ class _Door:
         await stream(scope, receive, send)
 
 
-def _is_read(request: messages.Request) -> bool:
+def _is_read(headers: Mapping[str, str]) -> bool:
     """Tell whether the API looks at a request's body.
 
     The API measures what was announced, so a body over its largest limit or of no announced length
     is refused unread, however much of it is still to come.
     """
-    length = request.headers.get("content-length", "")
+    length = headers.get("content-length", "")
     return length.isdecimal() and length.isascii() and int(length) <= MAX_APPEND_BODY_BYTES
 
 
@@ -110,18 +113,13 @@ async def _body(receive: Receive) -> bytes | None:
             return b"".join(chunks)
 
 
-def _request(scope: Scope) -> messages.Request:
-    """Read all of a request but its body."""
+def _headers(scope: Scope) -> dict[str, str]:
+    """Read a request's headers, whose names ASGI gives in lower case."""
     headers: dict[str, str] = {}
     for raw_name, raw_value in scope["headers"]:
-        name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
+        name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
         headers[name] = f"{headers[name]}, {value}" if name in headers else value
-    return messages.Request(
-        scope["method"],
-        scope["raw_path"].decode("ascii"),
-        scope["query_string"].decode("latin-1"),
-        headers,
-    )
+    return headers
 
 
 async def _respond(response: messages.Response, scope: Scope, send: Send) -> None:

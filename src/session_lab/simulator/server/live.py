@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -91,7 +90,7 @@ class LiveBackend:
         if response.latency and self._system_clock is None:
             # Where time stands still a late reply moves it, as if its reader were all there is.
             self.backend.wait(response.latency)
-            return replace(response, latency=0)
+            return response._replace(latency=0)
         return response
 
     def _announce(self) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import hmac
+import json
 from typing import TYPE_CHECKING, Any
 
 import jwt
@@ -27,7 +28,6 @@ _ALGORITHM = "HS256"
 _ISSUER = "https://id.trigger.dev"
 _AUDIENCE = "https://api.trigger.dev"
 _CHECKED_CLAIMS: Options = {"verify_signature": False, "verify_aud": True, "verify_iss": True}
-_UNTYPED = {"typ": None}
 _SESSION_TOKEN_SECONDS = 3600
 _DOTS = 2
 
@@ -53,13 +53,27 @@ class _PlatformKeys(HMACAlgorithm):
         return None
 
 
-def _signatures() -> jwt.PyJWS:
-    signatures = jwt.PyJWS(algorithms=[])
-    signatures.register_algorithm(_ALGORITHM, _PlatformKeys())
-    return signatures
+class _Signatures(jwt.PyJWS):
+    """Signatures under headers that name the algorithm and no type."""
+
+    header_typ = ""
+
+    def __init__(self) -> None:
+        super().__init__(algorithms=[])
+        self.register_algorithm(_ALGORITHM, _PlatformKeys())
 
 
-_SIGNATURES = _signatures()
+class _HeaderEncoder(json.JSONEncoder):
+    """Writes a token's header; PyJWT sets an encoder up for each, and this one is quick to make."""
+
+    def __init__(self, **_: object) -> None:
+        pass
+
+    def encode(self, o: object) -> str:
+        return render_json(o).decode()
+
+
+_SIGNATURES = _Signatures()
 
 
 def session_token(*, environment_id: str, secret_key: str, session_key: str, now: int) -> str:
@@ -99,7 +113,9 @@ def sign(claims: Claims, secret_key: str) -> str:
     >>> sign({"sub": "env_lab"}, "tr_dev_example")
     'eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJlbnZfbGFiIn0.NLM0TJQ3FpgM2PPZ72UeelaU0IpmhfK0SYHsI0ehP2U'
     """
-    return _SIGNATURES.encode(render_json(claims), secret_key, _ALGORITHM, headers=_UNTYPED)
+    return _SIGNATURES.encode(
+        render_json(claims), secret_key, _ALGORITHM, json_encoder=_HeaderEncoder
+    )
 
 
 def unverified_claims(token: str) -> Claims | None:

@@ -2,7 +2,8 @@
 
 The server validates with zod 3.25 and renders body errors with zod-validation-error 1.5; query and
 path errors carry zod's own list. An issue is a dict whose keys stand in zod's order, because that
-list is sent as it is.
+list is sent as it is. The path of an issue begins at the value that was checked; :func:`below` puts
+what leads there before it.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ __all__ = [
     "ABSENT",
     "Issue",
     "Path",
+    "below",
     "body_error",
     "custom",
     "invalid_date",
@@ -67,7 +69,7 @@ def _kind(value: Json) -> str:
     return _KINDS[type(value)]
 
 
-def invalid_type(value: Json, expected: str, path: Path) -> Issue:
+def invalid_type(value: Json, expected: str) -> Issue:
     """Report that another type was expected, or any value at all."""
     received = _kind(value)
     missing = received == "undefined"
@@ -75,23 +77,23 @@ def invalid_type(value: Json, expected: str, path: Path) -> Issue:
         "code": "invalid_type",
         "expected": expected,
         "received": received,
-        "path": list(path),
+        "path": [],
         "message": "Required" if missing else f"Expected {expected}, received {received}",
     }
 
 
-def not_whole(path: Path) -> Issue:
+def not_whole() -> Issue:
     """Report a number with a fraction, or an infinite one."""
     return {
         "code": "invalid_type",
         "expected": "integer",
         "received": "float",
         "message": "Expected integer, received float",
-        "path": list(path),
+        "path": [],
     }
 
 
-def too_small(kind: str, least: int, path: Path, *, inclusive: bool = True) -> Issue:
+def too_small(kind: str, least: int, *, inclusive: bool = True) -> Issue:
     """Report a text or array that is too short, or a number that is too low."""
     words = "greater than or equal to" if inclusive else "greater than"
     return {
@@ -101,11 +103,11 @@ def too_small(kind: str, least: int, path: Path, *, inclusive: bool = True) -> I
         "inclusive": inclusive,
         "exact": False,
         "message": _bound(kind, words, "at least", least),
-        "path": list(path),
+        "path": [],
     }
 
 
-def too_big(kind: str, most: int, path: Path) -> Issue:
+def too_big(kind: str, most: int) -> Issue:
     """Report a text or array that is too long, or a number that is too high."""
     return {
         "code": "too_big",
@@ -114,7 +116,7 @@ def too_big(kind: str, most: int, path: Path) -> Issue:
         "inclusive": True,
         "exact": False,
         "message": _bound(kind, "less than or equal to", "at most", most),
-        "path": list(path),
+        "path": [],
     }
 
 
@@ -124,60 +126,81 @@ def _bound(kind: str, of_number: str, of_length: str, bound: int) -> str:
     return f"{kind.capitalize()} must contain {of_length} {bound} {_UNITS[kind]}"
 
 
-def invalid_option(value: Json, options: Sequence[str], path: Path) -> Issue:
+def invalid_option(value: Json, options: Sequence[str]) -> Issue:
     """Report a value that is none of the options."""
     listed = " | ".join(f"'{option}'" for option in options)
     if not isinstance(value, str):
-        return invalid_type(value, listed, path)
+        return invalid_type(value, listed)
     return {
         "received": value,
         "code": "invalid_enum_value",
         "options": list(options),
-        "path": list(path),
+        "path": [],
         "message": f"Invalid enum value. Expected {listed}, received '{value}'",
     }
 
 
-def invalid_literal(value: Json, expected: Json, path: Path) -> Issue:
+def invalid_literal(value: Json, expected: Json) -> Issue:
     """Report a value that is not the one that is allowed."""
     return {
         "received": value,
         "code": "invalid_literal",
         "expected": expected,
-        "path": list(path),
+        "path": [],
         "message": f"Invalid literal value, expected {json.dumps(expected)}",
     }
 
 
-def invalid_pattern(path: Path) -> Issue:
+def invalid_pattern() -> Issue:
     """Report a text that does not match its pattern."""
     return {
         "validation": "regex",
         "code": "invalid_string",
         "message": "Invalid",
-        "path": list(path),
+        "path": [],
     }
 
 
-def invalid_date(path: Path) -> Issue:
+def invalid_date() -> Issue:
     """Report a value that cannot be coerced to an instant."""
-    return {"code": "invalid_date", "path": list(path), "message": "Invalid date"}
+    return {"code": "invalid_date", "path": [], "message": "Invalid date"}
 
 
-def custom(message: str, path: Path) -> Issue:
-    """Report that a rule of the schema's own is broken."""
-    return {"code": "custom", "message": message, "path": list(path)}
+def custom(message: str, at: Path = ()) -> Issue:
+    """Report that a rule of the schema's own is broken, by the value itself or by a part of it."""
+    return {"code": "custom", "message": message, "path": list(at)}
 
 
-def invalid_union(alternatives: Sequence[Sequence[Issue]], path: Path) -> Issue:
+def invalid_union(alternatives: Sequence[Sequence[Issue]]) -> Issue:
     """Report a value that fits none of several schemas, each of which says why."""
     errors = [{"issues": list(issues), "name": "ZodError"} for issues in alternatives]
     return {
         "code": "invalid_union",
         "unionErrors": errors,
-        "path": list(path),
+        "path": [],
         "message": "Invalid input",
     }
+
+
+def below(step: str | int, issues: Sequence[Issue]) -> list[Issue]:
+    """Place the issues of a part in the whole, where the part stands at a name or an index.
+
+    Examples
+    --------
+    >>> [issue["path"] for issue in below("tags", below(1, [invalid_date()]))]
+    [['tags', 1]]
+    """
+    return [_below(step, issue) for issue in issues]
+
+
+def _below(step: str | int, issue: Issue) -> Issue:
+    placed = {**issue, "path": [step, *issue["path"]]}
+    if "unionErrors" in issue:
+        errors = issue["unionErrors"]
+        placed["unionErrors"] = [
+            {**error, "issues": below(step, error["issues"])} for error in errors
+        ]
+    return placed
 
 
 def body_error(issues: Sequence[Issue]) -> str:
@@ -185,7 +208,8 @@ def body_error(issues: Sequence[Issue]) -> str:
 
     Examples
     --------
-    >>> body_error([invalid_type(None, "string", ("tags", 1)), invalid_date(("expiresAt",))])
+    >>> tag = below("tags", below(1, [invalid_type(None, "string")]))
+    >>> body_error([*tag, *below("expiresAt", [invalid_date()])])
     'Validation error: Expected string, received null at "tags[1]"; Invalid date at "expiresAt"'
     """
     return "Validation error: " + "; ".join(map(_sentence, issues[:_SHOWN_ISSUES]))

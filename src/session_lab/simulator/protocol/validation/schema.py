@@ -8,7 +8,9 @@ more. A value that only breaks a bound does not, so further issues can follow.
 from __future__ import annotations
 
 import math
+import sys
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from session_lab.simulator.protocol.validation import issues
@@ -42,6 +44,9 @@ __all__ = [
 ]
 
 
+_REQUIRED = object()
+
+
 class Parsed(NamedTuple):
     """What a schema made of a value; the value counts only where there are no issues."""
 
@@ -53,8 +58,8 @@ class Parsed(NamedTuple):
 class Schema(Protocol):
     """Anything that parses."""
 
-    def parse(self, value: Json, path: Path = ()) -> Parsed:
-        """Check a value that stands at a path, and return its parsed form."""
+    def parse(self, value: Json) -> Parsed:
+        """Check a value, and return its parsed form; paths of issues begin at the value."""
         ...
 
 
@@ -67,23 +72,23 @@ class Text:
     """Text, measured in UTF-16 units after trimming."""
 
     least: int = 0
-    most: int | None = None
+    most: int = sys.maxsize
     trimmed: bool = False
     pattern: re.Pattern[str] | None = None
 
-    def parse(self, value: Json, path: Path = ()) -> Parsed:
+    def parse(self, value: Json) -> Parsed:
         """Check a text."""
         if not isinstance(value, str):
-            return _abort(issues.invalid_type(value, "string", path))
+            return _abort(issues.invalid_type(value, "string"))
         text = trim(value) if self.trimmed else value
-        length = utf16_length(text)
+        length = len(text) if text.isascii() else utf16_length(text)
         found: tuple[Issue, ...] = ()
         if length < self.least:
-            found = (*found, issues.too_small("string", self.least, path))
-        if self.most is not None and length > self.most:
-            found = (*found, issues.too_big("string", self.most, path))
+            found = (*found, issues.too_small("string", self.least))
+        if length > self.most:
+            found = (*found, issues.too_big("string", self.most))
         if self.pattern and not self.pattern.fullmatch(text):
-            found = (*found, issues.invalid_pattern(path))
+            found = (*found, issues.invalid_pattern())
         return Parsed(text, found)
 
 
@@ -97,21 +102,21 @@ class Number:
     most: int | None = None
     coerced: bool = False
 
-    def parse(self, value: Json, path: Path = ()) -> Parsed:
+    def parse(self, value: Json) -> Parsed:
         """Check a number."""
         if self.coerced and isinstance(value, str):
             value = to_number(value)
         if isinstance(value, bool) or not isinstance(value, (int, float)) or math.isnan(value):
-            return _abort(issues.invalid_type(value, "number", path))
+            return _abort(issues.invalid_type(value, "number"))
         found: list[Issue] = []
         if self.whole and not float(value).is_integer():
-            found.append(issues.not_whole(path))
+            found.append(issues.not_whole())
         if self.above is not None and value <= self.above:
-            found.append(issues.too_small("number", self.above, path, inclusive=False))
+            found.append(issues.too_small("number", self.above, inclusive=False))
         if self.least is not None and value < self.least:
-            found.append(issues.too_small("number", self.least, path))
+            found.append(issues.too_small("number", self.least))
         if self.most is not None and value > self.most:
-            found.append(issues.too_big("number", self.most, path))
+            found.append(issues.too_big("number", self.most))
         return Parsed(value, tuple(found))
 
 
@@ -121,10 +126,10 @@ class OneOf:
 
     options: tuple[str, ...]
 
-    def parse(self, value: Json, path: Path = ()) -> Parsed:
+    def parse(self, value: Json) -> Parsed:
         """Check that a value is an option."""
         if value not in self.options:
-            return _abort(issues.invalid_option(value, self.options, path))
+            return _abort(issues.invalid_option(value, self.options))
         return Parsed(value)
 
 
@@ -140,10 +145,10 @@ class Words:
     table: Mapping[str, frozenset[str]] | None = None
     refusal: str = ""
 
-    def parse(self, value: Json, path: Path = ()) -> Parsed:
+    def parse(self, value: Json) -> Parsed:
         """Split a text and look its parts up."""
         if not isinstance(value, str):
-            return _abort(issues.invalid_type(value, "string", path))
+            return _abort(issues.invalid_type(value, "string"))
         if not value:
             return Parsed(ABSENT)
         parts = value.split(",") if self.joined else [value]
@@ -151,7 +156,7 @@ class Words:
             return Parsed(frozenset(parts))
         unknown = ", ".join(part for part in parts if part not in self.table)
         if unknown:
-            return _abort(issues.custom(f"{self.refusal}: {unknown}", path))
+            return _abort(issues.custom(f"{self.refusal}: {unknown}"))
         return Parsed(frozenset[str]().union(*(self.table[part] for part in parts)))
 
 
@@ -159,29 +164,31 @@ class Words:
 class Null:
     """Nothing but null."""
 
-    def parse(self, value: Json, path: Path = ()) -> Parsed:
+    def parse(self, value: Json) -> Parsed:
         """Check for null."""
-        return Parsed(None) if value is None else _abort(issues.invalid_literal(value, None, path))
+        return Parsed(None) if value is None else _abort(issues.invalid_literal(value, None))
 
 
 @dataclass(frozen=True)
 class Instant:
     """Whatever ``new Date(value)`` understands, as milliseconds since 1970."""
 
-    def parse(self, value: Json, path: Path = ()) -> Parsed:
+    def parse(self, value: Json) -> Parsed:
         """Coerce a value to an instant."""
         instant = to_date(value)
-        return _abort(issues.invalid_date(path)) if instant is None else Parsed(instant)
+        return _abort(issues.invalid_date()) if instant is None else Parsed(instant)
 
 
 @dataclass(frozen=True)
 class Record:
     """Any object; the key ``__proto__`` is dropped from it."""
 
-    def parse(self, value: Json, path: Path = ()) -> Parsed:
+    def parse(self, value: Json) -> Parsed:
         """Check for an object."""
         if not isinstance(value, dict):
-            return _abort(issues.invalid_type(value, "object", path))
+            return _abort(issues.invalid_type(value, "object"))
+        if "__proto__" not in value:
+            return Parsed(value)
         return Parsed({key: item for key, item in value.items() if key != "__proto__"})
 
 
@@ -192,20 +199,21 @@ class ListOf:
     item: Schema
     most: int | None = None
 
-    def parse(self, value: Json, path: Path = ()) -> Parsed:
+    def parse(self, value: Json) -> Parsed:
         """Check the array, then each item."""
         if not isinstance(value, list):
-            return _abort(issues.invalid_type(value, "array", path))
+            return _abort(issues.invalid_type(value, "array"))
         found: list[Issue] = []
         if self.most is not None and len(value) > self.most:
-            found.append(issues.too_big("array", self.most, path))
+            found.append(issues.too_big("array", self.most))
         items: list[Json] = []
         aborted = False
         for place, item in enumerate(value):
-            made, wrong, stopped = self.item.parse(item, (*path, place))
-            items.append(made)
-            found += wrong
-            aborted |= stopped
+            parsed = self.item.parse(item)
+            items.append(parsed.value)
+            if parsed.issues:
+                found += issues.below(place, parsed.issues)
+                aborted |= parsed.aborted
         return Parsed(items, tuple(found), aborted)
 
 
@@ -215,23 +223,35 @@ class Shape:
 
     members: Mapping[str, Schema]
 
-    def parse(self, value: Json, path: Path = ()) -> Parsed:
+    @cached_property
+    def _plan(self) -> tuple[tuple[str, Schema, Json], ...]:
+        """Each member's name, the schema of a value that is there, and what stands for none."""
+        return tuple(
+            (name, schema.schema, schema.default)
+            if isinstance(schema, Optional)
+            else (name, schema, _REQUIRED)
+            for name, schema in self.members.items()
+        )
+
+    def parse(self, value: Json) -> Parsed:
         """Check every member, in the order of the schema."""
         if not isinstance(value, dict):
-            return _abort(issues.invalid_type(value, "object", path))
+            return _abort(issues.invalid_type(value, "object"))
         members: dict[str, Json] = {}
         found: list[Issue] = []
         aborted = False
-        for name, schema in self.members.items():
-            item = value.get(name, ABSENT)
-            if item is ABSENT and isinstance(schema, Optional):
-                member = schema.default
+        for name, schema, default in self._plan:
+            if name in value:
+                parsed = schema.parse(value[name])
+            elif default is ABSENT:
+                continue
             else:
-                member, wrong, stopped = schema.parse(item, (*path, name))
-                found += wrong
-                aborted |= stopped
-            if member is not ABSENT:
-                members[name] = member
+                parsed = schema.parse(ABSENT) if default is _REQUIRED else Parsed(default)
+            if parsed.value is not ABSENT:
+                members[name] = parsed.value
+            if parsed.issues:
+                found += issues.below(name, parsed.issues)
+                aborted |= parsed.aborted
         return Parsed(members, tuple(found), aborted)
 
 
@@ -241,16 +261,16 @@ class AnyOf:
 
     schemas: tuple[Schema, ...]
 
-    def parse(self, value: Json, path: Path = ()) -> Parsed:
+    def parse(self, value: Json) -> Parsed:
         """Try one schema after the other."""
-        attempts = [schema.parse(value, path) for schema in self.schemas]
+        attempts = [schema.parse(value) for schema in self.schemas]
         for attempt in attempts:
             if not attempt.issues:
                 return attempt
         for attempt in attempts:
             if not attempt.aborted:
                 return attempt
-        return _abort(issues.invalid_union([attempt.issues for attempt in attempts], path))
+        return _abort(issues.invalid_union([attempt.issues for attempt in attempts]))
 
 
 @dataclass(frozen=True)
@@ -260,9 +280,9 @@ class Optional:
     schema: Schema
     default: Json = ABSENT
 
-    def parse(self, value: Json, path: Path = ()) -> Parsed:
+    def parse(self, value: Json) -> Parsed:
         """Check a value that is there."""
-        return Parsed(self.default) if value is ABSENT else self.schema.parse(value, path)
+        return Parsed(self.default) if value is ABSENT else self.schema.parse(value)
 
 
 @dataclass(frozen=True)
@@ -271,9 +291,9 @@ class Nullable:
 
     schema: Schema
 
-    def parse(self, value: Json, path: Path = ()) -> Parsed:
+    def parse(self, value: Json) -> Parsed:
         """Check a value that is not null."""
-        return Parsed(None) if value is None else self.schema.parse(value, path)
+        return Parsed(None) if value is None else self.schema.parse(value)
 
 
 @dataclass(frozen=True)
@@ -283,9 +303,9 @@ class Prepared:
     prepare: Callable[[Json], Json]
     schema: Schema
 
-    def parse(self, value: Json, path: Path = ()) -> Parsed:
+    def parse(self, value: Json) -> Parsed:
         """Prepare the value and check it."""
-        return self.schema.parse(self.prepare(value), path)
+        return self.schema.parse(self.prepare(value))
 
 
 @dataclass(frozen=True)
@@ -295,9 +315,9 @@ class Converted:
     schema: Schema
     convert: Callable[[Json], Json]
 
-    def parse(self, value: Json, path: Path = ()) -> Parsed:
+    def parse(self, value: Json) -> Parsed:
         """Check the value and convert it."""
-        parsed = self.schema.parse(value, path)
+        parsed = self.schema.parse(value)
         return parsed if parsed.issues else parsed._replace(value=self.convert(parsed.value))
 
 
@@ -310,10 +330,10 @@ class Refined:
     message: str
     at: Path = ()
 
-    def parse(self, value: Json, path: Path = ()) -> Parsed:
+    def parse(self, value: Json) -> Parsed:
         """Check the schema, then the rule."""
-        parsed = self.schema.parse(value, path)
+        parsed = self.schema.parse(value)
         if parsed.aborted or self.holds(parsed.value):
             return parsed
-        broken = issues.custom(self.message, (*path, *self.at))
+        broken = issues.custom(self.message, self.at)
         return parsed._replace(issues=(*parsed.issues, broken))
