@@ -36,11 +36,11 @@ def base36(number: int, width: int) -> str:
     >>> base36(71, 4)
     '001z'
     """
-    pairs: list[str] = []
-    while number or 2 * len(pairs) < width:
+    text = ""
+    while number or len(text) < width:
         number, pair = divmod(number, 1296)
-        pairs.append(_PAIRS[pair])
-    return "".join(reversed(pairs))
+        text = _PAIRS[pair] + text
+    return text
 
 
 def _digits(numbers: NDArray[np.int64], width: int) -> NDArray[np.bytes_]:

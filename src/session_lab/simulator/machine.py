@@ -185,15 +185,15 @@ def start(
         The length of the first turn, which a start that creates the session carries; None only
         boots a run.
     """
-    step = upsert(session, request, at, profile)
-    if step.session is None or step.reply.error is not None:
-        return step
-    if session is not None:
+    if session is not None or is_expired(request, at):
+        step = upsert(session, request, at, profile)
+        if step.session is None or step.reply.error is not None:
+            return step
         return ensure_run(step.session, step.reply, at, timings)
     if timings is None or turn_duration is None:
         run = run_model.trigger(0, "initial", at, timings)
-        return Step(Session(request, run, n_runs=1), _CREATED_WITH_RUN)
-    return _take_turn(step.session, turn_duration, at, timings, step.reply)
+        return Step(Session(request, run, 0, 1), _CREATED_WITH_RUN)
+    return _take_turn(Session(request), turn_duration, at, timings, _CREATED)
 
 
 def upsert(session: Session | None, request: Row, at: int, profile: Profile) -> Step:

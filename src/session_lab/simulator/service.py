@@ -73,8 +73,8 @@ class Service:
         rate_limit: RateLimit | None = None,
     ) -> None:
         self.world = world
-        self.environments = tuple(environments)
         self.rate_limit = rate_limit
+        self._setting = Setting(world, tuple(environments))
         self.meters: dict[Account, Meter] = {}
         self.fault_state: FaultState
         self.faults = FaultPlan() if faults is None else faults
@@ -122,9 +122,11 @@ class Service:
         verdict = self._verdict(request)
         if verdict is not None and verdict.refusal is not None:
             return verdict.refusal
-        setting = Setting(self.world, self.environments, 0 if faults is None else faults.list_lag)
-        if faults is not None and faults.run_status is not None:
-            self._end_run(request, setting, faults.run_status)
+        setting = self._setting
+        if faults is not None:
+            setting = setting._replace(list_lag=faults.list_lag)
+            if faults.run_status is not None:
+                self._end_run(request, setting, faults.run_status)
         response = answer(request, setting)
         return response if verdict is None else response.with_headers(verdict.headers)
 
@@ -141,7 +143,7 @@ class Service:
         if self.rate_limit is None:
             return None
         now = self.world.now
-        account = account_of(request, self.environments, now)
+        account = account_of(request, self._setting.environments, now)
         if account is None:
             return None
         verdict, meter = self.rate_limit.take(account, self.meters.get(account), now)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from session_lab.simulator.protocol.listing import ListRequest, list_request, page_of
-from session_lab.simulator.protocol.validation import LIST_QUERY
+from session_lab.simulator.protocol.validation import LIST_QUERY, Flawed
 
 NOW = 1_767_225_600_000
 DAY = 86_400_000
@@ -50,8 +50,8 @@ def ask(rows: list[Row], now: int = NOW, **query: str) -> tuple[str, str | None,
         "to": "filter[createdAt][to]",
     }
     parsed = LIST_QUERY.parse({names.get(n, f"filter[{n}]"): v for n, v in query.items()})
-    assert not parsed.issues
-    page = page_of(rows, list_request(parsed.value, now), now)
+    assert not isinstance(parsed, Flawed)
+    page = page_of(rows, list_request(parsed, now), now)
     shown = " ".join(row.session_id.removeprefix("session_") for row in page.rows)
     return shown, page.next, page.previous
 

@@ -19,6 +19,7 @@ from session_lab.simulator.protocol.validation import (
     CHANNEL_PARAMS,
     LIST_QUERY,
     RECORDS_QUERY,
+    Flawed,
     Schema,
     body_error,
 )
@@ -113,11 +114,12 @@ def checked(request: Request) -> Response:
         return refusals.error(413, "Request body too large")
     if segments[0] == "realtime":
         params = CHANNEL_PARAMS.parse({"session": segments[3], "io": segments[4]})
-        if params.issues:
+        if isinstance(params, Flawed):
             return json_response({"error": "Params Error", "details": params.issues}, 400)
     if request.method == "GET":
         query = RECORDS_QUERY if last == "records" else LIST_QUERY
         parsed = query.parse(query_values(request.query))
+        assert isinstance(parsed, Flawed)
         return json_response({"error": "Query Error", "details": parsed.issues}, 400)
     assert schema is not None
     return refusals.error(400, checked_body(request.text, schema))
@@ -130,7 +132,11 @@ def checked_body(text: str, schema: Schema) -> str:
         body = parse_json(text)
     except ValueError:
         body = None
-    return body_error(schema.parse(body).issues) if body or body in ([], {}) else "Invalid JSON"
+    if not body and body not in ([], {}):
+        return "Invalid JSON"
+    parsed = schema.parse(body)
+    assert isinstance(parsed, Flawed)
+    return body_error(parsed.issues)
 
 
 @pytest.mark.parametrize(("start", "step"), cases(400, 413, pattern=REFUSED_BODIES.pattern))

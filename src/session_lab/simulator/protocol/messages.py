@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from session_lab.simulator.protocol.json_text import Json, render_json
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = [
     "Follow",

@@ -17,7 +17,7 @@ from session_lab.simulator.protocol.json_text import Json, parse_json
 from session_lab.simulator.protocol.messages import Response, json_response
 from session_lab.simulator.protocol.paths import query_values
 from session_lab.simulator.protocol.storage import StoreError
-from session_lab.simulator.protocol.validation import BODIES, body_error
+from session_lab.simulator.protocol.validation import BODIES, Flawed, body_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -183,18 +183,18 @@ def _check_length(most_bytes: int | None, request: Request) -> None:
 
 
 def _check_params(schema: Schema | None, params: Mapping[str, str]) -> None:
-    issues = () if schema is None else schema.parse(dict(params)).issues
-    if issues:
-        raise _Refused(json_response({"error": "Params Error", "details": issues}, 400))
+    parsed = None if schema is None else schema.parse(dict(params))
+    if isinstance(parsed, Flawed):
+        raise _Refused(json_response({"error": "Params Error", "details": parsed.issues}, 400))
 
 
 def _parsed_query(schema: Schema | None, request: Request) -> Mapping[str, Json]:
     if schema is None:
         return {}
     parsed = schema.parse(query_values(request.query))
-    if parsed.issues:
+    if isinstance(parsed, Flawed):
         raise _Refused(json_response({"error": "Query Error", "details": parsed.issues}, 400))
-    query: Mapping[str, Json] = parsed.value
+    query: Mapping[str, Json] = parsed
     return query
 
 
@@ -215,9 +215,9 @@ def _parsed_body(name: str | None, request: Request, profile: str) -> Json:
         raise _Refused(refusals.error(400, "Invalid JSON"))
     schema: Schema = getattr(BODIES[profile], name)
     parsed = schema.parse(value)
-    if parsed.issues:
+    if isinstance(parsed, Flawed):
         raise _Refused(refusals.error(400, body_error(parsed.issues)))
-    return parsed.value
+    return parsed
 
 
 def _check_scopes(*, allowed: bool) -> None:

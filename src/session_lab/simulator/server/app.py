@@ -42,28 +42,21 @@ def make_app(live: LiveBackend, *, guarded: bool = False) -> ASGIApp:
         Keep pages of other machines away from the control API. For servers that only this machine
         can reach.
     """
-    described = JSONResponse(describe())
-    door = _Door(live, guarded=guarded)
-
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        answers = described if _asks_for_the_description(scope) else door
-        await answers(scope, receive, send)
-
-    return app
+    return _App(live, guarded=guarded)
 
 
-def _asks_for_the_description(scope: Scope) -> bool:
-    return scope["path"] == _DESCRIPTION and scope["method"] in ("GET", "HEAD")
-
-
-class _Door:
-    """Takes every request that is not for the description."""
+class _App:
+    """Takes every request."""
 
     def __init__(self, live: LiveBackend, *, guarded: bool) -> None:
         self._live = live
         self._guarded = guarded
+        self._description = JSONResponse(describe())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] == _DESCRIPTION and scope["method"] in ("GET", "HEAD"):
+            await self._description(scope, receive, send)
+            return
         path, headers = scope["raw_path"].decode("ascii"), _headers(scope)
         controls = is_control(path)
         body = await _body(receive) if controls or _is_read(headers) else b""

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["serve"]
 
-_COLLECTION_THRESHOLDS = (50_000, 10, 10_000)
+_COLLECTION_THRESHOLDS = (50_000, 10_000, 10)
 _LAST_PORT = 65_535
 _PATIENCE = 5
 """Seconds that requests under way have when the server stops."""
@@ -88,7 +88,7 @@ def serve(
 
 @contextmanager
 def _rare_collections() -> Generator[None]:
-    """Look for cycles seldom, and hardly ever among what is old: the world, which makes none.
+    """Look for cycles seldom, and hardly ever among what was looked at: the world, which makes none.
 
     The server has the process to itself, so this disturbs nobody.
     """

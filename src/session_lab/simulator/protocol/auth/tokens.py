@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import jwt
 from jwt.algorithms import HMACAlgorithm
 from jwt.utils import base64url_decode
+from pydantic_core import to_json
 
 from session_lab.simulator.protocol.json_text import parse_json, render_json
 
@@ -70,7 +71,7 @@ class _HeaderEncoder(json.JSONEncoder):
         pass
 
     def encode(self, o: object) -> str:
-        return render_json(o).decode()
+        return to_json(o).decode()
 
 
 _SIGNATURES = _Signatures()

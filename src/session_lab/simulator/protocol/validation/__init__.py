@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from session_lab.simulator.protocol.validation.issues import Issue, body_error
-from session_lab.simulator.protocol.validation.schema import Parsed, Schema
+from session_lab.simulator.protocol.validation.schema import Flawed, Schema
 from session_lab.simulator.protocol.validation.schemas import (
     BODIES,
     CHANNEL_PARAMS,
@@ -20,8 +20,8 @@ __all__ = [
     "RECORDS_QUERY",
     "RUNS_QUERY",
     "Bodies",
+    "Flawed",
     "Issue",
-    "Parsed",
     "Schema",
     "body_error",
 ]

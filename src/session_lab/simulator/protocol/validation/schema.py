@@ -1,8 +1,8 @@
 """A small schema language with the semantics of zod 3.
 
-A schema is a frozen value whose ``parse`` returns what it made of a value together with every
-issue. A value of the wrong type *aborts* its schema: no rule that builds on the value is tried any
-more. A value that only breaks a bound does not, so further issues can follow.
+A schema is a frozen value whose ``parse`` returns what it made of a value, or a :class:`Flawed` with
+every issue. A value of the wrong type *aborts* its schema: no rule that builds on the value is tried
+any more. A value that only breaks a bound does not, so further issues can follow.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AnyOf",
     "Converted",
+    "Flawed",
     "Instant",
     "ListOf",
     "Null",
@@ -33,7 +34,6 @@ __all__ = [
     "Number",
     "OneOf",
     "Optional",
-    "Parsed",
     "Prepared",
     "Record",
     "Refined",
@@ -47,24 +47,24 @@ __all__ = [
 _REQUIRED = object()
 
 
-class Parsed(NamedTuple):
-    """What a schema made of a value; the value counts only where there are no issues."""
+class Flawed(NamedTuple):
+    """What is wrong with a value, and what a schema made of it that only breaks bounds."""
 
     value: Json
-    issues: tuple[Issue, ...] = ()
+    issues: tuple[Issue, ...]
     aborted: bool = False
 
 
 class Schema(Protocol):
     """Anything that parses."""
 
-    def parse(self, value: Json) -> Parsed:
+    def parse(self, value: Json) -> Json | Flawed:
         """Check a value, and return its parsed form; paths of issues begin at the value."""
         ...
 
 
-def _abort(issue: Issue) -> Parsed:
-    return Parsed(ABSENT, (issue,), aborted=True)
+def _abort(issue: Issue) -> Flawed:
+    return Flawed(ABSENT, (issue,), aborted=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,20 +76,22 @@ class Text:
     trimmed: bool = False
     pattern: re.Pattern[str] | None = None
 
-    def parse(self, value: Json) -> Parsed:
+    def parse(self, value: Json) -> Json | Flawed:
         """Check a text."""
         if not isinstance(value, str):
             return _abort(issues.invalid_type(value, "string"))
         text = trim(value) if self.trimmed else value
         length = len(text) if text.isascii() else utf16_length(text)
-        found: tuple[Issue, ...] = ()
+        if self.least <= length <= self.most and self.pattern is None:
+            return text
+        found: list[Issue] = []
         if length < self.least:
-            found = (*found, issues.too_small("string", self.least))
+            found.append(issues.too_small("string", self.least))
         if length > self.most:
-            found = (*found, issues.too_big("string", self.most))
+            found.append(issues.too_big("string", self.most))
         if self.pattern and not self.pattern.fullmatch(text):
-            found = (*found, issues.invalid_pattern())
-        return Parsed(text, found)
+            found.append(issues.invalid_pattern())
+        return Flawed(text, tuple(found)) if found else text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,7 +104,7 @@ class Number:
     most: int | None = None
     coerced: bool = False
 
-    def parse(self, value: Json) -> Parsed:
+    def parse(self, value: Json) -> Json | Flawed:
         """Check a number."""
         if self.coerced and isinstance(value, str):
             value = to_number(value)
@@ -117,7 +119,7 @@ class Number:
             found.append(issues.too_small("number", self.least))
         if self.most is not None and value > self.most:
             found.append(issues.too_big("number", self.most))
-        return Parsed(value, tuple(found))
+        return Flawed(value, tuple(found)) if found else value
 
 
 @dataclass(frozen=True)
@@ -126,11 +128,11 @@ class OneOf:
 
     options: tuple[str, ...]
 
-    def parse(self, value: Json) -> Parsed:
+    def parse(self, value: Json) -> Json | Flawed:
         """Check that a value is an option."""
         if value not in self.options:
             return _abort(issues.invalid_option(value, self.options))
-        return Parsed(value)
+        return value
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,51 +147,51 @@ class Words:
     table: Mapping[str, frozenset[str]] | None = None
     refusal: str = ""
 
-    def parse(self, value: Json) -> Parsed:
+    def parse(self, value: Json) -> Json | Flawed:
         """Split a text and look its parts up."""
         if not isinstance(value, str):
             return _abort(issues.invalid_type(value, "string"))
         if not value:
-            return Parsed(ABSENT)
+            return ABSENT
         parts = value.split(",") if self.joined else [value]
         if self.table is None:
-            return Parsed(frozenset(parts))
+            return frozenset(parts)
         unknown = ", ".join(part for part in parts if part not in self.table)
         if unknown:
             return _abort(issues.custom(f"{self.refusal}: {unknown}"))
-        return Parsed(frozenset[str]().union(*(self.table[part] for part in parts)))
+        return frozenset[str]().union(*(self.table[part] for part in parts))
 
 
 @dataclass(frozen=True)
 class Null:
     """Nothing but null."""
 
-    def parse(self, value: Json) -> Parsed:
+    def parse(self, value: Json) -> Json | Flawed:
         """Check for null."""
-        return Parsed(None) if value is None else _abort(issues.invalid_literal(value, None))
+        return None if value is None else _abort(issues.invalid_literal(value, None))
 
 
 @dataclass(frozen=True)
 class Instant:
     """Whatever ``new Date(value)`` understands, as milliseconds since 1970."""
 
-    def parse(self, value: Json) -> Parsed:
+    def parse(self, value: Json) -> Json | Flawed:
         """Coerce a value to an instant."""
         instant = to_date(value)
-        return _abort(issues.invalid_date()) if instant is None else Parsed(instant)
+        return _abort(issues.invalid_date()) if instant is None else instant
 
 
 @dataclass(frozen=True)
 class Record:
     """Any object; the key ``__proto__`` is dropped from it."""
 
-    def parse(self, value: Json) -> Parsed:
+    def parse(self, value: Json) -> Json | Flawed:
         """Check for an object."""
         if not isinstance(value, dict):
             return _abort(issues.invalid_type(value, "object"))
         if "__proto__" not in value:
-            return Parsed(value)
-        return Parsed({key: item for key, item in value.items() if key != "__proto__"})
+            return value
+        return {key: item for key, item in value.items() if key != "__proto__"}
 
 
 @dataclass(frozen=True)
@@ -199,7 +201,7 @@ class ListOf:
     item: Schema
     most: int | None = None
 
-    def parse(self, value: Json) -> Parsed:
+    def parse(self, value: Json) -> Json | Flawed:
         """Check the array, then each item."""
         if not isinstance(value, list):
             return _abort(issues.invalid_type(value, "array"))
@@ -210,11 +212,12 @@ class ListOf:
         aborted = False
         for place, item in enumerate(value):
             parsed = self.item.parse(item)
-            items.append(parsed.value)
-            if parsed.issues:
+            if isinstance(parsed, Flawed):
                 found += issues.below(place, parsed.issues)
                 aborted |= parsed.aborted
-        return Parsed(items, tuple(found), aborted)
+                parsed = parsed.value
+            items.append(parsed)
+        return Flawed(items, tuple(found), aborted) if found else items
 
 
 @dataclass(frozen=True)
@@ -233,7 +236,7 @@ class Shape:
             for name, schema in self.members.items()
         )
 
-    def parse(self, value: Json) -> Parsed:
+    def parse(self, value: Json) -> Json | Flawed:
         """Check every member, in the order of the schema."""
         if not isinstance(value, dict):
             return _abort(issues.invalid_type(value, "object"))
@@ -246,13 +249,14 @@ class Shape:
             elif default is ABSENT:
                 continue
             else:
-                parsed = schema.parse(ABSENT) if default is _REQUIRED else Parsed(default)
-            if parsed.value is not ABSENT:
-                members[name] = parsed.value
-            if parsed.issues:
+                parsed = schema.parse(ABSENT) if default is _REQUIRED else default
+            if isinstance(parsed, Flawed):
                 found += issues.below(name, parsed.issues)
                 aborted |= parsed.aborted
-        return Parsed(members, tuple(found), aborted)
+                parsed = parsed.value
+            if parsed is not ABSENT:
+                members[name] = parsed
+        return Flawed(members, tuple(found), aborted) if found else members
 
 
 @dataclass(frozen=True)
@@ -261,16 +265,18 @@ class AnyOf:
 
     schemas: tuple[Schema, ...]
 
-    def parse(self, value: Json) -> Parsed:
+    def parse(self, value: Json) -> Json | Flawed:
         """Try one schema after the other."""
-        attempts = [schema.parse(value) for schema in self.schemas]
-        for attempt in attempts:
-            if not attempt.issues:
-                return attempt
-        for attempt in attempts:
+        flawed: list[Flawed] = []
+        for schema in self.schemas:
+            parsed = schema.parse(value)
+            if not isinstance(parsed, Flawed):
+                return parsed
+            flawed.append(parsed)
+        for attempt in flawed:
             if not attempt.aborted:
                 return attempt
-        return _abort(issues.invalid_union([attempt.issues for attempt in attempts]))
+        return _abort(issues.invalid_union([attempt.issues for attempt in flawed]))
 
 
 @dataclass(frozen=True)
@@ -280,9 +286,9 @@ class Optional:
     schema: Schema
     default: Json = ABSENT
 
-    def parse(self, value: Json) -> Parsed:
+    def parse(self, value: Json) -> Json | Flawed:
         """Check a value that is there."""
-        return Parsed(self.default) if value is ABSENT else self.schema.parse(value)
+        return self.default if value is ABSENT else self.schema.parse(value)
 
 
 @dataclass(frozen=True)
@@ -291,9 +297,9 @@ class Nullable:
 
     schema: Schema
 
-    def parse(self, value: Json) -> Parsed:
+    def parse(self, value: Json) -> Json | Flawed:
         """Check a value that is not null."""
-        return Parsed(None) if value is None else self.schema.parse(value)
+        return None if value is None else self.schema.parse(value)
 
 
 @dataclass(frozen=True)
@@ -303,7 +309,7 @@ class Prepared:
     prepare: Callable[[Json], Json]
     schema: Schema
 
-    def parse(self, value: Json) -> Parsed:
+    def parse(self, value: Json) -> Json | Flawed:
         """Prepare the value and check it."""
         return self.schema.parse(self.prepare(value))
 
@@ -315,10 +321,10 @@ class Converted:
     schema: Schema
     convert: Callable[[Json], Json]
 
-    def parse(self, value: Json) -> Parsed:
+    def parse(self, value: Json) -> Json | Flawed:
         """Check the value and convert it."""
         parsed = self.schema.parse(value)
-        return parsed if parsed.issues else parsed._replace(value=self.convert(parsed.value))
+        return parsed if isinstance(parsed, Flawed) else self.convert(parsed)
 
 
 @dataclass(frozen=True)
@@ -330,10 +336,14 @@ class Refined:
     message: str
     at: Path = ()
 
-    def parse(self, value: Json) -> Parsed:
+    def parse(self, value: Json) -> Json | Flawed:
         """Check the schema, then the rule."""
         parsed = self.schema.parse(value)
+        if not isinstance(parsed, Flawed):
+            return parsed if self.holds(parsed) else Flawed(parsed, (self._broken(),))
         if parsed.aborted or self.holds(parsed.value):
             return parsed
-        broken = issues.custom(self.message, self.at)
-        return parsed._replace(issues=(*parsed.issues, broken))
+        return parsed._replace(issues=(*parsed.issues, self._broken()))
+
+    def _broken(self) -> Issue:
+        return issues.custom(self.message, self.at)
