@@ -141,7 +141,7 @@ def test_an_interrupted_write_of_a_frame_leaves_nothing(
         draft.write_bytes(b"PAR1 half")
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("session_lab.frames.store.pq.write_table", interrupt)
+    monkeypatch.setattr(pq, "write_table", interrupt)
     with pytest.raises(KeyboardInterrupt):
         write_parquet(replay_frames["runs"], tmp_path / "a.parquet")
     assert list(tmp_path.iterdir()) == []

@@ -3,7 +3,15 @@
 What reads the API's rows (``loading``, ``reading``, ``polls``, ``joining``) loads with first use.
 """
 
-from session_lab.frames.build import NAT, Coded, build, empty, milliseconds, to_instants
+from session_lab.frames.build import (
+    NAT,
+    Coded,
+    build,
+    empty,
+    in_one_piece,
+    milliseconds,
+    to_instants,
+)
 from session_lab.frames.check import check_events
 from session_lab.frames.columns import check_frame, column_of
 from session_lab.frames.derive import derive_lifetimes
@@ -31,6 +39,7 @@ __all__ = [
     "derive_lifetimes",
     "digest",
     "empty",
+    "in_one_piece",
     "milliseconds",
     "sample_path",
     "to_instants",

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from session_lab.frames.schema import Column, Schema
 
-__all__ = ["NAT", "Coded", "build", "empty", "milliseconds", "to_instants"]
+__all__ = ["NAT", "Coded", "build", "empty", "in_one_piece", "milliseconds", "to_instants"]
 
 NAT = -(2**63)
 """Stands for a missing instant or duration among whole milliseconds; numpy's own NaT."""
@@ -94,6 +94,17 @@ def milliseconds(column: pd.Series) -> NDArray[np.int64]:
     return values.astype(unit).view(np.int64)
 
 
+def in_one_piece(values: pa.Array | pa.ChunkedArray) -> pa.Array:
+    """Join the chunks of an array; what pandas keeps in Arrow comes in chunks, other things do not.
+
+    Examples
+    --------
+    >>> in_one_piece(pa.chunked_array([["a"], ["b"]])).to_pylist()
+    ['a', 'b']
+    """
+    return values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
+
+
 def to_instants(milliseconds: NDArray[np.int64]) -> pd.Series:
     """Turn milliseconds since 1970 into a ``datetime64[ms, UTC]`` column; NAT is missing."""
     return pd.Series(milliseconds, dtype=INSTANT_DTYPE)
@@ -126,10 +137,7 @@ def _category(column: Column, values: Values, n: int) -> pd.Series:
     if isinstance(values, Coded):
         codes, names = values
     else:
-        text = pa.array(values, pa.string(), from_pandas=True)
-        # Text that pandas joined from several columns comes in several chunks.
-        whole = text.combine_chunks() if isinstance(text, pa.ChunkedArray) else text
-        encoded = whole.dictionary_encode()
+        encoded = in_one_piece(pa.array(values, pa.string(), from_pandas=True)).dictionary_encode()
         codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
         names = encoded.dictionary.to_pylist()
     wanted = column.allowed or tuple(sorted(names))

@@ -10,7 +10,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from session_lab.errors import DataError
-from session_lab.frames.build import NAT, TAGS_DTYPE, TEXT_DTYPE, Coded, build, milliseconds
+from session_lab.frames.build import (
+    NAT,
+    TAGS_DTYPE,
+    TEXT_DTYPE,
+    Coded,
+    build,
+    in_one_piece,
+    milliseconds,
+)
 from session_lab.frames.schema import EVENTS, Kind
 from session_lab.timing import LAST_INSTANT, LONGEST_DURATION
 
@@ -169,8 +177,7 @@ def _category(values: pd.Series, column: Column) -> pd.Series | Coded:
 
 def _tags(values: pd.Series, column: Column) -> pa.Array | list[list[str] | None]:
     if values.dtype == TAGS_DTYPE:
-        ready = pa.array(values.array)
-        whole = ready.combine_chunks() if isinstance(ready, pa.ChunkedArray) else ready
+        whole = in_one_piece(pa.array(values.array))
         if not whole.flatten().null_count:
             return whole
     given, missing = values.astype(object), values.isna()

@@ -7,28 +7,21 @@ digest, byte for byte.
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING, Any
 
 from session_lab.errors import DataError, SimulationError
 from session_lab.simulator import machine
 from session_lab.simulator import runs as run_model
 from session_lab.simulator.channels import CONTROL_HEADER, Record
-from session_lab.simulator.diff import Difference, differences
 from session_lab.simulator.explain import explain
 from session_lab.simulator.ids import base36
 from session_lab.simulator.journal import Call
 from session_lab.simulator.machine import Reply, Row, Session, Step
 from session_lab.simulator.payloads import carries_turn, is_stop, overrides_of
-from session_lab.simulator.policy import RunPolicy
-from session_lab.simulator.profiles import profile_named
-from session_lab.simulator.randomness import to_seed
-from session_lab.simulator.readings import ENVIRONMENT, Readings
-from session_lab.simulator.snapshot import Snapshot
-from session_lab.simulator.state import RunRecord, State
-from session_lab.simulator.store import Store
+from session_lab.simulator.readings import ENVIRONMENT
 from session_lab.simulator.trigger_faults import failing_start, swallowing
-from session_lab.timing import VirtualClock, instant_text, to_instant, to_milliseconds
+from session_lab.simulator.whole import Whole
+from session_lab.timing import to_instant, to_milliseconds
 from session_lab.wire.coercion import date_text
 from session_lab.wire.limits import MAX_RECORD_BYTES, RESERVED_ID_PREFIX, record_bytes
 from session_lab.wire.runs import FINAL_INTERNAL_STATUSES
@@ -38,14 +31,15 @@ if TYPE_CHECKING:
 
     from session_lab.simulator.journal import Entry
     from session_lab.simulator.policy import Timings
-    from session_lab.timing import Clock, Duration, Instant
+    from session_lab.simulator.state import RunRecord
+    from session_lab.timing import Duration, Instant
 
 __all__ = ["ENVIRONMENT", "World"]
 
 _REASONS = {"initial", "continuation", "upgrade", "manual"}
 
 
-class World(Readings):
+class World(Whole):
     """A deterministic world of sessions and runs.
 
     Sessions are addressed by external id or by session id. Every request returns its journal
@@ -85,34 +79,6 @@ class World(Readings):
     409: the session was closed at 2026-01-01T00:00:00.000Z; closing is final and the external id \
 is spent, so start a new session under another external id
     """
-
-    def __init__(
-        self,
-        *,
-        seed: int = 0,
-        now: Instant | int = "2026-01-01T00:00:00Z",
-        policy: RunPolicy | None = None,
-        profile: str = "2026-10",
-        clock: Clock | None = None,
-    ) -> None:
-        if policy is not None and not isinstance(policy, RunPolicy):
-            raise DataError(f"{policy!r} is no RunPolicy", column="policy")
-        self.seed = to_seed(seed)
-        self.policy = policy
-        self.profile = profile_named(profile)
-        super().__init__(
-            VirtualClock(now) if clock is None else clock, Store(self.seed, policy, State())
-        )
-        self.trigger_fault: str | None = None
-
-    def __repr__(self) -> str:
-        """Show the seed, the instant and how much there is."""
-        state = self._store.state
-        return (
-            f"World(seed={self.seed}, now={instant_text(self.now)!r}, "
-            f"{len(state.sessions):,} sessions, {len(state.runs):,} runs, "
-            f"{len(state.journal):,} requests)"
-        )
 
     def start(
         self,
@@ -465,41 +431,6 @@ is spent, so start a new session under another external id
     def explain(self, entry: Entry) -> str:
         """Say in a sentence why a request was answered as it was."""
         return explain(entry)
-
-    def digest(self) -> str:
-        """Hash everything the world knows (SHA-256); equal worlds have equal digests."""
-        return hashlib.sha256(self.snapshot().to_json().encode()).hexdigest()
-
-    def snapshot(self) -> Snapshot:
-        """Keep the whole world as a value that can be restored, compared and written to a file."""
-        return Snapshot(
-            seed=self.seed,
-            now=self.now,
-            policy=self.policy,
-            profile=self.profile.name,
-            trigger_fault=self.trigger_fault,
-            state=self._store.state.copy(),
-        )
-
-    def restore(self, snapshot: Snapshot) -> None:
-        """Become the world of a snapshot, its virtual clock, seed and policy included."""
-        self.profile = profile_named(snapshot.profile)
-        self.seed = snapshot.seed
-        self.policy = snapshot.policy
-        self.trigger_fault = snapshot.trigger_fault
-        if isinstance(self.clock, VirtualClock):
-            self.clock = VirtualClock(snapshot.now)
-        self._store = Store(snapshot.seed, snapshot.policy, snapshot.state.copy())
-
-    def fork(self) -> World:
-        """Return a second world that stands where this one does and goes its own way."""
-        other = World(now=self.now)
-        other.restore(self.snapshot())
-        return other
-
-    def diff(self, other: World) -> tuple[Difference, ...]:
-        """Tell what differs between this world and another, session by session, run by run."""
-        return differences(self.snapshot(), other.snapshot())
 
     def _look_up(
         self, key: str, environment: str

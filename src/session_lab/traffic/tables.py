@@ -19,6 +19,7 @@ from session_lab.frames import (
     Coded,
     build,
     derive_lifetimes,
+    in_one_piece,
     milliseconds,
 )
 from session_lab.simulator import IdScheme, RunPolicy
@@ -54,9 +55,7 @@ class Chats(NamedTuple):
         """Give a number to each external id of events, which may not have been checked yet."""
         number, external_ids = pd.factorize(events["external_id"])
         text = pa.array(pd.Series(external_ids).astype("string").array, pa.large_string())
-        # The arrays of pandas come in chunks.
-        whole = text.combine_chunks() if isinstance(text, pa.ChunkedArray) else text
-        return cls(number, whole)
+        return cls(number, in_one_piece(text))
 
     def at(self, rows: slice | NDArray[np.integer]) -> Chats:
         """Return the chats of some of the events."""

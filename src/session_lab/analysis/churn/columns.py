@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 
 from session_lab.errors import DataError, DataWarning
-from session_lab.frames import NAT, column_of, milliseconds
+from session_lab.frames import NAT, column_of, in_one_piece, milliseconds
 from session_lab.timing import to_instant
 
 if TYPE_CHECKING:
@@ -54,12 +54,10 @@ def ids(frame: pd.DataFrame, name: str, *, source: str) -> Ids:
         # Those of the accessor are a copy.
         return Ids(column.array.codes, column.cat.categories)
     try:
-        encoded = pa.array(column, from_pandas=True).dictionary_encode()
+        encoded = in_one_piece(pa.array(column, from_pandas=True).dictionary_encode())
     except pa.ArrowException as error:
         message = f"the column holds values of several kinds ({error}); write all in one way"
         raise DataError(message, source=source, column=name) from error
-    if isinstance(encoded, pa.ChunkedArray):
-        encoded = encoded.combine_chunks()
     codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
     return Ids(codes, pd.Index(encoded.dictionary.to_pylist(), dtype=object))
 
