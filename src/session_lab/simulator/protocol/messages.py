@@ -124,9 +124,11 @@ class Response(NamedTuple):
 
     def with_headers(self, added: Mapping[str, str]) -> Response:
         """Add headers; a value joins one that is there already."""
-        headers = dict(self.headers)
-        for name, value in added.items():
-            headers[name] = f"{headers[name]}, {value}" if name in headers else value
+        there = self.headers
+        headers = {**there, **added}
+        if len(headers) < len(there) + len(added):
+            for name in there.keys() & added.keys():
+                headers[name] = f"{there[name]}, {added[name]}"
         return Response(self.status, headers, self.body, self.follow, self.latency)
 
 

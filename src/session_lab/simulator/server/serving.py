@@ -21,6 +21,7 @@ from session_lab.simulator.server.state_file import StateFile
 from session_lab.timing import SystemClock
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Callable, Generator
     from pathlib import Path
 
@@ -134,9 +135,13 @@ def _config(app: ASGIApp) -> uvicorn.Config:
 class _Protocol(HttpToolsProtocol):
     """HTTP whose application can cut the connection."""
 
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._extensions: dict[str, dict[object, object]] = {HANG_UP: {"cut": transport.abort}}
+
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self.scope["extensions"] = {HANG_UP: {"cut": self.transport.abort}}
+        self.scope["extensions"] = self._extensions
 
 
 class _Server(uvicorn.Server):

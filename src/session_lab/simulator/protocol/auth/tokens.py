@@ -43,12 +43,17 @@ class _PlatformKeys(HMACAlgorithm):
     def __init__(self) -> None:
         super().__init__(HMACAlgorithm.SHA256)
         self._prepared = functools.lru_cache(maxsize=256)(super().prepare_key)
+        self._keyed = functools.lru_cache(maxsize=256)(
+            functools.partial(hmac.new, digestmod="sha256")
+        )
 
     def prepare_key(self, key: str | bytes) -> bytes:
         return self._prepared(key)
 
     def sign(self, msg: bytes, key: bytes) -> bytes:
-        return hmac.digest(key, msg, "sha256")
+        keyed = self._keyed(key).copy()
+        keyed.update(msg)
+        return keyed.digest()
 
     def check_key_length(self, key: bytes) -> str | None:  # noqa: ARG002  any length will do
         return None
