@@ -155,7 +155,8 @@ def with_cors(response: Response, request: Request) -> Response:
 
     All session routes do this (``apps/webapp/app/utils/apiCors.ts`` of the open-source server).
     """
-    return response.with_headers({**_origin_headers(request), **_EXPOSED})
+    origin = _origin_headers(request)
+    return response.with_headers({**origin, **_EXPOSED} if origin else _EXPOSED)
 
 
 def preflight_response(request: Request) -> Response:
