@@ -26,8 +26,7 @@ _ENCODER = json.JSONEncoder(
     ensure_ascii=False, check_circular=False, allow_nan=False, separators=(",", ":")
 )
 _WHOLE = re.compile(rb"\.0(?:[],}]|$)")
-# Some versions of pydantic write no plus, and looking for a sign is quicker than for digits.
-_EXPONENT = re.compile(rb"e[-+]" if b"+" in to_json(1e21) else rb"e-?[0-9]+(?:[],}]|$)")
+_EXPONENT = re.compile(rb"e[-+]?[0-9]+(?:[],}]|$)")
 
 
 def parse_json(text: str) -> Json:

@@ -89,7 +89,7 @@ def serve(
 
 @contextmanager
 def _rare_collections() -> Generator[None]:
-    """Look for cycles seldom, and hardly ever among what was looked at: the world, which makes none.
+    """Look for cycles seldom, and only among what is new; the rest is the world, which makes none.
 
     The server has the process to itself, so this disturbs nobody.
     """
