@@ -227,9 +227,8 @@ class Store:
         if previous is None and before is not None and before.run is not None:
             previous = self.state.runs[ordinal, before.run.number].run_id
         row, newest = self.state.sessions[ordinal].row, self.state.sessions[ordinal].run
-        changed = list(step.superseded) if newest is None else [newest, *step.superseded]
-        if step.superseded:
-            changed.sort(key=_run_number)
+        changed = [run for run in (newest, *step.superseded) if run is not None]
+        changed.sort(key=_run_number)
         events: list[RunEvent] = []
         for run in changed:
             known = self.state.runs.get((ordinal, run.number))

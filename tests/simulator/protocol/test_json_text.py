@@ -86,7 +86,7 @@ def test_what_is_no_json_is_refused(text: str) -> None:
 
 
 def test_a_python_object_is_not_written() -> None:
-    with pytest.raises(TypeError, match="object"):
+    with pytest.raises(TypeError, match="object has no place in JSON"):
         render_json(object())
 
 

@@ -139,7 +139,7 @@ def read(
         resource = endpoint.find(exchange)
         if resource is None:
             return endpoint.missing(exchange)
-        _check_scopes(allowed=credential.is_secret_key or endpoint.may(exchange, resource))
+        _check_scopes(allowed=endpoint.may(exchange, resource))
         return endpoint.handle(exchange, resource)
     except _Refused as refused:
         return refused.response
@@ -158,7 +158,7 @@ def write(
         world = setting.world
         body = _parsed_body(endpoint.body, request, world.profile.name)
         exchange = Exchange(request, world, credential, world.now, params, {}, body)
-        _check_scopes(allowed=credential.is_secret_key or endpoint.may(exchange))
+        _check_scopes(allowed=endpoint.may(exchange))
         return endpoint.handle(exchange)
     except _Refused as refused:
         return refused.response

@@ -71,9 +71,7 @@ def _stored(value: Json, depth_left: int) -> Json:
         if isinstance(value, list):
             return [_stored(item, depth_left - 1) for item in value]
         return {
-            stored_text(key): stored_text(item)
-            if isinstance(item, str)
-            else _stored(item, depth_left - 1)
+            stored_text(key): _stored(item, depth_left - 1)
             for key, item in value.items()
             if key != "__proto__"
         }
