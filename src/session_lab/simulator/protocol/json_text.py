@@ -90,7 +90,7 @@ def _written(value: Json) -> bytes:
         pass  # It nests deep, or holds half a surrogate pair.
     try:
         text = _ENCODER.encode(value)
-    except ValueError:
+    except (TypeError, ValueError):
         text = _text(value)
     return text.encode("utf-8", "backslashreplace")
 
