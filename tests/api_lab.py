@@ -7,8 +7,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 from session_lab.simulator import World
-from session_lab.simulator.protocol.auth import Environment, sign
-from session_lab.simulator.protocol.messages import Request, Response
+from session_lab.simulator.api.auth import Environment, sign
+from session_lab.simulator.api.http_types import Request, Response
 from session_lab.simulator.service import Service
 
 KEY = "tr_prod_example"

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from session_lab.simulator import World
-from session_lab.simulator.protocol.auth import Environment, sign
-from session_lab.simulator.protocol.auth.tokens import unverified_claims
-from session_lab.simulator.protocol.messages import Request, Response
+from session_lab.simulator.api.auth import Environment, sign
+from session_lab.simulator.api.auth.tokens import unverified_claims
+from session_lab.simulator.api.http_types import Request, Response
 from session_lab.simulator.service import Service
 
 if TYPE_CHECKING:

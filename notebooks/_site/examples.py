@@ -60,10 +60,10 @@ _SWEEP = """\
 grid = {"idle_timeout": ["5s", "30s", "2m", "5m"], "turn_timeout": ["10m", "1h", "8h"]}
 policies = sl.sweep(events, grid, policy=policy)
 """
-_WHAT_IF = "from session_lab.lab.whatif import WhatIfLog\n\n"
+_WHAT_IF = "from session_lab.replays.whatif import WhatIfLog\n\n"
 
 _TAGS, _LIFE, _CHURN = (f"session_lab.analysis.{room}" for room in ("tags", "lifetimes", "churn"))
-_REPLAY, _LIVE_REPLAY = "session_lab.Replay", "session_lab.lab.live.LiveReplay"
+_REPLAY, _LIVE_REPLAY = "session_lab.Replay", "session_lab.replays.live.LiveReplay"
 
 EXAMPLES = {
     "Tags": (
@@ -135,7 +135,7 @@ EXAMPLES = {
         Example("replay-compare", f"{_REPLAY}.compare", f"{_LONGER}replay.compare(other)"),
         Example(
             "what-if",
-            "session_lab.lab.whatif.WhatIfLog.what_if",
+            "session_lab.replays.whatif.WhatIfLog.what_if",
             f'{_WHAT_IF}WhatIfLog(events).what_if(policy, ["5s", "2m", "5m"])',
         ),
         Example(

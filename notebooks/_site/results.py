@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 import matplotlib.pyplot as plt
 
 from notebooks._site.examples import EXAMPLES, TRAFFIC, Example
-from session_lab import analysis, lab
+from session_lab import analysis, replays
+from session_lab.analysis.display import table_html
 from session_lab.analysis.results import Result
-from session_lab.analysis.tables import table_html
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -97,7 +97,7 @@ The result is a :py:class:`{name} <{home}>`; its fields stand in the reference.
 
 def result_types() -> Iterator[type[Result]]:
     """Find every type of result, each where it is defined."""
-    for room in (analysis, lab):
+    for room in (analysis, replays):
         for module in pkgutil.walk_packages(room.__path__, f"{room.__name__}."):
             found = vars(importlib.import_module(module.name)).values()
             for kind in filter(inspect.isclass, found):

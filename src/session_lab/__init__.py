@@ -11,12 +11,12 @@ or simulate the API and talk to it::
     sim = sl.Simulator()
     client = sim.client()
 
-The clients and the simulator load with first use.
+What is named here loads with first use.
 """
 
+import importlib
 import typing
 
-from session_lab import traffic
 from session_lab._version import __version__
 from session_lab.errors import (
     APIConnectionError,
@@ -43,58 +43,65 @@ from session_lab.errors import (
     StatisticalWarning,
     UnprocessableEntityError,
 )
-from session_lab.lab import Replay, replay
-from session_lab.simulator import RunPolicy
-from session_lab.traffic import ChatWorkload
 
 if typing.TYPE_CHECKING:
-    from session_lab import widgets
+    from session_lab import traffic, widgets
     from session_lab.analysis import churn, conflicts, lifetimes, tags
-    from session_lab.analysis.sweeping import recommend
+    from session_lab.analysis.recommend import recommend
     from session_lab.client import AsyncClient, Client
     from session_lab.frames import validate, write_frame
     from session_lab.frames.loading import runs_frame, sessions_frame
     from session_lab.frames.reading import read_runs, read_sessions
-    from session_lab.lab.live import replay_live
-    from session_lab.lab.simulator import Simulator
-    from session_lab.lab.sweeping import sweep
-    from session_lab.simulator.fault_rules import FaultRule
+    from session_lab.replays import Replay, replay
+    from session_lab.replays.live import replay_live
+    from session_lab.replays.simulator import Simulator
+    from session_lab.replays.sweep import sweep
+    from session_lab.simulator import RunPolicy
+    from session_lab.simulator.faults.rules import FaultRule
+    from session_lab.traffic import ChatWorkload
     from session_lab.widgets import explore
 else:
-    # Type checkers read the imports above; at run time this table stands for them.
-    import importlib
-
-    _HOMES = {
-        "AsyncClient": "client",
-        "Client": "client",
-        "FaultRule": "simulator.fault_rules",
-        "Simulator": "lab.simulator",
+    # Type checkers read the imports above; at run time these tables stand for them, so that what
+    # is heavy loads with first use.
+    _MODULES = {
         "churn": "analysis.churn",
         "conflicts": "analysis.conflicts",
-        "explore": "widgets",
         "lifetimes": "analysis.lifetimes",
+        "tags": "analysis.tags",
+        "traffic": "traffic",
+        "widgets": "widgets",
+    }
+    _HOMES = {
+        "AsyncClient": "client",
+        "ChatWorkload": "traffic",
+        "Client": "client",
+        "FaultRule": "simulator.faults.rules",
+        "Replay": "replays",
+        "RunPolicy": "simulator",
+        "Simulator": "replays.simulator",
+        "explore": "widgets",
         "read_runs": "frames.reading",
         "read_sessions": "frames.reading",
-        "recommend": "analysis.sweeping",
-        "replay_live": "lab.live",
+        "recommend": "analysis.recommend",
+        "replay": "replays",
+        "replay_live": "replays.live",
         "runs_frame": "frames.loading",
         "sessions_frame": "frames.loading",
-        "sweep": "lab.sweeping",
-        "tags": "analysis.tags",
+        "sweep": "replays.sweep",
         "validate": "frames",
-        "widgets": "widgets",
         "write_frame": "frames",
     }
 
     def __getattr__(name: str) -> object:
-        if name not in _HOMES:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        home = importlib.import_module(f"{__name__}.{_HOMES[name]}")
-        # Some of the names are modules themselves.
-        return home if home.__name__.endswith(f".{name}") else getattr(home, name)
+        if name in _MODULES:
+            return importlib.import_module(f"{__name__}.{_MODULES[name]}")
+        if name in _HOMES:
+            return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
-    def __dir__() -> list[str]:
-        return sorted({*globals(), *_HOMES})
+
+def __dir__() -> list[str]:
+    return __all__
 
 
 __all__ = [

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from scipy.stats import binom
 
-from session_lab.lab.truth import Constant, Fixed, KnownWorld, Mixture, Weibull, coverage
+from session_lab.replays.truth import Constant, Fixed, KnownWorld, Mixture, Weibull, coverage
 
 if TYPE_CHECKING:
     import pandas as pd

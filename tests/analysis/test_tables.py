@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 import session_lab as sl
-from session_lab.analysis.tables import read_duration, table_html, table_text
+from session_lab.analysis.display import read_duration, table_html, table_text
 from session_lab.frames import SESSIONS, empty
 from tests.widgets.sessions import sessions_frame
 

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 import session_lab as sl
 from session_lab.cli import pull as module
 from session_lab.cli.app import app
-from session_lab.simulator.limits import RateLimit
+from session_lab.simulator.faults.rate_limit import RateLimit
 
 if TYPE_CHECKING:
     from pathlib import Path

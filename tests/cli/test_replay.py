@@ -93,7 +93,7 @@ def test_every_flag_of_the_policy_reaches_the_policy():
 @pytest.mark.parametrize("engine", ["readable", "columnar"])
 def test_the_engine_that_is_asked_for_plays(engine: str, monkeypatch: pytest.MonkeyPatch):
     expected = sl.replay(sl.traffic.read(LOG))
-    module = importlib.import_module("session_lab.lab.replay")
+    module = importlib.import_module("session_lab.replays.replay")
     readable = Mock(wraps=module.play)
     monkeypatch.setattr(module, "play", readable)
     assert json.loads(run(LOG, "--engine", engine, "--json")) == expected.to_dict()

@@ -20,10 +20,10 @@ import httpx
 import pytest
 
 from session_lab.client import AsyncClient, Client
+from session_lab.simulator.api.auth import Environment
 from session_lab.simulator.backend import Backend
-from session_lab.simulator.protocol.auth import Environment
 from session_lab.simulator.server.app import make_app
-from session_lab.simulator.server.live import LiveBackend
+from session_lab.simulator.server.sequencer import LiveBackend
 from session_lab.simulator.transport import SimulatorTransport
 
 if TYPE_CHECKING:

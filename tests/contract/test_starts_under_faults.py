@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 import session_lab as sl
-from session_lab.simulator.fault_rules import FaultRule
+from session_lab.simulator.faults.rules import FaultRule
 
 if TYPE_CHECKING:
     from session_lab.client import Client

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from session_lab.errors import DataError
+from session_lab.simulator.api.auth import Environment
+from session_lab.simulator.api.http_types import Request, Response
 from session_lab.simulator.backend import Backend
-from session_lab.simulator.faults import FaultPlan
-from session_lab.simulator.limits import RateLimit
-from session_lab.simulator.protocol.auth import Environment
-from session_lab.simulator.protocol.messages import Request, Response
+from session_lab.simulator.faults.plan import FaultPlan
+from session_lab.simulator.faults.rate_limit import RateLimit
 
 LAB = Environment("env_lab", "tr_dev_lab")
 EVERY_SECOND = [{"match": "sessions.list", "every": 2, "status": 503}]

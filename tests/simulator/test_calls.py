@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 import session_lab.client as client_room
-from session_lab.simulator.calls import CALLS, Call, call_of
-from session_lab.simulator.protocol.messages import Request
+from session_lab.simulator.api.calls import CALLS, Call, call_of
+from session_lab.simulator.api.http_types import Request
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from session_lab.simulator import RunPolicy
+from session_lab.simulator.api.auth import Environment
+from session_lab.simulator.api.http_types import Request, Response
 from session_lab.simulator.backend import Backend
-from session_lab.simulator.faults import ConnectionLost
-from session_lab.simulator.protocol.auth import Environment
-from session_lab.simulator.protocol.messages import Request, Response
+from session_lab.simulator.faults.plan import ConnectionLost
 
 KEY = "tr_dev_control"
 PATHS = [

@@ -12,7 +12,7 @@ from session_lab.wire.limits import MAX_RECORD_BYTES
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from session_lab.simulator.journal import Entry
+    from session_lab.simulator.world.journal import Entry
 
 POLICY = RunPolicy(
     idle_timeout="10ms",

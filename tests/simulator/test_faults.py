@@ -10,16 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from session_lab.errors import DataError
-from session_lab.simulator.calls import Call
-from session_lab.simulator.fault_rules import FaultRule
-from session_lab.simulator.faults import (
+from session_lab.simulator.api.calls import Call
+from session_lab.simulator.faults.plan import (
     ConnectionLost,
     ConnectionRefused,
     FaultPlan,
     Faults,
     FaultState,
 )
-from session_lab.wire.runs import FINAL_INTERNAL_STATUSES
+from session_lab.simulator.faults.rules import FaultRule
+from session_lab.wire.run_status import FINAL_INTERNAL_STATUSES
 
 NOW = 1_767_225_600_000
 

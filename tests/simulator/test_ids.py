@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from session_lab.simulator.ids import IdScheme, base36
+from session_lab.simulator.model.ids import IdScheme, base36
 from tests.strategies import ORIGIN
 
 seeds = st.integers(-(2**70), 2**70)

@@ -16,9 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from session_lab.errors import DataError
-from session_lab.simulator.limits import Account, Meter, RateLimit, Verdict, account_of
-from session_lab.simulator.protocol.auth import Environment, session_token, sign
-from session_lab.simulator.protocol.messages import Request
+from session_lab.simulator.api.auth import Environment, session_token, sign
+from session_lab.simulator.api.http_types import Request
+from session_lab.simulator.faults.rate_limit import Account, Meter, RateLimit, Verdict, account_of
 
 NOW = 1_767_225_600_000
 KEYS = Account("env_lab", is_public=False)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from session_lab.errors import DataError
-from session_lab.simulator import PROFILES, Profile, RunPolicy, machine, profile_named
-from session_lab.simulator.machine import Row, Session, Step
+from session_lab.simulator import PROFILES, Profile, RunPolicy, profile_named
+from session_lab.simulator.model import machine
+from session_lab.simulator.model.machine import Row, Session, Step
 
 TIMINGS = RunPolicy(idle_timeout="10ms", turn_timeout="100ms", turn_duration="5ms").timings()
 AUGUST, OCTOBER = PROFILES["2026-08"], PROFILES["2026-10"]

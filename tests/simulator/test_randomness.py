@@ -9,7 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from session_lab.simulator.randomness import Stream, crash_uniform, exponential, fnv1a, logarithm
+from session_lab.simulator.model.randomness import (
+    Stream,
+    crash_uniform,
+    exponential,
+    fnv1a,
+    logarithm,
+)
 
 seeds = st.integers(-(2**70), 2**70)
 

@@ -12,7 +12,7 @@ import pytest
 
 import session_lab as sl
 from session_lab.simulator import RunPolicy
-from session_lab.simulator.randomness import crash_uniform
+from session_lab.simulator.model.randomness import crash_uniform
 from tests.stories import Run, close, instant, message, play, retrieve, start
 from tests.strategies import ORIGIN, events_frame
 

@@ -6,9 +6,14 @@ import json
 
 import pytest
 
-from session_lab.simulator.faults import ConnectionLost, ConnectionRefused, FaultPlan, FaultRule
-from session_lab.simulator.limits import RateLimit
-from session_lab.simulator.protocol.exchange import ENTRY_HEADER
+from session_lab.simulator.api.context import ENTRY_HEADER
+from session_lab.simulator.faults.plan import (
+    ConnectionLost,
+    ConnectionRefused,
+    FaultPlan,
+    FaultRule,
+)
+from session_lab.simulator.faults.rate_limit import RateLimit
 from tests.api_lab import CREATE, ApiLab
 
 CHAT = "/api/v1/sessions/chat"

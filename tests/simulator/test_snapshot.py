@@ -205,7 +205,7 @@ def test_the_digest_tells_worlds_apart_by_everything_they_know():
 PROGRAM = f"""
 import sys
 from session_lab.simulator import RunPolicy, World
-from session_lab.simulator.journal import to_line
+from session_lab.simulator.world.journal import to_line
 {STORY}
 world = World(seed=3, policy={POLICY!r})
 play(world)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
+from session_lab.simulator.api.http_types import Request, Response
 from session_lab.simulator.backend import Backend
-from session_lab.simulator.protocol.messages import Request, Response
 from session_lab.simulator.transport import SimulatorTransport
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ import pytest
 
 from session_lab.errors import DataError, SimulationError
 from session_lab.simulator import RunPolicy, World
-from session_lab.simulator.channels import PART_ID_LIFE
-from session_lab.simulator.journal import to_line
+from session_lab.simulator.world.channels import PART_ID_LIFE
+from session_lab.simulator.world.journal import to_line
 from session_lab.wire.limits import MAX_RECORD_BYTES, record_bytes
 
 OTHER = "env_other"

@@ -22,16 +22,16 @@ from hypothesis.stateful import (
 
 import session_lab as sl
 from session_lab.simulator import ENVIRONMENT, PROFILES, Snapshot, World
-from session_lab.simulator.channels import PART_ID_LIFE
-from session_lab.simulator.diff import differences
-from session_lab.simulator.journal import to_line
-from session_lab.wire.runs import CURRENT_STATUSES, FINAL_INTERNAL_STATUSES
+from session_lab.simulator.world.channels import PART_ID_LIFE
+from session_lab.simulator.world.diff import differences
+from session_lab.simulator.world.journal import to_line
+from session_lab.wire.run_status import CURRENT_STATUSES, FINAL_INTERNAL_STATUSES
 from tests.strategies import ORIGIN, events_frame, histories, policies, run_policy
 
 if TYPE_CHECKING:
-    from session_lab.simulator.journal import Entry
-    from session_lab.simulator.machine import Row
-    from session_lab.simulator.state import RunRecord
+    from session_lab.simulator.model.machine import Row
+    from session_lab.simulator.world.journal import Entry
+    from session_lab.simulator.world.state import RunRecord
     from tests.oracles.simpy_model import Policy
 
 SEED = 5

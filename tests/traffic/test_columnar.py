@@ -16,12 +16,12 @@ from hypothesis import strategies as st
 import session_lab as sl
 from session_lab.errors import DataError
 from session_lab.simulator import PROFILES, RunPolicy
-from session_lab.simulator.randomness import crash_uniform, fnv1a, stream_key
-from session_lab.traffic import readable
+from session_lab.simulator.model.randomness import crash_uniform, fnv1a, stream_key
+from session_lab.traffic import reference_engine
 from session_lab.traffic.columnar import GroupedLog, crashes
-from session_lab.traffic.played import NAT, OPS, Log, Played
-from tests.lab.test_determinism import GOLDEN, POLICIES, history
+from session_lab.traffic.engine_result import NAT, OPS, Log, Played
 from tests.oracles.simpy_model import Policy
+from tests.replays.test_determinism import GOLDEN, POLICIES, history
 from tests.strategies import ORIGIN, histories, instants, policies
 
 if TYPE_CHECKING:
@@ -79,7 +79,9 @@ def cases(draw: st.DrawFn) -> Case:
 
 
 def played_readably(case: Case, profile: str = "2026-10") -> Played:
-    return readable.play(case.log, PROFILES[profile], until=case.until, progress=lambda _: None)
+    return reference_engine.play(
+        case.log, PROFILES[profile], until=case.until, progress=lambda _: None
+    )
 
 
 def differing(one: Played, other: Played) -> list[str]:
@@ -304,7 +306,7 @@ def test_large_logs_are_played_by_the_columnar_engine_and_small_ones_are_not(
     def refuse(*_: object, **__: object) -> None:
         raise AssertionError("the readable engine was asked")
 
-    module = importlib.import_module("session_lab.lab.replay")
+    module = importlib.import_module("session_lab.replays.replay")
     monkeypatch.setattr(module, "COLUMNAR_FROM", len(history()))
     monkeypatch.setattr(module, "play", refuse)
     assert len(sl.replay(history()).operations) == len(history())

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import session_lab as sl
-from session_lab.simulator.randomness import crash_uniform
+from session_lab.simulator.model.randomness import crash_uniform
 from tests.oracles.simpy_model import Policy, simulate
 from tests.strategies import ORIGIN, events_frame, histories, instants, policies, run_policy
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from session_lab.errors import DataError
 from session_lab.frames import NAT, check_events
-from session_lab.traffic.schedule import NOBODY, Dispatch, Schedule, at_once, schedule
+from session_lab.replays.live.schedule import NOBODY, Dispatch, Schedule, at_once, schedule
 from tests.stories import close, message, start
 from tests.strategies import events_frame, histories
 

@@ -16,7 +16,7 @@ from session_lab.frames import NAT, milliseconds
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from session_lab.traffic.tables import Frames
+    from session_lab.traffic.engine_frames import Frames
 
 __all__ = ["Comparison", "compare"]
 

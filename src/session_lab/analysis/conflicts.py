@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 import pandas as pd
 
-from session_lab.analysis.journals import from_journal
-from session_lab.analysis.refusals import (
+from session_lab.analysis.conflict_table import (
     CAUSES,
     SINCE,
     check_columns,
@@ -17,6 +16,7 @@ from session_lab.analysis.refusals import (
     instants,
     statuses,
 )
+from session_lab.analysis.operations_from_journal import from_journal
 from session_lab.analysis.results import Result
 from session_lab.frames.build import TEXT_DTYPE
 from session_lab.timing import duration_text, to_milliseconds
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from session_lab.simulator.journal import Entry
+    from session_lab.simulator.world.journal import Entry
     from session_lab.timing import Duration
 
 __all__ = ["CAUSES", "SINCE", "Conflicts", "from_journal", "summary"]

@@ -35,9 +35,9 @@ from session_lab.analysis.survival.groups import (
     warn_of_weak_groups,
 )
 from session_lab.analysis.survival.kaplan_meier import estimate_survival
-from session_lab.analysis.survival.lives import CAUSES, lives_of
 from session_lab.analysis.survival.logrank import compare_groups, warn_of_weak_comparison
 from session_lab.analysis.survival.sample import check_sample
+from session_lab.analysis.survival.session_durations import CAUSES, lives_of
 from session_lab.errors import DataError
 from session_lab.frames import column_of
 
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 
     from session_lab.analysis.survival.event_table import EventTable
     from session_lab.analysis.survival.groups import Groups
-    from session_lab.analysis.survival.lives import Expiry, Lives
+    from session_lab.analysis.survival.session_durations import Expiry, Lives
     from session_lab.timing import Duration, Instant
 
 __all__ = [

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from html import escape
 from typing import TYPE_CHECKING, ClassVar
 
-from session_lab.analysis.tables import table_html, table_text
+from session_lab.analysis.display import table_html, table_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from session_lab import lab, traffic
+from session_lab import replays, traffic
 from session_lab.frames.samples import sample_path
 from session_lab.simulator import RunPolicy
 from session_lab.timing import duration_text
@@ -38,7 +38,7 @@ def demo(
     sample = sample_path("chats.ndjson")
     events = traffic.read(sample)
     replays = {
-        timeout: lab.replay(
+        timeout: replays.replay(
             events, RunPolicy(idle_timeout=timeout, boot_time="3s", resume_time="1s"), progress=True
         )
         for timeout in _TIMEOUTS

@@ -11,7 +11,7 @@ from session_lab import traffic
 from session_lab.errors import DataError
 from session_lab.frames import EVENTS, digest
 from session_lab.traffic import ChatWorkload
-from session_lab.traffic.closeness import compare
+from session_lab.traffic.fit_check import compare
 
 __all__ = ["generate"]
 

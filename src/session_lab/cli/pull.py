@@ -15,9 +15,9 @@ from session_lab.client import DEFAULT_BASE_URL, Client
 from session_lab.client.paging import PlainPage
 from session_lab.errors import DataError
 from session_lab.frames import write_frame
-from session_lab.frames.joining import walk_runs
 from session_lab.frames.loading import decoded, runs_frame, sessions_frame
-from session_lab.wire.run_models import RetrievedRun
+from session_lab.frames.run_sessions import walk_runs
+from session_lab.wire.runs import RetrievedRun
 
 if TYPE_CHECKING:
     from collections.abc import Callable

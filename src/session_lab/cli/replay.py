@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from session_lab import lab
+from session_lab import replays
 from session_lab.cli import policy as flags
 from session_lab.cli import recording
 from session_lab.simulator import RunPolicy
@@ -19,7 +19,7 @@ _MORE = "--json prints exact numbers, times in milliseconds; --out DIR keeps eve
 
 
 def _engines(incomplete: str) -> list[str]:
-    return [name for name in lab.ENGINES if name.startswith(incomplete)]
+    return [name for name in replays.ENGINES if name.startswith(incomplete)]
 
 
 def replay(
@@ -87,7 +87,7 @@ def replay(
         tokens_per_second=tokens_per_second,
         skip_bad_rows=skip_bad_rows,
     )
-    played = lab.replay(events, policy, seed=seed, until=until, engine=engine, progress=True)
+    played = replays.replay(events, policy, seed=seed, until=until, engine=engine, progress=True)
     if out is not None:
         played.save(out)
         typer.echo(f"wrote operations, sessions, runs and summary to {out}", err=True)

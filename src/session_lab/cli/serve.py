@@ -11,8 +11,8 @@ import typer
 from session_lab.cli import policy as flags
 from session_lab.errors import DataError
 from session_lab.simulator import ENVIRONMENT, RunPolicy
+from session_lab.simulator.api.auth import Environment
 from session_lab.simulator.backend import Backend
-from session_lab.simulator.protocol.auth import Environment
 from session_lab.timing import SystemClock
 
 __all__ = ["serve"]

@@ -9,11 +9,11 @@ from typing import Annotated, Any
 import pandas as pd
 import typer
 
-from session_lab.analysis.sweeping import Recommendation, recommend
+from session_lab.analysis.recommend import Recommendation, recommend
 from session_lab.cli import recording
 from session_lab.errors import DataError
 from session_lab.frames import NAT, milliseconds, whole_file, write_parquet
-from session_lab.lab.sweeping import sweep as run_sweep
+from session_lab.replays.sweep import sweep as run_sweep
 from session_lab.simulator import RunPolicy
 
 __all__ = ["sweep"]

@@ -9,10 +9,10 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Concatenate, Generic, ParamSpec, TypeVar
 
 from session_lab.client import paging
+from session_lab.client.bind import present, shown_calls
 from session_lab.client.config import resolve
-from session_lab.client.dry import DryRun
-from session_lab.client.methods import present, shown_calls
-from session_lab.client.operations import channels, plain, runs, sessions
+from session_lab.client.dry_run import DryRun
+from session_lab.client.operations import channels, raw_request, runs, sessions
 from session_lab.client.responses import RawResponse
 from session_lab.client.retry import Context, exchange
 from session_lab.client.sender import AsyncSender
@@ -262,7 +262,7 @@ class AsyncRawView(_View):
         self.sessions = AsyncRawSessions(caller)
         self.runs = AsyncRawRuns(caller)
 
-    request = _raw(plain.request)
+    request = _raw(raw_request.request)
 
 
 class AsyncClient(_View):
@@ -328,7 +328,7 @@ class AsyncClient(_View):
         self.with_raw_response = AsyncRawView(self.caller)
         self.dry_run = DryRun(context)
 
-    request = _call(plain.request)
+    request = _call(raw_request.request)
 
     @property
     def environment(self) -> str | None:

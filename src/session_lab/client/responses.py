@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from pydantic import ValidationError
 
 from session_lab import errors
-from session_lab.wire.problems import ErrorBody
+from session_lab.wire.errors import ErrorBody
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -8,10 +8,10 @@ import time
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar
 
 from session_lab.client import paging
+from session_lab.client.bind import present, shown_calls
 from session_lab.client.config import resolve
-from session_lab.client.dry import DryRun
-from session_lab.client.methods import present, shown_calls
-from session_lab.client.operations import channels, plain, runs, sessions
+from session_lab.client.dry_run import DryRun
+from session_lab.client.operations import channels, raw_request, runs, sessions
 from session_lab.client.responses import RawResponse
 from session_lab.client.retry import Context, exchange
 from session_lab.client.sender import Sender
@@ -261,7 +261,7 @@ class RawView(_View):
         self.sessions = RawSessions(caller)
         self.runs = RawRuns(caller)
 
-    request = _raw(plain.request)
+    request = _raw(raw_request.request)
 
 
 class Client(_View):
@@ -356,7 +356,7 @@ class Client(_View):
         self.with_raw_response = RawView(self.caller)
         self.dry_run = DryRun(context)
 
-    request = _call(plain.request)
+    request = _call(raw_request.request)
 
     @property
     def environment(self) -> str | None:

@@ -3,6 +3,7 @@
 What reads the API's rows (``loading``, ``reading``, ``polls``, ``joining``) loads with first use.
 """
 
+from session_lab.frames.atomic_files import whole_file, write_parquet
 from session_lab.frames.build import (
     NAT,
     Coded,
@@ -12,14 +13,13 @@ from session_lab.frames.build import (
     milliseconds,
     to_instants,
 )
-from session_lab.frames.check import check_events
+from session_lab.frames.check_events import check_events
 from session_lab.frames.columns import check_frame, column_of
-from session_lab.frames.derive import derive_lifetimes
 from session_lab.frames.digest import digest
+from session_lab.frames.lifetime_columns import derive_lifetimes
+from session_lab.frames.problems import validate
 from session_lab.frames.samples import sample_path
 from session_lab.frames.schema import EVENTS, OPERATIONS, RUNS, SCHEMAS, SESSIONS, Kind, Schema
-from session_lab.frames.store import whole_file, write_parquet
-from session_lab.frames.validating import validate
 from session_lab.frames.writing import write_frame
 
 __all__ = [

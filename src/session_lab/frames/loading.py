@@ -12,9 +12,9 @@ from pydantic_core import from_json
 from tqdm import tqdm
 
 from session_lab.errors import DataError
-from session_lab.frames.assembly import Observation, runs_from, sessions_from
-from session_lab.frames.joining import join_runs
-from session_lab.frames.rows import RUN_ROWS, SESSION_ROWS, Layout, Rows
+from session_lab.frames.api_rows import RUN_ROWS, SESSION_ROWS, Layout, Rows
+from session_lab.frames.from_arrow import Observation, runs_from, sessions_from
+from session_lab.frames.run_sessions import join_runs
 from session_lab.timing import to_instant
 
 if TYPE_CHECKING:

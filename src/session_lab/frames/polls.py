@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from session_lab.frames.assembly import columns_of
+from session_lab.frames.api_rows import POLL_ROWS, Rows
 from session_lab.frames.build import build
-from session_lab.frames.rows import POLL_ROWS, Rows
+from session_lab.frames.from_arrow import columns_of
 from session_lab.frames.schema import Column, Kind, Schema
 
 if TYPE_CHECKING:

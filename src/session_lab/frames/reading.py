@@ -13,11 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from session_lab.errors import DataError, DataWarning
-from session_lab.frames.assembly import Observation, runs_from, sessions_from
-from session_lab.frames.exports import RUN_FILES, SESSION_FILES, Kept, recognise
-from session_lab.frames.joining import join_runs
-from session_lab.frames.loading import decoded
-from session_lab.frames.rows import (
+from session_lab.frames.api_rows import (
     KEPT_RUNS,
     KEPT_SESSIONS,
     RUN_ROWS,
@@ -26,6 +22,10 @@ from session_lab.frames.rows import (
     Rows,
     table_of,
 )
+from session_lab.frames.file_kinds import RUN_FILES, SESSION_FILES, Kept, recognise
+from session_lab.frames.from_arrow import Observation, runs_from, sessions_from
+from session_lab.frames.loading import decoded
+from session_lab.frames.run_sessions import join_runs
 
 if TYPE_CHECKING:
     import os

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from session_lab.errors import DataError
+from session_lab.frames.atomic_files import whole_file, write_parquet
 from session_lab.frames.build import NAT, milliseconds
 from session_lab.frames.columns import check_frame
-from session_lab.frames.store import whole_file, write_parquet
 from session_lab.timing import instant_text, to_instant
 
 if TYPE_CHECKING:

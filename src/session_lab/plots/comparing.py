@@ -9,8 +9,8 @@ from session_lab.plots.theme import COLOURS, INK, axes_for, tidy
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from session_lab.analysis.agreement import Agreement
     from session_lab.analysis.compare import Comparison
+    from session_lab.analysis.fidelity import Agreement
     from session_lab.analysis.lateness import Lateness
 
 __all__ = ["agreement", "lateness", "replay_comparison"]

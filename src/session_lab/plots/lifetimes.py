@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, PercentFormatter, ScalarFormatter
 from pandas import Timedelta
 
-from session_lab.analysis.tables import short_text
+from session_lab.analysis.display import short_text
 from session_lab.plots.texts import drawn
 from session_lab.plots.theme import COLOURS, INK, axes_for, legend_above, tidy
 

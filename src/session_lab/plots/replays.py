@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from session_lab.analysis.churn import Cost
     from session_lab.analysis.concurrency import Concurrency
-    from session_lab.lab.summary import ReplaySummary
+    from session_lab.replays.summary import ReplaySummary
 
 __all__ = ["concurrency", "cost", "start_kinds"]
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from numpy.typing import ArrayLike
 
-    from session_lab.analysis.sweeping import Recommendation
+    from session_lab.analysis.recommend import Recommendation
 
 __all__ = ["sweep_front"]
 

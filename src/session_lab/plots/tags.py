@@ -8,7 +8,7 @@ import matplotlib.dates as mdates
 import numpy as np
 from matplotlib import ticker
 
-from session_lab.analysis.tables import short_text
+from session_lab.analysis.display import short_text
 from session_lab.plots.texts import drawn
 from session_lab.plots.theme import COLOURS, INK, axes_for, tidy
 

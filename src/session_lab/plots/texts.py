@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from matplotlib import font_manager, rcParams
 
-from session_lab.analysis.tables import short_text
+from session_lab.analysis.display import short_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

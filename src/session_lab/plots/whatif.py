@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 from matplotlib.ticker import ScalarFormatter
 
-from session_lab.analysis.tables import read_duration
+from session_lab.analysis.display import read_duration
 from session_lab.plots.theme import COLOURS, INK, axes_for, tidy
 from session_lab.timing import duration_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from session_lab.lab.whatif import Played, WhatIf
+    from session_lab.replays.whatif import Played, WhatIf
 
 __all__ = ["what_if"]
 

@@ -12,7 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from tqdm import tqdm
 
 from session_lab._version import __version__
-from session_lab.analysis.tables import table_html
+from session_lab.analysis.display import table_html
 from session_lab.errors import SessionLabError, SessionLabWarning
 from session_lab.frames import check_frame, whole_file
 from session_lab.plots.picture import Picture

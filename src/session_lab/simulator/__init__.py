@@ -3,12 +3,12 @@
 Everything below is pure: state goes in, state comes out, time and randomness are handed in.
 """
 
-from session_lab.simulator.ids import IdScheme
-from session_lab.simulator.policy import RunPolicy, Timings
-from session_lab.simulator.profiles import PROFILES, Profile, profile_named
-from session_lab.simulator.randomness import Stream
-from session_lab.simulator.snapshot import Snapshot
-from session_lab.simulator.world import ENVIRONMENT, World
+from session_lab.simulator.model.ids import IdScheme
+from session_lab.simulator.model.policy import RunPolicy, Timings
+from session_lab.simulator.model.profiles import PROFILES, Profile, profile_named
+from session_lab.simulator.model.randomness import Stream
+from session_lab.simulator.world.snapshot import Snapshot
+from session_lab.simulator.world.world import ENVIRONMENT, World
 
 __all__ = [
     "ENVIRONMENT",

@@ -10,21 +10,21 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
 from session_lab.errors import DataError
-from session_lab.simulator.control import answer, is_control
-from session_lab.simulator.faults import FaultPlan, FaultState
-from session_lab.simulator.limits import Account, Meter, RateLimit
+from session_lab.simulator.faults.plan import FaultPlan, FaultState
+from session_lab.simulator.faults.rate_limit import Account, Meter, RateLimit
+from session_lab.simulator.model.trigger_faults import TRIGGER_FAULTS
+from session_lab.simulator.server.control import answer, is_control
 from session_lab.simulator.service import Service
-from session_lab.simulator.snapshot import Snapshot
-from session_lab.simulator.trigger_faults import TRIGGER_FAULTS
-from session_lab.simulator.world import World
+from session_lab.simulator.world.snapshot import Snapshot
+from session_lab.simulator.world.world import World
 from session_lab.timing import to_instant
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from session_lab.simulator.policy import RunPolicy
-    from session_lab.simulator.protocol.auth import Environment
-    from session_lab.simulator.protocol.messages import Request, Response
+    from session_lab.simulator.api.auth import Environment
+    from session_lab.simulator.api.http_types import Request, Response
+    from session_lab.simulator.model.policy import RunPolicy
     from session_lab.timing import Instant, VirtualClock
 
 __all__ = ["Backend"]

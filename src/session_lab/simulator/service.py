@@ -8,20 +8,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from session_lab.simulator.calls import call_of
-from session_lab.simulator.faults import ConnectionLost, ConnectionRefused, FaultPlan, Faults
-from session_lab.simulator.limits import Account, Meter, RateLimit, Verdict, account_of
-from session_lab.simulator.protocol.pipelines import Setting
-from session_lab.simulator.protocol.routes import answer, refuse_at_the_door, session_asked_for
-from session_lab.wire.runs import FINAL_INTERNAL_STATUSES
+from session_lab.simulator.api.calls import call_of
+from session_lab.simulator.api.checks import Setting
+from session_lab.simulator.api.routes import answer, refuse_at_the_door, session_asked_for
+from session_lab.simulator.faults.plan import ConnectionLost, ConnectionRefused, FaultPlan, Faults
+from session_lab.simulator.faults.rate_limit import Account, Meter, RateLimit, Verdict, account_of
+from session_lab.wire.run_status import FINAL_INTERNAL_STATUSES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from session_lab.simulator.faults import FaultState
-    from session_lab.simulator.protocol.auth import Environment
-    from session_lab.simulator.protocol.messages import Request, Response
-    from session_lab.simulator.world import World
+    from session_lab.simulator.api.auth import Environment
+    from session_lab.simulator.api.http_types import Request, Response
+    from session_lab.simulator.faults.plan import FaultState
+    from session_lab.simulator.world.world import World
 
 __all__ = ["Service"]
 
@@ -52,8 +52,8 @@ class Service:
     Examples
     --------
     >>> from session_lab.simulator import World
-    >>> from session_lab.simulator.protocol.auth import Environment
-    >>> from session_lab.simulator.protocol.messages import Request
+    >>> from session_lab.simulator.api.auth import Environment
+    >>> from session_lab.simulator.api.http_types import Request
     >>> world = World()
     >>> _ = world.start("chat-1")
     >>> service = Service(world, [Environment("env_lab", "tr_dev_example")])

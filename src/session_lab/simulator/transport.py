@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Protocol
 
 import httpx
 
-from session_lab.simulator.faults import ConnectionLost, ConnectionRefused
-from session_lab.simulator.protocol.messages import Request
+from session_lab.simulator.api.http_types import Request
+from session_lab.simulator.faults.plan import ConnectionLost, ConnectionRefused
 
 if TYPE_CHECKING:
-    from session_lab.simulator.protocol.messages import Response
+    from session_lab.simulator.api.http_types import Response
 
 __all__ = ["Answering", "SimulatorTransport"]
 

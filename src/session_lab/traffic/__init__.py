@@ -9,8 +9,8 @@ come with the package.
 """
 
 from session_lab.frames import sample_path
-from session_lab.traffic.closeness import Closeness
 from session_lab.traffic.detecting import Detected, detect
+from session_lab.traffic.fit_check import Closeness
 from session_lab.traffic.generating import generate
 from session_lab.traffic.reading import FORMATS, read, shards
 from session_lab.traffic.shards import write_shards

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from session_lab.simulator.randomness import logarithm
+from session_lab.simulator.model.randomness import logarithm
 from session_lab.timing import to_instant, to_milliseconds
-from session_lab.traffic.variates import geometric, poisson_arrivals
+from session_lab.traffic.distributions import geometric, poisson_arrivals
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,10 +9,10 @@ import pyarrow as pa
 
 from session_lab.errors import DataError
 from session_lab.frames import NAT, milliseconds
-from session_lab.simulator.randomness import exponential, logarithm
+from session_lab.simulator.model.randomness import exponential, logarithm
 from session_lab.timing import LONGEST_DURATION, duration_text, instant_text
 from session_lab.traffic.arrivals import hours_of, weights_of
-from session_lab.traffic.measures import chats_of
+from session_lab.traffic.chat_statistics import chats_of
 from session_lab.traffic.workload import ChatWorkload
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from session_lab.traffic.measures import Chats
+    from session_lab.traffic.chat_statistics import Chats
 
 __all__ = ["fit"]
 

@@ -14,7 +14,7 @@ from session_lab.frames import EVENTS, NAT, Coded, build
 from session_lab.simulator import Stream
 from session_lab.timing import LAST_INSTANT, to_milliseconds
 from session_lab.traffic.arrivals import arrivals
-from session_lab.traffic.variates import geometric, log_normal, picks, zipf
+from session_lab.traffic.distributions import geometric, log_normal, picks, zipf
 
 if TYPE_CHECKING:
     from collections.abc import Callable

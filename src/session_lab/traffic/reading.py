@@ -16,7 +16,7 @@ from session_lab.timing import duration_text, instant_text, to_instant, to_milli
 from session_lab.traffic.detecting import Detected, detect
 from session_lab.traffic.formats import bailian, burstgpt, journal, mooncake
 from session_lab.traffic.formats import events as event_format
-from session_lab.traffic.formats.rows import BadRows
+from session_lab.traffic.formats.text_rows import BadRows
 from session_lab.traffic.shards import shard_paths
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from session_lab.timing import Duration, Instant
-    from session_lab.traffic.closeness import Closeness
+    from session_lab.traffic.fit_check import Closeness
 
 __all__ = ["ChatWorkload"]
 
@@ -301,7 +301,7 @@ class ChatWorkload:
             Of arrivals, thinks, turns and their durations: quantiles, side by side, and the
             Kolmogorov-Smirnov distance.
         """
-        from session_lab.traffic.closeness import compare  # noqa: PLC0415
+        from session_lab.traffic.fit_check import compare  # noqa: PLC0415
         from session_lab.traffic.generating import generate  # noqa: PLC0415
 
         return compare(events, generate(self, seed), seed=seed)

@@ -19,7 +19,7 @@ from session_lab.frames import (
     whole_file,
     write_parquet,
 )
-from session_lab.simulator.journal import to_line
+from session_lab.simulator.world.journal import to_line
 
 if TYPE_CHECKING:
     import os
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from session_lab.simulator.journal import Entry
+    from session_lab.simulator.world.journal import Entry
 
 __all__ = ["write", "write_journal"]
 

@@ -8,13 +8,13 @@ without a control.
 from session_lab.widgets.belonging import of_sessions
 from session_lab.widgets.churn import ChurnExplorer, ChurnState
 from session_lab.widgets.explorer import Explorer, ExplorerState
-from session_lab.widgets.exploring import Exploration, explore
 from session_lab.widgets.lifetimes import LifetimeExplorer, LifetimeState
 from session_lab.widgets.logs import sessions_of_log, with_expiry
-from session_lab.widgets.panel import SelectionPanel
 from session_lab.widgets.policy import PolicyExplorer, PolicyState
-from session_lab.widgets.prepared import Prepared, select
 from session_lab.widgets.selection import Selection
+from session_lab.widgets.selection_panel import SelectionPanel
+from session_lab.widgets.session_index import Prepared, select
+from session_lab.widgets.tabs import Exploration, explore
 from session_lab.widgets.tags import TagExplorer, TagState
 
 __all__ = [

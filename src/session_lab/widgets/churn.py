@@ -13,11 +13,11 @@ from session_lab.analysis.churn.cohorts import Day
 from session_lab.analysis.churn.periods import Freq
 from session_lab.errors import DataError
 from session_lab.widgets.belonging import Belonging
-from session_lab.widgets.code import call, selected
+from session_lab.widgets.call_text import call, selected
 from session_lab.widgets.explorer import Explorer, ExplorerState
-from session_lab.widgets.panel import SelectionPanel
-from session_lab.widgets.prepared import Prepared
 from session_lab.widgets.selection import one_of
+from session_lab.widgets.selection_panel import SelectionPanel
+from session_lab.widgets.session_index import Prepared
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,17 +9,17 @@ import ipywidgets  # type: ignore[import-untyped]
 
 from session_lab.errors import DataError
 from session_lab.frames import EVENTS, check_events, empty
-from session_lab.lab.whatif import WhatIfLog
+from session_lab.replays.whatif import WhatIfLog
 from session_lab.simulator import RunPolicy
 from session_lab.timing import duration_text, to_milliseconds
 from session_lab.traffic.reading import in_order
 from session_lab.widgets.belonging import Belonging
-from session_lab.widgets.code import call, selected
+from session_lab.widgets.call_text import call, selected
 from session_lab.widgets.controls import NOTHING
 from session_lab.widgets.explorer import Explorer, ExplorerState
 from session_lab.widgets.logs import sessions_of_log
-from session_lab.widgets.panel import SelectionPanel
-from session_lab.widgets.prepared import Prepared
+from session_lab.widgets.selection_panel import SelectionPanel
+from session_lab.widgets.session_index import Prepared
 
 if TYPE_CHECKING:
     import pandas as pd

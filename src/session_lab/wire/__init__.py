@@ -4,7 +4,7 @@
   camelCase on the wire, unknown fields kept;
 - :mod:`~session_lab.wire.limits`, the documented bounds;
 - :mod:`~session_lab.wire.listing`, list parameters and how they are written into a query;
-- :mod:`~session_lab.wire.runs`, the statuses of a run;
+- :mod:`~session_lab.wire.run_status`, the statuses of a run;
 - :mod:`~session_lab.wire.coercion`, how the server reads loosely typed values.
 
 The models load with first use, so that the plain tables cost no import of pydantic.
@@ -15,13 +15,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from session_lab.wire.agents import (
-        OpenedChannel,
-        SnapshotUrl,
-        TokenClaims,
-        WaitBody,
-        WaitReply,
-    )
     from session_lab.wire.base import Moment, WireModel
     from session_lab.wire.bodies import (
         CloseBody,
@@ -37,10 +30,10 @@ if TYPE_CHECKING:
         RecordsReply,
         StreamBatch,
     )
+    from session_lab.wire.errors import ErrorBody, Problem
     from session_lab.wire.listing import RunQuery, SessionQuery, SessionStatus, encode_query
-    from session_lab.wire.problems import ErrorBody, Problem
-    from session_lab.wire.run_models import CanceledRun, RetrievedRun, RunPage, RunRow
-    from session_lab.wire.runs import FINAL_STATUSES, InternalRunStatus, RunStatus
+    from session_lab.wire.run_status import FINAL_STATUSES, InternalRunStatus, RunStatus
+    from session_lab.wire.runs import CanceledRun, RetrievedRun, RunPage, RunRow
     from session_lab.wire.sessions import (
         Pagination,
         Session,
@@ -50,12 +43,19 @@ if TYPE_CHECKING:
         SwappedRun,
         TriggerConfig,
     )
+    from session_lab.wire.waitpoints import (
+        OpenedChannel,
+        SnapshotUrl,
+        TokenClaims,
+        WaitBody,
+        WaitReply,
+    )
 else:
     # Type checkers read the imports above; at run time this table stands for them.
     import importlib
 
     _HOMES = {
-        "agents": ("OpenedChannel", "SnapshotUrl", "TokenClaims", "WaitBody", "WaitReply"),
+        "waitpoints": ("OpenedChannel", "SnapshotUrl", "TokenClaims", "WaitBody", "WaitReply"),
         "base": ("Moment", "WireModel"),
         "bodies": (
             "CloseBody",
@@ -72,9 +72,9 @@ else:
             "StreamBatch",
         ),
         "listing": ("RunQuery", "SessionQuery", "SessionStatus", "encode_query"),
-        "problems": ("ErrorBody", "Problem"),
-        "run_models": ("CanceledRun", "RetrievedRun", "RunPage", "RunRow"),
-        "runs": ("FINAL_STATUSES", "InternalRunStatus", "RunStatus"),
+        "errors": ("ErrorBody", "Problem"),
+        "runs": ("CanceledRun", "RetrievedRun", "RunPage", "RunRow"),
+        "run_status": ("FINAL_STATUSES", "InternalRunStatus", "RunStatus"),
         "sessions": (
             "Pagination",
             "Session",

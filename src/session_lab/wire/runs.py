@@ -1,129 +1,125 @@
-"""The statuses of a run: what the server stores, what the API shows, and which are final.
+"""Runs as the API answers with them.
 
-The server stores more statuses than the API shows. The request header ``x-trigger-api-version``
-decides which names come back: exactly ``2025-07-16`` gives the current names, anything else the
-old ones. (``apps/webapp/app/v3/taskStatus.ts`` and
-``apps/webapp/app/presenters/v3/ApiRetrieveRunPresenter.server.ts``)
-
-Plain tables: importing this module costs nothing.
+Shapes follow ``apps/webapp/app/presenters/v3/ApiRunListPresenter.server.ts`` and
+``ApiRetrieveRunPresenter.server.ts``. The names of the statuses are in
+:mod:`session_lab.wire.run_status`.
 """
 
 from __future__ import annotations
 
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, Literal
+from typing import Any
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from pydantic import Field
+
+from session_lab.wire.base import Moment, WireModel
+from session_lab.wire.run_status import FINAL_STATUSES
+from session_lab.wire.sessions import ListPage
 
 __all__ = [
-    "CURRENT_STATUSES",
-    "FINAL_INTERNAL_STATUSES",
-    "FINAL_STATUSES",
-    "OLD_STATUSES",
-    "InternalRunStatus",
-    "RunStatus",
+    "CanceledRun",
+    "RelatedRun",
+    "RelatedRuns",
+    "RetrievedRun",
+    "RunEnvironment",
+    "RunPage",
+    "RunRow",
 ]
 
-InternalRunStatus = Literal[
-    "DELAYED",
-    "PENDING",
-    "PENDING_VERSION",
-    "WAITING_FOR_DEPLOY",
-    "DEQUEUED",
-    "EXECUTING",
-    "RETRYING_AFTER_FAILURE",
-    "WAITING_TO_RESUME",
-    "PAUSED",
-    "COMPLETED_SUCCESSFULLY",
-    "COMPLETED_WITH_ERRORS",
-    "INTERRUPTED",
-    "CANCELED",
-    "CRASHED",
-    "SYSTEM_FAILURE",
-    "EXPIRED",
-    "TIMED_OUT",
-]
-"""What the server stores."""
 
-RunStatus = Literal[
-    "DELAYED",
-    "QUEUED",
-    "PENDING_VERSION",
-    "DEQUEUED",
-    "EXECUTING",
-    "WAITING",
-    "COMPLETED",
-    "FAILED",
-    "CANCELED",
-    "CRASHED",
-    "SYSTEM_FAILURE",
-    "EXPIRED",
-    "TIMED_OUT",
-]
-"""What the API shows under its current names."""
+class _RunFields(WireModel):
+    """What every form of a run has.
 
-CURRENT_STATUSES: Final[Mapping[str, RunStatus]] = MappingProxyType(
-    {
-        "DELAYED": "DELAYED",
-        "PENDING": "QUEUED",
-        "PENDING_VERSION": "PENDING_VERSION",
-        "WAITING_FOR_DEPLOY": "PENDING_VERSION",
-        "DEQUEUED": "DEQUEUED",
-        "EXECUTING": "EXECUTING",
-        "RETRYING_AFTER_FAILURE": "EXECUTING",
-        "WAITING_TO_RESUME": "WAITING",
-        "PAUSED": "WAITING",
-        "COMPLETED_SUCCESSFULLY": "COMPLETED",
-        "COMPLETED_WITH_ERRORS": "FAILED",
-        "INTERRUPTED": "FAILED",
-        "CANCELED": "CANCELED",
-        "CRASHED": "CRASHED",
-        "SYSTEM_FAILURE": "SYSTEM_FAILURE",
-        "EXPIRED": "EXPIRED",
-        "TIMED_OUT": "TIMED_OUT",
-    }
-)
-"""Stored status to current name."""
+    ``status`` is text, so that names newer than this version survive; those known are
+    :data:`session_lab.wire.run_status.RunStatus`. ``is_completed`` is the API's own and false for
+    ``EXPIRED`` and ``TIMED_OUT``; :attr:`is_final` covers every dead run.
+    """
 
-OLD_STATUSES: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        "DELAYED": "DELAYED",
-        "PENDING": "QUEUED",
-        "PENDING_VERSION": "PENDING_VERSION",
-        "WAITING_FOR_DEPLOY": "WAITING_FOR_DEPLOY",
-        "DEQUEUED": "EXECUTING",
-        "EXECUTING": "EXECUTING",
-        "RETRYING_AFTER_FAILURE": "REATTEMPTING",
-        "WAITING_TO_RESUME": "FROZEN",
-        "PAUSED": "FROZEN",
-        "COMPLETED_SUCCESSFULLY": "COMPLETED",
-        "COMPLETED_WITH_ERRORS": "FAILED",
-        "INTERRUPTED": "INTERRUPTED",
-        "CANCELED": "CANCELED",
-        "CRASHED": "CRASHED",
-        "SYSTEM_FAILURE": "SYSTEM_FAILURE",
-        "EXPIRED": "EXPIRED",
-        "TIMED_OUT": "TIMED_OUT",
-    }
-)
-"""Stored status to the name that requests without the current API version get."""
+    id: str
+    status: str
+    task_identifier: str
+    idempotency_key: str | None = None
+    version: str | None = None
+    created_at: Moment
+    updated_at: Moment
+    started_at: Moment | None = None
+    finished_at: Moment | None = None
+    delayed_until: Moment | None = None
+    expired_at: Moment | None = None
+    ttl: str | None = None
+    tags: list[str]
+    cost_in_cents: float
+    base_cost_in_cents: float
+    duration_ms: float
+    depth: int
+    metadata: Any = None
+    region: str | None = None
+    is_test: bool
+    is_queued: bool
+    is_executing: bool
+    is_waiting: bool
+    is_completed: bool
+    is_success: bool
+    is_failed: bool
+    is_cancelled: bool
 
-FINAL_INTERNAL_STATUSES: Final[frozenset[str]] = frozenset(
-    {
-        "COMPLETED_SUCCESSFULLY",
-        "COMPLETED_WITH_ERRORS",
-        "INTERRUPTED",
-        "CANCELED",
-        "CRASHED",
-        "SYSTEM_FAILURE",
-        "EXPIRED",
-        "TIMED_OUT",
-    }
-)
-"""Stored statuses of a dead run. A suspended run (``WAITING_TO_RESUME``) is alive."""
+    @property
+    def is_final(self) -> bool:
+        """Whether the run is over, however it ended."""
+        return self.status in FINAL_STATUSES
 
-FINAL_STATUSES: Final[frozenset[str]] = frozenset(
-    CURRENT_STATUSES[status] for status in FINAL_INTERNAL_STATUSES
-)
-"""The same in current names; no name stands for both a live and a dead run."""
+
+class RunEnvironment(WireModel):
+    """The environment a run belongs to."""
+
+    id: str
+    name: str
+    user: str | None = None
+
+
+class RunRow(_RunFields):
+    """A run as a list shows it, without its payload."""
+
+    env: RunEnvironment
+    task_kind: str | None = None
+
+
+class RunPage(ListPage[RunRow]):
+    """One page of runs."""
+
+
+class RelatedRun(_RunFields):
+    """A run as its relatives show it."""
+
+    trigger_function: str
+    batch_id: str | None = None
+
+
+class RelatedRuns(WireModel):
+    """The runs around a run; session runs have none."""
+
+    root: RelatedRun | None = None
+    parent: RelatedRun | None = None
+    children: list[RelatedRun] | None = None
+
+
+class RetrievedRun(RelatedRun):
+    """A run with its payload.
+
+    A large payload or output is not in the reply; its presigned URL is.
+    """
+
+    payload: Any = None
+    payload_presigned_url: str | None = None
+    output: Any = None
+    output_presigned_url: str | None = None
+    error: Any = None
+    schedule: Any = None
+    attempt_count: int = 0
+    attempts: list[Any] = Field(default_factory=list)
+    related_runs: RelatedRuns
+
+
+class CanceledRun(WireModel):
+    """What a cancel answers."""
+
+    id: str

@@ -9,11 +9,11 @@ from typing import Any
 import httpx
 import pytest
 
+from session_lab.simulator.api.auth import Environment
 from session_lab.simulator.backend import Backend
-from session_lab.simulator.protocol.auth import Environment
 from session_lab.simulator.server.app import HANG_UP, make_app
-from session_lab.simulator.server.live import LiveBackend
 from session_lab.simulator.server.openapi import describe
+from session_lab.simulator.server.sequencer import LiveBackend
 from session_lab.wire.limits import MAX_APPEND_BODY_BYTES
 
 LAB = Environment("env_lab", "tr_dev_lab")

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from session_lab.simulator.api.auth import Environment
+from session_lab.simulator.api.http_types import Follow, Request
 from session_lab.simulator.backend import Backend
-from session_lab.simulator.protocol.auth import Environment
-from session_lab.simulator.protocol.messages import Follow, Request
-from session_lab.simulator.server.following import events
-from session_lab.simulator.server.live import LiveBackend
+from session_lab.simulator.server.sequencer import LiveBackend
+from session_lab.simulator.server.sse_follow import events
 from session_lab.timing import VirtualClock
 
 if TYPE_CHECKING:

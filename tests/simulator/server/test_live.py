@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from session_lab.simulator.api.auth import Environment
+from session_lab.simulator.api.http_types import Request, Response
 from session_lab.simulator.backend import Backend
-from session_lab.simulator.faults import ConnectionLost
-from session_lab.simulator.protocol.auth import Environment
-from session_lab.simulator.protocol.messages import Request, Response
-from session_lab.simulator.server.live import LiveBackend
+from session_lab.simulator.faults.plan import ConnectionLost
+from session_lab.simulator.server.sequencer import LiveBackend
 from session_lab.simulator.server.state_file import StateFile
 from session_lab.timing import VirtualClock
 

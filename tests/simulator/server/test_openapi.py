@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from openapi_spec_validator import validate
 
-from session_lab.simulator.calls import CALLS
-from session_lab.simulator.protocol.routes import ROUTES
+from session_lab.simulator.api.calls import CALLS
+from session_lab.simulator.api.routes import ROUTES
 from session_lab.simulator.server.openapi import describe
 from session_lab.wire import limits
 

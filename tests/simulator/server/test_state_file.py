@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from session_lab.errors import DataError
-from session_lab.simulator.protocol.messages import Request
+from session_lab.simulator.api.http_types import Request
 from session_lab.simulator.server.state_file import StateFile
 
 if TYPE_CHECKING:

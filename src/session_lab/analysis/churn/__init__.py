@@ -12,8 +12,8 @@ first takes over from the one before it.
 from session_lab.analysis.churn.cohorts import Cohorts, cohorts
 from session_lab.analysis.churn.cost import Cost, cost, price_list
 from session_lab.analysis.churn.gaps import Gaps, gaps
+from session_lab.analysis.churn.handovers import Handovers, handovers
 from session_lab.analysis.churn.identities import Identities, identities
-from session_lab.analysis.churn.polls import Handovers, handovers
 from session_lab.analysis.churn.rates import Rate, rate
 from session_lab.analysis.churn.reasons import Reasons, StartKinds, reasons, start_kinds
 from session_lab.analysis.churn.runs import RunsPerSession, runs_per_session

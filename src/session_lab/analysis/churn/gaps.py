@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from session_lab.analysis.churn.columns import Ids, ids, instants, observation
-from session_lab.analysis.churn.order import NEVER, chain
+from session_lab.analysis.churn.successors import NEVER, chain
 from session_lab.analysis.results import Result
 from session_lab.frames import NAT
 from session_lab.timing import Instant, instant_text

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from session_lab.analysis.churn.columns import ids, instants, observation, places
-from session_lab.analysis.churn.order import previous_runs
 from session_lab.analysis.churn.periods import numbers, starts
+from session_lab.analysis.churn.successors import previous_runs
 from session_lab.analysis.results import Result
 from session_lab.frames import NAT, to_instants
 from session_lab.timing import Instant, instant_text

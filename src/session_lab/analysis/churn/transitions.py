@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from session_lab.analysis.churn.columns import ids, instants, labels
-from session_lab.analysis.churn.order import previous_runs
+from session_lab.analysis.churn.successors import previous_runs
 from session_lab.analysis.results import Result
 
 if TYPE_CHECKING:

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from session_lab.analysis.survival.tally import tally
+from session_lab.analysis.survival.event_counts import tally
 from session_lab.errors import StatisticalWarning
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from session_lab.analysis.survival.axis import Times
     from session_lab.analysis.survival.sample import Sample
+    from session_lab.analysis.survival.time_axis import Times
 
 __all__ = ["EventTable", "tabulate", "warn_if_weak", "weakness_of"]
 

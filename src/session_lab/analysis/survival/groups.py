@@ -11,8 +11,8 @@ import pandas as pd
 import pyarrow as pa
 
 from session_lab.analysis.survival.aalen_johansen import Incidence
-from session_lab.analysis.survival.assuming import AssumingResult
 from session_lab.analysis.survival.kaplan_meier import Survival
+from session_lab.analysis.survival.results import AssumingResult
 from session_lab.errors import DataError, DataWarning, StatisticalWarning
 
 if TYPE_CHECKING:

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 import numpy as np
 import pandas as pd
 
-from session_lab.analysis.survival.assuming import AssumingResult
-from session_lab.analysis.survival.axis import numbers
 from session_lab.analysis.survival.event_table import tabulate
 from session_lab.analysis.survival.intervals import chi2_tail
+from session_lab.analysis.survival.results import AssumingResult
 from session_lab.analysis.survival.sample import check_sample, events_of
+from session_lab.analysis.survival.time_axis import numbers
 from session_lab.errors import DataError, StatisticalWarning
 
 if TYPE_CHECKING:

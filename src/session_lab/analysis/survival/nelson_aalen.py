@@ -17,7 +17,7 @@ from session_lab.analysis.survival.sample import check_sample, events_of
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-    from session_lab.analysis.survival.axis import Time, Times
+    from session_lab.analysis.survival.time_axis import Time, Times
 
 __all__ = ["CumulativeHazard", "nelson_aalen"]
 

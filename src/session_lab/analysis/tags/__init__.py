@@ -5,13 +5,13 @@ its denominator. Whatever only counts takes the frame of any engine: pandas, Pol
 DuckDB or dask.
 """
 
+from session_lab.analysis.tags.by_status import TagStatuses, by_status
 from session_lab.analysis.tags.codes import TagCodes, prepare
+from session_lab.analysis.tags.concentration import Concentration, concentration, jensen_shannon
+from session_lab.analysis.tags.cooccurrence import Cooccurrence, cooccurrence
 from session_lab.analysis.tags.distributions import Distribution, Tail, distribution
-from session_lab.analysis.tags.drifting import Drift, drift
-from session_lab.analysis.tags.evenness import Concentration, concentration, jensen_shannon
-from session_lab.analysis.tags.pairs import Cooccurrence, cooccurrence
-from session_lab.analysis.tags.spaces import Namespaces, namespaces, split
-from session_lab.analysis.tags.statuses import TagStatuses, by_status
+from session_lab.analysis.tags.drift import Drift, drift
+from session_lab.analysis.tags.namespaces import Namespaces, namespaces, split
 
 __all__ = [
     "Concentration",

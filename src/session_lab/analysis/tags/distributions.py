@@ -11,15 +11,15 @@ import pandas as pd
 from session_lab.analysis.counts import grouped
 from session_lab.analysis.results import Result
 from session_lab.analysis.tags.codes import TagCodes
-from session_lab.analysis.tags.evenness import concentration
-from session_lab.analysis.tags.spaces import warn_of_ids
+from session_lab.analysis.tags.concentration import concentration
+from session_lab.analysis.tags.namespaces import warn_of_ids
 from session_lab.frames.build import TEXT_DTYPE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from session_lab.analysis.engines import AnyFrame
-    from session_lab.analysis.tags.evenness import Concentration
+    from session_lab.analysis.tags.concentration import Concentration
 
 __all__ = ["Distribution", "Tail", "distribution", "share"]
 

@@ -8,7 +8,7 @@ from session_lab.client.operations.arguments import choices, instant, path_id, p
 from session_lab.client.paging import ListPlan
 from session_lab.client.requests import Operation
 from session_lab.wire.listing import RunQuery
-from session_lab.wire.run_models import CanceledRun, RetrievedRun, RunPage, RunRow
+from session_lab.wire.runs import CanceledRun, RetrievedRun, RunPage, RunRow
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from starlette.responses import JSONResponse, StreamingResponse
 
-from session_lab.simulator.control import is_control
-from session_lab.simulator.faults import ConnectionLost, ConnectionRefused
-from session_lab.simulator.protocol import messages
-from session_lab.simulator.server.following import events
-from session_lab.simulator.server.guard import comes_from_elsewhere
+from session_lab.simulator.api import http_types
+from session_lab.simulator.faults.plan import ConnectionLost, ConnectionRefused
+from session_lab.simulator.server.control import is_control
 from session_lab.simulator.server.openapi import describe
+from session_lab.simulator.server.origin_check import comes_from_elsewhere
+from session_lab.simulator.server.sse_follow import events
 from session_lab.wire.limits import MAX_APPEND_BODY_BYTES
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-    from session_lab.simulator.server.live import LiveBackend
+    from session_lab.simulator.server.sequencer import LiveBackend
 
 __all__ = ["HANG_UP", "make_app"]
 
@@ -63,10 +63,10 @@ class _App:
         if body is None:
             return
         query = scope["query_string"].decode("latin-1")
-        request = messages.Request(scope["method"], path, query, headers, body)
+        request = http_types.Request(scope["method"], path, query, headers, body)
         if self._guarded and controls and comes_from_elsewhere(request):
             message = "the control API is for this machine, and the request comes from elsewhere"
-            await _respond(messages.json_response({"error": message}, 403), scope, send)
+            await _respond(http_types.json_response({"error": message}, 403), scope, send)
             return
         try:
             response = self._live.take(request)
@@ -115,7 +115,7 @@ def _headers(scope: Scope) -> dict[str, str]:
     return headers
 
 
-async def _respond(response: messages.Response, scope: Scope, send: Send) -> None:
+async def _respond(response: http_types.Response, scope: Scope, send: Send) -> None:
     headers = [
         (name.encode("latin-1"), value.encode("latin-1"))
         for name, value in response.headers.items()

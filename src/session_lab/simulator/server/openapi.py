@@ -10,7 +10,7 @@ from pydantic.json_schema import models_json_schema
 
 from session_lab import wire
 from session_lab._version import __version__
-from session_lab.simulator.calls import CALLS
+from session_lab.simulator.api.calls import CALLS
 from session_lab.wire.base import OmittingModel
 from session_lab.wire.coercion import LAST_DATE
 from session_lab.wire.limits import (
@@ -19,7 +19,7 @@ from session_lab.wire.limits import (
     MAX_PAGE_SIZE,
     MAX_STREAM_TIMEOUT_SECONDS,
 )
-from session_lab.wire.runs import CURRENT_STATUSES, OLD_STATUSES
+from session_lab.wire.run_status import CURRENT_STATUSES, OLD_STATUSES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -15,8 +15,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from session_lab.errors import DataError, SessionLabWarning
 from session_lab.simulator.server.app import HANG_UP, make_app
-from session_lab.simulator.server.guard import is_loopback
-from session_lab.simulator.server.live import LiveBackend
+from session_lab.simulator.server.origin_check import is_loopback
+from session_lab.simulator.server.sequencer import LiveBackend
 from session_lab.simulator.server.state_file import StateFile
 from session_lab.timing import SystemClock
 

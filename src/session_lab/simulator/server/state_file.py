@@ -14,7 +14,7 @@ import sqlite3
 from typing import TYPE_CHECKING, Any
 
 from session_lab.errors import DataError
-from session_lab.simulator.protocol.messages import Request
+from session_lab.simulator.api.http_types import Request
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -5,7 +5,7 @@ function in the first process compiles it, which takes some seconds, and later p
 machine code from numba's cache.
 """
 
-from session_lab.traffic.columnar.grouped import GroupedLog
+from session_lab.traffic.columnar.log import GroupedLog
 from session_lab.traffic.columnar.outcome import Outcome
 from session_lab.traffic.columnar.shards import play_shards
 

@@ -1,6 +1,6 @@
 """The numbers that decide over crashes, for compiled code.
 
-They are those of :func:`session_lab.simulator.randomness.crash_uniform`: the first word that the
+They are those of :func:`session_lab.simulator.model.randomness.crash_uniform`: the first word that the
 Philox generator (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011) makes of a
 key and a counter.
 """

@@ -4,7 +4,7 @@ Sessions do not touch each other, so their order is free: all events of one are 
 next begins. What is known of its run then stays in registers, where an engine that follows the
 clock fetches it from memory with every event; and shards of sessions can be played side by side.
 
-The rules are those of :mod:`session_lab.simulator.machine`, which is the specification.
+The rules are those of :mod:`session_lab.simulator.model.machine`, which is the specification.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from session_lab.traffic.columnar.columns import ANSWERS, Int64, RunColumns
 from session_lab.traffic.columnar.compiling import compiled, inlined
 from session_lab.traffic.columnar.crashes import crash_uniform
-from session_lab.traffic.columnar.rules import (
+from session_lab.traffic.columnar.layout import ANSWERS, Int64, RunColumns
+from session_lab.traffic.columnar.run_row import (
     DEAD,
     ENDED_AT,
     FREE_AT,
@@ -34,12 +34,12 @@ from session_lab.traffic.columnar.rules import (
     trigger,
     write,
 )
-from session_lab.traffic.played import CAUSES, KINDS, NAT, NONE, OPS
+from session_lab.traffic.engine_result import CAUSES, KINDS, NAT, NONE, OPS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from session_lab.traffic.columnar.columns import (
+    from session_lab.traffic.columnar.layout import (
         Answers,
         Columns,
         Rulebook,

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from session_lab.simulator.machine import ERRORS
-from session_lab.traffic.columnar.columns import ANSWER_OPS, verdict_table
-from session_lab.traffic.columnar.tally import EXACT, bin_ends
-from session_lab.traffic.played import CAUSES, KINDS, NONE, REASONS
+from session_lab.simulator.model.machine import ERRORS
+from session_lab.traffic.columnar.layout import ANSWER_OPS, verdict_table
+from session_lab.traffic.columnar.sums import EXACT, bin_ends
+from session_lab.traffic.engine_result import CAUSES, KINDS, NONE, REASONS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from session_lab.simulator import Profile
-    from session_lab.traffic.columnar.tally import Tally
+    from session_lab.traffic.columnar.sums import Tally
 
 __all__ = ["Outcome"]
 

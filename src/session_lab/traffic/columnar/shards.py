@@ -16,8 +16,8 @@ import pyarrow.parquet as pq
 
 from session_lab.errors import DataError
 from session_lab.timing import LAST_INSTANT
-from session_lab.traffic.columnar.grouped import PROFILE, GroupedLog
-from session_lab.traffic.played import NAT, OPS
+from session_lab.traffic.columnar.log import PROFILE, GroupedLog
+from session_lab.traffic.engine_result import NAT, OPS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -11,8 +11,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from session_lab.errors import DataError
-from session_lab.traffic.formats import requests
-from session_lab.traffic.formats.rows import BadRows, json_lines
+from session_lab.traffic.formats import token_trace
+from session_lab.traffic.formats.text_rows import BadRows, json_lines
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,7 +44,7 @@ def read(path: Path, origin: int, tokens_per_second: float, bad: BadRows) -> pd.
         What becomes of rows that cannot be used.
     """
     parents: dict[int, int] = {}
-    found: list[tuple[int, requests.Request]] = []
+    found: list[tuple[int, token_trace.Request]] = []
     for number, record in json_lines(path, bad):
         try:
             chat, parent, request = _request(record, origin, tokens_per_second)
@@ -53,24 +53,24 @@ def read(path: Path, origin: int, tokens_per_second: float, bad: BadRows) -> pd.
             bad.report(error, source=path.name, row=number)
         else:
             found.append((chat, request))
-    return requests.to_events(
+    return token_trace.to_events(
         [request._replace(chat=f"conv-{_root(parents, chat)}") for chat, request in found]
     )
 
 
 def _request(
     record: Mapping[str, Any], origin: int, tokens_per_second: float
-) -> tuple[int, int, requests.Request]:
-    requests.require(record, FIELDS)
+) -> tuple[int, int, token_trace.Request]:
+    token_trace.require(record, FIELDS)
     for name in ("chat_id", "parent_chat_id"):
         if type(record[name]) is not int:
             raise DataError(f"{record[name]!r} is not a whole number", column=name)
-    tokens = requests.tokens_of(record["output_length"], "output_length")
+    tokens = token_trace.tokens_of(record["output_length"], "output_length")
     kind = record.get("type")
-    request = requests.Request(
-        at=requests.moment(origin, record["timestamp"], "timestamp"),
+    request = token_trace.Request(
+        at=token_trace.moment(origin, record["timestamp"], "timestamp"),
         chat="",
-        turn_duration=requests.turn_of_tokens(tokens, tokens_per_second, "output_length"),
+        turn_duration=token_trace.turn_of_tokens(tokens, tokens_per_second, "output_length"),
         tags=(f"type:{kind}",) if isinstance(kind, str) else (),
     )
     return record["chat_id"], record["parent_chat_id"], request

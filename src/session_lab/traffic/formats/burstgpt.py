@@ -11,8 +11,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from session_lab.errors import DataError
-from session_lab.traffic.formats import requests
-from session_lab.traffic.formats.rows import BadRows, csv_records
+from session_lab.traffic.formats import token_trace
+from session_lab.traffic.formats.text_rows import BadRows, csv_records
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,20 +49,20 @@ def read(path: Path, origin: int, tokens_per_second: float, bad: BadRows) -> pd.
             found.append(_request(record, number, origin, tokens_per_second))
         except DataError as error:
             bad.report(error, source=path.name, row=number)
-    return requests.to_events(found)
+    return token_trace.to_events(found)
 
 
 def _request(
     record: Mapping[str, Any], number: int, origin: int, tokens_per_second: float
-) -> requests.Request:
-    requests.require(record, FIELDS)
-    tokens = requests.tokens_of(record["Response tokens"], "Response tokens")
+) -> token_trace.Request:
+    token_trace.require(record, FIELDS)
+    tokens = token_trace.tokens_of(record["Response tokens"], "Response tokens")
     session, elapsed, model = (record.get(name) for name in ("Session ID", "Elapsed time", "Model"))
-    return requests.Request(
-        at=requests.moment(origin, record["Timestamp"], "Timestamp"),
+    return token_trace.Request(
+        at=token_trace.moment(origin, record["Timestamp"], "Timestamp"),
         chat=f"request-{number}" if session is None else f"conv-{session}",
-        turn_duration=requests.turn_of_tokens(tokens, tokens_per_second, "Response tokens")
+        turn_duration=token_trace.turn_of_tokens(tokens, tokens_per_second, "Response tokens")
         if elapsed is None
-        else requests.turn_of_seconds(elapsed, "Elapsed time"),
+        else token_trace.turn_of_seconds(elapsed, "Elapsed time"),
         tags=() if model is None else (f"model:{model}",),
     )

@@ -18,7 +18,7 @@ from session_lab.errors import DataError
 from session_lab.frames import EVENTS, NAT, build
 from session_lab.timing import LONGEST_DURATION, to_instant, to_milliseconds
 from session_lab.traffic.formats import parquet
-from session_lab.traffic.formats.rows import BadRows, csv_records, json_lines
+from session_lab.traffic.formats.text_rows import BadRows, csv_records, json_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

@@ -17,9 +17,9 @@ from urllib.parse import unquote, urlsplit
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from session_lab.errors import DataError
-from session_lab.simulator.calls import call_of
-from session_lab.simulator.payloads import carries_turn, is_stop
-from session_lab.simulator.protocol.messages import Request
+from session_lab.simulator.api.calls import call_of
+from session_lab.simulator.api.http_types import Request
+from session_lab.simulator.model.run_payload import carries_turn, is_stop
 from session_lab.timing import to_instant
 from session_lab.traffic.formats.events import frame_of, parse
 from session_lab.traffic.formats.journal import Names
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from session_lab.traffic.formats.rows import BadRows
+    from session_lab.traffic.formats.text_rows import BadRows
 
 __all__ = ["read"]
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from session_lab.errors import DataError
 from session_lab.timing import to_instant
 from session_lab.traffic.formats.events import frame_of, parse
-from session_lab.traffic.formats.requests import require
-from session_lab.traffic.formats.rows import BadRows, json_lines
+from session_lab.traffic.formats.text_rows import BadRows, json_lines
+from session_lab.traffic.formats.token_trace import require
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -1,0 +1,77 @@
+"""A simulator's journal as a frame of operations."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from session_lab.errors import DataError
+from session_lab.frames import NAT, OPERATIONS, build
+from session_lab.wire.limits import RESERVED_ID_PREFIX
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import pandas as pd
+
+    from session_lab.simulator.world.journal import Entry
+
+__all__ = ["from_journal"]
+
+_OPS = {
+    "append": "message",
+    "close": "close",
+    "message": "message",
+    "retrieve": "retrieve",
+    "start": "start",
+}
+
+
+def from_journal(journal: Iterable[Entry]) -> pd.DataFrame:
+    """Make an operations frame of a simulator's journal.
+
+    Starts, closes and retrievals are taken, and appends to ``in`` as messages; the rest is left
+    out. The journal should be one environment's.
+
+    Raises
+    ------
+    DataError
+        This is no journal.
+    """
+    entries = [entry for entry in _checked(journal) if _is_of_a_session(entry)]
+    replies = [entry.reply for entry in entries]
+    data = {
+        "at": [entry.at for entry in entries],
+        "op": [_OPS[entry.op] for entry in entries],
+        "external_id": [_external_id(entry) for entry in entries],
+        "status_code": [reply.status_code for reply in replies],
+        "error": [reply.error for reply in replies],
+        "is_cached": [-1 if reply.is_cached is None else reply.is_cached for reply in replies],
+        "session_id": [entry.session_id for entry in entries],
+        "run_id": [entry.run_id for entry in entries],
+        "start_kind": [reply.start_kind for reply in replies],
+        "waited": [
+            NAT if entry.reply.start is None else entry.reply.start - entry.at for entry in entries
+        ],
+    }
+    return build(OPERATIONS, data, n=len(entries))
+
+
+def _checked(journal: Iterable[Entry]) -> Iterable[Entry]:
+    for entry in journal:
+        if not hasattr(entry, "asked"):
+            message = (
+                f"{type(entry).__name__} is no entry of a journal; pass an operations frame, or "
+                "the journal of a simulator"
+            )
+            raise DataError(message, source="operations")
+        yield entry
+
+
+def _is_of_a_session(entry: Entry) -> bool:
+    return entry.op in _OPS and dict(entry.asked).get("io", "in") == "in"
+
+
+def _external_id(entry: Entry) -> str | None:
+    if entry.before is not None:
+        return entry.before.external_id
+    return None if entry.key.startswith(RESERVED_ID_PREFIX) else entry.key

@@ -1,0 +1,219 @@
+"""How the use of tags changes over time."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+import pandas as pd
+
+from session_lab.analysis.counts import grouped
+from session_lab.analysis.results import Result
+from session_lab.analysis.tags.concentration import jensen_shannon
+from session_lab.errors import DataError, DataWarning, StatisticalWarning
+from session_lab.frames import milliseconds, to_instants
+from session_lab.frames.build import TEXT_DTYPE
+from session_lab.timing import duration_text, to_milliseconds
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from session_lab.analysis.engines import AnyFrame
+    from session_lab.timing import Duration
+
+__all__ = ["Drift", "drift"]
+
+_FEW = 20
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Drift(Result):
+    """Shares of tags, period by period.
+
+    Attributes
+    ----------
+    periods : ndarray of int64
+        Where each period begins, in milliseconds since 1970; those without a session are left out.
+    sessions : ndarray of int64
+        All sessions of each period.
+    uses : ndarray of int64
+        The uses of all tags in each period.
+    names : tuple of str
+        The most frequent tags, the most frequent first.
+    counts : ndarray of int64, shape (periods, tags)
+        The sessions of a period with a tag.
+    distances : tuple of float or None
+        The Jensen-Shannon distance of each period's uses of tags, of all and not just the most
+        frequent, from those of the period before; None for the first, and where one has no tag.
+    length : int
+        The length of a period in milliseconds.
+    left_out : int
+        Less frequent tags, which the distances know and the shares do not show.
+    """
+
+    periods: NDArray[np.int64]
+    sessions: NDArray[np.int64]
+    uses: NDArray[np.int64]
+    names: tuple[str, ...]
+    counts: NDArray[np.int64]
+    distances: tuple[float | None, ...]
+    length: int
+    left_out: int
+
+    title: ClassVar[str] = "Tags over time"
+    formula: ClassVar[str] = (
+        "share = sessions of the period with the tag / all sessions of the period; distance = "
+        "Jensen-Shannon (base 2, from 0 to 1) between shares of uses in consecutive periods"
+    )
+    plotter: ClassVar[str] = "tag_drift"
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """How time is cut, and what is not shown."""
+        rest = f"; {self.left_out:,} less frequent tags are not shown" if self.left_out else ""
+        return (
+            (
+                f"periods of {duration_text(self.length)} in UTC, counted from a Monday; those without "
+                f"a session are left out{rest}"
+            ),
+            "small periods lie apart by chance alone, the more so the more tags there are",
+        )
+
+    @property
+    def shares(self) -> NDArray[np.float64]:
+        """Of the sessions of each period, those with each tag; shape (periods, tags)."""
+        return self.counts / self.sessions[:, None]
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return ``period, tag, sessions, share``, a row for each period and tag."""
+        k, n = len(self.names), len(self.periods)
+        return pd.DataFrame(
+            {
+                "period": to_instants(np.repeat(self.periods, k)),
+                "tag": pd.array(list(self.names) * n, dtype=TEXT_DTYPE),
+                "sessions": self.counts.ravel(),
+                "share": self.shares.ravel(),
+            }
+        )
+
+    def summary(self) -> pd.DataFrame:
+        """Return ``period, sessions, uses, distance``, a row for each period."""
+        return pd.DataFrame(
+            {
+                "period": to_instants(self.periods),
+                "sessions": self.sessions,
+                "uses": self.uses,
+                "distance": pd.array(self.distances, dtype="Float64"),
+            }
+        )
+
+
+def drift(frame: AnyFrame, freq: Duration = "1d", *, at: str = "created_at", top: int = 8) -> Drift:
+    """Follow the shares of tags over time.
+
+    Parameters
+    ----------
+    frame : DataFrame, LazyFrame, Table or relation
+        A sessions frame of any engine.
+    freq : str or timedelta
+        The length of a period, such as ``"1d"`` or ``"1w"``. Days begin at midnight UTC and weeks
+        on Mondays.
+    at : str
+        The column of times that says which period a session belongs to.
+    top : int
+        How many tags to show, the most frequent first.
+
+    Raises
+    ------
+    DataError
+        A column is missing or cannot be counted, or ``top`` is less than 1.
+
+    Warns
+    -----
+    DataWarning
+        Sessions without a time were left out.
+    StatisticalWarning
+        Some periods have fewer than 20 uses of tags.
+
+    Examples
+    --------
+    >>> created = pd.to_datetime(["2026-01-05T09:00Z", "2026-01-05T10:00Z", "2026-01-06T09:00Z"])
+    >>> frame = pd.DataFrame({"created_at": created, "tags": [["a"], ["b"], ["a"]]})
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("ignore", StatisticalWarning)
+    ...     drift(frame, "1d").to_frame()
+                         period tag  sessions  share
+    0 2026-01-05 00:00:00+00:00   a         1    0.5
+    1 2026-01-05 00:00:00+00:00   b         1    0.5
+    2 2026-01-06 00:00:00+00:00   a         1    1.0
+    3 2026-01-06 00:00:00+00:00   b         0    0.0
+    """
+    if top < 1:
+        raise DataError(f"{top} tags show nothing; give a number from 1", column="top")
+    length = to_milliseconds(freq, name="freq")
+    totals = grouped(frame, [at], every={at: freq})
+    table = grouped(frame, [at, "tags"], every={at: freq}, explode="tags")
+    undated = int(totals.loc[totals[at].isna(), "n"].sum())
+    if undated:
+        message = f"{undated:,} sessions without {at} belong to no period and were left out"
+        warnings.warn(message, DataWarning, stacklevel=2)
+    totals = totals[totals[at].notna()]
+    used = table[table[at].notna() & table["tags"].notna()]
+    periods = milliseconds(totals[at])
+    rows = np.searchsorted(periods, milliseconds(used[at]))
+    places, tags = pd.factorize(used["tags"], sort=True)
+    n = used["n"].to_numpy()
+    uses = _sums(rows, n, len(periods))
+    frequent = np.argsort(-_sums(places, n, len(tags)), kind="stable")[:top]
+    shown = np.full(len(tags), -1, dtype=np.int64)
+    shown[frequent] = np.arange(len(frequent))
+    counts = np.zeros((len(periods), len(frequent)), dtype=np.int64)
+    is_shown = shown[places] >= 0
+    counts[rows[is_shown], shown[places[is_shown]]] = n[is_shown]
+    _warn_of_few(uses)
+    return Drift(
+        periods,
+        totals["n"].to_numpy(),
+        uses,
+        tuple(tags[frequent]),
+        counts,
+        _distances(rows, places, n, len(periods)),
+        length,
+        len(tags) - len(frequent),
+    )
+
+
+def _sums(places: NDArray[np.int64], n: NDArray[np.int64], size: int) -> NDArray[np.int64]:
+    sums = np.zeros(size, dtype=np.int64)
+    np.add.at(sums, places, n)
+    return sums
+
+
+def _distances(
+    rows: NDArray[np.int64], places: NDArray[np.int64], n: NDArray[np.int64], n_periods: int
+) -> tuple[float | None, ...]:
+    """Compare each period with the one before, over the tags that either has."""
+    bounds = np.searchsorted(rows, np.arange(n_periods + 1))
+    parts = [slice(start, end) for start, end in pairwise(bounds)]
+    distances: list[float | None] = [None] * min(1, n_periods)
+    for before, after in pairwise(parts):
+        both = np.concatenate([places[before], places[after]])
+        tags, place = np.unique(both, return_inverse=True)
+        cut = before.stop - before.start
+        one = _sums(place[:cut], n[before], len(tags))
+        other = _sums(place[cut:], n[after], len(tags))
+        distances.append(jensen_shannon(one, other))
+    return tuple(distances)
+
+
+def _warn_of_few(uses: NDArray[np.int64]) -> None:
+    few = int((uses < _FEW).sum())
+    if few:
+        message = (
+            f"{few:,} of {len(uses):,} periods have fewer than {_FEW} uses of tags; their shares "
+            "and distances are mostly chance, so take longer periods"
+        )
+        warnings.warn(message, StatisticalWarning, stacklevel=3)

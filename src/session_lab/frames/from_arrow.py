@@ -1,0 +1,200 @@
+"""From Arrow columns of rows to frames of sessions and runs, with what is derived from them."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from session_lab.errors import DataError, DataWarning
+from session_lab.frames.build import NAT, Coded, build
+from session_lab.frames.lifetime_columns import derive_lifetimes
+from session_lab.frames.schema import RUNS, SESSIONS, Kind
+from session_lab.timing import instant_text, to_instant
+from session_lab.wire.run_status import FINAL_STATUSES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from session_lab.frames.schema import Schema
+    from session_lab.timing import Instant
+
+__all__ = ["Observation", "columns_of", "runs_from", "sessions_from"]
+
+_END_CAUSES = {"TIMED_OUT": "max_duration", "CRASHED": "crash", "CANCELED": "cancelled"}
+_COUNTS = ("turns", "resumes")
+_WRITES = ("created_at", "updated_at", "closed_at")
+_RUN_WRITES = ("triggered_at", "updated_at", "ended_at")
+
+
+class Observation:
+    """The instant at which rows were looked at, from what is known of it.
+
+    Parameters
+    ----------
+    given : str or datetime, optional
+        What the caller says; it wins.
+    """
+
+    def __init__(self, given: Instant | None = None) -> None:
+        self._given = None if given is None else to_instant(given, name="observed_at")
+        self._told: int | None = None
+
+    def hear(self, told: int | None) -> None:
+        """Take the time that a reply carries; the newest counts."""
+        if told is not None:
+            self._told = max(told, self._told or told)
+
+    def settle(self, newest: int | None, source: str) -> int | None:
+        """Decide, given the newest instant at which a row was written.
+
+        A server's ``Date`` has whole seconds, so a row may be written after it.
+        """
+        if self._given is not None:
+            if newest is not None and newest > self._given:
+                message = (
+                    f"{instant_text(self._given)} lies before {instant_text(newest)}, when a row "
+                    "was written; give the instant at which the rows were read"
+                )
+                raise DataError(message, source=source, column="observed_at")
+            return self._given
+        if self._told is not None or newest is None:
+            return self._told if newest is None or self._told is None else max(self._told, newest)
+        warnings.warn(
+            f"{source}: nothing tells when the rows were read, so the newest instant in them, "
+            f"{instant_text(newest)}, stands for it; what is open may have lived longer. Pass "
+            "observed_at= to say it",
+            DataWarning,
+            stacklevel=4,
+        )
+        return newest
+
+
+def columns_of(table: pa.Table, schema: Schema) -> dict[str, Any]:
+    """Bring the columns that a schema names into the form that :func:`build` takes."""
+    return {
+        column.name: _converted(column.kind, table[column.name])
+        for column in schema.columns
+        if column.name in table.column_names
+    }
+
+
+def sessions_from(table: pa.Table, observation: Observation, source: str) -> pd.DataFrame:
+    """Make a sessions frame of columns that have the names of its stored columns."""
+    data = columns_of(table, SESSIONS)
+    observed_at = observation.settle(_newest(data, _WRITES), source)
+    data |= derive_lifetimes(
+        data["created_at"], data["closed_at"], data["expires_at"], observed_at or 0
+    )
+    _warn_of_contradictions(table, data, source)
+    return _observed(build(SESSIONS, data, n=table.num_rows), observed_at)
+
+
+def _warn_of_contradictions(table: pa.Table, data: dict[str, Any], source: str) -> None:
+    """Say how many rows contradict each other or themselves."""
+    created, closed, expires = (data[name] for name in ("created_at", "closed_at", "expires_at"))
+    found = {
+        "repeat a session that another row stands for": (
+            table.num_rows - len(table["session_id"].unique())
+        ),
+        "were closed before they were created": np.count_nonzero(
+            (closed != NAT) & (closed < created)
+        ),
+        "expire before they were created, so that their start was refused": np.count_nonzero(
+            (expires != NAT) & (expires < created)
+        ),
+    }
+    told = "; ".join(f"{n:,} {problem}" for problem, n in found.items() if n)
+    if told:
+        message = (
+            f"{source}: of {table.num_rows:,} rows {told}. sl.validate names each and what to do"
+        )
+        warnings.warn(message, DataWarning, stacklevel=4)
+
+
+def runs_from(table: pa.Table, observation: Observation | None, source: str) -> pd.DataFrame:
+    """Make a runs frame of columns that have the names of its columns, or some of them.
+
+    Nothing in it is derived from the observation, so a frame that was kept without may stay so.
+
+    What the source does not tell is NA. ``end_cause`` is what the status says of it: the API does
+    not tell why a run that completed did so.
+    """
+    n = table.num_rows
+    given: dict[str, Any] = {name: table[name] for name in table.column_names}
+    data = columns_of(table, RUNS)
+    if "status" in given and "end_cause" not in given:
+        data["end_cause"] = [_end_cause(status) for status in given["status"].to_pylist()]
+    counts = {name: _whole(given[name]) if name in given else np.full(n, NAT) for name in _COUNTS}
+    frame = build(RUNS, data | counts, n=n)
+    for name, values in counts.items():
+        if (values == NAT).any():
+            frame[name] = pd.Series(pd.arrays.IntegerArray(values, values == NAT))
+    if "billed" in given:
+        billed = _whole(given["billed"])
+        if (billed != NAT).any():
+            frame["billed"] = pd.Series(billed.view("timedelta64[ms]"))
+    if observation is None:
+        return frame
+    if "updated_at" in given:
+        data["updated_at"] = _integers(given["updated_at"])
+    return _observed(frame, observation.settle(_newest(data, _RUN_WRITES), source))
+
+
+def _end_cause(status: str | None) -> str | None:
+    if status is None or status in FINAL_STATUSES:
+        return _END_CAUSES.get(status or "")
+    return "open"
+
+
+def _whole(column: pa.ChunkedArray) -> NDArray[np.int64]:
+    """Round numbers, such as a sum of milliseconds; what is missing becomes NAT."""
+    numbers = column.to_numpy()
+    known = np.isfinite(numbers)
+    return np.where(known, np.rint(np.where(known, numbers, 0)), NAT).astype(np.int64)
+
+
+def _newest(data: dict[str, Any], names: tuple[str, ...]) -> int | None:
+    times = [data[name] for name in names if name in data and isinstance(data[name], np.ndarray)]
+    newest = max((int(column.max()) for column in times if len(column)), default=NAT)
+    return None if newest == NAT else newest
+
+
+def _observed(frame: pd.DataFrame, observed_at: int | None) -> pd.DataFrame:
+    frame.attrs["observed_at"] = (
+        pd.NaT if observed_at is None else pd.Timestamp(observed_at, unit="ms", tz="UTC")
+    )
+    return frame
+
+
+def _integers(column: pa.ChunkedArray) -> NDArray[np.int64]:
+    values: NDArray[np.int64] = column.cast(pa.int64()).fill_null(NAT).to_numpy()
+    return values
+
+
+def _coded(column: pa.ChunkedArray) -> Coded:
+    encoded = pa.concat_arrays(column.cast(pa.string()).chunks or [pa.array([], pa.string())])
+    encoded = encoded.dictionary_encode()
+    codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    return Coded(codes, encoded.dictionary.to_pylist())
+
+
+def _floats(column: pa.ChunkedArray) -> pd.Series:
+    return pd.Series(column.to_numpy()).astype("Float64")
+
+
+_CONVERTERS: dict[Kind, Callable[[pa.ChunkedArray], Any]] = {
+    Kind.INSTANT: _integers,
+    Kind.DURATION: _whole,
+    Kind.CATEGORY: _coded,
+    Kind.NUMBER: _floats,
+}
+
+
+def _converted(kind: Kind, column: pa.ChunkedArray) -> Any:  # noqa: ANN401  what build() takes
+    return _CONVERTERS[kind](column) if kind in _CONVERTERS else column

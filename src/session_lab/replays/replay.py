@@ -1,0 +1,274 @@
+"""Replaying traffic under a run policy."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tqdm import tqdm
+
+from session_lab.analysis import churn
+from session_lab.analysis.compare import Comparison, compare
+from session_lab.analysis.concurrency import Concurrency, concurrency
+from session_lab.analysis.fidelity import Agreement, agreement, recorded_outcomes
+from session_lab.errors import DataError
+from session_lab.frames import (
+    OPERATIONS,
+    RUNS,
+    SESSIONS,
+    digest,
+    whole_file,
+    write_parquet,
+)
+from session_lab.replays.summary import ReplaySummary, summarise
+from session_lab.simulator import RunPolicy, profile_named
+from session_lab.simulator.model.randomness import to_seed
+from session_lab.timing import LAST_INSTANT, instant_text, to_instant
+from session_lab.traffic.engine_frames import Frames, to_frames, to_log
+from session_lab.traffic.prepare import prepare
+from session_lab.traffic.reference_engine import play
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable, Mapping
+
+    import pandas as pd
+
+    from session_lab.timing import Instant
+    from session_lab.traffic.engine_result import Log, Played
+
+__all__ = ["Replay", "replay"]
+
+ENGINES = ("auto", "readable", "columnar")
+COLUMNAR_FROM = 100_000
+"""How many events it takes before the columnar engine, which loads numba, is worth its start."""
+PROFILE = "2026-10"
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Replay:
+    """What a replay made of its events.
+
+    Attributes
+    ----------
+    operations : DataFrame
+        One row per event, in the order of the input.
+    sessions : DataFrame
+        One row per session, in order of creation, observed at ``until`` or, without it, when
+        the last run had ended.
+    runs : DataFrame
+        One row per run, by session, then in order of trigger.
+    policy : RunPolicy or mapping of str to RunPolicy
+        What the runs followed.
+    seed : int
+        What identifiers and crashes drew on.
+    until : str or None
+        The horizon.
+    left_out : int
+        How many events lay after the horizon and were not played.
+    """
+
+    operations: pd.DataFrame
+    sessions: pd.DataFrame
+    runs: pd.DataFrame
+    policy: RunPolicy | Mapping[str, RunPolicy]
+    seed: int
+    until: str | None
+    left_out: int = field(default=0)
+
+    def summary(self) -> ReplaySummary:
+        """Return outcomes, start kinds, waits, runs, billed time and concurrency."""
+        return summarise(Frames(self.operations, self.sessions, self.runs), left_out=self.left_out)
+
+    def concurrency(self) -> Concurrency:
+        """Return the runs alive over time."""
+        return concurrency(self.runs)
+
+    def cost(self, prices: Mapping[str, float], *, per_run: float = 0.0) -> churn.Cost:
+        """Price the runs; see :func:`session_lab.analysis.churn.cost`."""
+        return churn.cost(self.runs, prices, per_run=per_run)
+
+    def compare(
+        self, other: Replay, *, seed: int = 0, level: float = 0.95, n_resamples: int = 1000
+    ) -> Comparison:
+        """Compare another replay of the same events with this one, event by event.
+
+        See :func:`session_lab.analysis.compare.compare`.
+        """
+        ours, theirs = (
+            Frames(replay.operations, replay.sessions, replay.runs) for replay in (self, other)
+        )
+        return compare(ours, theirs, seed=seed, level=level, n_resamples=n_resamples)
+
+    def fidelity(self) -> Agreement:
+        """Hold the outcomes that were recorded with the events against the replayed ones.
+
+        Raises
+        ------
+        DataError
+            The events carry no ``recorded_status``.
+        """
+        recorded = recorded_outcomes(self.operations)
+        if recorded is None:
+            message = "the events carry no recorded outcomes to hold against the replayed ones"
+            raise DataError(message, source="events", column="recorded_status")
+        return agreement(self.operations, recorded, basis="recorded")
+
+    def digest(self) -> str:
+        """Return a hash of every value of the three frames; equal replays have equal digests."""
+        return digest({OPERATIONS: self.operations, SESSIONS: self.sessions, RUNS: self.runs})
+
+    def save(self, directory: str | os.PathLike[str]) -> Path:
+        """Write the frames as Parquet and the summary as JSON.
+
+        Parameters
+        ----------
+        directory : path
+            Made if it does not exist. Each file is replaced whole or not at all, and
+            ``summary.json``, which holds the digest, comes last.
+
+        Returns
+        -------
+        Path
+            The directory.
+        """
+        folder = Path(directory)
+        for name in ("operations", "sessions", "runs"):
+            write_parquet(getattr(self, name), folder / f"{name}.parquet")
+        with whole_file(folder / "summary.json") as draft:
+            draft.write_text(json.dumps(self.to_dict(), indent=2) + "\n", encoding="utf-8")
+        return folder
+
+    def to_dict(self) -> dict[str, object]:
+        """Return seed, policy, horizon, digest and summary as plain JSON values."""
+        policy = self.policy
+        if isinstance(policy, RunPolicy):
+            shown: object = repr(policy)
+        else:
+            shown = {task: repr(each) for task, each in policy.items()}
+        return {
+            "seed": self.seed,
+            "policy": shown,
+            "until": self.until,
+            "digest": self.digest(),
+            **self.summary().to_dict(),
+        }
+
+    def __repr__(self) -> str:
+        """Show what was replayed, in one line."""
+        return (
+            f"Replay({len(self.operations):,} events, {len(self.sessions):,} sessions, "
+            f"{len(self.runs):,} runs, policy={self.policy!r}, seed={self.seed})"
+        )
+
+    def _repr_html_(self) -> str:
+        # Its own line first: what follows depends on the policy and the seed.
+        frames = "<p><i>frames: .operations, .sessions, .runs; .summary().plot() draws it</i></p>"
+        return f"<p>{escape(repr(self))}</p>{self.summary().to_html()}{frames}"
+
+
+def replay(
+    events: pd.DataFrame,
+    policy: RunPolicy | Mapping[str, RunPolicy] | None = None,
+    *,
+    seed: int = 0,
+    until: Instant | None = None,
+    engine: str = "auto",
+    progress: bool = False,
+) -> Replay:
+    """Replay traffic through a deterministic world of sessions and runs.
+
+    Parameters
+    ----------
+    events : DataFrame
+        An events frame, in any order; events of the same instant are taken in the order of rows.
+    policy : RunPolicy or mapping of str to RunPolicy, optional
+        How runs behave, or one policy for each task identifier; ``RunPolicy()`` by default.
+    seed : int
+        What identifiers and crashes draw on.
+    until : str or datetime, optional
+        The horizon: later events are left out, and runs are shown as they stand then. By default
+        every run plays to its end.
+    engine : {"auto", "readable", "columnar"}
+        Which engine plays; the outcome is the same. ``columnar`` is compiled by numba, which takes
+        some seconds in the first process and about one in later ones; then it plays millions of
+        events a second. ``auto`` takes it from 100,000 events on.
+    progress : bool
+        Show progress on standard error.
+
+    Returns
+    -------
+    Replay
+        Operations, sessions and runs as frames, and what can be asked of them.
+
+    Raises
+    ------
+    DataError
+        The frame is not an events frame, a value is out of range, a task has no policy, or runs go
+        on beyond the year 9999.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import session_lab as sl
+    >>> events = pd.DataFrame({
+    ...     "at": pd.to_datetime(["2026-01-01T09:00:00Z", "2026-01-01T09:02:00Z"]),
+    ...     "op": ["start", "message"],
+    ...     "external_id": ["chat-1", "chat-1"],
+    ...     "turn_duration": pd.to_timedelta(["2s", "3s"]),
+    ... })
+    >>> replay = sl.replay(events, sl.RunPolicy(idle_timeout="1m", resume_time="1s"))
+    >>> replay.operations[["status_code", "start_kind", "waited"]]
+       status_code start_kind          waited
+    0          201    initial 0 days 00:00:00
+    1          200    resumed 0 days 00:00:01
+    """
+    if engine not in ENGINES:
+        message = f"{engine!r} is not an engine; the engines are {', '.join(ENGINES)}"
+        raise DataError(message, column="engine")
+    policy = RunPolicy() if policy is None else policy
+    seed = to_seed(seed)
+    horizon = None if until is None else to_instant(until, name="until")
+    ready = prepare(events, horizon=horizon)
+    log = to_log(ready.events, policy, seed=seed, chats=ready.chats)
+    played_events = ready.events.reset_index(drop=True)
+    with tqdm(total=len(log.at), unit=" events", desc="replay", disable=not progress) as bar:
+        played = _play(engine, log, horizon, bar.update)
+    if horizon is None:
+        instants = (log.at, played.ended_at)
+        horizon_seen = max((int(column.max(initial=0)) for column in instants), default=0)
+    else:
+        horizon_seen = horizon
+    if horizon_seen > LAST_INSTANT:
+        message = "runs would go on beyond the year 9999; say with until= how far to look"
+        raise DataError(message, source="events")
+    frames = to_frames(played, played_events, seed=seed, observed_at=horizon_seen)
+    operations = frames.operations
+    if not ready.were_in_order:
+        operations = operations.set_axis(ready.events.index).sort_index().reset_index(drop=True)
+    return Replay(
+        operations=operations,
+        sessions=frames.sessions,
+        runs=frames.runs,
+        policy=policy,
+        seed=seed,
+        until=None if horizon is None else instant_text(horizon),
+        left_out=ready.left_out,
+    )
+
+
+def _play(engine: str, log: Log, until: int | None, progress: Callable[[int], object]) -> Played:
+    if engine == "columnar" or (engine == "auto" and len(log.at) >= COLUMNAR_FROM):
+        from session_lab.traffic.columnar import GroupedLog  # noqa: PLC0415
+
+        return GroupedLog.of(log).play(
+            log.timings,
+            profile=profile_named(PROFILE),
+            until=until,
+            progress=progress,
+            once=True,
+        )
+    return play(log, profile_named(PROFILE), until=until, progress=progress)

@@ -1,0 +1,169 @@
+"""A replay in one page of numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+import numpy as np
+import pandas as pd
+
+from session_lab.analysis.concurrency import concurrency
+from session_lab.analysis.display import read_duration
+from session_lab.analysis.results import Result, result_html
+from session_lab.frames import NAT, milliseconds
+from session_lab.timing import instant_text, to_instant
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from session_lab.traffic.engine_frames import Frames
+
+__all__ = ["ReplaySummary", "summarise"]
+
+_HOW = ".plot() draws how turns started; .to_dict() returns exact numbers, times in milliseconds"
+_QUANTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "max": 1.0}
+
+
+@dataclass(frozen=True, repr=False)
+class ReplaySummary(Result):
+    """What came of a replay.
+
+    Attributes
+    ----------
+    totals : mapping of str to int
+        Events played and left out, sessions, runs, and turns served.
+    outcomes : mapping of str to int
+        Events by operation and answer, as in ``"start 409 Session is closed; ..."``.
+    start_kinds : mapping of str to int
+        Served turns by how they started.
+    waits : mapping of str to int
+        Quantiles of the wait of served turns, in milliseconds (nearest rank, so each is a wait
+        that occurred), and their mean, rounded.
+    reasons, end_causes : mapping of str to int
+        Runs by why they were triggered and by why they ended.
+    time : mapping of str to int
+        Milliseconds of all runs together: active, idle, billed (active + idle), suspended.
+    concurrency : mapping of str to object
+        The most runs alive at once, when that was first so, and the mean.
+    """
+
+    totals: Mapping[str, int]
+    outcomes: Mapping[str, int]
+    start_kinds: Mapping[str, int]
+    waits: Mapping[str, int]
+    reasons: Mapping[str, int]
+    end_causes: Mapping[str, int]
+    time: Mapping[str, int]
+    concurrency: Mapping[str, Any]
+
+    title: ClassVar[str] = "Replay"
+    formula: ClassVar[str] = (
+        "billed = active + idle; waits by nearest rank over served turns; "
+        "boot and resume time is not billed (assumption)"
+    )
+    plotter: ClassVar[str] = "start_kinds"
+
+    def to_dict(self) -> dict[str, dict[str, Any]]:
+        """Return the numbers as plain dictionaries: counts, and milliseconds for times."""
+        sections = ("totals", "outcomes", "start_kinds", "waits", "reasons", "end_causes", "time")
+        plain: dict[str, dict[str, Any]] = {name: dict(getattr(self, name)) for name in sections}
+        return {**plain, "concurrency": dict(self.concurrency)}
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the columns ``section``, ``name`` and ``value``, as text to be read."""
+        rows = [
+            (section.replace("_", " "), name, _shown(section, value))
+            for section, numbers in self.to_dict().items()
+            for name, value in numbers.items()
+        ]
+        return pd.DataFrame(rows, columns=["section", "name", "value"])
+
+    def to_text(self) -> str:
+        """Return the sections as text, one number a line, and how billed time is counted."""
+        width = max(len(name) for numbers in self.to_dict().values() for name in numbers)
+        lines: list[str] = []
+        for section, numbers in self.to_dict().items():
+            lines.append(section.replace("_", " "))
+            lines += [f"  {name:<{width}}  {_shown(section, v):>12}" for name, v in numbers.items()]
+        return "\n".join([*lines, self.formula])
+
+    def __repr__(self) -> str:
+        """Show every section, and what to call next."""
+        return f"{self.to_text()}\n{_HOW}"
+
+    def to_html(self) -> str:
+        """Return the sections as one HTML table."""
+        frame = self.to_frame()
+        frame["section"] = frame["section"].where(~frame["section"].duplicated(), "")
+        table = frame.to_html(index=False, border=0)
+        return result_html(self.title, table, (self.formula, _HOW))
+
+
+def summarise(frames: Frames, *, left_out: int) -> ReplaySummary:
+    """Summarise the frames of a replay; ``left_out`` events lay after its horizon."""
+    operations, sessions, runs = frames
+    waits = milliseconds(operations["waited"])
+    waits = np.sort(waits[waits != NAT])
+    alive = concurrency(runs)
+    active, idle = (int(milliseconds(runs[name]).sum()) for name in ("active", "idle"))
+    return ReplaySummary(
+        totals={
+            "events": len(operations),
+            "left out": left_out,
+            "sessions": len(sessions),
+            "runs": len(runs),
+            "turns served": len(waits),
+        },
+        outcomes=_outcomes(operations),
+        start_kinds=_counts(operations["start_kind"]),
+        waits=_quantiles(waits),
+        reasons=_counts(runs["reason"]),
+        end_causes=_counts(runs["end_cause"]),
+        time={
+            "active": active,
+            "idle": idle,
+            "billed": active + idle,
+            "suspended": int(milliseconds(runs["suspended"]).sum()),
+        },
+        concurrency={
+            "peak": alive.peak,
+            "peak at": None if alive.peak_at is None else _text(alive.peak_at),
+            "mean": round(alive.mean, 3),
+        },
+    )
+
+
+def _outcomes(operations: pd.DataFrame) -> dict[str, int]:
+    columns = ["op", "status_code", "error"]
+    counts = operations.groupby(columns, observed=True, dropna=False).size()
+    outcomes = {}
+    for key, n in counts.items():
+        op, status, error = cast("tuple[str, int, object]", key)
+        outcomes[f"{op} {status} {error}" if isinstance(error, str) else f"{op} {status}"] = int(n)
+    return outcomes
+
+
+def _counts(column: pd.Series) -> dict[str, int]:
+    counts = column.value_counts(sort=False)
+    return {str(name): int(n) for name, n in counts.items() if n}
+
+
+def _quantiles(ordered: np.ndarray) -> dict[str, int]:
+    if not len(ordered):
+        return {}
+    ranks = {name: int(np.ceil(q * len(ordered))) - 1 for name, q in _QUANTILES.items()}
+    found = {name: int(ordered[rank]) for name, rank in ranks.items()}
+    return {"mean": round(float(ordered.mean())), **found}
+
+
+def _shown(section: str, value: object) -> str:
+    if value is None:
+        return "none"
+    if section in {"waits", "time"} and isinstance(value, int):
+        return read_duration(value)
+    return f"{value:,}" if isinstance(value, (int, float)) else str(value)
+
+
+def _text(instant: pd.Timestamp) -> str:
+    return instant_text(to_instant(instant))

@@ -1,0 +1,262 @@
+"""Sweeps: one log under every policy of a grid."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Mapping
+from dataclasses import fields, replace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from session_lab.analysis import churn
+from session_lab.analysis.recommend import best_cost, pareto_front
+from session_lab.errors import DataError
+from session_lab.frames import NAT, RUNS, empty
+from session_lab.replays.parallel import on_dask, on_threads
+from session_lab.simulator import RunPolicy
+from session_lab.timing import to_instant, to_milliseconds
+from session_lab.traffic.engine_frames import to_log
+from session_lab.traffic.prepare import prepare
+
+if TYPE_CHECKING:
+    from session_lab.simulator import Timings
+    from session_lab.timing import Instant
+    from session_lab.traffic.columnar import GroupedLog, Outcome
+
+__all__ = ["sweep"]
+
+Grid = Mapping[str, Iterable[Any]]
+
+_EXPIRY = "expiry"
+_FIELDS = (*(field.name for field in fields(RunPolicy)), _EXPIRY)
+_PLAYED = ("at", "op", "external_id", "turn_duration", "expires_at")
+_COUNTS_OR_RATES = ("max_turns", "crash_rate")
+_COLD = ("initial", "continuation", "upgrade")
+_TIMES = ("wait_mean", "wait_p50", "wait_p95", "wait_p99", "billed", "idle", "suspended")
+
+
+class _Point(NamedTuple):
+    """One policy of the grid as numbers; no expiry is the recorded one, and NAT is none at all."""
+
+    timings: tuple[Timings, ...]
+    expiry: int | None
+    until: int | None
+
+
+def sweep(
+    events: pd.DataFrame,
+    grid: Grid,
+    *,
+    policy: RunPolicy | Mapping[str, RunPolicy] | None = None,
+    seed: int = 0,
+    until: Instant | None = None,
+    prices: Mapping[str, float] | None = None,
+    per_run: float = 0.0,
+    scheduler: Any = None,  # noqa: ANN401 (dask is optional, and its client has no types)
+    progress: bool = False,
+) -> pd.DataFrame:
+    """Replay traffic under every policy of a grid, and say for each what waiting costs.
+
+    Events are brought in order and grouped by session once; then the policies are played side by
+    side. Each row says what ``sl.replay`` would say of its policy.
+
+    Parameters
+    ----------
+    events : DataFrame
+        An events frame, in any order.
+    grid : mapping of str to list
+        Values to try for fields of :class:`RunPolicy`, as in ``{"idle_timeout": ["5s", "30s"]}``;
+        a value of ``deploys`` is a list of instants. ``expiry`` replaces every ``expires_at``: how
+        long after its first start a session expires, or None for never.
+    policy : RunPolicy or mapping of str to RunPolicy, optional
+        What holds for all other fields, or one policy for each task identifier.
+    seed : int
+        What crashes draw on.
+    until : str or datetime, optional
+        The horizon, as in ``sl.replay``.
+    prices : mapping of str to float, optional
+        Price of a billed second on machine presets, as in ``Replay.cost``.
+    per_run : float
+        Price of a run, where there are prices.
+    scheduler : dask.distributed.Client, optional
+        Play on its workers instead of threads; the frame is the same to the bit, also when workers
+        die meanwhile.
+    progress : bool
+        Show progress on standard error.
+
+    Returns
+    -------
+    DataFrame
+        One row for each policy, the last field of the grid changing fastest. After the fields come
+
+        - ``turns``: how many were served; ``wait_mean``, ``wait_p50``, ``wait_p95``, ``wait_p99``:
+          how long they waited (nearest rank; missing where none was served);
+        - ``cold_starts``, ``resumed``: the share of them that triggered a run (start kinds initial,
+          continuation and upgrade), and that woke a suspended one;
+        - ``runs``, and ``refused``: events answered with an error;
+        - ``billed`` (active and idle time), ``idle`` and ``suspended`` time of all runs;
+        - ``price_MACHINE`` for each machine preset with a price;
+        - ``front``: whether no other policy is as good in p95 of the wait, cost (the first price,
+          else billed time) and refusals, and better in one of them.
+
+    Raises
+    ------
+    DataError
+        The frame is not an events frame, or the grid names an unknown field, has no value for one
+        or a value out of range; the error names them.
+
+    See Also
+    --------
+    session_lab.recommend : Choose one of the policies by a rule that is stated.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import session_lab as sl
+    >>> events = pd.DataFrame({
+    ...     "at": pd.to_datetime(["2026-01-01T09:00:00Z", "2026-01-01T09:02:00Z"]),
+    ...     "op": ["start", "message"],
+    ...     "external_id": ["chat-1", "chat-1"],
+    ... })
+    >>> policy = sl.RunPolicy(resume_time="1s")
+    >>> frame = sl.sweep(events, {"idle_timeout": ["30s", "5m"]}, policy=policy)
+    >>> frame[["idle_timeout", "wait_p95", "billed", "front"]]
+         idle_timeout        wait_p95          billed  front
+    0 0 days 00:00:30 0 days 00:00:01 0 days 00:01:00   True
+    1 0 days 00:05:00 0 days 00:00:00 0 days 00:07:00   True
+    """
+    values = _checked(grid)
+    policy = RunPolicy() if policy is None else policy
+    horizon = None if until is None else to_instant(until, name="until")
+    priced = None if prices is None else churn.cost(empty(RUNS), prices, per_run=per_run)
+    log = _grouped(events, policy, seed, horizon)
+    policies = [policy] if isinstance(policy, RunPolicy) else list(policy.values())
+    combinations = list(itertools.product(*values.values()))
+    points = [
+        _point(policies, dict(zip(values, each, strict=True)), seed, horizon)
+        for each in combinations
+    ]
+    with tqdm(total=len(points), unit=" policies", desc="sweep", disable=not progress) as bar:
+        if scheduler is None:
+            measured = on_threads(_measure, log, points, bar.update)
+        else:
+            measured = on_dask(scheduler, _measure, log, points, bar.update)
+    frame = pd.concat([_settings(values, combinations), _measures(measured)], axis="columns")
+    if priced is not None:
+        frame = frame.assign(**_priced(frame, priced))
+    frame["front"] = pareto_front(frame, "wait_p95", best_cost(frame), "refused")
+    return frame
+
+
+def _checked(grid: Grid) -> dict[str, list[Any]]:
+    """Bring every value of a grid into the form in which policies keep it."""
+    if not isinstance(grid, Mapping) or not grid:
+        raise DataError('the grid is no mapping such as {"idle_timeout": ["5s"]}', source="grid")
+    values: dict[str, list[Any]] = {}
+    for name, given in grid.items():
+        if name not in _FIELDS:
+            message = f"{name!r} is not a field of the grid; they are {', '.join(_FIELDS)}"
+            raise DataError(message, source="grid", column=str(name))
+        if isinstance(given, str) or not isinstance(given, Iterable):
+            raise DataError(f"{given!r} is not a list of values", source="grid", column=name)
+        values[name] = [_canonical(name, value) for value in given]
+        if not values[name]:
+            raise DataError("there is no value to try", source="grid", column=name)
+    return values
+
+
+def _canonical(name: str, value: object) -> Any:  # noqa: ANN401 (as various as the fields)
+    try:
+        if name == _EXPIRY:
+            return NAT if value is None else to_milliseconds(value, name=name)
+        changed: dict[str, Any] = {name: value}
+        return getattr(RunPolicy(**changed), name)
+    except DataError as error:
+        raise DataError(str(error.args[0]), source="grid", column=name) from None
+
+
+def _grouped(
+    events: pd.DataFrame,
+    policy: RunPolicy | Mapping[str, RunPolicy],
+    seed: int,
+    horizon: int | None,
+) -> GroupedLog:
+    # It loads numba.
+    from session_lab.traffic.columnar import GroupedLog  # noqa: PLC0415
+
+    # Columns that change nothing in a row of numbers need not be checked and copied.
+    played = [*_PLAYED, *([] if isinstance(policy, RunPolicy) else ["task_identifier"])]
+    columns = events.columns.isin(played)
+    ready = prepare(events.loc[:, columns], horizon=horizon)
+    return GroupedLog.of(to_log(ready.events, policy, seed=seed, chats=ready.chats))
+
+
+def _point(
+    policies: list[RunPolicy], settings: dict[str, Any], seed: int, until: int | None
+) -> _Point:
+    expiry = settings.pop(_EXPIRY, None)
+    timings = tuple(replace(policy, **settings).timings(seed) for policy in policies)
+    return _Point(timings, expiry, until)
+
+
+def _measure(log: GroupedLog, point: _Point) -> dict[str, float]:
+    """Play one policy, and keep the numbers of its row; times are milliseconds."""
+    if point.expiry is not None:
+        log = log.expiring(point.expiry)
+    outcome = log.outcome(point.timings, until=point.until)
+    kinds, turns = outcome.start_kinds, sum(outcome.start_kinds.values())
+    return {
+        "turns": turns,
+        **(_waits(outcome) if turns else dict.fromkeys(_TIMES[:4], NAT)),
+        "cold_starts": sum(kinds[kind] for kind in _COLD) / turns if turns else np.nan,
+        "resumed": kinds["resumed"] / turns if turns else np.nan,
+        "runs": outcome.runs,
+        "refused": sum(n for answer, n in outcome.answers.items() if answer.split()[1] >= "400"),
+        "billed": outcome.billed,
+        "idle": outcome.idle,
+        "suspended": outcome.suspended,
+    }
+
+
+def _waits(outcome: Outcome) -> dict[str, int]:
+    quantiles = {name: outcome.wait(int(name[-2:]) / 100) for name in _TIMES[1:4]}
+    return {"wait_mean": round(outcome.mean_wait), **quantiles}
+
+
+def _settings(values: dict[str, list[Any]], combinations: list[tuple[Any, ...]]) -> pd.DataFrame:
+    """Lay the policies out: counts and rates as they are, plans as text, all else as durations."""
+    columns: dict[str, Any] = {}
+    for name, tried in zip(values, zip(*combinations, strict=True), strict=True):
+        if name in _COUNTS_OR_RATES:
+            columns[name] = list(tried)
+        elif name == "deploys":
+            columns[name] = pd.array([", ".join(plan) for plan in tried], dtype="string[pyarrow]")
+        else:
+            columns[name] = _durations([_milliseconds(value) for value in tried])
+    return pd.DataFrame(columns)
+
+
+def _milliseconds(value: str | int | None) -> int:
+    if isinstance(value, int):
+        return value
+    return NAT if value is None else to_milliseconds(value)
+
+
+def _measures(rows: list[dict[str, float]]) -> pd.DataFrame:
+    frame = pd.DataFrame(rows)
+    return frame.assign(**{name: _durations([row[name] for row in rows]) for name in _TIMES})
+
+
+def _priced(frame: pd.DataFrame, priced: churn.Cost) -> dict[str, list[float]]:
+    costs = [
+        replace(priced, billed=billed, runs=runs)
+        for billed, runs in zip(frame["billed"], frame["runs"], strict=True)
+    ]
+    return {f"price_{machine}": [one.total(machine) for one in costs] for machine in priced.prices}
+
+
+def _durations(numbers: list[Any]) -> Any:  # noqa: ANN401 (an array of pandas)
+    return pd.array(np.array(numbers, dtype=np.int64).view("timedelta64[ms]"))

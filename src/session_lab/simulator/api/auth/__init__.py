@@ -1,0 +1,30 @@
+"""Authentication and authorization."""
+
+from __future__ import annotations
+
+from session_lab.simulator.api.auth.credentials import (
+    Credential,
+    Environment,
+    Refusal,
+    authenticate,
+)
+from session_lab.simulator.api.auth.scopes import (
+    Resource,
+    create_resources,
+    list_resources,
+    session_resources,
+)
+from session_lab.simulator.api.auth.tokens import session_token, sign
+
+__all__ = [
+    "Credential",
+    "Environment",
+    "Refusal",
+    "Resource",
+    "authenticate",
+    "create_resources",
+    "list_resources",
+    "session_resources",
+    "session_token",
+    "sign",
+]

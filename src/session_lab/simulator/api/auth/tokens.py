@@ -1,0 +1,173 @@
+"""Public access tokens: JSON Web Tokens signed with an environment's secret key.
+
+Tokens are made and checked as ``packages/core/src/v3/jwt.ts`` of the open-source server does, but
+against a present that is handed in instead of the machine's clock.
+"""
+
+from __future__ import annotations
+
+import functools
+import hmac
+import json
+from typing import TYPE_CHECKING, Any
+
+import jwt
+from jwt.algorithms import HMACAlgorithm
+from jwt.utils import base64url_decode
+from pydantic_core import to_json
+
+from session_lab.simulator.api.json_text import parse_json, render_json
+
+if TYPE_CHECKING:
+    from jwt.types import Options
+
+__all__ = ["session_token", "sign", "unverified_claims", "verified_claims"]
+
+Claims = dict[str, Any]
+
+_ALGORITHM = "HS256"
+_ISSUER = "https://id.trigger.dev"
+_AUDIENCE = "https://api.trigger.dev"
+_CHECKED_CLAIMS: Options = {"verify_signature": False, "verify_aud": True, "verify_iss": True}
+_SESSION_TOKEN_SECONDS = 3600
+_DOTS = 2
+
+
+class _PlatformKeys(HMACAlgorithm):
+    """HMAC with the platform's keys, which are shorter than RFC 7518 asks for.
+
+    PyJWT warns of such keys each time. Here nobody can choose longer ones, and no secret worth
+    keeping is behind them. What a key looks like is checked once, not for every token.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(HMACAlgorithm.SHA256)
+        self._prepared = functools.lru_cache(maxsize=256)(super().prepare_key)
+        self._keyed = functools.lru_cache(maxsize=256)(
+            functools.partial(hmac.new, digestmod="sha256")
+        )
+
+    def prepare_key(self, key: str | bytes) -> bytes:
+        return self._prepared(key)
+
+    def sign(self, msg: bytes, key: bytes) -> bytes:
+        keyed = self._keyed(key).copy()
+        keyed.update(msg)
+        return keyed.digest()
+
+    def check_key_length(self, key: bytes) -> str | None:  # noqa: ARG002  any length will do
+        return None
+
+
+class _Signatures(jwt.PyJWS):
+    """Signatures under headers that name the algorithm and no type."""
+
+    header_typ = ""
+
+    def __init__(self) -> None:
+        super().__init__(algorithms=[])
+        self.register_algorithm(_ALGORITHM, _PlatformKeys())
+
+
+class _HeaderEncoder(json.JSONEncoder):
+    """Writes a token's header; PyJWT sets an encoder up for each, and this one is quick to make."""
+
+    def __init__(self, **_: object) -> None:
+        pass
+
+    def encode(self, o: object) -> str:
+        return to_json(o).decode()
+
+
+_SIGNATURES = _Signatures()
+
+
+def session_token(*, environment_id: str, secret_key: str, session_key: str, now: int) -> str:
+    """Mint the token that a create answers with.
+
+    It reads and writes one session and lives an hour.
+
+    Parameters
+    ----------
+    environment_id : str
+        The environment of the session.
+    secret_key : str
+        Its secret key.
+    session_key : str
+        The session's external id where it has one, else its id.
+    now : int
+        The present, in milliseconds since 1970.
+    """
+    seconds = now // 1000
+    claims = {
+        "sub": environment_id,
+        "pub": True,
+        "scopes": [f"read:sessions:{session_key}", f"write:sessions:{session_key}"],
+        "iss": _ISSUER,
+        "aud": _AUDIENCE,
+        "exp": seconds + _SESSION_TOKEN_SECONDS,
+        "iat": seconds,
+    }
+    return sign(claims, secret_key)
+
+
+def sign(claims: Claims, secret_key: str) -> str:
+    """Write claims as a signed token.
+
+    Examples
+    --------
+    >>> sign({"sub": "env_lab"}, "tr_dev_example")
+    'eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJlbnZfbGFiIn0.NLM0TJQ3FpgM2PPZ72UeelaU0IpmhfK0SYHsI0ehP2U'
+    """
+    return _SIGNATURES.encode(
+        render_json(claims), secret_key, _ALGORITHM, json_encoder=_HeaderEncoder
+    )
+
+
+def unverified_claims(token: str) -> Claims | None:
+    """Read the claims of a token, genuine or not; None where the text is no token.
+
+    Only the claims have to be readable: the API tells tokens from keys by them, before it looks at
+    the rest.
+
+    Examples
+    --------
+    >>> unverified_claims(sign({"pub": True}, "tr_dev_example"))
+    {'pub': True}
+    >>> unverified_claims("tr_dev_example") is None
+    True
+    """
+    if token.count(".") != _DOTS:
+        return None
+    try:
+        content = parse_json(base64url_decode(token.split(".")[1]).decode("utf-8", "replace"))
+    except (ValueError, RecursionError):
+        return None
+    return content if isinstance(content, dict) else None
+
+
+def verified_claims(token: str, secret_key: str, now: int) -> Claims | None:
+    """Read the claims of a token that is genuine and valid now; else None.
+
+    Issuer and audience must be the platform's. A token that never says when it expires is valid
+    for ever.
+    """
+    claims = _genuine_claims(token, secret_key)
+    return claims if claims is not None and _is_timely(claims, now // 1000) else None
+
+
+@functools.lru_cache(maxsize=1024)
+def _genuine_claims(token: str, secret_key: str) -> Claims | None:
+    """Check all that time does not change, once for every token."""
+    try:
+        _SIGNATURES.decode(token, secret_key, algorithms=[_ALGORITHM])
+        return jwt.decode(token, options=_CHECKED_CLAIMS, audience=_AUDIENCE, issuer=_ISSUER)
+    except jwt.PyJWTError:
+        return None
+
+
+def _is_timely(claims: Claims, now: int) -> bool:
+    times = {name: claims[name] for name in ("iat", "nbf", "exp") if name in claims}
+    if any(isinstance(time, bool) or not isinstance(time, (int, float)) for time in times.values()):
+        return False
+    return bool(times.get("nbf", now) <= now and times.get("exp", now + 1) > now)

@@ -1,0 +1,174 @@
+"""Requests and responses as plain values, and the forms in which the API answers."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from session_lab.simulator.api.json_text import Json, render_json
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = [
+    "Follow",
+    "Request",
+    "Response",
+    "json_response",
+    "preflight_response",
+    "text_response",
+    "with_cors",
+]
+
+_EXPOSED = {"access-control-expose-headers": "x-trigger-jwt,x-trigger-jwt-claims"}
+_BYTE_ORDER_MARK = "\ufeff"
+_JSON = {"content-type": "application/json; charset=utf-8"}
+_METHODS = "GET,HEAD,PUT,PATCH,POST,DELETE"
+_PREFLIGHT_SECONDS = "300"
+_NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
+
+
+class Request(NamedTuple):
+    """One HTTP request.
+
+    Attributes
+    ----------
+    method : str
+        In capitals.
+    path : str
+        As it was sent, still percent-encoded.
+    query : str
+        As it was sent, without the question mark.
+    headers : Mapping of str to str
+        Names in lower case.
+    body : bytes
+        The whole body.
+    """
+
+    method: str
+    path: str
+    query: str = ""
+    headers: Mapping[str, str] = _NO_HEADERS
+    body: bytes = b""
+
+    def __repr__(self) -> str:
+        """Show what is asked, and neither headers nor body, which hold keys and what users say."""
+        return f"Request({self.method!r}, {self.path!r}, {self.query!r})"
+
+    @property
+    def content_length(self) -> int | None:
+        """The announced length; None where none was, as in a chunked request."""
+        announced = self.headers.get("content-length", "")
+        return int(announced) if announced.isdecimal() else None
+
+    @property
+    def text(self) -> str:
+        """The body as text, without a byte order mark and with bad UTF-8 replaced."""
+        return self.body.decode("utf-8", "replace").removeprefix(_BYTE_ORDER_MARK)
+
+
+class Follow(NamedTuple):
+    """What an event stream goes on with where connections can be kept open.
+
+    Attributes
+    ----------
+    environment, key, io : str
+        The channel.
+    position : int
+        The sequence number of the first record to send.
+    patience : int
+        How many seconds may pass without a record before the stream ends.
+    """
+
+    environment: str
+    key: str
+    io: str
+    position: int
+    patience: int
+
+
+class Response(NamedTuple):
+    """One HTTP response.
+
+    Attributes
+    ----------
+    status : int
+        The status code.
+    headers : Mapping of str to str
+        Names in lower case.
+    body : bytes
+        The whole body. That of an event stream holds the records there are, and ends.
+    follow : Follow or None
+        How to send an event stream's body live instead.
+    latency : int
+        How many milliseconds after the request it is to arrive.
+    """
+
+    status: int
+    headers: Mapping[str, str] = _NO_HEADERS
+    body: bytes = b""
+    follow: Follow | None = None
+    latency: int = 0
+
+    def __repr__(self) -> str:
+        """Show the status and when it arrives, and neither headers nor body."""
+        return f"Response({self.status}, follow={self.follow}, latency={self.latency})"
+
+    def without_body(self) -> Response:
+        """Leave the body out, as ``HEAD`` asks for."""
+        return self._replace(body=b"", follow=None)
+
+    def delayed(self, latency: int) -> Response:
+        """Let the response arrive later."""
+        return self._replace(latency=self.latency + latency)
+
+    def with_headers(self, added: Mapping[str, str]) -> Response:
+        """Add headers; a value joins one that is there already."""
+        there = self.headers
+        headers = {**there, **added}
+        if len(headers) < len(there) + len(added):
+            for name in there.keys() & added.keys():
+                headers[name] = f"{there[name]}, {added[name]}"
+        return Response(self.status, headers, self.body, self.follow, self.latency)
+
+
+def json_response(
+    value: Json, status: int = 200, headers: Mapping[str, str] | None = None
+) -> Response:
+    """Answer with JSON.
+
+    Examples
+    --------
+    >>> json_response({"ok": True}).body
+    b'{"ok":true}'
+    """
+    return Response(status, {**_JSON, **headers} if headers else _JSON, render_json(value))
+
+
+def text_response(text: str, status: int) -> Response:
+    """Answer with plain text."""
+    return Response(status, {"content-type": "text/plain;charset=UTF-8"}, text.encode())
+
+
+def with_cors(response: Response, request: Request) -> Response:
+    """Let browsers read a response: echo the request's origin and expose two headers.
+
+    All session routes do this (``apps/webapp/app/utils/apiCors.ts`` of the open-source server).
+    """
+    origin = _origin_headers(request)
+    return response.with_headers({**origin, **_EXPOSED} if origin else _EXPOSED)
+
+
+def preflight_response(request: Request) -> Response:
+    """Answer ``OPTIONS``, which needs no credential."""
+    response = json_response({}, headers=_origin_headers(request)).with_headers(
+        {"access-control-allow-methods": _METHODS, "vary": "Access-Control-Request-Headers"}
+    )
+    if asked := request.headers.get("access-control-request-headers"):
+        response = response.with_headers({"access-control-allow-headers": asked})
+    return response.with_headers({"access-control-max-age": _PREFLIGHT_SECONDS})
+
+
+def _origin_headers(request: Request) -> dict[str, str]:
+    origin = request.headers.get("origin")
+    return {"access-control-allow-origin": origin, "vary": "Origin"} if origin else {}

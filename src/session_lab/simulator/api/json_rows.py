@@ -1,0 +1,115 @@
+"""Sessions and runs as the API writes them."""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING
+
+from session_lab.simulator.model.run_payload import tags_of
+from session_lab.wire.coercion import date_text
+from session_lab.wire.run_status import CURRENT_STATUSES, FINAL_INTERNAL_STATUSES, OLD_STATUSES
+
+if TYPE_CHECKING:
+    from session_lab.simulator.api.auth import Environment
+    from session_lab.simulator.api.json_text import Json
+    from session_lab.simulator.world.state import RunRecord
+    from session_lab.simulator.world.store import Shown
+
+__all__ = ["listed_run", "listed_session", "retrieved_run", "retrieved_session", "shown_status"]
+
+_CURRENT_API = "2025-07-16"
+_NO_CONFIG: Json = {"basePayload": {}}
+_QUEUED = {"DELAYED", "PENDING_VERSION", "QUEUED", "WAITING_FOR_DEPLOY"}
+_EXECUTING = {"DEQUEUED", "EXECUTING", "FROZEN", "REATTEMPTING"}
+_COMPLETED = {"CANCELED", "COMPLETED", "CRASHED", "FAILED", "INTERRUPTED", "SYSTEM_FAILURE"}
+
+# Rows share instants, above all where a virtual clock stands still.
+_text = functools.lru_cache(maxsize=4096)(date_text)
+
+
+def retrieved_session(shown: Shown) -> dict[str, Json]:
+    """Write a session as retrieve, update and close answer with it."""
+    config = shown.row.trigger_config
+    return listed_session(shown) | {"triggerConfig": _NO_CONFIG if config is None else config}
+
+
+def listed_session(shown: Shown) -> dict[str, Json]:
+    """Write a session as a list shows it."""
+    row = shown.row
+    return {
+        "id": row.session_id,
+        "externalId": row.external_id,
+        "type": row.type or "",
+        "taskIdentifier": row.task_identifier or "",
+        "currentRunId": shown.run_id,
+        "tags": list(row.tags),
+        "metadata": row.metadata,
+        "closedAt": None if row.closed_at is None else _text(row.closed_at),
+        "closedReason": row.closed_reason,
+        "expiresAt": None if row.expires_at is None else _text(row.expires_at),
+        "createdAt": _text(row.created_at),
+        "updatedAt": _text(row.touched_at),
+    }
+
+
+def shown_status(status: str, api_version: str | None) -> str:
+    """Name a run's status as the asked version of the API does; names it does not know stay."""
+    names = CURRENT_STATUSES if api_version == _CURRENT_API else OLD_STATUSES
+    return names.get(status, status)
+
+
+def listed_run(
+    record: RunRecord, environment: Environment, api_version: str | None
+) -> dict[str, Json]:
+    """Write a run as a list shows it."""
+    return _run(record, api_version) | {
+        "env": {"id": environment.id, "name": environment.name},
+        "taskKind": "STANDARD",
+    }
+
+
+def retrieved_run(record: RunRecord, api_version: str | None) -> dict[str, Json]:
+    """Write a run as retrieve answers with it."""
+    return _run(record, api_version) | {
+        "payload": record.payload,
+        "attemptCount": 0 if record.run.status == "PENDING" else 1,
+        "attempts": [],
+        "triggerFunction": "trigger",
+        "relatedRuns": {"children": []},
+    }
+
+
+def _run(record: RunRecord, api_version: str | None) -> dict[str, Json]:
+    """Write what every form of a run has; fields that do not apply are left out."""
+    run, options = record.run, record.options
+    status = shown_status(run.status, api_version)
+    is_final = run.status in FINAL_INTERNAL_STATUSES
+    ended_at = run.ended_at if is_final else None
+    is_completed = status in _COMPLETED
+    optional = {
+        "version": options.get("lockToVersion"),
+        "region": options.get("region"),
+        "startedAt": None if run.status == "PENDING" else _text(run.ready_at),
+        "finishedAt": None if ended_at is None else _text(ended_at),
+        "expiredAt": None if ended_at is None or run.status != "EXPIRED" else _text(ended_at),
+    }
+    return {name: value for name, value in optional.items() if value is not None} | {
+        "id": record.run_id,
+        "status": status,
+        "taskIdentifier": record.task_identifier or "",
+        "createdAt": _text(run.triggered_at),
+        "updatedAt": _text(run.triggered_at if ended_at is None else ended_at),
+        "isTest": False,
+        "tags": sorted(tags_of(options)),
+        "costInCents": 0,
+        "baseCostInCents": 0,
+        "durationMs": run.active + run.idle,
+        "depth": 0,
+        "isQueued": status in _QUEUED,
+        "isExecuting": status in _EXECUTING,
+        "isWaiting": status == "WAITING",
+        "isCompleted": is_completed,
+        "isSuccess": status == "COMPLETED",
+        "isFailed": is_completed and status != "COMPLETED",
+        "isCancelled": status == "CANCELED",
+    }

@@ -1,0 +1,27 @@
+"""Validation of bodies, queries and paths, with the server's own error texts."""
+
+from __future__ import annotations
+
+from session_lab.simulator.api.validation.bodies import (
+    BODIES,
+    CHANNEL_PARAMS,
+    LIST_QUERY,
+    RECORDS_QUERY,
+    RUNS_QUERY,
+    Bodies,
+)
+from session_lab.simulator.api.validation.issues import Issue, body_error
+from session_lab.simulator.api.validation.zod import Flawed, Schema
+
+__all__ = [
+    "BODIES",
+    "CHANNEL_PARAMS",
+    "LIST_QUERY",
+    "RECORDS_QUERY",
+    "RUNS_QUERY",
+    "Bodies",
+    "Flawed",
+    "Issue",
+    "Schema",
+    "body_error",
+]

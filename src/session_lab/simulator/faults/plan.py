@@ -1,0 +1,270 @@
+"""Faults: what goes wrong with a simulated API, decided call by call.
+
+A plan is a value and so is what it has counted; deciding changes neither::
+
+    state = plan.begin(seed=0, now=now)
+    faults, state = plan.decide(call_of(request, now), state)
+
+Random numbers come from a stream of their own, one for each rule and each call that the rule sees,
+so that faults disturb nothing else in a world, and a rule added at the end disturbs no other rule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from session_lab.errors import DataError
+from session_lab.simulator.api import error_responses
+from session_lab.simulator.faults.rate_limit import RateLimit
+from session_lab.simulator.faults.rules import FaultRule
+from session_lab.simulator.model.randomness import Stream
+from session_lab.timing import to_milliseconds
+
+if TYPE_CHECKING:
+    from session_lab.simulator.api.calls import Call
+    from session_lab.simulator.api.http_types import Response
+    from session_lab.timing import Duration
+
+__all__ = ["ConnectionLost", "ConnectionRefused", "FaultPlan", "FaultState", "Faults"]
+
+_DEFAULT_RESET = 1_000
+
+
+class ConnectionRefused(Exception):  # noqa: N818  a signal to what carries requests, no mistake
+    """There is no reply, and the request had no effect."""
+
+    def __init__(self) -> None:
+        super().__init__("a fault refused the connection before the request had any effect")
+
+
+class ConnectionLost(Exception):  # noqa: N818  a signal to what carries requests, no mistake
+    """There is no reply, though the request had its effect."""
+
+    def __init__(self) -> None:
+        super().__init__("a fault lost the reply after the request had its effect")
+
+
+class FaultState(NamedTuple):
+    """What a plan knows of the past, as a part of a world's state.
+
+    Attributes
+    ----------
+    seed : int
+        What the plan's random numbers draw on.
+    since : int
+        When the plan was set, in milliseconds since 1970.
+    counts : tuple of int
+        How many calls each rule has seen.
+    """
+
+    seed: int
+    since: int
+    counts: tuple[int, ...]
+
+
+class Faults(NamedTuple):
+    """What goes wrong with one call.
+
+    The first of its rules that takes the reply away or gives another decides how the call ends;
+    latencies add up; the first death and the longest lag count.
+
+    Attributes
+    ----------
+    rules : tuple of FaultRule
+        The rules that strike it, in the plan's order.
+    at : int
+        When the call arrived.
+    """
+
+    rules: tuple[FaultRule, ...]
+    at: int
+
+    @property
+    def run_status(self) -> str | None:
+        """The status with which the session's live run ends before the call; None: it goes on."""
+        return next((rule.run_status for rule in self.rules if rule.run_status), None)
+
+    @property
+    def list_lag(self) -> int:
+        """How recent, in milliseconds, is what the list does not show yet."""
+        return max((_length(rule.list_lag) for rule in self.rules), default=0)
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether the connection is refused: no reply and no effect."""
+        return self._end is not None and self._end.refused
+
+    @property
+    def response(self) -> Response | None:
+        """The response in place of any effect; None: the call is handled."""
+        if self._end is None or self._end.status is None:
+            return None
+        return _response(self._end.status, self._end.reset, self.at)
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether the reply is lost after the call had its effect."""
+        return self._end is not None and self._end.lost
+
+    @property
+    def latency(self) -> int:
+        """How much later the reply comes, in milliseconds."""
+        return sum(_length(rule.latency) for rule in self.rules)
+
+    @property
+    def _end(self) -> FaultRule | None:
+        ends = (rule for rule in self.rules if rule.effect in {"status", "refused", "lost"})
+        return next(ends, None)
+
+
+@dataclass(frozen=True)
+class FaultPlan:
+    """Everything that is to go wrong, as rules in order.
+
+    Each call is shown to every rule, and every rule counts and draws for itself.
+
+    Parameters
+    ----------
+    rules : sequence of FaultRule
+        The rules; kept as a tuple.
+
+    Raises
+    ------
+    DataError
+        These are no rules.
+
+    Examples
+    --------
+    >>> from session_lab.simulator.api.calls import Call
+    >>> plan = FaultPlan([FaultRule("sessions.append", nth=2, lost=True)])
+    >>> state = plan.begin(seed=0, now=0)
+    >>> append = Call("sessions.append", "POST", "/realtime/v1/sessions/chat-1/in/append", at=0)
+    >>> faults, state = plan.decide(append, state)
+    >>> faults.is_lost
+    False
+    >>> faults, state = plan.decide(append, state)
+    >>> faults.is_lost, state.counts
+    (True, (2,))
+    """
+
+    rules: Sequence[FaultRule] = ()
+
+    def __post_init__(self) -> None:
+        """Check that these are rules, and keep them where nobody can change them."""
+        object.__setattr__(self, "rules", _rules(self.rules))
+
+    @classmethod
+    def of(cls, choice: object) -> FaultPlan:
+        """Read a plan in any of the forms in which one can be given.
+
+        Parameters
+        ----------
+        choice : FaultPlan, FaultRule, iterable, mapping or None
+            A plan; a rule; several rules; what :meth:`to_dict` returned; None for no faults. A
+            rule can be given as it is written in JSON.
+
+        Raises
+        ------
+        DataError
+            It is none of these, or a rule makes no sense; the error says which and why.
+
+        Examples
+        --------
+        >>> FaultPlan.of({"rules": [{"match": "sessions.list", "list_lag": "2s"}]})
+        FaultPlan(rules=(FaultRule('sessions.list', list_lag='2s'),))
+        """
+        if isinstance(choice, FaultPlan):
+            return choice
+        if isinstance(choice, FaultRule):
+            return cls([choice])
+        if isinstance(choice, Mapping):
+            return cls.from_dict(choice)
+        return cls() if choice is None else cls(_rules(choice))
+
+    @classmethod
+    def from_dict(cls, document: object) -> FaultPlan:
+        """Read a plan as it is written in JSON.
+
+        Raises
+        ------
+        DataError
+            It is no plan, or a rule makes no sense; the error says which and why.
+        """
+        if not isinstance(document, Mapping) or set(document) != {"rules"}:
+            message = f'{document!r} is not an object of the form {{"rules": [...]}}'
+            raise DataError(message, column="rules")
+        return cls(_rules(document["rules"]))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the plan as it is written in JSON."""
+        return {"rules": [rule.to_dict() for rule in self.rules]}
+
+    def begin(self, *, seed: int, now: int) -> FaultState:
+        """Return the state in which a plan is set."""
+        return FaultState(seed, now, (0,) * len(self.rules))
+
+    def decide(self, call: Call, state: FaultState) -> tuple[Faults, FaultState]:
+        """Decide what goes wrong with a call.
+
+        Parameters
+        ----------
+        call : Call
+            The call, before it had any effect.
+        state : FaultState
+            What :meth:`begin` or the last decision returned.
+
+        Returns
+        -------
+        Faults
+            What goes wrong.
+        FaultState
+            The state after it.
+        """
+        counts: list[int] = []
+        striking: list[FaultRule] = []
+        for number, (rule, count) in enumerate(zip(self.rules, state.counts, strict=True)):
+            seen = rule.sees(call, state.since)
+            counts.append(count + seen)
+            if seen and rule.strikes(counts[number], _uniform(rule, state.seed, number, count)):
+                striking.append(rule)
+        return Faults(tuple(striking), call.at), state._replace(counts=tuple(counts))
+
+
+def _rules(values: object) -> tuple[FaultRule, ...]:
+    if not isinstance(values, Iterable) or isinstance(values, (str, bytes, Mapping)):
+        raise DataError(f"{values!r} is not a list of rules", column="rules")
+    return tuple(_rule(value, number) for number, value in enumerate(values))
+
+
+def _rule(value: object, number: int) -> FaultRule:
+    if isinstance(value, FaultRule):
+        return value
+    try:
+        return FaultRule.from_dict(value)
+    except DataError as error:
+        message, source = str(error.args[0]), f"rules[{number}]"
+        raise DataError(message, source=source, column=error.column) from None
+
+
+def _uniform(rule: FaultRule, seed: int, number: int, count: int) -> float:
+    if rule.probability is None:
+        return 0.0
+    return float(Stream(seed, f"faults/{number}/{count}").uniforms(1)[0])
+
+
+def _length(duration: Duration | None) -> int:
+    return 0 if duration is None else to_milliseconds(duration)
+
+
+def _response(status: int, reset: Duration | None, at: int) -> Response:
+    """Answer as the server does where it fails, or as a proxy in front of it does."""
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        limit, wait = RateLimit().burst, _DEFAULT_RESET if reset is None else _length(reset)
+        return error_responses.rate_limited(limit=limit, remaining=-1, reset=at + wait, now=at)
+    phrase = HTTPStatus(status).phrase
+    if status == HTTPStatus.INTERNAL_SERVER_ERROR:
+        return error_responses.error(status, phrase)
+    return error_responses.page(status, phrase)

@@ -1,0 +1,1 @@
+"""The rules of sessions and runs as pure functions, and what they are given."""

@@ -1,0 +1,171 @@
+"""A whole world as one value, and as JSON."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from session_lab.errors import DataError
+from session_lab.simulator.model.machine import Reply, Row, Session
+from session_lab.simulator.model.policy import RunPolicy
+from session_lab.simulator.model.runs import Run
+from session_lab.simulator.world.channels import Record, Stream
+from session_lab.simulator.world.journal import Entry, RunEvent
+from session_lab.simulator.world.state import RunRecord, State, Waitpoint
+from session_lab.timing import instant_text
+
+__all__ = ["Snapshot"]
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, repr=False)
+class Snapshot:
+    """A whole world as one value.
+
+    Attributes
+    ----------
+    seed : int
+        The world's seed.
+    now : int
+        The instant its clock showed, in milliseconds since 1970.
+    policy : RunPolicy or None
+        How its runs behave.
+    profile : str
+        The state of the API it follows.
+    trigger_fault : str or None
+        How triggers of runs are made to fail.
+    state : State
+        Its sessions, runs, channels and journal.
+    """
+
+    seed: int
+    now: int
+    policy: RunPolicy | None
+    profile: str
+    trigger_fault: str | None
+    state: State
+
+    def __repr__(self) -> str:
+        """Show the seed, the instant and how much it holds."""
+        n_sessions, n_entries = len(self.state.sessions), len(self.state.journal)
+        return (
+            f"Snapshot(seed={self.seed}, now={instant_text(self.now)!r}, "
+            f"{n_sessions:,} sessions, {n_entries:,} requests)"
+        )
+
+    def to_json(self) -> str:
+        """Write the snapshot as JSON; equal worlds give equal text."""
+        state = self.state
+        document: dict[str, Any] = {
+            "format": FORMAT,
+            "seed": self.seed,
+            "now": self.now,
+            "policy": None if self.policy is None else asdict(self.policy),
+            "profile": self.profile,
+            "trigger_fault": self.trigger_fault,
+            "rank": state.rank,
+            "sessions": state.sessions,
+            "runs": [record for _, record in sorted(state.runs.items())],
+            "streams": [
+                [*key, stream.records, list(stream.claims.items())]
+                for key, stream in sorted(state.streams.items())
+            ],
+            "journal": state.journal,
+        }
+        if state.n_waitpoints:
+            document |= {
+                "waitpoints": [[*key, *kept] for key, kept in sorted(state.waitpoints.items())],
+                "n_waitpoints": state.n_waitpoints,
+            }
+        return json.dumps(document, separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str) -> Snapshot:
+        """Read a snapshot that :meth:`to_json` wrote.
+
+        Raises
+        ------
+        DataError
+            The text is not such a snapshot.
+        """
+        try:
+            document = json.loads(text)
+            if document["format"] != FORMAT:
+                message = (
+                    f"format {document['format']!r} is not {FORMAT}, the one this version reads"
+                )
+                raise DataError(message, source="snapshot")
+            policy = document["policy"]
+            return cls(
+                seed=document["seed"],
+                now=document["now"],
+                policy=None if policy is None else RunPolicy(**policy),
+                profile=document["profile"],
+                trigger_fault=document["trigger_fault"],
+                state=_state(document),
+            )
+        except (KeyError, TypeError, ValueError, IndexError) as error:
+            if isinstance(error, DataError):
+                raise
+            message = f"this is not a snapshot of a world ({type(error).__name__}: {error})"
+            raise DataError(message, source="snapshot") from error
+
+
+def _state(document: dict[str, Any]) -> State:
+    sessions = [_session(value) for value in document["sessions"]]
+    runs = [RunRecord(*value)._replace(run=_run(value[2])) for value in document["runs"]]
+    rows = [session.row for session in sessions]
+    return State(
+        sessions=sessions,
+        session_ids={row.session_id: ordinal for ordinal, row in enumerate(rows)},
+        external_ids={
+            (row.environment, row.external_id): ordinal
+            for ordinal, row in enumerate(rows)
+            if row.external_id is not None
+        },
+        runs={(record.ordinal, record.run.number): record for record in runs},
+        run_ids={record.run_id: (record.ordinal, record.run.number) for record in runs},
+        streams={
+            (environment, key, io): Stream([_record(record) for record in records], dict(claims))
+            for environment, key, io, records, claims in document["streams"]
+        },
+        rank=document["rank"],
+        waitpoints={
+            (environment, key): Waitpoint(waitpoint_id, until)
+            for environment, key, waitpoint_id, until in document.get("waitpoints", ())
+        },
+        n_waitpoints=document.get("n_waitpoints", 0),
+        journal=[_entry(value) for value in document["journal"]],
+    )
+
+
+def _record(value: list[Any]) -> Record:
+    record = Record(*value)
+    return record._replace(headers=tuple((name, text) for name, text in record.headers))
+
+
+def _session(value: list[Any]) -> Session:
+    row, run, accepted, n_runs = value
+    return Session(_row(row), None if run is None else _run(run), accepted, n_runs)
+
+
+def _row(value: list[Any]) -> Row:
+    row = Row(*value)
+    return row._replace(tags=tuple(row.tags))
+
+
+def _run(value: list[Any]) -> Run:
+    run = Run(*value)
+    return run._replace(ahead=tuple((start, end, resumed) for start, end, resumed in run.ahead))
+
+
+def _entry(value: list[Any]) -> Entry:
+    entry = Entry(*value)
+    return entry._replace(
+        asked=tuple((name, argument) for name, argument in entry.asked),
+        reply=Reply(*entry.reply),
+        before=None if entry.before is None else _row(list(entry.before)),
+        events=tuple(RunEvent(*event) for event in entry.events),
+    )

@@ -1,0 +1,111 @@
+"""The state of a world: plain values in dictionaries, so a copy is a fork."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from session_lab.simulator.model.machine import Session
+    from session_lab.simulator.model.runs import Run
+    from session_lab.simulator.world.channels import Stream
+    from session_lab.simulator.world.journal import Entry
+
+__all__ = ["RunRecord", "State", "Waitpoint"]
+
+
+class RunRecord(NamedTuple):
+    """A run under its id, with what it was given.
+
+    Attributes
+    ----------
+    run_id : str
+        The platform's id.
+    ordinal : int
+        Which session it serves.
+    run : Run
+        What it does.
+    label : str or None
+        The reason that the platform records; None for a run that lost its claim.
+    task_identifier : str or None
+        The task that it executes.
+    payload, options : dict
+        What it was triggered with.
+    overrides : dict
+        What holds for it in the place of the run policy's own, in milliseconds.
+    """
+
+    run_id: str
+    ordinal: int
+    run: Run
+    label: str | None
+    task_identifier: str | None
+    payload: dict[str, Any]
+    options: dict[str, Any]
+    overrides: dict[str, int]
+
+
+class Waitpoint(NamedTuple):
+    """What a run waits on, and until when its idempotency key brings the same one again.
+
+    ``until`` is in milliseconds since 1970; None is for ever.
+    """
+
+    waitpoint_id: str
+    until: int | None
+
+
+@dataclass
+class State:
+    """All that a world knows.
+
+    Only containers change, values never do, so :meth:`copy` shares every value.
+
+    Attributes
+    ----------
+    sessions : list of Session
+        In order of creation; a session's place is its ordinal.
+    session_ids : dict of str to int
+        The ordinal behind each session id.
+    external_ids : dict of (str, str) to int
+        The ordinal behind each environment and external id.
+    runs : dict of (int, int) to RunRecord
+        By session ordinal and number in the session.
+    run_ids : dict of str to (int, int)
+        The key of each run.
+    streams : dict of (str, str, str) to Stream
+        By environment, canonical session key and direction.
+    rank : int
+        How many sessions were created before the newest one in its millisecond.
+    waitpoints : dict of (str, str) to Waitpoint
+        By environment and idempotency key.
+    n_waitpoints : int
+        How many there ever were, with a key or without.
+    journal : list of Entry
+        What was asked and answered, in order.
+    """
+
+    sessions: list[Session] = field(default_factory=list)
+    session_ids: dict[str, int] = field(default_factory=dict)
+    external_ids: dict[tuple[str, str], int] = field(default_factory=dict)
+    runs: dict[tuple[int, int], RunRecord] = field(default_factory=dict)
+    run_ids: dict[str, tuple[int, int]] = field(default_factory=dict)
+    streams: dict[tuple[str, str, str], Stream] = field(default_factory=dict)
+    rank: int = 0
+    waitpoints: dict[tuple[str, str], Waitpoint] = field(default_factory=dict)
+    n_waitpoints: int = 0
+    journal: list[Entry] = field(default_factory=list)
+
+    def copy(self) -> State:
+        """Copy the containers and share the values."""
+        return replace(
+            self,
+            sessions=self.sessions.copy(),
+            session_ids=self.session_ids.copy(),
+            external_ids=self.external_ids.copy(),
+            runs=self.runs.copy(),
+            run_ids=self.run_ids.copy(),
+            streams={key: stream.copy() for key, stream in self.streams.items()},
+            waitpoints=self.waitpoints.copy(),
+            journal=self.journal.copy(),
+        )

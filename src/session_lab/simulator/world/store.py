@@ -1,0 +1,322 @@
+"""What a world knows, how it is looked up, and the one place where it changes."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from typing import TYPE_CHECKING, NamedTuple
+
+from session_lab.simulator.model import runs as run_model
+from session_lab.simulator.model.ids import IdScheme
+from session_lab.simulator.model.run_payload import options_of, overrides_of, payload_of
+from session_lab.simulator.world.channels import Stream
+from session_lab.simulator.world.journal import Call, Entry, RunEvent
+from session_lab.simulator.world.state import RunRecord, State, Waitpoint
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from session_lab.simulator.model.machine import Row, Session, Step
+    from session_lab.simulator.model.policy import RunPolicy, Timings
+    from session_lab.simulator.model.runs import Run
+    from session_lab.simulator.world.channels import Record
+
+__all__ = ["Shown", "Store"]
+
+
+class Shown(NamedTuple):
+    """A session as it is read: its row, and the last run that claimed it, dead or alive."""
+
+    row: Row
+    run_id: str | None
+
+
+class Store:
+    """The state of a world under its seed and policy.
+
+    Parameters
+    ----------
+    seed : int
+        What identifiers and crashes draw on.
+    policy : RunPolicy or None
+        How runs behave.
+    state : State
+        What is known already.
+    """
+
+    def __init__(self, seed: int, policy: RunPolicy | None, state: State) -> None:
+        self.state = state
+        self._scheme = IdScheme.from_seed(seed)
+        self._timings = None if policy is None else policy.timings(seed)
+        self._ordinals: dict[str, list[int]] = {}
+        self._triggers: dict[str, list[tuple[int, str]]] = {}
+        self._unsorted: set[str] = set()
+        for ordinal, session in enumerate(state.sessions):
+            self._ordinals.setdefault(session.row.environment, []).append(ordinal)
+        for record in state.runs.values():
+            self._list_run(record)
+
+    def find(self, key: str, environment: str) -> int | None:
+        """Return the ordinal of a session.
+
+        A key that begins like a session id is one; any other is an external id.
+        """
+        if not key.startswith("session_"):
+            return self.state.external_ids.get((environment, key))
+        ordinal = self.state.session_ids.get(key)
+        if ordinal is None or self.state.sessions[ordinal].row.environment != environment:
+            return None
+        return ordinal
+
+    def session(self, ordinal: int | None) -> Session | None:
+        """Return a session as it is stored."""
+        return None if ordinal is None else self.state.sessions[ordinal]
+
+    def row(self, ordinal: int, now: int) -> Row:
+        """Return a session's row as it is read; the claim of a run has moved its ``touched_at``."""
+        return self.shown(ordinal, now).row
+
+    def shown(self, ordinal: int, now: int) -> Shown:
+        """Return a session as it is read, with its current run."""
+        row, record = self.state.sessions[ordinal].row, self._claimant(ordinal, now)
+        if record is None:
+            return Shown(row, None)
+        if record.run.triggered_at > row.touched_at:
+            row = row._replace(touched_at=record.run.triggered_at)
+        return Shown(row, record.run_id)
+
+    def sessions(self, environment: str) -> Sequence[int]:
+        """Return the ordinals of an environment's sessions, in order of creation."""
+        return self._ordinals.get(environment, ())
+
+    def newest_runs(self, environment: str, by: int) -> Iterator[RunRecord]:
+        """Iterate over an environment's stored runs: by trigger, then by id, descending.
+
+        Runs triggered after ``by`` are left out.
+        """
+        triggers = self._triggers.get(environment, [])
+        if environment in self._unsorted:
+            triggers.sort()
+            self._unsorted.remove(environment)
+        for place in range(bisect_right(triggers, (by + 1, "")) - 1, -1, -1):
+            yield self.state.runs[self.state.run_ids[triggers[place][1]]]
+
+    def current_run(self, ordinal: int, now: int) -> RunRecord | None:
+        """Return the last run that has claimed a session by now, dead or alive."""
+        record = self._claimant(ordinal, now)
+        return None if record is None else self.as_of(record, now)
+
+    def run(self, run_id: str, environment: str, now: int) -> RunRecord | None:
+        """Return a run as it stands; None when the environment has none of that id by now."""
+        key = self.state.run_ids.get(run_id)
+        if key is None or self.state.sessions[key[0]].row.environment != environment:
+            return None
+        record = self.state.runs[key]
+        return None if record.run.triggered_at > now else self.as_of(record, now)
+
+    def runs(self, now: int) -> list[RunRecord]:
+        """Return the runs that were triggered by now, by session, then in order of trigger."""
+        records = (record for _, record in sorted(self.state.runs.items()))
+        return [self.as_of(record, now) for record in records if record.run.triggered_at <= now]
+
+    def as_of(self, record: RunRecord, now: int) -> RunRecord:
+        """Return a run as it stands at an instant."""
+        timings = self.timings(record.overrides)
+        return record._replace(run=run_model.as_of(record.run, now, timings))
+
+    def timings(self, overrides: Mapping[str, int]) -> Timings | None:
+        """Return the policy with what holds in the place of its own."""
+        timings = self._timings
+        if timings is None or not overrides:
+            return timings
+        return timings._replace(
+            idle_timeout=overrides.get("idle_timeout", timings.idle_timeout),
+            max_duration=overrides.get("max_duration", timings.max_duration),
+        )
+
+    def meet(self, ordinal: int, now: int) -> tuple[Session, dict[str, int]]:
+        """Return a session as a request meets it, and the overrides that hold for its next turn.
+
+        A run keeps those of its trigger, and the session's row has those of runs to come. A run
+        that died of its timeout under others than the row's is met with its end.
+        """
+        session = self.state.sessions[ordinal]
+        run, to_come = session.run, overrides_of(session.row.trigger_config)
+        if run is None or run.ended_at is not None:
+            return session, to_come
+        own = self.state.runs[ordinal, run.number].overrides
+        if own == to_come or run_model.is_live(run, now, self.timings(own)):
+            return session, own
+        return session._replace(run=run_model.settle(run, self.timings(own))), to_come
+
+    def stream(self, row: Row, io: str) -> Stream:
+        """Return one channel of a session; to read one that has no records makes none."""
+        return self.state.streams.get(_stream_key(row, io), Stream())
+
+    def write(self, row: Row, io: str, record: Record) -> int:
+        """Append to a channel, which is made for its first record; return the sequence number."""
+        return self.state.streams.setdefault(_stream_key(row, io), Stream()).write(record)
+
+    def next_session_id(self, now: int) -> str:
+        """Return the id that a session created now would get."""
+        ordinal = len(self.state.sessions)
+        return self._scheme.session(ordinal, created_at=now, rank=self._rank(now))
+
+    def waitpoint(self, environment: str, key: str | None, until: int | None, now: int) -> str:
+        """Make a waitpoint, kept under its idempotency key if it has one, and return its id."""
+        waitpoint_id = self._scheme.waitpoint(self.state.n_waitpoints, created_at=now)
+        self.state.n_waitpoints += 1
+        if key is not None:
+            self.state.waitpoints[environment, key] = Waitpoint(waitpoint_id, until)
+        return waitpoint_id
+
+    def commit(
+        self,
+        call: Call,
+        step: Step,
+        ordinal: int | None,
+        now: int,
+        *,
+        calling_run_id: str | None = None,
+    ) -> Entry:
+        """Take a step into the state and write it into the journal.
+
+        Parameters
+        ----------
+        call : Call
+            The request.
+        step : Step
+            What the machine made of it.
+        ordinal : int or None
+            The session it was about; None inserts the step's session, if it has one.
+        now : int
+            The instant.
+        calling_run_id : str, optional
+            The run that a new run follows, where that is not the session's current one.
+        """
+        before = self.session(ordinal)
+        session_id, run_id, events = None, None, []
+        if step.session is not None:
+            ordinal = self._insert(step.session) if ordinal is None else ordinal
+            session = _with_open_end(step.session, before)
+            self.state.sessions[ordinal] = session
+            session_id = session.row.session_id
+            events = self._keep_runs(ordinal, step, before, calling_run_id)
+            if step.reply.run is not None:
+                run_id = self.state.runs[ordinal, step.reply.run].run_id
+        entry = Entry(
+            seq=len(self.state.journal),
+            at=now,
+            op=call.op,
+            key=call.key,
+            environment=call.environment,
+            asked=tuple([pair for pair in call.asked.items() if pair[1] is not None]),
+            reply=step.reply,
+            session_id=session_id,
+            run_id=run_id,
+            before=None if before is None else before.row,
+            events=tuple(events),
+        )
+        self.state.journal.append(entry)
+        return entry
+
+    def _keep_runs(
+        self, ordinal: int, step: Step, before: Session | None, calling_run_id: str | None
+    ) -> list[RunEvent]:
+        """Store the runs that a step changed, in order; each new one follows the one before."""
+        previous = calling_run_id
+        if previous is None and before is not None and before.run is not None:
+            previous = self.state.runs[ordinal, before.run.number].run_id
+        row, newest = self.state.sessions[ordinal].row, self.state.sessions[ordinal].run
+        changed = [run for run in (newest, *step.superseded) if run is not None]
+        changed.sort(key=_run_number)
+        events: list[RunEvent] = []
+        for run in changed:
+            known = self.state.runs.get((ordinal, run.number))
+            if known is None:
+                record = self._new_run(ordinal, row, run, previous)
+                previous = record.run_id
+                events += self._keep_new(record)
+            else:
+                events += self._keep_known(known, run)
+        return events
+
+    def _keep_new(self, record: RunRecord) -> list[RunEvent]:
+        """Store a run that was triggered, and tell what is to be told of it."""
+        run, key = record.run, (record.ordinal, record.run.number)
+        self.state.runs[key] = record
+        self.state.run_ids[record.run_id] = key
+        self._list_run(record)
+        triggered = RunEvent("run_triggered", record.run_id, run.triggered_at, run.reason)
+        if run.ended_at is None:
+            return [triggered]
+        return [triggered, RunEvent("run_ends", record.run_id, run.ended_at, run.end_cause)]
+
+    def _keep_known(self, record: RunRecord, run: Run) -> list[RunEvent]:
+        """Store a run as it is now, and tell whether its end is new."""
+        self.state.runs[record.ordinal, run.number] = record._replace(run=run)
+        if run.ended_at is None or run.ended_at == record.run.ended_at:
+            return []
+        return [RunEvent("run_ends", record.run_id, run.ended_at, run.end_cause)]
+
+    def _new_run(self, ordinal: int, row: Row, run: Run, previous: str | None) -> RunRecord:
+        overrides = overrides_of(row.trigger_config)
+        if previous is not None and run.reason == "upgrade" and run.turns:
+            # A deploy moved its turn, which was accepted by what held for the run before it.
+            overrides = self.state.runs[self.state.run_ids[previous]].overrides
+        return RunRecord(
+            run_id=self._scheme.run(ordinal, number=run.number, triggered_at=run.triggered_at),
+            ordinal=ordinal,
+            run=run,
+            label=None if run.end_cause == "cancelled" else run.reason,
+            task_identifier=row.task_identifier,
+            payload=payload_of(row, previous_run_id=previous),
+            options=options_of(row.trigger_config),
+            overrides=overrides,
+        )
+
+    def _claimant(self, ordinal: int, now: int) -> RunRecord | None:
+        newest = self.state.sessions[ordinal].run
+        for number in range(-1 if newest is None else newest.number, -1, -1):
+            record = self.state.runs[ordinal, number]
+            if record.label is not None and record.run.triggered_at <= now:
+                return record
+        return None
+
+    def _list_run(self, record: RunRecord) -> None:
+        environment = self.state.sessions[record.ordinal].row.environment
+        triggers = self._triggers.setdefault(environment, [])
+        trigger = record.run.triggered_at, record.run_id
+        if triggers and trigger < triggers[-1]:
+            self._unsorted.add(environment)
+        triggers.append(trigger)
+
+    def _insert(self, session: Session) -> int:
+        state, row, ordinal = self.state, session.row, len(self.state.sessions)
+        self._ordinals.setdefault(row.environment, []).append(ordinal)
+        state.rank = self._rank(row.created_at)
+        state.sessions.append(session)
+        state.session_ids[row.session_id] = ordinal
+        if row.external_id is not None:
+            state.external_ids[row.environment, row.external_id] = ordinal
+        return ordinal
+
+    def _rank(self, now: int) -> int:
+        sessions = self.state.sessions
+        same_instant = bool(sessions) and sessions[-1].row.created_at == now
+        return self.state.rank + 1 if same_instant else 0
+
+
+def _with_open_end(session: Session, before: Session | None) -> Session:
+    """Forget again that a run died of its timeout, unless another run has followed it."""
+    if before is None or before.run is None or session.run is None:
+        return session
+    settled = session.run.end_cause == "turn_timeout" and session.run.number == before.run.number
+    return session._replace(run=before.run) if settled else session
+
+
+def _run_number(run: Run) -> int:
+    return run.number
+
+
+def _stream_key(row: Row, io: str) -> tuple[str, str, str]:
+    return row.environment, row.external_id or row.session_id, io

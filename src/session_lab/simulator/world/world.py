@@ -1,0 +1,492 @@
+"""A deterministic world of sessions and runs.
+
+A world takes requests one after the other at the instant its clock shows. Nothing in it depends on
+the machine: the same seed and the same requests give the same identifiers, replies, journal and
+digest, byte for byte.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from session_lab.errors import DataError, SimulationError
+from session_lab.simulator.model import machine
+from session_lab.simulator.model import runs as run_model
+from session_lab.simulator.model.ids import base36
+from session_lab.simulator.model.machine import Reply, Row, Session, Step
+from session_lab.simulator.model.run_payload import carries_turn, is_stop, overrides_of
+from session_lab.simulator.model.trigger_faults import failing_start, swallowing
+from session_lab.simulator.world.channels import CONTROL_HEADER, Record
+from session_lab.simulator.world.explain import explain
+from session_lab.simulator.world.journal import Call
+from session_lab.simulator.world.readings import ENVIRONMENT
+from session_lab.simulator.world.whole import Whole
+from session_lab.timing import to_instant, to_milliseconds
+from session_lab.wire.coercion import date_text
+from session_lab.wire.limits import MAX_RECORD_BYTES, RESERVED_ID_PREFIX, record_bytes
+from session_lab.wire.run_status import FINAL_INTERNAL_STATUSES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from session_lab.simulator.model.policy import Timings
+    from session_lab.simulator.world.journal import Entry
+    from session_lab.simulator.world.state import RunRecord
+    from session_lab.timing import Duration, Instant
+
+__all__ = ["ENVIRONMENT", "World"]
+
+_REASONS = {"initial", "continuation", "upgrade", "manual"}
+
+
+class World(Whole):
+    """A deterministic world of sessions and runs.
+
+    Sessions are addressed by external id or by session id. Every request returns its journal
+    entry, whose ``reply`` tells status, error and what became of the turn.
+
+    Parameters
+    ----------
+    seed : int
+        What identifiers and crashes draw on.
+    now : str or datetime
+        The first instant of its clock.
+    policy : RunPolicy, optional
+        How runs behave; without one a run lives until it is ended from outside.
+    profile : str
+        The published state of the API to follow.
+    clock : Clock, optional
+        Where the time comes from; by default a virtual clock that stands at ``now``.
+
+    Attributes
+    ----------
+    clock : Clock
+        The world's time.
+    trigger_fault : str or None
+        ``"svc_error"`` or ``"throw"`` make every trigger of a run fail, as a refusal or a crash.
+
+    Examples
+    --------
+    >>> world = World(seed=1)
+    >>> world.start("chat-1").reply.status_code
+    201
+    >>> world.start("chat-1").reply.is_cached
+    True
+    >>> world.close("chat-1").reply.status_code
+    200
+    >>> world.clock.advance("1h")
+    >>> print(world.explain(world.start("chat-1")))
+    409: the session was closed at 2026-01-01T00:00:00.000Z; closing is final and the external id \
+is spent, so start a new session under another external id
+    """
+
+    def start(
+        self,
+        external_id: str | None = None,
+        *,
+        type: str | None = None,
+        task_identifier: str | None = None,
+        trigger_config: Mapping[str, Any] | None = None,
+        tags: Sequence[str] = (),
+        metadata: Mapping[str, Any] | None = None,
+        expires_at: Instant | int | None = None,
+        turn_duration: Duration | None = None,
+        environment: str = ENVIRONMENT,
+    ) -> Entry:
+        """Create the session, or fetch it and make sure that a run lives.
+
+        Parameters
+        ----------
+        external_id : str, optional
+            The caller's own id. A second start under it finds the first one's session; without it
+            every start creates one.
+        type, task_identifier, tags, metadata, expires_at
+            What is stored when the start creates the session. An expiry in milliseconds since 1970
+            can be any that the API stores, those before 1970 included.
+        trigger_config : mapping, optional
+            What runs are triggered with. A later start replaces it.
+        turn_duration : str or timedelta, optional
+            Length of the first turn, which a start that creates the session carries. One whose
+            ``basePayload`` has a message carries a turn of the policy's length anyway.
+        environment : str
+            Which environment's key was used.
+
+        Returns
+        -------
+        Entry
+            The answer: 201 or 200, or 409 on a closed or expired session.
+
+        Raises
+        ------
+        DataError
+            The external id is empty or reads like the API's own ids.
+        """
+        if external_id is not None:
+            _check_external_id(external_id)
+        now = self.now
+        row = Row(
+            external_id=external_id,
+            created_at=now,
+            touched_at=now,
+            type=type,
+            task_identifier=task_identifier,
+            tags=tuple(tags),
+            expires_at=_expiry(expires_at),
+            metadata=None if metadata is None else dict(metadata),
+            trigger_config=None if trigger_config is None else dict(trigger_config),
+            session_id=self._store.next_session_id(now),
+            environment=environment,
+        )
+        turn = _turn(turn_duration)
+        asked = {
+            "type": type,
+            "task_identifier": task_identifier,
+            "tags": list(tags) or None,
+            "expires_at": None if row.expires_at is None else date_text(row.expires_at),
+            "turn_duration": turn,
+        }
+        if turn is None and self.policy is not None and carries_turn(row.trigger_config):
+            turn = self.policy.timings().turn_duration
+        ordinal = None if external_id is None else self._store.find(external_id, environment)
+        session, timings = self._meet(ordinal, row)
+        step = failing_start(
+            self.trigger_fault, session, row, now, timings, profile=self.profile
+        ) or machine.start(session, row, turn, now, timings, profile=self.profile)
+        key = external_id or row.session_id
+        return self._commit(Call("start", key, environment, asked), step, ordinal)
+
+    def message(
+        self,
+        key: str,
+        *,
+        turn_duration: Duration | None = None,
+        environment: str = ENVIRONMENT,
+    ) -> Entry:
+        """Send a message, which asks for a turn; its length is the policy's unless it is given.
+
+        Returns
+        -------
+        Entry
+            The answer: 200, 404 without a session, 400 on an expired one, and on a closed one 409
+            (in the profile 2026-08: 400).
+        """
+        turn = _turn(turn_duration)
+        ordinal, session, timings = self._look_up(key, environment)
+        step = machine.message(session, turn, self.now, timings, profile=self.profile)
+        if step.reply.error is None and session is not None:
+            step = swallowing(self.trigger_fault, session, step, self.now, timings)
+        return self._commit(
+            Call("message", key, environment, {"turn_duration": turn}), step, ordinal
+        )
+
+    def append(
+        self,
+        key: str,
+        data: str,
+        *,
+        io: str = "in",
+        part_id: str | None = None,
+        environment: str = ENVIRONMENT,
+    ) -> Entry:
+        """Append a record to a channel; one on ``in`` is a message unless it says it is a stop.
+
+        Parameters
+        ----------
+        key : str
+            The session.
+        data : str
+            The record's text.
+        io : {"in", "out"}
+            Which channel.
+        part_id : str, optional
+            Makes the append idempotent for five minutes; a repeat stores nothing.
+        environment : str
+            Which environment's key was used.
+
+        Returns
+        -------
+        Entry
+            The answer of :meth:`message`, its reply with the record's ``seq``; 413 where the
+            record is over the store's limit.
+        """
+        ordinal, session, timings = self._look_up(key, environment)
+        now = self.now
+        refusal = machine.append_refusal(session, now, self.profile)
+        if session is None or refusal is not None:
+            step = Step(session, refusal or machine.APPEND_MISSING)
+            return self._commit(Call("append", key, environment, {"io": io}), step, ordinal)
+        stream = self._store.stream(session.row, io)
+        record = Record(data, part_id or base36(len(self.journal), 8)[1:], now)
+        repeat = part_id is not None and stream.is_repeat(part_id, now)
+        size = 0 if repeat else record_bytes(data, record.part_id)
+        fits = size <= MAX_RECORD_BYTES
+        if io == "in" and fits and not repeat and not is_stop(data):
+            step = machine.message(session, None, now, timings, profile=self.profile)
+        else:
+            step = machine.ensure_run(session, Reply(200), now, timings)
+        step = swallowing(self.trigger_fault, session, step, self.now, timings)
+        if not fits:
+            step = step._replace(reply=_too_large(size))
+        elif not repeat:
+            seq = self._store.write(session.row, io, record)
+            step = step._replace(reply=step.reply._replace(seq=seq))
+        asked = {"io": io, "part_id": part_id}
+        return self._commit(Call("append", key, environment, asked), step, ordinal)
+
+    def update(
+        self, key: str, changes: Mapping[str, Any], *, environment: str = ENVIRONMENT
+    ) -> Entry:
+        """Replace tags and metadata.
+
+        Parameters
+        ----------
+        key : str
+            The session.
+        changes : mapping
+            Those of ``tags``, ``metadata`` and ``external_id`` that were sent; None is a value.
+            The external id can only be repeated.
+        environment : str
+            Which environment's key was used.
+
+        Returns
+        -------
+        Entry
+            The answer: 200, 404 without a session, or 422 for another external id.
+        """
+        ordinal, session, _ = self._look_up(key, environment)
+        if "tags" in changes:
+            changes = {**changes, "tags": tuple(changes["tags"])}
+        step = machine.update(session, changes, self.now)
+        asked = {**changes, "tags": list(changes["tags"])} if "tags" in changes else changes
+        return self._commit(Call("update", key, environment, dict(asked)), step, ordinal)
+
+    def close(
+        self, key: str, *, reason: str | None = None, environment: str = ENVIRONMENT
+    ) -> Entry:
+        """Close the session for good; a second close changes nothing.
+
+        Returns
+        -------
+        Entry
+            The answer: 200, or 404 without a session.
+        """
+        ordinal, session, timings = self._look_up(key, environment)
+        step = machine.close(session, reason, self.now, timings)
+        return self._commit(Call("close", key, environment, {"reason": reason}), step, ordinal)
+
+    def end_and_continue(
+        self, key: str, *, calling_run_id: str, reason: str, environment: str = ENVIRONMENT
+    ) -> Entry:
+        """Hand the session over from the calling run to a new one.
+
+        Returns
+        -------
+        Entry
+            The answer: 200 and whether the new run took over, which it does only from the current
+            run; 404 without a session or without the calling run; 400 on a closed or expired one.
+        """
+        ordinal, session, timings = self._look_up(key, environment)
+        caller = self.run(calling_run_id, environment=environment)
+        refusal = machine.hand_over_refusal(session, self.now, caller_exists=caller is not None)
+        if refusal is None and self.trigger_fault is not None:
+            refusal = machine.HAND_OVER_FAILED
+        if session is None or refusal is not None:
+            step = Step(session, refusal or machine.APPEND_MISSING)
+        else:
+            current = self.current_run(key, environment=environment)
+            wins = current is not None and current.run_id == calling_run_id
+            label = reason if reason in _REASONS else "manual"
+            step = machine.hand_over(session, label, self.now, timings, wins=wins)
+        asked = {"calling_run_id": calling_run_id, "reason": reason}
+        return self._commit(
+            Call("end_and_continue", key, environment, asked), step, ordinal, calling_run_id
+        )
+
+    def retrieve(self, key: str, *, environment: str = ENVIRONMENT) -> Entry:
+        """Read the session, in whatever state it is.
+
+        Returns
+        -------
+        Entry
+            The answer: 200, or 404 without a session.
+        """
+        ordinal, session, _ = self._look_up(key, environment)
+        return self._commit(
+            Call("retrieve", key, environment, {}), machine.retrieve(session), ordinal
+        )
+
+    def set_run_status(self, run_id: str, status: str) -> Entry:
+        """Force a run into a status, in the platform's internal names.
+
+        A final status ends the run now. A name that the platform does not know counts as alive, as
+        it does there.
+
+        Raises
+        ------
+        SimulationError
+            There is no such run, or a policy decides how live runs go on.
+        """
+        place = self._store.state.run_ids.get(run_id)
+        if place is None or self._store.state.runs[place].run.triggered_at > self.now:
+            raise SimulationError(f"there is no run {run_id!r} in this world")
+        final = status in FINAL_INTERNAL_STATUSES
+        if self.policy is not None and not final:
+            message = (
+                f"under a run policy runs move by themselves and {run_id} cannot be made {status}; "
+                f"it can be ended, by one of {', '.join(sorted(FINAL_INTERNAL_STATUSES))}"
+            )
+            raise SimulationError(message)
+        environment = self._store.state.sessions[place[0]].row.environment
+        step = self._forced(self._store.state.runs[place], status, final=final)
+        call = Call("set_run_status", run_id, environment, {"status": status})
+        return self._commit(call, step, place[0])
+
+    def cancel_run(self, run_id: str, *, environment: str = ENVIRONMENT) -> Entry | None:
+        """Cancel a run; one that has ended stays as it is.
+
+        Returns
+        -------
+        Entry or None
+            The answer, 200; None when the environment has no such run.
+        """
+        record = self.run(run_id, environment=environment)
+        if record is None:
+            return None
+        if record.run.status in FINAL_INTERNAL_STATUSES:
+            session = self._store.session(record.ordinal)
+            step = Step(session, Reply(200, run=record.run.number))
+        else:
+            step = self._forced(record, "CANCELED", final=True)
+        return self._commit(Call("cancel_run", run_id, environment, {}), step, record.ordinal)
+
+    def write_control(
+        self,
+        key: str,
+        control: str,
+        headers: Mapping[str, str] | None = None,
+        *,
+        io: str = "out",
+        environment: str = ENVIRONMENT,
+    ) -> Entry:
+        """Write a control record, as an agent does past the API, straight to the stream store.
+
+        Parameters
+        ----------
+        key : str
+            The session.
+        control : str
+            What the record tells, such as ``"turn-complete"``.
+        headers : mapping, optional
+            Further headers.
+        io : {"in", "out"}
+            Which channel.
+        environment : str
+            Which environment the agent runs in.
+
+        Raises
+        ------
+        SimulationError
+            There is no such session.
+        """
+        ordinal, session, _ = self._look_up(key, environment)
+        if session is None:
+            raise SimulationError(f"there is no session {key!r} in this world")
+        pairs = ((CONTROL_HEADER, control), *(headers or {}).items())
+        seq = self._store.write(session.row, io, Record("", "", self.now, pairs))
+        asked = {"io": io, "control": control}
+        step = Step(session, Reply(200, seq=seq))
+        return self._commit(Call("write_control", key, environment, asked), step, ordinal)
+
+    def wait(
+        self,
+        *,
+        idempotency_key: str | None = None,
+        remembered: int | None = None,
+        environment: str = ENVIRONMENT,
+    ) -> tuple[str, bool]:
+        """Register a waitpoint, as a run does that waits for a record.
+
+        Nothing wakes by it: how runs suspend is the matter of the run policy.
+
+        Parameters
+        ----------
+        idempotency_key : str, optional
+            What brings the same waitpoint again.
+        remembered : int, optional
+            For how many milliseconds the key does that; without it, for ever.
+        environment : str
+            Which environment's key was used.
+
+        Returns
+        -------
+        tuple of (str, bool)
+            The waitpoint's id, and whether its key was known.
+        """
+        known = self._store.state.waitpoints.get((environment, idempotency_key or ""))
+        if known is not None and (known.until is None or known.until >= self.now):
+            return known.waitpoint_id, True
+        until = None if remembered is None else self.now + remembered
+        return self._store.waitpoint(environment, idempotency_key, until, self.now), False
+
+    def explain(self, entry: Entry) -> str:
+        """Say in a sentence why a request was answered as it was."""
+        return explain(entry)
+
+    def _look_up(
+        self, key: str, environment: str
+    ) -> tuple[int | None, Session | None, Timings | None]:
+        ordinal = self._store.find(key, environment)
+        return ordinal, *self._meet(ordinal)
+
+    def _meet(
+        self, ordinal: int | None, request: Row | None = None
+    ) -> tuple[Session | None, Timings | None]:
+        """Return a session as a request meets it, and the policy that its next turn follows."""
+        if ordinal is not None:
+            session, overrides = self._store.meet(ordinal, self.now)
+            return session, self._store.timings(overrides)
+        config = None if request is None else request.trigger_config
+        return None, self._store.timings(overrides_of(config))
+
+    def _forced(self, record: RunRecord, status: str, *, final: bool) -> Step:
+        """Take the step that forces a run into a status."""
+        session = self._store.state.sessions[record.ordinal]
+        timings, number = self._store.timings(record.overrides), record.run.number
+        run = self._store.state.runs[record.ordinal, number].run
+        run = run_model.force(run, status, self.now, timings, final=final)
+        step = Step(session, Reply(200, run=number))
+        if session.run is not None and session.run.number == number:
+            return step._replace(session=session._replace(run=run))
+        return step._replace(superseded=(run,))
+
+    def _commit(
+        self, call: Call, step: Step, ordinal: int | None, calling_run_id: str | None = None
+    ) -> Entry:
+        return self._store.commit(call, step, ordinal, self.now, calling_run_id=calling_run_id)
+
+
+def _expiry(instant: Instant | int | None) -> int | None:
+    if instant is None or isinstance(instant, int):
+        return instant
+    return to_instant(instant, name="expires_at")
+
+
+def _turn(duration: Duration | None) -> int | None:
+    return None if duration is None else to_milliseconds(duration, name="turn_duration")
+
+
+def _check_external_id(external_id: str) -> None:
+    if not external_id or external_id.startswith(RESERVED_ID_PREFIX):
+        message = (
+            f"{external_id!r} cannot be an external id; use a text that is not empty and does not "
+            f"begin with {RESERVED_ID_PREFIX!r}, which marks the API's own ids"
+        )
+        raise DataError(message, column="external_id")
+
+
+def _too_large(size: int) -> Reply:
+    return Reply(
+        413,
+        f"Record metered size {size} bytes exceeds the S2 per-record limit of {MAX_RECORD_BYTES} "
+        "bytes. Reduce tool-output size or split into smaller parts.",
+    )

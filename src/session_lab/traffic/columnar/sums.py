@@ -1,0 +1,94 @@
+"""Adding up what the kernel wrote, for compiled code."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from session_lab.traffic.columnar.compiling import compiled
+from session_lab.traffic.columnar.layout import VERDICTS, Int64, RunColumns
+from session_lab.traffic.engine_result import CAUSES, NAT, REASONS
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from session_lab.traffic.columnar.layout import Answers
+
+__all__ = ["EXACT", "SHARE", "Tally", "add_answers", "add_runs", "bin_ends"]
+
+EXACT = 1 << 16
+"""Waits below this many milliseconds (a minute) are counted one by one."""
+SHARE = 1 << 10
+"""Longer waits are counted in bins; so many of them lie between a power of two and the next."""
+
+_BINS = EXACT + (63 - 16) * SHARE
+_REASON, _END_CAUSE, _TURNS = map(RunColumns._fields.index, ("reason", "end_cause", "turns"))
+_NAT = np.int64(NAT)
+
+
+class Tally(NamedTuple):
+    """Counts of verdicts, of waits, of the runs' reasons and causes, and the runs' totals.
+
+    ``totals`` are turns, resumes, active, idle and suspended time, then the sum of the waits.
+    """
+
+    verdicts: NDArray[np.int64]
+    waits: NDArray[np.int64]
+    reasons: NDArray[np.int64]
+    end_causes: NDArray[np.int64]
+    totals: NDArray[np.int64]
+
+    @classmethod
+    def empty(cls) -> Tally:
+        """Begin with nothing counted."""
+        sizes = (VERDICTS, _BINS, len(REASONS), len(CAUSES), 6)
+        return cls(*(np.zeros(size, np.int64) for size in sizes))
+
+    def add(self, other: Tally) -> None:
+        """Add what another has counted."""
+        for mine, others in zip(self, other, strict=True):
+            np.add(mine, others, out=mine)
+
+
+@compiled
+def add_answers(tally: Tally, answers: Answers, n: int) -> None:
+    """Count the first ``n`` answers."""
+    verdicts, waits, _, _, totals = tally
+    verdict_of, waited_of, _ = answers
+    for place in range(n):
+        verdicts[verdict_of[place]] += 1
+        waited = waited_of[place]
+        if waited != _NAT:
+            waits[_bin(waited)] += 1
+            totals[5] += waited
+
+
+@compiled
+def add_runs(tally: Tally, runs: NDArray[np.int64], n: int) -> None:
+    """Count the first ``n`` runs."""
+    _, _, reasons, end_causes, totals = tally
+    for row in range(n):
+        reasons[runs[row, _REASON]] += 1
+        end_causes[runs[row, _END_CAUSE]] += 1
+        for place in range(5):
+            totals[place] += runs[row, _TURNS + place]
+
+
+@compiled
+def _bin(waited: Int64) -> Int64:
+    octave = 0
+    while waited >> octave >= 2 * EXACT:
+        octave += 1
+    if waited < EXACT:
+        return waited
+    part = (waited >> octave) - EXACT
+    return EXACT + octave * SHARE + part // (EXACT // SHARE)
+
+
+def bin_ends() -> NDArray[np.int64]:
+    """Return the longest wait that each bin counts."""
+    octaves, parts = np.divmod(np.arange(_BINS - EXACT, dtype=np.int64), SHARE)
+    # Beyond the largest int64 nothing is counted, and overflow does no harm.
+    longer = np.left_shift((SHARE + parts + 1) * (EXACT // SHARE), octaves) - 1
+    return np.concatenate([np.arange(EXACT, dtype=np.int64), longer])

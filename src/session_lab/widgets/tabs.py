@@ -1,0 +1,198 @@
+"""All explorers in tabs, over one choice of sessions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import ipywidgets  # type: ignore[import-untyped]
+
+from session_lab.widgets.cell_cleanup import close_earlier
+from session_lab.widgets.churn import ChurnExplorer
+from session_lab.widgets.controls import close_tree, view_of
+from session_lab.widgets.lifetimes import LifetimeExplorer
+from session_lab.widgets.policy import PolicyExplorer
+from session_lab.widgets.selection_panel import SelectionPanel
+from session_lab.widgets.session_index import Prepared
+from session_lab.widgets.tags import TagExplorer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pandas as pd
+
+    from session_lab.simulator import RunPolicy
+    from session_lab.widgets.explorer import Explorer
+    from session_lab.widgets.selection import Selection
+
+__all__ = ["Exploration", "Given", "explore"]
+
+
+class Given(NamedTuple):
+    """What there is to explore."""
+
+    sessions: Prepared
+    runs: pd.DataFrame | None
+    operations: pd.DataFrame | None
+    events: pd.DataFrame | None
+    policy: RunPolicy | None
+    panel: SelectionPanel
+
+
+class _Tab(NamedTuple):
+    """An explorer: its title, and how it is made; None where its data were not given."""
+
+    title: str
+    make: Callable[[Given], Explorer[Any] | None]
+    lacking: str
+
+
+def _churn(given: Given) -> ChurnExplorer | None:
+    if given.runs is None:
+        return None
+    return ChurnExplorer(given.runs, given.sessions, given.operations, given.panel)
+
+
+def _policy(given: Given) -> PolicyExplorer | None:
+    if given.events is None:
+        return None
+    return PolicyExplorer(given.events, given.sessions, given.panel, policy=given.policy)
+
+
+_TABS = (
+    _Tab("Tags", lambda given: TagExplorer(given.sessions, given.panel), ""),
+    _Tab("Lifetimes", lambda given: LifetimeExplorer(given.sessions, given.panel), ""),
+    _Tab("Churn", _churn, "Give the runs too, to see their churn: sl.explore(sessions, runs)"),
+    _Tab("What if", _policy, "Give a log too, to play it: sl.explore(sessions, events=events)"),
+)
+"""The tabs in their order."""
+
+
+class Exploration:
+    """Explorers in tabs over one selection; :func:`explore` makes it.
+
+    Attributes
+    ----------
+    explorers : dict of str to Explorer
+        The explorers by the titles of their tabs, each with its state, data and code.
+    """
+
+    def __init__(self, given: Given) -> None:
+        self._panel = given.panel
+        made = [(tab, tab.make(given)) for tab in _TABS]
+        self.explorers: dict[str, Explorer[Any]] = {
+            tab.title: explorer for tab, explorer in made if explorer is not None
+        }
+        pages = [
+            ipywidgets.Label(tab.lacking) if explorer is None else explorer.widget
+            for tab, explorer in made
+        ]
+        self._titles = [tab.title for tab, _ in made]
+        self._tabs = ipywidgets.Tab(pages, titles=self._titles, selected_index=0)
+        self.widget = ipywidgets.VBox([self._panel.widget, self._tabs])
+        self._tabs.observe(self._on_tab, names="selected_index")
+        self._is_closed = False
+        close_earlier(self)
+        self._on_tab(None)
+
+    @property
+    def selection(self) -> Selection:
+        """The sessions that all explorers are about; set another one to move them all."""
+        return self._panel.value
+
+    @selection.setter
+    def selection(self, selection: Selection) -> None:
+        self._panel.value = selection
+
+    def __getitem__(self, title: str) -> Explorer[Any]:
+        """Return the explorer of a tab."""
+        return self.explorers[title]
+
+    def to_html(self) -> str:
+        """Return all explorers as a page without controls."""
+        shown = self._shown()
+        pages = "".join(explorer.to_html() for explorer in self.explorers.values())
+        self._show_only(shown)
+        return f"<div>{pages}</div>"
+
+    def close(self) -> None:
+        """Close all explorers; their states, data and code remain."""
+        self._is_closed = True
+        for explorer in self.explorers.values():
+            explorer.close()
+        close_tree(self.widget)
+
+    def __repr__(self) -> str:
+        """Show the states."""
+        lines = "".join(f"\n  {explorer!r}" for explorer in self.explorers.values())
+        return f"Exploration of {len(self.explorers)} explorers:{lines}"
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, object]:
+        """Offer the live controls, and for pages without a kernel all pictures and tables."""
+        bundle: dict[str, object] = {"text/plain": repr(self), "text/html": self.to_html()}
+        return bundle if self._is_closed else {**view_of(self.widget), **bundle}
+
+    def _on_tab(self, _: object) -> None:
+        self._show_only(self._shown())
+
+    def _shown(self) -> str | None:
+        place = self._tabs.selected_index
+        return None if place is None else self._titles[place]
+
+    def _show_only(self, title: str | None) -> None:
+        """Let the explorers behind other tabs wait: what nobody sees is not computed."""
+        for name, explorer in self.explorers.items():
+            if name == title:
+                explorer.show()
+            else:
+                explorer.hide()
+
+
+def explore(
+    sessions: pd.DataFrame,
+    runs: pd.DataFrame | None = None,
+    operations: pd.DataFrame | None = None,
+    *,
+    events: pd.DataFrame | None = None,
+    policy: RunPolicy | None = None,
+) -> Exploration:
+    """Explore sessions in a notebook: explorers in tabs, over one choice of sessions.
+
+    Tags and lifetimes are there always, churn where there are runs, and what other run policies
+    would do where there are events.
+
+    Parameters
+    ----------
+    sessions : DataFrame
+        A sessions frame, which must not change afterwards.
+    runs : DataFrame, optional
+        Their runs.
+    operations : DataFrame, optional
+        The operations of a replay: cohorts are of these.
+    events : DataFrame, optional
+        The log that the sessions come from.
+    policy : RunPolicy, optional
+        What else holds when the log is played, such as the time to resume, and where the controls
+        stand first; ``RunPolicy()`` by default.
+
+    Returns
+    -------
+    Exploration
+        Shows itself as the last line of a cell, or by ``display``. Its explorers have ``.state``,
+        ``.data()`` and ``.code()``; ``.close()`` lets go of all.
+
+    Raises
+    ------
+    DataError
+        The sessions are not a frame.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> exploration = explore(pd.DataFrame({"tags": [["vip"], ["vip", "eu"]]}))
+    >>> exploration["Tags"].data().to_frame()["sessions"].tolist()
+    [2, 1]
+    >>> exploration.close()
+    """
+    prepared = Prepared(sessions)
+    panel = SelectionPanel(prepared)
+    return Exploration(Given(prepared, runs, operations, events, policy, panel))

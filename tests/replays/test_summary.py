@@ -1,0 +1,120 @@
+"""The page of numbers that a replay is summed up in."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import pytest
+
+from tests.stories import close, message, play, retrieve, start
+
+if TYPE_CHECKING:
+    from session_lab.replays import ReplaySummary
+
+
+@pytest.fixture
+def summary() -> ReplaySummary:
+    """Sum up a story of two chats whose numbers are worked out by hand."""
+    return play(
+        start(0, lasting=5),
+        message(2),
+        message(30),
+        start(40, lasting=5, chat="b"),
+        close(60, chat="b"),
+        start(61, chat="b"),
+        message(62, chat="c"),
+        retrieve(63),
+        message(900),
+        resume_time=2,
+        until=500,
+    ).replay.summary()
+
+
+def test_totals_count_events_sessions_runs_and_turns(summary: ReplaySummary):
+    assert summary.totals == {
+        "events": 8,
+        "left out": 1,
+        "sessions": 2,
+        "runs": 2,
+        "turns served": 4,
+    }
+
+
+def test_outcomes_are_told_by_operation_answer_and_reason(summary: ReplaySummary):
+    assert summary.outcomes == {
+        "start 201": 2,
+        "start 409 Session is closed; use a different externalId to create a new session": 1,
+        "message 200": 2,
+        "message 404 Resource not found": 1,
+        "close 200": 1,
+        "retrieve 200": 1,
+    }
+
+
+def test_start_kinds_reasons_and_causes_are_counted(summary: ReplaySummary):
+    assert summary.start_kinds == {"initial": 2, "queued": 1, "resumed": 1}
+    assert summary.reasons == {"initial": 2}
+    assert summary.end_causes == {"turn_timeout": 1, "session_closed": 1}
+
+
+def test_waits_are_waits_that_occurred(summary: ReplaySummary):
+    # The four waits are 0, 0, 2 (resumed) and 3 (queued).
+    assert summary.waits == {"mean": 1, "p50": 0, "p90": 3, "p95": 3, "p99": 3, "max": 3}
+
+
+def test_billed_time_is_active_and_idle_time(summary: ReplaySummary):
+    # Chat a: 5 + 5 + 5 active, 10 + 10 idle, 10 + 100 suspended; chat b: 5, 10 and 5.
+    assert summary.time == {"active": 20, "idle": 30, "billed": 50, "suspended": 115}
+
+
+def test_concurrency_tells_the_peak_its_instant_and_the_mean(summary: ReplaySummary):
+    # Chat a lives from 0 to 147, chat b from 40 to 60.
+    assert summary.concurrency == {
+        "peak": 2,
+        "peak at": "2026-01-01T00:00:00.040Z",
+        "mean": round((147 + 20) / 147, 3),
+    }
+
+
+def test_the_summary_as_a_dictionary_is_plain_json(summary: ReplaySummary):
+    told = summary.to_dict()
+    assert json.loads(json.dumps(told)) == told
+    assert list(told) == [
+        "totals",
+        "outcomes",
+        "start_kinds",
+        "waits",
+        "reasons",
+        "end_causes",
+        "time",
+        "concurrency",
+    ]
+
+
+def test_the_summary_as_a_frame_is_to_be_read(summary: ReplaySummary):
+    frame = summary.to_frame()
+    assert list(frame.columns) == ["section", "name", "value"]
+    shown = frame.set_index(["section", "name"])["value"]
+    assert shown["time", "suspended"] == "115ms"
+    assert shown["totals", "turns served"] == "4"
+    assert len(frame) == sum(len(numbers) for numbers in summary.to_dict().values())
+
+
+def test_the_summary_shows_itself_with_its_formula(summary: ReplaySummary):
+    for shown in (repr(summary), summary._repr_html_()):
+        assert "billed = active + idle" in shown
+        assert "start kinds" in shown
+
+
+def test_large_numbers_are_shown_with_separators():
+    summary = play(*[start(0, chat=f"chat-{n}") for n in range(1_200)]).replay.summary()
+    frame = summary.to_frame()
+    assert frame.loc[frame["name"] == "events", "value"].tolist() == ["1,200"]
+
+
+def test_a_summary_is_frozen(summary: ReplaySummary):
+    with pytest.raises(AttributeError):
+        summary.totals = {}  # type: ignore[misc]
+    assert isinstance(summary.to_frame(), pd.DataFrame)
