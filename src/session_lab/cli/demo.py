@@ -37,14 +37,14 @@ def demo(
     """
     sample = sample_path("chats.ndjson")
     events = traffic.read(sample)
-    replays = {
+    played = {
         timeout: replays.replay(
             events, RunPolicy(idle_timeout=timeout, boot_time="3s", resume_time="1s"), progress=True
         )
         for timeout in _TIMEOUTS
     }
     if as_json:
-        results = {timeout: replay.to_dict() for timeout, replay in replays.items()}
+        results = {timeout: replay.to_dict() for timeout, replay in played.items()}
         typer.echo(json.dumps(results, indent=2))
         return
     typer.echo(f"{len(events):,} events of generated chats, replayed under four idle timeouts")
@@ -52,7 +52,7 @@ def demo(
     typer.echo(
         f"{'idle timeout':>12}  {'mean wait':>9}  {'p95 wait':>9}  {'billed hours':>12}  {'runs':>6}"
     )
-    for timeout, replay in replays.items():
+    for timeout, replay in played.items():
         summary = replay.summary()
         mean, p95 = (duration_text(summary.waits[name]) for name in ("mean", "p95"))
         billed = summary.time["billed"] / _HOUR

@@ -12,8 +12,8 @@ from session_lab.frames.from_world import runs_of, sessions_of
 from session_lab.simulator.api.auth import Environment
 from session_lab.simulator.api.context import ENTRY_HEADER
 from session_lab.simulator.backend import Backend
+from session_lab.simulator.control_json import status_warning
 from session_lab.simulator.model.randomness import Stream
-from session_lab.simulator.server.control_json import status_warning
 from session_lab.simulator.transport import SimulatorTransport
 from session_lab.simulator.world.journal import Entry
 from session_lab.simulator.world.world import ENVIRONMENT

@@ -10,10 +10,10 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
 from session_lab.errors import DataError
+from session_lab.simulator.control import answer, is_control
 from session_lab.simulator.faults.plan import FaultPlan, FaultState
 from session_lab.simulator.faults.rate_limit import Account, Meter, RateLimit
 from session_lab.simulator.model.trigger_faults import TRIGGER_FAULTS
-from session_lab.simulator.server.control import answer, is_control
 from session_lab.simulator.service import Service
 from session_lab.simulator.world.snapshot import Snapshot
 from session_lab.simulator.world.world import World

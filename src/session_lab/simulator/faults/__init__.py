@@ -1,1 +1,3 @@
 """Faults that strike requests, and the rate limit."""
+
+__all__: list[str] = []

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from starlette.responses import JSONResponse, StreamingResponse
 
 from session_lab.simulator.api import http_types
+from session_lab.simulator.control import is_control
 from session_lab.simulator.faults.plan import ConnectionLost, ConnectionRefused
-from session_lab.simulator.server.control import is_control
 from session_lab.simulator.server.openapi import describe
 from session_lab.simulator.server.origin_check import comes_from_elsewhere
 from session_lab.simulator.server.sse_follow import events

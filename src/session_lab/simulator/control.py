@@ -14,8 +14,8 @@ from session_lab.errors import DataError, SimulationError
 from session_lab.simulator.api.http_types import Response, json_response
 from session_lab.simulator.api.json_text import Json, parse_json, render_json
 from session_lab.simulator.api.paths import path_segments
+from session_lab.simulator.control_json import run_view, session_view, status_warning
 from session_lab.simulator.faults.plan import FaultPlan
-from session_lab.simulator.server.control_json import run_view, session_view, status_warning
 from session_lab.simulator.world.journal import to_line
 from session_lab.simulator.world.snapshot import Snapshot
 from session_lab.timing import LONGEST_DURATION, instant_text, to_instant
