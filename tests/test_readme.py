@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from typer.testing import CliRunner
 
 import session_lab as sl
-from session_lab.cli import pull as pulling
 from session_lab.cli.app import app
 
 if TYPE_CHECKING:
@@ -63,8 +62,9 @@ def test_the_commands_that_pull_and_report_fit_together(
         )
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TRIGGER_SECRET_KEY", "tr_dev_simulated")
+    over_network = sl.Client
     monkeypatch.setattr(
-        pulling, "Client", lambda **options: sl.Client(**options, transport=lab.transport)
+        sl, "Client", lambda **options: over_network(**options, transport=lab.transport)
     )
     commands = re.findall(r"session-lab ((?:pull|report) [^`\n]*)", README)
     assert [command.split()[0] for command in commands] == ["pull", "report"]

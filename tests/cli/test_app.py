@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import importlib
+import subprocess
 import sys
+from typing import TYPE_CHECKING
 
 import pytest
 from typer.testing import CliRunner
 
+import session_lab
 from session_lab.cli.app import app, main
+from session_lab.cli.commands import COMMANDS
+from session_lab.cli.output import shows_progress
+from session_lab.cli.recording import FORMATS
 
-COMMANDS = [command.callback.__name__ for command in app.registered_commands if command.callback]
+HEAVY = {"matplotlib", "numpy", "pandas", "pyarrow", "httpx", "numba"}
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def ended(arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> object:
@@ -42,6 +52,95 @@ def test_a_command_line_that_does_not_fit_ends_with_one_line_and_code_2(
     assert line.startswith("session-lab: ")
     assert said in line
     assert line.endswith("--help")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_list_of_commands_says_what_each_says_of_itself(command: str):
+    function = getattr(importlib.import_module(f"session_lab.cli.{command}"), command)
+    assert (function.__doc__ or "").splitlines()[0] == COMMANDS[command]
+
+
+def test_the_formats_in_the_help_are_those_that_are_read():
+    assert sorted(FORMATS) == sorted(session_lab.traffic.FORMATS)
+
+
+@pytest.mark.parametrize("arguments", [["--version"], ["--help"], ["replay", "--help"]])
+def test_what_only_prints_text_loads_nothing_heavy(arguments: list[str]):
+    code = (
+        "import sys; from session_lab.cli import main\n"
+        f"sys.argv = ['session-lab', *{arguments}]\n"
+        "try: main()\n"
+        f"except SystemExit: print('loaded', sorted({HEAVY} & set(sys.modules)))"
+    )
+    printed = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True
+    ).stdout
+    assert printed.splitlines()[-1] == "loaded []"
+
+
+def settings(text: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "session-lab.toml").write_text(text)
+    monkeypatch.chdir(folder)
+
+
+def test_an_option_may_stand_in_a_settings_file_and_the_command_line_wins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    settings('[generate]\nduration = "5m"\nchats-per-hour = 600.0\n', tmp_path, monkeypatch)
+    run = CliRunner().invoke
+    first = run(app, ["generate", "a.ndjson", "--seed", "1"], catch_exceptions=False)
+    again = run(
+        app,
+        ["generate", "b.ndjson", "--seed", "1", "--duration", "5m", "--chats-per-hour", "600"],
+        catch_exceptions=False,
+    )
+    assert first.stdout.splitlines()[-1] == again.stdout.splitlines()[-1]
+    other = run(app, ["generate", "c.ndjson", "--chats-per-hour", "6"], catch_exceptions=False)
+    assert other.stdout.splitlines()[-1] != first.stdout.splitlines()[-1]
+
+
+def test_an_option_may_stand_in_the_environment_and_wins_over_the_settings_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    settings('[generate]\nduration = "5m"\n', tmp_path, monkeypatch)
+    monkeypatch.setenv("SESSION_LAB_GENERATE_DURATION", "10m")
+    by_name = CliRunner().invoke(app, ["generate", "a.ndjson"], catch_exceptions=False)
+    by_flag = CliRunner().invoke(
+        app, ["generate", "b.ndjson", "--duration", "10m"], catch_exceptions=False
+    )
+    assert by_name.stdout.splitlines()[-1] == by_flag.stdout.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('[replay]\nidle = "5m"\n', "session-lab replay has no option --idle"),
+        ('[replai]\nidle-timeout = "5m"\n', "'replai' is not a table of a command"),
+        ('idle-timeout = "5m"\n', "'idle-timeout' is not a table of a command"),
+        ("[replay\n", "cannot be read as TOML"),
+    ],
+)
+def test_a_settings_file_that_says_what_nobody_understands_is_refused(
+    text: str,
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+):
+    settings(text, tmp_path, monkeypatch)
+    assert ended(["replay", "log.ndjson"], monkeypatch) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("session-lab: session-lab.toml")
+    assert said in line
+
+
+def test_progress_is_shown_to_terminals_only_and_not_where_it_is_unwanted(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    assert not shows_progress(quiet=False)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    assert shows_progress(quiet=False)
+    assert not shows_progress(quiet=True)
 
 
 def test_without_a_command_the_help_is_shown(

@@ -10,7 +10,6 @@ import pytest
 from typer.testing import CliRunner
 
 import session_lab as sl
-from session_lab.cli import pull as module
 from session_lab.cli.app import app
 from session_lab.simulator.faults.rate_limit import RateLimit
 
@@ -38,8 +37,9 @@ def lab(monkeypatch: pytest.MonkeyPatch) -> sl.Simulator:
         )
         lab.clock.advance("1s")
     monkeypatch.setenv("TRIGGER_SECRET_KEY", KEY)
+    over_network = sl.Client
     monkeypatch.setattr(
-        module, "Client", lambda **options: sl.Client(**options, transport=lab.transport)
+        sl, "Client", lambda **options: over_network(**options, transport=lab.transport)
     )
     return lab
 
@@ -81,7 +81,7 @@ def test_filters_reach_the_list(tmp_path: Path):
     window = ["--from", "2026-01-01T00:00:10Z", "--to", "2026-01-01T00:00:19Z"]
     run(str(out), "--observed-at", LATER, *window)
     assert sl.read_sessions(out)["external_id"].tolist() == [f"chat-{n}" for n in range(19, 9, -1)]
-    several = ["--external-id", "chat-3", "--external-id", "chat-5", "--task", "agent"]
+    several = ["--external-id", "chat-3", "--external-id", "chat-5", "--task-identifier", "agent"]
     run(str(out), "--observed-at", LATER, *several, "--type", "chat", "--status", "ACTIVE")
     assert set(sl.read_sessions(out)["external_id"]) == {"chat-3", "chat-5"}
 
@@ -89,14 +89,14 @@ def test_filters_reach_the_list(tmp_path: Path):
 class Line:
     """A connection that is cut when it carries a certain call, until it is mended."""
 
-    def __init__(self, lab: sl.Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.asked: list[str] = []
         self.cut_at: int | None = None
-        line = self
+        line, connected = self, sl.Client
 
         class Cut:
             def __init__(self, **options: Any) -> None:
-                self.client = sl.Client(**options, transport=lab.transport)
+                self.client = connected(**options)
 
             def __enter__(self) -> Any:
                 call = self.client.caller.call
@@ -113,7 +113,7 @@ class Line:
             def __exit__(self, *_: object) -> None:
                 self.client.close()
 
-        monkeypatch.setattr(module, "Client", Cut)
+        monkeypatch.setattr(sl, "Client", Cut)
 
     def cut(self, at: int, *arguments: str) -> None:
         """Run a pull that is cut off with its call of this number."""
@@ -124,8 +124,8 @@ class Line:
 
 
 @pytest.fixture
-def line(lab: sl.Simulator, monkeypatch: pytest.MonkeyPatch) -> Line:
-    return Line(lab, monkeypatch)
+def line(lab: sl.Simulator, monkeypatch: pytest.MonkeyPatch) -> Line:  # noqa: ARG001 (its client)
+    return Line(monkeypatch)
 
 
 def test_a_pull_that_was_cut_off_goes_on_where_it_stopped(line: Line, tmp_path: Path):
@@ -165,7 +165,7 @@ def test_lists_of_several_values_go_on_where_they_stopped_and_have_each_row_once
 ):
     out = tmp_path / "sessions.parquet"
     several = ["--status", "ACTIVE", "--status", "CLOSED", "--tag", "even", "--tag", "odd"]
-    arguments = [str(out), "--observed-at", LATER, *several, "--task", "agent"]
+    arguments = [str(out), "--observed-at", LATER, *several, "--task-identifier", "agent"]
     # Two pages of what is active and even, then one for each of the other three pairs.
     line.cut(4, *arguments)
     assert run(*arguments)["sessions"] == 125
@@ -249,7 +249,7 @@ def test_a_pull_waits_where_the_server_asks_it_to(
     limited.restore(lab.snapshot())
     begun = limited.clock.now
     monkeypatch.setattr(
-        module, "Client", lambda **options: limited.client(max_retries=options["max_retries"])
+        sl, "Client", lambda **options: limited.client(max_retries=options["max_retries"])
     )
     result = run(str(tmp_path / "sessions.csv"), "--observed-at", LATER)
     assert result["sessions"] == 250

@@ -40,7 +40,7 @@ def test_the_report_of_a_saved_replay_is_that_of_its_frames(saved: Path, tmp_pat
     [
         (["nowhere.parquet"], "nowhere.parquet"),
         (["{sessions}", "--runs", "{sessions}"], "sessions.parquet"),
-        (["{sessions}", "--operations", "{summary}"], "no Parquet file of operations"),
+        (["{sessions}", "--operations", "{summary}"], "not a Parquet file of operations"),
         (
             ["{sessions}", "--operations", "{sessions}"],
             "sessions.parquet, at: the column is missing",

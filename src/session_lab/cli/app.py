@@ -9,13 +9,7 @@ from typing import Annotated, Any, cast
 import typer
 
 from session_lab._version import __version__
-from session_lab.cli.demo import demo
-from session_lab.cli.generate import generate
-from session_lab.cli.pull import pull
-from session_lab.cli.replay import replay
-from session_lab.cli.report import report
-from session_lab.cli.serve import serve
-from session_lab.cli.sweep import sweep
+from session_lab.cli.commands import Commands
 from session_lab.errors import SessionLabError, SessionLabWarning
 
 __all__ = ["app", "main"]
@@ -24,21 +18,18 @@ _UsageError = cast("type[Exception]", typer.BadParameter.__mro__[1])
 """The error of a command line that does not fit, which typer raises but does not name."""
 
 app = typer.Typer(
+    cls=Commands,
     name="session-lab",
     help="Wrap, simulate, replay and explain Trigger.dev chat sessions.",
     pretty_exceptions_enable=False,
     epilog=(
         "Begin with: session-lab demo. "
-        "Then: session-lab replay chats.ndjson --idle-timeout 60s --boot-time 2s --out results"
+        "Then: session-lab replay chats.ndjson --idle-timeout 60s --boot-time 2s --out results. "
+        "Any option can also stand in session-lab.toml (a table for each command) or in the "
+        "environment (SESSION_LAB_REPLAY_IDLE_TIMEOUT=60s). "
+        "Exit codes: 0 done, 1 interrupted, 2 bad input."
     ),
 )
-app.command()(demo)
-app.command()(pull)
-app.command()(replay)
-app.command()(sweep)
-app.command()(report)
-app.command()(generate)
-app.command()(serve)
 
 
 def _show_version(value: bool) -> None:  # noqa: FBT001 (typer calls it with the flag's value)

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import shlex
-from typing import Annotated
 
 import typer
 
-from session_lab import replays, traffic
-from session_lab.frames.samples import sample_path
-from session_lab.simulator import RunPolicy
+import session_lab as sl
+from session_lab.cli.output import AsJson, Quiet, shows_progress
 from session_lab.timing import duration_text
 
 __all__ = ["demo"]
@@ -27,7 +25,8 @@ _NEXT = {
 
 def demo(
     *,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
 ) -> None:
     """Replay the sample chats under four idle timeouts and compare wait with billed time.
 
@@ -35,11 +34,13 @@ def demo(
 
     Example: session-lab demo --json
     """
-    sample = sample_path("chats.ndjson")
-    events = traffic.read(sample)
+    sample = sl.traffic.sample_path("chats.ndjson")
+    events = sl.traffic.read(sample)
     played = {
-        timeout: replays.replay(
-            events, RunPolicy(idle_timeout=timeout, boot_time="3s", resume_time="1s"), progress=True
+        timeout: sl.replay(
+            events,
+            sl.RunPolicy(idle_timeout=timeout, boot_time="3s", resume_time="1s"),
+            progress=shows_progress(quiet=quiet),
         )
         for timeout in _TIMEOUTS
     }

@@ -7,15 +7,10 @@ from typing import Annotated
 
 import typer
 
-from session_lab import traffic
-from session_lab.errors import DataError
-from session_lab.frames import EVENTS, digest
-from session_lab.traffic import ChatWorkload
-from session_lab.traffic.fit_check import compare
+import session_lab as sl
+from session_lab.cli.output import AsJson
 
 __all__ = ["generate"]
-
-_FIELDS = frozenset(field.name for field in fields(ChatWorkload))
 
 
 def _flag(name: str, text: str) -> typer.models.OptionInfo:
@@ -112,7 +107,7 @@ def generate(
     task_identifier: Annotated[
         str, _flag("--task-identifier", "The task of every start.")
     ] = "chat",
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Generate chat traffic: starts, messages and closes, drawn from a workload.
 
@@ -123,16 +118,20 @@ def generate(
 
     Example: session-lab generate month.parquet --fit chats.ndjson --duration 30d
     """
-    given = {name: value for name, value in locals().items() if name in _FIELDS}
+    arguments = locals()
+    from session_lab.frames import EVENTS, digest
+    from session_lab.traffic.fit_check import compare
+
+    given = {field.name: arguments[field.name] for field in fields(sl.ChatWorkload)}
     for name in ("hourly", "weekly"):
         given[name] = _numbers(name, given[name])
-    recorded = None if fit is None else traffic.read(fit)
-    workload = ChatWorkload(**given)
+    recorded = None if fit is None else sl.traffic.read(fit)
+    workload = sl.ChatWorkload(**given)
     if recorded is not None:
         said = {name: given[name] for name in given if _is_said(context, name)}
-        workload = replace(ChatWorkload.fit(recorded), **said)
-    events = traffic.generate(workload, seed)
-    traffic.write(events, out)
+        workload = replace(sl.ChatWorkload.fit(recorded), **said)
+    events = sl.traffic.generate(workload, seed)
+    sl.traffic.write(events, out)
     result = {
         "path": str(out),
         "events": len(events),
@@ -161,4 +160,4 @@ def _numbers(name: str, text: str | None) -> list[float] | None:
         return None if text is None else [float(number) for number in text.split(",")]
     except ValueError:
         message = f"{text!r} is not numbers with commas between, such as 1,2,0.5"
-        raise DataError(message, source="ChatWorkload", column=name) from None
+        raise sl.DataError(message, source="ChatWorkload", column=name) from None

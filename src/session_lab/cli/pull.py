@@ -10,21 +10,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from tqdm import tqdm
 
-from session_lab.cli.spool import Spool
-from session_lab.client import DEFAULT_BASE_URL, Client
-from session_lab.client.paging import PlainPage
-from session_lab.errors import DataError
-from session_lab.frames import write_frame
-from session_lab.frames.loading import decoded, runs_frame, sessions_frame
-from session_lab.frames.run_sessions import walk_runs
-from session_lab.wire.runs import RetrievedRun
+import session_lab as sl
+from session_lab.cli.output import AsJson, Quiet, shows_progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     import pandas as pd
 
+    from session_lab.cli.spool import Spool
     from session_lab.client.sync import Listing
+    from session_lab.wire.runs import RetrievedRun
 
 __all__ = ["pull"]
 
@@ -49,11 +45,13 @@ def pull(
     ] = "chat:{external_id}",
     base_url: Annotated[
         str | None,
-        typer.Option("--base-url", help=f"TRIGGER_API_URL, else {DEFAULT_BASE_URL}."),
+        typer.Option("--base-url", help="TRIGGER_API_URL, else the platform's own."),
     ] = None,
     type: Annotated[list[str] | None, typer.Option("--type", help="May be repeated.")] = None,
     tag: Annotated[list[str] | None, typer.Option("--tag", help="May be repeated.")] = None,
-    task: Annotated[list[str] | None, typer.Option("--task", help="May be repeated.")] = None,
+    task_identifier: Annotated[
+        list[str] | None, typer.Option("--task-identifier", help="May be repeated.")
+    ] = None,
     external_id: Annotated[
         list[str] | None, typer.Option("--external-id", help="May be repeated.")
     ] = None,
@@ -75,7 +73,8 @@ def pull(
             help="The instant of the pull, where the server does not tell the time.",
         ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
 ) -> None:
     """Pull sessions, and their runs, from an environment or from session-lab serve.
 
@@ -87,14 +86,17 @@ def pull(
 
     Example: session-lab pull vip.csv --tag vip --status CLOSED --base-url http://127.0.0.1:8787
     """
+    from session_lab.cli.spool import Spool
+
     for path in (out, runs):
         if path is not None and path.suffix not in _ENDINGS:
             message = f"the ending {path.suffix!r} is none of {', '.join(_ENDINGS)}"
-            raise DataError(message, source=path.name)
+            raise sl.DataError(message, source=path.name)
+    progress = shows_progress(quiet=quiet)
     question = {
         "type": type,
         "tag": tag,
-        "task_identifier": task,
+        "task_identifier": task_identifier,
         "external_id": external_id,
         "status": status,
         "period": period,
@@ -102,19 +104,21 @@ def pull(
         "to": to,
     }
     question = {name: value for name, value in question.items() if value}
-    with Client(base_url=base_url, max_retries=_RETRIES, deadline="10m") as client:
+    with sl.Client(base_url=base_url, max_retries=_RETRIES, deadline="10m") as client:
         # The API takes one value for each filter, so several values are several lists.
         choices = [value if isinstance(value, list) else [value] for value in question.values()]
         lists = [dict(zip(question, one, strict=True)) for one in product(*choices)]
         spool = Spool(out, {"server": repr(client), **question}, lists=len(lists))
-        _fetch(client.sessions.list, lists, spool, "sessions")
-        sessions = sessions_frame(spool.pages(), observed_at=observed_at)
+        _fetch(client.sessions.list, lists, spool, "sessions", progress=progress)
+        sessions = sl.sessions_frame(spool.pages(), observed_at=observed_at)
         sessions.attrs["source"] = json.dumps(spool.question)
-        write_frame(sessions, out)
+        sl.write_frame(sessions, out)
         result: dict[str, Any] = {"path": str(out), "sessions": len(sessions)}
         if runs is not None:
             pull_runs = _walk_runs if walk or sessions.empty else _list_runs
-            found = pull_runs(client, runs, sessions, tag=run_tag, observed_at=observed_at)
+            found = pull_runs(
+                client, runs, sessions, tag=run_tag, observed_at=observed_at, progress=progress
+            )
             result |= {"runs_path": str(runs), "runs": len(found)}
         # Only now: sessions that are all there need not be asked for again, should runs fail.
         spool.clear()
@@ -128,10 +132,17 @@ def pull(
 
 
 def _fetch(
-    list_: Callable[..., Listing[Any]], lists: list[dict[str, Any]], spool: Spool, name: str
+    list_: Callable[..., Listing[Any]],
+    lists: list[dict[str, Any]],
+    spool: Spool,
+    name: str,
+    *,
+    progress: bool,
 ) -> None:
     """Fetch the pages of some lists, from where a pull before this one stopped."""
-    with tqdm(unit=f" {name}", desc="pull", initial=spool.count) as bar:
+    with tqdm(
+        unit=f" {name}", desc="pull", initial=spool.count, delay=1, disable=not progress
+    ) as bar:
         while not spool.is_complete:
             pages = list_(**lists[spool.place], limit=100, after=spool.cursor).plain_pages()
             for page in pages:
@@ -140,25 +151,45 @@ def _fetch(
 
 
 def _list_runs(
-    client: Client, out: Path, sessions: pd.DataFrame, *, tag: str, observed_at: str | None
+    client: sl.Client,
+    out: Path,
+    sessions: pd.DataFrame,
+    *,
+    tag: str,
+    observed_at: str | None,
+    progress: bool,
 ) -> pd.DataFrame:
     """List the runs of the sessions' tasks, and find their sessions by tag."""
+    from session_lab.cli.spool import Spool
+
     question = {
         "task_identifier": sessions["task_identifier"].dropna().unique().tolist(),
         "from_": sessions["created_at"].min().isoformat(),
     }
     spool = Spool(out, {"server": repr(client), **question})
-    _fetch(client.runs.list, [question], spool, "runs")
-    found = runs_frame(spool.pages(), sessions=sessions, tag=tag, observed_at=observed_at)
-    write_frame(found, out)
+    _fetch(client.runs.list, [question], spool, "runs", progress=progress)
+    found = sl.runs_frame(spool.pages(), sessions=sessions, tag=tag, observed_at=observed_at)
+    sl.write_frame(found, out)
     spool.clear()
     return found
 
 
 def _walk_runs(
-    client: Client, out: Path, sessions: pd.DataFrame, *, tag: str, observed_at: str | None
+    client: sl.Client,
+    out: Path,
+    sessions: pd.DataFrame,
+    *,
+    tag: str,
+    observed_at: str | None,
+    progress: bool,
 ) -> pd.DataFrame:
     """Retrieve each session's runs, from its current one back; known ones are not asked again."""
+    from session_lab.cli.spool import Spool
+    from session_lab.client.paging import PlainPage
+    from session_lab.frames.loading import decoded
+    from session_lab.frames.run_sessions import walk_runs
+    from session_lab.wire.runs import RetrievedRun
+
     spool = Spool(out, {"server": repr(client), "walk": True})
     known = {row["id"]: row for page in spool.pages() for row in page.rows}
 
@@ -170,7 +201,9 @@ def _walk_runs(
         return RetrievedRun.model_validate(known[run_id])
 
     rows = walk_runs(retrieve, sessions)
-    found = runs_frame(rows, sessions=sessions, tag=tag, observed_at=observed_at, progress=True)
-    write_frame(found, out)
+    found = sl.runs_frame(
+        rows, sessions=sessions, tag=tag, observed_at=observed_at, progress=progress
+    )
+    sl.write_frame(found, out)
     spool.clear()
     return found

@@ -6,28 +6,38 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from session_lab import traffic
-from session_lab.errors import DataError
+import session_lab as sl
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     import pandas as pd
 
-__all__ = ["Columns", "Format", "Origin", "SkipBadRows", "TokensPerSecond", "read_recording"]
+__all__ = [
+    "FORMATS",
+    "Columns",
+    "Format",
+    "Origin",
+    "SkipBadRows",
+    "TokensPerSecond",
+    "read_recording",
+]
+
+FORMATS = ("bailian", "burstgpt", "events", "har", "journal", "mooncake")
+"""The names of the formats that ``session_lab.traffic`` reads, which is too heavy for a help."""
 
 _PANEL = "Recording"
 
 
 def _formats(incomplete: str) -> list[str]:
-    return [name for name in ("auto", *traffic.FORMATS) if name.startswith(incomplete)]
+    return [name for name in ("auto", *FORMATS) if name.startswith(incomplete)]
 
 
 Format = Annotated[
     str,
     typer.Option(
         "--format",
-        help=f"auto, {', '.join(traffic.FORMATS)}.",
+        help=f"auto, {', '.join(FORMATS)}.",
         autocompletion=_formats,
         rich_help_panel=_PANEL,
     ),
@@ -69,8 +79,8 @@ def read_recording(
     tokens_per_second: float,
     skip_bad_rows: bool,
 ) -> pd.DataFrame:
-    """Read what the flags say, and say on standard error if it holds nothing."""
-    events = traffic.read(
+    """Read what the flags name, and warn on standard error if it holds nothing."""
+    events = sl.traffic.read(
         path,
         format,
         columns=dict(map(_pair, columns or [])),
@@ -86,5 +96,6 @@ def read_recording(
 def _pair(text: str) -> tuple[str, str]:
     ours, equals, theirs = text.partition("=")
     if not (ours and equals and theirs):
-        raise DataError(f"{text!r} is not OURS=THEIRS, as in at=timestamp", column="--column")
+        message = f"{text!r} is not OURS=THEIRS, as in at=timestamp"
+        raise sl.DataError(message, column="--column")
     return ours, theirs

@@ -8,10 +8,10 @@ from typing import Annotated
 
 import typer
 
-from session_lab import replays
+import session_lab as sl
 from session_lab.cli import policy as flags
 from session_lab.cli import recording
-from session_lab.simulator import RunPolicy
+from session_lab.cli.output import AsJson, Quiet, shows_progress
 
 __all__ = ["replay"]
 
@@ -19,7 +19,9 @@ _MORE = "--json prints exact numbers, times in milliseconds; --out DIR keeps eve
 
 
 def _engines(incomplete: str) -> list[str]:
-    return [name for name in replays.ENGINES if name.startswith(incomplete)]
+    from session_lab.replays import ENGINES
+
+    return [name for name in ENGINES if name.startswith(incomplete)]
 
 
 def replay(
@@ -56,9 +58,10 @@ def replay(
         Path | None,
         typer.Option("--out", help="Directory for the frames (Parquet) and the summary (JSON)."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
 ) -> None:
-    """Replay recorded chat traffic and say what it would have cost and how long chats waited.
+    """Replay recorded chat traffic: what it would have cost, how long chats waited.
 
     The recording has one event a row, as NDJSON, CSV or Parquet, such as
     {"at": "2026-01-01T09:00:00Z", "op": "message", "external_id": "chat-1", "turn_duration": "4s"},
@@ -68,7 +71,7 @@ def replay(
 
     Example: session-lab replay trace.jsonl --format mooncake --json
     """
-    policy = RunPolicy(
+    policy = sl.RunPolicy(
         idle_timeout=idle_timeout,
         turn_timeout=turn_timeout,
         max_turns=max_turns,
@@ -87,7 +90,14 @@ def replay(
         tokens_per_second=tokens_per_second,
         skip_bad_rows=skip_bad_rows,
     )
-    played = replays.replay(events, policy, seed=seed, until=until, engine=engine, progress=True)
+    played = sl.replay(
+        events,
+        policy,
+        seed=seed,
+        until=until,
+        engine=engine,
+        progress=shows_progress(quiet=quiet),
+    )
     if out is not None:
         played.save(out)
         typer.echo(f"wrote operations, sessions, runs and summary to {out}", err=True)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import pandas as pd
 import typer
 
-from session_lab.errors import DataError
-from session_lab.frames import OPERATIONS, column_of
-from session_lab.frames.reading import read_runs, read_sessions
-from session_lab.report import write_report
+import session_lab as sl
+from session_lab.cli.output import AsJson, Quiet, shows_progress
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["report"]
 
@@ -31,9 +31,10 @@ def report(
         "report.html"
     ),
     title: Annotated[str, typer.Option("--title", help="The heading.")] = "Sessions",
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
 ) -> None:
-    """Write a report on sessions: tags, lifetimes and churn, with pictures and assumptions.
+    """Write a report on sessions: tags, lifetimes and churn, with pictures.
 
     The file needs nothing else: it can be sent, printed, and read on a phone or offline.
 
@@ -42,10 +43,12 @@ def report(
     Example: session-lab replay chats.ndjson --out week && session-lab report week/sessions.parquet
     --runs week/runs.parquet --operations week/operations.parquet
     """
-    frame = read_sessions(sessions)
-    their_runs = None if runs is None else read_runs(runs, sessions=frame)
+    from session_lab.report import write_report
+
+    frame = sl.read_sessions(sessions)
+    their_runs = None if runs is None else sl.read_runs(runs, sessions=frame)
     asked = None if operations is None else _operations(operations)
-    write_report(out, frame, their_runs, asked, title=title, progress=True)
+    write_report(out, frame, their_runs, asked, title=title, progress=shows_progress(quiet=quiet))
     if as_json:
         typer.echo(json.dumps({"path": str(out), "sessions": len(frame)}, indent=2))
     else:
@@ -53,11 +56,15 @@ def report(
 
 
 def _operations(path: Path) -> pd.DataFrame:
+    import pandas as pd
+
+    from session_lab.frames import OPERATIONS, column_of
+
     try:
         frame = pd.read_parquet(path)
     except ValueError as error:  # pyarrow's own errors are of this kind
-        message = f"this is no Parquet file of operations: {error}"
-        raise DataError(message, source=path.name) from error
+        message = f"this is not a Parquet file of operations: {error}"
+        raise sl.DataError(message, source=path.name) from error
     for column in OPERATIONS.columns:
         if not column.optional:
             column_of(frame, column.name, source=path.name)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+import session_lab as sl
 from session_lab.cli import policy as flags
-from session_lab.errors import DataError
-from session_lab.simulator import ENVIRONMENT, RunPolicy
-from session_lab.simulator.api.auth import Environment
-from session_lab.simulator.backend import Backend
 from session_lab.timing import SystemClock
+
+if TYPE_CHECKING:
+    from session_lab.simulator.api.auth import Environment
 
 __all__ = ["serve"]
 
@@ -45,7 +45,7 @@ def serve(
     ] = "tr_dev_local",  # noqa: S107 (it opens nothing but this server)
     environment_id: Annotated[
         str, typer.Option("--environment-id", help="Id of the environment.")
-    ] = ENVIRONMENT,
+    ] = "env_lab",
     environments: Annotated[
         list[str] | None,
         typer.Option("--environment", help="ID=KEY: a further environment; may be repeated."),
@@ -72,8 +72,9 @@ def serve(
     Runs follow a policy if one of its flags is given; else they live until the control API below
     /_lab ends them. Example: session-lab serve --port 0 --state lab.sqlite --idle-timeout 60s
     """
-    # The extra is only needed here; without it the import says what to install.
-    from session_lab.simulator.server.serving import serve as serve_backend  # noqa: PLC0415
+    from session_lab.simulator.api.auth import Environment
+    from session_lab.simulator.backend import Backend
+    from session_lab.simulator.server.serving import serve as serve_backend
 
     policy = _policy(
         context,
@@ -89,7 +90,7 @@ def serve(
     )
     follows_system_clock = clock is _Clock.REAL
     if follows_system_clock and now is not None:
-        raise DataError("a real clock shows the machine's time; leave it out", column="--now")
+        raise sl.DataError("a real clock shows the machine's time; leave it out", column="--now")
     backend = Backend(
         [
             Environment(environment_id, secret_key),
@@ -109,16 +110,18 @@ def _announce(url: str) -> None:
     typer.echo(f"session-lab serves {url}")
 
 
-def _policy(context: typer.Context, **values: Any) -> RunPolicy | None:  # noqa: ANN401  the fields of a policy
+def _policy(context: typer.Context, **values: Any) -> sl.RunPolicy | None:  # noqa: ANN401  the fields of a policy
     """Make a policy if one of its flags was given."""
     sources = (context.get_parameter_source(name) for name in values)
     is_given = any(source is not None and source.name != "DEFAULT" for source in sources)
-    return RunPolicy(**values) if is_given else None
+    return sl.RunPolicy(**values) if is_given else None
 
 
 def _environment(pair: str) -> Environment:
+    from session_lab.simulator.api.auth import Environment
+
     name, _, key = pair.partition("=")
     if not (name and key):
         message = "write ID=KEY, as in env_other=tr_dev_other"  # The value may hold a key.
-        raise DataError(message, column="--environment")
+        raise sl.DataError(message, column="--environment")
     return Environment(name, key)

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import pandas as pd
 import typer
 
-from session_lab.analysis.recommend import Recommendation, recommend
+import session_lab as sl
 from session_lab.cli import recording
-from session_lab.errors import DataError
-from session_lab.frames import NAT, milliseconds, whole_file, write_parquet
-from session_lab.replays.sweep import sweep as run_sweep
-from session_lab.simulator import RunPolicy
+from session_lab.cli.output import Quiet, shows_progress
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from session_lab.analysis.recommend import Recommendation
 
 __all__ = ["sweep"]
 
@@ -90,6 +91,7 @@ def sweep(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print all as JSON; times are milliseconds.")
     ] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Replay recorded chat traffic under many policies, and recommend one.
 
@@ -115,7 +117,7 @@ def sweep(
     }
     grid = {name: _values(name, text) for name, text in given.items() if text is not None}
     if not grid:
-        raise DataError("there is nothing to try; give values, as in --idle-timeout 5s,30s,2m")
+        raise sl.DataError("there is nothing to try; give values, as in --idle-timeout 5s,30s,2m")
     events = recording.read_recording(
         path,
         format,
@@ -124,18 +126,18 @@ def sweep(
         tokens_per_second=tokens_per_second,
         skip_bad_rows=skip_bad_rows,
     )
-    frame = run_sweep(
+    frame = sl.sweep(
         events,
         grid,
-        policy=RunPolicy(deploys=deploys or ()),
+        policy=sl.RunPolicy(deploys=deploys or ()),
         seed=seed,
         until=until,
         prices=dict(map(_price, prices)) if prices else None,
         per_run=per_run,
-        progress=True,
+        progress=shows_progress(quiet=quiet),
     )
     limit = at_most if at_most is None or wait.startswith("wait") else _number("--at-most", at_most)
-    choice = recommend(frame, wait=wait, at_most=limit)
+    choice = sl.recommend(frame, wait=wait, at_most=limit)
     if out is not None:
         _write(frame, out)
         typer.echo(f"wrote {len(frame):,} policies to {out}", err=True)
@@ -164,23 +166,25 @@ def _number(flag: str, text: str) -> float:
     try:
         return float(text)
     except ValueError:
-        raise DataError(f"{text!r} is not a number", column=flag) from None
+        raise sl.DataError(f"{text!r} is not a number", column=flag) from None
 
 
 def _price(pair: str) -> tuple[str, float]:
     machine, equals, price = pair.partition("=")
     if not (machine and equals):
-        raise DataError(f"{pair!r} is not MACHINE=PRICE, as in small-1x=0.00003", column="--price")
+        raise sl.DataError(
+            f"{pair!r} is not MACHINE=PRICE, as in small-1x=0.00003", column="--price"
+        )
     return machine, _number("--price", price)
 
 
 def _check_suffix(path: Path | None, suffixes: tuple[str, ...], flag: str) -> None:
     if path is not None and path.suffix not in suffixes:
-        raise DataError(f"{path} does not end in one of {', '.join(suffixes)}", column=flag)
+        raise sl.DataError(f"{path} does not end in one of {', '.join(suffixes)}", column=flag)
 
 
 def _draw(choice: Recommendation, path: Path) -> None:
-    from matplotlib.figure import Figure  # noqa: PLC0415 (no other command waits for it)
+    from matplotlib.figure import Figure
 
     figure = Figure(figsize=(8, 4.5), layout="constrained")
     choice.plot(figure.subplots())
@@ -188,6 +192,8 @@ def _draw(choice: Recommendation, path: Path) -> None:
 
 
 def _write(frame: pd.DataFrame, path: Path) -> None:
+    from session_lab.frames import whole_file, write_parquet
+
     if path.suffix == ".parquet":
         write_parquet(frame, path)
         return
@@ -197,6 +203,10 @@ def _write(frame: pd.DataFrame, path: Path) -> None:
 
 def _plain(frame: pd.DataFrame) -> pd.DataFrame:
     """Write durations as whole milliseconds; what is missing is None."""
+    import pandas as pd
+
+    from session_lab.frames import NAT, milliseconds
+
     plain = frame.astype(object)
     for name in frame.columns[[dtype.kind == "m" for dtype in frame.dtypes]]:
         numbers = [None if n == NAT else int(n) for n in milliseconds(frame[name])]

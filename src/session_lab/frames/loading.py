@@ -152,7 +152,7 @@ def _collect(
 ) -> pa.Table:
     collected = Rows(layout, name)
     batch: list[Any] = []
-    with tqdm(unit=" rows", desc=name, disable=not progress) as bar:
+    with tqdm(unit=" rows", desc=name, delay=1, disable=not progress) as bar:
         for place, item in enumerate(_items(rows, name)):
             page, date = _part(item, layout, name, place)
             observation.hear(date)

@@ -235,7 +235,9 @@ def replay(
     ready = prepare(events, horizon=horizon)
     log = to_log(ready.events, policy, seed=seed, chats=ready.chats)
     played_events = ready.events.reset_index(drop=True)
-    with tqdm(total=len(log.at), unit=" events", desc="replay", disable=not progress) as bar:
+    with tqdm(
+        total=len(log.at), unit=" events", desc="replay", delay=1, disable=not progress
+    ) as bar:
         played = _play(engine, log, horizon, bar.update)
     if horizon is None:
         instants = (log.at, played.ended_at)

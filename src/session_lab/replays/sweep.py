@@ -139,7 +139,9 @@ def sweep(
         _point(policies, dict(zip(values, each, strict=True)), seed, horizon)
         for each in combinations
     ]
-    with tqdm(total=len(points), unit=" policies", desc="sweep", disable=not progress) as bar:
+    with tqdm(
+        total=len(points), unit=" policies", desc="sweep", delay=1, disable=not progress
+    ) as bar:
         if scheduler is None:
             measured = on_threads(_measure, log, points, bar.update)
         else:

@@ -103,7 +103,9 @@ def report_html(
             check_frame(frame, name)
     parts = chapters(given)
     n_questions = sum(len(chapter.questions) for chapter in parts)
-    with tqdm(total=n_questions, unit=" questions", desc="report", disable=not progress) as bar:
+    with tqdm(
+        total=n_questions, unit=" questions", desc="report", delay=1, disable=not progress
+    ) as bar:
         answered = []
         for chapter in parts:
             answers = []

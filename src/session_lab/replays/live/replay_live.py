@@ -190,7 +190,10 @@ def replay_live(
     if dry_run:
         return sketch
     asking = Asking(client, calls, plan, book, concurrency=concurrency, rate=rate)
-    with book, tqdm(total=len(rows), unit=" events", desc="live", disable=not progress) as bar:
+    with (
+        book,
+        tqdm(total=len(rows), unit=" events", desc="live", delay=1, disable=not progress) as bar,
+    ):
         left_open = asking.run(
             rows, origin, progress=bar.update, close=close, resumable=journal is not None
         )

@@ -1,0 +1,95 @@
+"""The table of commands, each of which is imported when its name is asked for."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from session_lab.errors import DataError
+
+__all__ = ["COMMANDS", "Commands"]
+
+COMMANDS = {
+    "demo": "Replay the sample chats under four idle timeouts and compare wait with billed time.",
+    "pull": "Pull sessions, and their runs, from an environment or from session-lab serve.",
+    "replay": "Replay recorded chat traffic: what it would have cost, how long chats waited.",
+    "sweep": "Replay recorded chat traffic under many policies, and recommend one.",
+    "report": "Write a report on sessions: tags, lifetimes and churn, with pictures.",
+    "generate": "Generate chat traffic: starts, messages and closes, drawn from a workload.",
+    "serve": "Serve a simulated Sessions API until Ctrl+C; its address is printed when it is ready.",
+}
+"""What ``session-lab --help`` lists: the first line of each command's own help."""
+
+_PREFIX = "SESSION_LAB"
+_FILE = "session-lab.toml"
+
+
+class Commands(TyperGroup):
+    """A group that knows its commands by name and help, and imports the one that is run."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ANN401, ARG002  typer's own types move
+        """Return the names in the order of the help."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ANN401, ARG002
+        """Return a stand-in that has the name and the help, as lists of commands show them."""
+        summary = COMMANDS.get(cmd_name)
+        return None if summary is None else TyperCommand(cmd_name, help=summary)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:  # noqa: ANN401
+        """Import the command that the arguments ask for, and give it what the settings say."""
+        name, stub, rest = super().resolve_command(ctx, args)
+        if name is None or stub is None:
+            return name, stub, rest
+        command = _imported(name)
+        _obey_settings(command, name, ctx)
+        return name, command, rest
+
+
+def _imported(name: str) -> Any:  # noqa: ANN401
+    module = importlib.import_module(f"session_lab.cli.{name}")
+    alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    alone.command(name)(getattr(module, name))
+    return typer.main.get_command(alone)
+
+
+def _obey_settings(command: Any, name: str, ctx: Any) -> None:  # noqa: ANN401
+    """Take defaults from the environment, or else from the settings file."""
+    flags = {
+        flag.removeprefix("--"): parameter
+        for parameter in command.params
+        for flag in parameter.opts
+        if flag.startswith("--") and flag != "--help"
+    }
+    for flag, parameter in flags.items():
+        # An option that names a variable of its own keeps it.
+        variable = f"{_PREFIX}_{name}_{flag}".upper().replace("-", "_")
+        parameter.envvar = parameter.envvar or variable
+    path, settings = _settings(name)
+    for flag in settings:
+        if flag not in flags:
+            message = f"session-lab {name} has no option --{flag}"
+            raise DataError(message, source=path, column=f"{name}.{flag}")
+    ctx.default_map = {name: {flags[flag].name: value for flag, value in settings.items()}}
+
+
+def _settings(name: str) -> tuple[str, dict[str, Any]]:
+    """Read the table of a command from the settings file, if there is one."""
+    path = Path(os.environ.get(f"{_PREFIX}_CONFIG", _FILE))
+    if not path.exists() and str(path) == _FILE:
+        return str(path), {}
+    try:
+        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, OSError) as error:
+        raise DataError(f"cannot be read as TOML: {error}", source=str(path)) from error
+    for table, values in tables.items():
+        if table not in COMMANDS or not isinstance(values, dict):
+            message = f"{table!r} is not a table of a command; there are {', '.join(COMMANDS)}"
+            raise DataError(message, source=str(path))
+    return str(path), tables.get(name, {})
