@@ -10,7 +10,7 @@ from session_lab.wire.endpoints import ENDPOINTS, endpoint_of
 
 
 @pytest.mark.parametrize("name", ENDPOINTS)
-def test_a_filled_path_leads_back_to_its_endpoint(name):
+def test_a_filled_path_leads_back_to_its_endpoint(name: str):
     endpoint = ENDPOINTS[name]
     parameters = re.findall(r"\{(\w+)\}", endpoint.path)
     path = endpoint.path_for(**dict.fromkeys(parameters, "a%2Fb"))
