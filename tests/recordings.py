@@ -142,7 +142,7 @@ class Player:
                 "payload": record.payload,
                 "options": record.options,
                 "status_after": record.run.status,
-                "audit_reason": record.label,
+                "audit_reason": record.reason,
             }
             self._match({name: wanted[name] for name in shown}, shown, "run")
 

@@ -33,7 +33,7 @@ typedef struct {
 } Run;
 
 typedef struct {
-    i64 expires_at, closed_at, touched_at;
+    i64 expires_at, closed_at, updated_at;
     int32_t session, n_runs, accepted;
     Run run;
 } State;
@@ -243,7 +243,7 @@ World *play(i64 n, i64 n_chats, const i64 *at, const int8_t *op, const i64 *chat
         out->run[i] = NONE;
         if (state->session == NONE && op[i] == START) {
             is_new = 1;
-            State fresh = {.expires_at = expires_at[i], .closed_at = NAT, .touched_at = now,
+            State fresh = {.expires_at = expires_at[i], .closed_at = NAT, .updated_at = now,
                            .session = world->n_sessions};
             *state = fresh;
             world->order[world->n_sessions++] = i;
@@ -261,7 +261,7 @@ World *play(i64 n, i64 n_chats, const i64 *at, const int8_t *op, const i64 *chat
                 continue;
             }
             answer(out, i, is_new ? 201 : 200, NONE, !is_new);
-            state->touched_at = now;
+            state->updated_at = now;
             if (is_new)
                 turn = turn_duration[i];
             if (turn == NAT) {
@@ -281,7 +281,7 @@ World *play(i64 n, i64 n_chats, const i64 *at, const int8_t *op, const i64 *chat
         } else {
             answer(out, i, 200, NONE, NONE);
             if (op[i] == CLOSE && !is_closed) {
-                state->closed_at = state->touched_at = now;
+                state->closed_at = state->updated_at = now;
                 if (is_live(state, now, policy) && state->run.ended_at == NAT)
                     fix_end(&state->run, now, max(last_busy(&state->run), now), SESSION_CLOSED,
                             policy);
@@ -313,7 +313,7 @@ void collect(World *world, i64 n, const i64 *at, const i64 *chat, Events *events
         sessions->created_by[s] = world->order[s];
         sessions->created_at[s] = at[world->order[s]];
         sessions->updated_at[s] =
-            state->n_runs ? max(state->touched_at, state->run.triggered_at) : state->touched_at;
+            state->n_runs ? max(state->updated_at, state->run.triggered_at) : state->updated_at;
         sessions->closed_at[s] = state->closed_at;
         sessions->expires_at[s] = state->expires_at;
         sessions->current_run[s] = state->n_runs ? next - 1 : NONE;

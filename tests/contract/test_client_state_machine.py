@@ -184,16 +184,16 @@ class AnyClient(RuleBasedStateMachine):
         caller = chat.current_run_id if run is None else None
         caller = caller or self.known_runs[(run or 0) % len(self.known_runs)]
 
-        def hand_over() -> Any:
+        def end_and_continue() -> Any:
             return self.client.sessions.end_and_continue(
                 chat.id, calling_run_id=caller, reason="upgrade"
             )
 
         if chat.status_at(self.now) != "ACTIVE":
             with pytest.raises(sl.BadRequestError):
-                hand_over()
+                end_and_continue()
             return
-        swap = hand_over()
+        swap = end_and_continue()
         assert swap.swapped is (caller == chat.current_run_id)
         if swap.swapped:
             self.expect_new_run(chat, swap.run_id)

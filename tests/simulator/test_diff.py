@@ -34,7 +34,7 @@ def test_a_close_shows_in_the_row_and_in_the_journal(world: World):
     name = entry.session_id
     assert world.diff(fork) == (
         Difference("world", "", "now", world.now, fork.now),
-        Difference("session", name, "touched_at", world.now, fork.now),
+        Difference("session", name, "updated_at", world.now, fork.now),
         Difference("session", name, "closed_at", None, fork.now),
         Difference("session", name, "closed_reason", None, "done"),
         Difference("request", "2", "", None, entry._asdict()),

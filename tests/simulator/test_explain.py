@@ -40,7 +40,7 @@ def a_turn(*, after: str) -> Entry:
     return world.message("chat")
 
 
-def hand_over(world: World, caller: str | None = None, key: str = "chat") -> Entry:
+def end_and_continue(world: World, caller: str | None = None, key: str = "chat") -> Entry:
     caller = caller or world.current_run(key).run_id
     return world.end_and_continue(key, calling_run_id=caller, reason="manual")
 
@@ -58,22 +58,22 @@ def a_failed_start() -> Entry:
     return world.start("chat")
 
 
-def a_failed_hand_over() -> Entry:
+def a_failed_end_and_continue() -> Entry:
     world = plain()
     world.trigger_fault = "throw"
-    return hand_over(world)
+    return end_and_continue(world)
 
 
-def a_lost_hand_over() -> Entry:
+def a_lost_end_and_continue() -> Entry:
     world = plain()
-    return hand_over(world, world.start("other").run_id)
+    return end_and_continue(world, world.start("other").run_id)
 
 
-def a_hand_over_of_nothing() -> Entry:
+def an_end_and_continue_of_nothing() -> Entry:
     world = without_a_run(plain(), "throw")
     world.start("runless")
     world.trigger_fault = None
-    return hand_over(world, world.current_run("chat").run_id, "runless")
+    return end_and_continue(world, world.current_run("chat").run_id, "runless")
 
 
 def a_repeat() -> Entry:
@@ -92,7 +92,7 @@ def nameless(op: str) -> Entry:
     world = World()
     name = world.start().session_id
     world.close(name)
-    return world.message(name) if op == "message" else hand_over(world, key=name)
+    return world.message(name) if op == "message" else end_and_continue(world, key=name)
 
 
 CLOSED = "the session was closed at 2026-01-01T00:00:00.001Z; closing is final"
@@ -188,19 +188,25 @@ CASES: list[tuple[Callable[[], Entry], str]] = [
     (lambda: plain().retrieve("chat"), "200: a session can be read in every state"),
     (lambda: plain(end="closed").retrieve("chat"), "200: a session can be read in every state"),
     (lambda: World().retrieve("chat"), "404: nothing was ever started under"),
-    (lambda: hand_over(plain()), "200: the calling run was the current one, so a new run took o"),
-    (a_lost_hand_over, "200: the calling run was not the current one, so the new run was cancel"),
     (
-        lambda: hand_over(plain(), "run_x"),
+        lambda: end_and_continue(plain()),
+        "200: the calling run was the current one, so a new run took o",
+    ),
+    (
+        a_lost_end_and_continue,
+        "200: the calling run was not the current one, so the new run was cancel",
+    ),
+    (
+        lambda: end_and_continue(plain(), "run_x"),
         "404: no run of this environment is called 'run_x', so none can hand over",
     ),
-    (lambda: hand_over(World(), "run_x"), "404: nothing was ever started under"),
+    (lambda: end_and_continue(World(), "run_x"), "404: nothing was ever started under"),
     (
-        lambda: hand_over(plain(end="closed")),
+        lambda: end_and_continue(plain(end="closed")),
         f"400: {CLOSED} {SPENT} go on in a new session {OTHERWISE}",
     ),
     (
-        lambda: hand_over(plain(end="expired")),
+        lambda: end_and_continue(plain(end="expired")),
         f"400: {EXPIRED} {SPENT} go on in a new session {OTHERWISE}",
     ),
     (
@@ -215,8 +221,14 @@ CASES: list[tuple[Callable[[], Entry], str]] = [
         lambda: plain(end="closed").write_control("chat", "turn-complete"),
         "200: an agent's control record goes to its channel past the API, in every state",
     ),
-    (a_failed_hand_over, "500: the new run was made to fail when it was triggered, so nothing"),
-    (a_hand_over_of_nothing, "500: the session has no run that could hand over, so the new run"),
+    (
+        a_failed_end_and_continue,
+        "500: the new run was made to fail when it was triggered, so nothing",
+    ),
+    (
+        an_end_and_continue_of_nothing,
+        "500: the session has no run that could hand over, so the new run",
+    ),
 ]
 
 

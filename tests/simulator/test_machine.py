@@ -113,8 +113,8 @@ def test_what_is_refused_changes_nothing(op: str, state: str):
 def test_in_the_august_profile_a_refused_start_has_already_written_the_row(state: str):
     session = a_session(state)
     after = ask("start", session, AUGUST).session
-    assert after.row.touched_at == AT
-    assert after.row._replace(touched_at=session.row.touched_at) == session.row
+    assert after.row.updated_at == AT
+    assert after.row._replace(updated_at=session.row.updated_at) == session.row
     assert after.run == session.run
 
 

@@ -60,11 +60,11 @@ def test_the_first_start_creates_the_session_and_its_run():
         ("vip", "vip"),
         {"plan": "pro"},
     )
-    assert (row.created_at, row.touched_at) == (world.now, world.now)
+    assert (row.created_at, row.updated_at) == (world.now, world.now)
     assert row.expires_at == world.now + 86_400_000
     run = world.current_run("chat")
     assert run is not None
-    assert (run.run_id, run.label, run.run.status) == (entry.run_id, "initial", "PENDING")
+    assert (run.run_id, run.reason, run.run.status) == (entry.run_id, "initial", "PENDING")
     assert run.task_identifier == "support"
 
 
@@ -84,7 +84,7 @@ def test_a_later_start_finds_the_session_and_replaces_only_its_trigger_config():
     assert (again.reply.status_code, again.reply.is_cached) == (200, True)
     assert (again.session_id, again.run_id) == (first.session_id, first.run_id)
     assert world.sessions == [
-        again.before._replace(touched_at=world.now, trigger_config={"basePayload": {"n": 2}})
+        again.before._replace(updated_at=world.now, trigger_config={"basePayload": {"n": 2}})
     ]
 
 
@@ -172,7 +172,7 @@ def test_a_refused_start_rewrites_the_trigger_config_in_the_august_profile_only(
     before = world.session("chat")
     refused = world.start("chat", tags=["new"], trigger_config={"basePayload": {"n": 2}})
     assert refused.reply.status_code == 409
-    changed = {"trigger_config": {"basePayload": {"n": 2}}, "touched_at": world.now}
+    changed = {"trigger_config": {"basePayload": {"n": 2}}, "updated_at": world.now}
     assert world.session("chat") == before._replace(**changed if rewrites else {})
     assert len(world.runs) == 1
 
@@ -189,7 +189,7 @@ def test_a_close_is_final_and_keeps_its_first_reason():
     world.clock.advance("1s")
     assert world.close("chat", reason="again").reply.status_code == 200
     assert world.session("chat") == row
-    assert (row.closed_at, row.closed_reason, row.touched_at) == (closed_at, "done", closed_at)
+    assert (row.closed_at, row.closed_reason, row.updated_at) == (closed_at, "done", closed_at)
 
 
 def test_a_close_cancels_no_run_without_a_policy():
@@ -207,7 +207,7 @@ def test_an_update_replaces_tags_and_metadata_even_of_a_closed_session():
     world.clock.advance("1s")
     world.update("chat", {"tags": ["c"], "metadata": None, "external_id": "chat"})
     row = world.session("chat")
-    assert (row.tags, row.metadata, row.touched_at) == (("c",), None, world.now)
+    assert (row.tags, row.metadata, row.updated_at) == (("c",), None, world.now)
 
 
 def test_an_update_of_nothing_leaves_the_row_alone():
@@ -315,7 +315,7 @@ def test_a_repeated_part_id_still_makes_sure_that_a_run_lives():
     world.append("chat", "x", part_id="p")
     world.set_run_status(dead, "CRASHED")
     repeat = world.append("chat", "x", part_id="p")
-    assert (repeat.reply.seq, world.current_run("chat").label) == (None, "continuation")
+    assert (repeat.reply.seq, world.current_run("chat").reason) == (None, "continuation")
     assert repeat.run_id not in {dead, None}
 
 
@@ -426,7 +426,7 @@ def test_without_a_policy_a_run_lives_until_it_is_ended_from_outside():
     second = world.append("chat", "x").run_id
     assert second != first
     assert [record.run.status for record in world.runs] == ["COMPLETED_SUCCESSFULLY", "PENDING"]
-    assert [record.label for record in world.runs] == ["initial", "continuation"]
+    assert [record.reason for record in world.runs] == ["initial", "continuation"]
 
 
 @pytest.mark.parametrize(
@@ -557,10 +557,10 @@ def test_a_hand_over_from_the_current_run_wins_and_leaves_the_old_run_to_end_by_
     entry = world.end_and_continue("chat", calling_run_id=old, reason="upgrade")
     assert (entry.reply.status_code, entry.reply.swapped) == (200, True)
     current = world.current_run("chat")
-    assert (current.run_id, current.label) == (entry.run_id, "upgrade")
+    assert (current.run_id, current.reason) == (entry.run_id, "upgrade")
     assert current.payload["previousRunId"] == old
     assert world.run(old).run.ended_at is None
-    assert world.session("chat").touched_at == world.now
+    assert world.session("chat").updated_at == world.now
     assert world.message("chat").run_id == entry.run_id
 
 
@@ -575,7 +575,7 @@ def test_a_hand_over_from_another_run_loses_and_its_run_stays_visible_cancelled(
     assert (entry.reply.swapped, entry.run_id) == (False, current)
     assert world.session("chat") == before
     lost = world.runs[-1]
-    assert (lost.label, lost.run.status, lost.run.ended_at) == (None, "CANCELED", world.now)
+    assert (lost.reason, lost.run.status, lost.run.ended_at) == (None, "CANCELED", world.now)
     assert lost.payload["previousRunId"] == caller
     assert world.current_run("chat").run_id == current
 
@@ -583,11 +583,11 @@ def test_a_hand_over_from_another_run_loses_and_its_run_stays_visible_cancelled(
 @pytest.mark.parametrize(
     ("reason", "label"), [("initial", "initial"), ("upgrade", "upgrade"), ("why not", "manual")]
 )
-def test_a_hand_over_is_labelled_by_a_reason_that_the_platform_knows(reason: str, label: str):
+def test_a_swap_is_recorded_by_a_reason_that_the_platform_knows(reason: str, label: str):
     world = a_world()
     old = world.start("chat").run_id
     world.end_and_continue("chat", calling_run_id=old, reason=reason)
-    assert world.current_run("chat").label == label
+    assert world.current_run("chat").reason == label
 
 
 def test_a_hand_over_needs_an_open_session_and_a_run_of_the_environment():
@@ -597,15 +597,15 @@ def test_a_hand_over_needs_an_open_session_and_a_run_of_the_environment():
     elsewhere = world.current_run("there", environment=OTHER).run_id
     here = world.current_run("chat").run_id
 
-    def hand_over(caller: str) -> tuple[int, str | None]:
+    def end_and_continue(caller: str) -> tuple[int, str | None]:
         reply = world.end_and_continue("chat", calling_run_id=caller, reason="manual").reply
         return reply.status_code, reply.error
 
-    assert hand_over(elsewhere) == (404, "callingRunId not found in this environment")
+    assert end_and_continue(elsewhere) == (404, "callingRunId not found in this environment")
     world.clock.advance("2ms")
-    assert hand_over(here) == (400, "Cannot end-and-continue an expired session")
+    assert end_and_continue(here) == (400, "Cannot end-and-continue an expired session")
     world.close("chat")
-    assert hand_over(here) == (400, "Cannot end-and-continue a closed session")
+    assert end_and_continue(here) == (400, "Cannot end-and-continue a closed session")
     assert len(world.runs) == 2
 
 
@@ -751,10 +751,10 @@ def test_a_run_that_lies_ahead_shows_and_touches_its_session_only_when_its_time_
     with pytest.raises(SimulationError, match="there is no run"):
         world.set_run_status(ahead.run_id, "CRASHED")
     world.clock.advance("4ms")
-    assert world.session("chat").touched_at == began
+    assert world.session("chat").updated_at == began
     world.clock.advance("1ms")
     assert world.current_run("chat").run_id == ahead.run_id
-    assert world.session("chat").touched_at == began + 5
+    assert world.session("chat").updated_at == began + 5
 
 
 def test_under_a_policy_runs_can_be_ended_but_not_moved_from_outside():
@@ -822,7 +822,7 @@ def test_a_start_whose_run_fails_leaves_a_row_and_the_next_start_triggers_a_cont
     again = world.start("chat", trigger_config=config)
     assert (again.reply.status_code, again.reply.is_cached) == (200, True)
     run = world.run(again.run_id)
-    assert run.label == "continuation"
+    assert run.reason == "continuation"
     assert run.payload == {"message": "hi", "sessionId": failed.session_id}
 
 
@@ -846,7 +846,7 @@ def test_an_append_hides_that_its_run_failed_and_stores_the_record(policy: dict[
     assert len(world.runs) == 1
     world.trigger_fault = None
     assert world.append("chat", "again").reply.seq == 1
-    assert [record.label for record in world.runs] == ["initial", "continuation"]
+    assert [record.reason for record in world.runs] == ["initial", "continuation"]
 
 
 def test_a_hand_over_whose_run_fails_changes_nothing():

@@ -72,7 +72,7 @@ class Expected:
     ended: dict[str, RunRecord] = field(default_factory=dict)
     """How runs were seen when they had ended."""
     journal: list[Entry] = field(default_factory=list)
-    touched_at: dict[str, int] = field(default_factory=dict)
+    updated_at: dict[str, int] = field(default_factory=dict)
 
     def find(self, key: str, environment: str) -> Chat | None:
         for chat in self.chats:
@@ -406,9 +406,9 @@ class AnyWorld(RuleBasedStateMachine):
     @invariant()
     def the_updated_instant_of_a_row_never_goes_back(self):
         for row in self.world.sessions:
-            seen = self.expected.touched_at.get(row.session_id, row.created_at)
-            assert seen <= row.touched_at <= self.world.now
-            self.expected.touched_at[row.session_id] = row.touched_at
+            seen = self.expected.updated_at.get(row.session_id, row.created_at)
+            assert seen <= row.updated_at <= self.world.now
+            self.expected.updated_at[row.session_id] = row.updated_at
 
     @invariant()
     def at_most_one_run_of_a_session_lives_but_for_those_that_handed_over(self):
@@ -428,7 +428,7 @@ class AnyWorld(RuleBasedStateMachine):
                 and record.run.ended_at is None
             ]
             assert len(live) <= 1
-            assert all(record.label is not None for record in live)
+            assert all(record.reason is not None for record in live)
 
     @invariant()
     def what_has_ended_never_changes(self):
@@ -504,7 +504,7 @@ class AnyWorld(RuleBasedStateMachine):
         if entry.op == "start" and entry.before is None:
             assert changed == {("session", "")}
         elif entry.op == "start" and self.world.profile.refused_start_rewrites:
-            assert changed <= {("session", "touched_at"), ("session", "trigger_config")}
+            assert changed <= {("session", "updated_at"), ("session", "trigger_config")}
         elif entry.op == "end_and_continue" and entry.reply.status_code == 500:
             assert changed == {("run", "")}
         else:
@@ -617,7 +617,7 @@ def run_of(record: RunRecord) -> tuple[Any, ...]:
 
 def session_of(world: World, row: Row) -> tuple[Any, ...]:
     run = world.current_run(row.session_id)
-    times = (row.created_at, row.touched_at, row.closed_at, row.expires_at)
+    times = (row.created_at, row.updated_at, row.closed_at, row.expires_at)
     return (row.session_id, row.external_id, None if run is None else run.run_id, *times)
 
 

@@ -10,7 +10,6 @@ from session_lab import wire
 MODULES = [
     module.name
     for module in pkgutil.walk_packages(wire.__path__, f"{wire.__name__}.")
-    if "coercion" not in module.name
 ]
 
 

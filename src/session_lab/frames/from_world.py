@@ -49,7 +49,7 @@ def sessions_of(world: World) -> pd.DataFrame:
         "metadata": [_json(row.metadata) for row in rows],
         "current_run_id": [None if run is None else run.run_id for run in current],
         "created_at": created_at,
-        "updated_at": _instants(row.touched_at for row in rows),
+        "updated_at": _instants(row.updated_at for row in rows),
         "closed_at": closed_at,
         "closed_reason": [row.closed_reason for row in rows],
         "expires_at": expires_at,

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from session_lab.errors import DataError, SimulationError
 from session_lab.simulator.api.http_types import Response, json_response
-from session_lab.simulator.api.json_text import Json, parse_json, render_json
+from session_lab.simulator.api.javascript.json_text import Json, parse_json, render_json
 from session_lab.simulator.api.paths import path_segments
 from session_lab.simulator.control_json import run_view, session_view, status_warning
 from session_lab.simulator.faults.plan import FaultPlan

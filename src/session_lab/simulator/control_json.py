@@ -10,7 +10,7 @@ from session_lab.timing import instant_text
 from session_lab.wire.run_status import CURRENT_STATUSES, FINAL_INTERNAL_STATUSES
 
 if TYPE_CHECKING:
-    from session_lab.simulator.api.json_text import Json
+    from session_lab.simulator.api.javascript.json_text import Json
     from session_lab.simulator.world.state import RunRecord
     from session_lab.simulator.world.store import Shown
 
@@ -36,7 +36,7 @@ def run_view(record: RunRecord) -> dict[str, Json]:
         "id": record.run_id,
         "sessionId": record.payload["sessionId"],
         "taskIdentifier": record.task_identifier,
-        "reason": record.label,
+        "reason": record.reason,
         "status": run.status,
         "isFinal": run.status in FINAL_INTERNAL_STATUSES,
         "payload": record.payload,

@@ -174,7 +174,7 @@ def _columns(
         **_served(log, answers, session, sizes, until),
         created_by=_numbers(chat.created_by for chat in chats),
         created_at=_numbers(rows.created_at),
-        updated_at=np.maximum(_numbers(rows.touched_at), claimed_at),
+        updated_at=np.maximum(_numbers(rows.updated_at), claimed_at),
         closed_at=_instants(rows.closed_at),
         expires_at=_instants(rows.expires_at),
         current_run=np.where(sizes > 0, sizes.cumsum() - 1, NONE),

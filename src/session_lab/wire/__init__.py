@@ -5,7 +5,8 @@
 - :mod:`~session_lab.wire.limits`, the documented bounds;
 - :mod:`~session_lab.wire.listing`, list parameters and how they are written into a query;
 - :mod:`~session_lab.wire.run_status`, the statuses of a run;
-- :mod:`~session_lab.wire.coercion`, how the server reads loosely typed values.
+- :mod:`~session_lab.wire.endpoints`, the name, method and path of each call;
+- :mod:`~session_lab.wire.text`, text as the server measures and trims it.
 
 The models load with first use, so that the plain tables cost no import of pydantic.
 """

@@ -16,8 +16,8 @@ from pydantic_core import core_schema
 
 from session_lab.wire import limits
 from session_lab.wire.base import Moment, OmittingModel, WireModel
-from session_lab.wire.coercion import trim, utf16_length
 from session_lab.wire.sessions import TriggerConfig
+from session_lab.wire.text import trim, utf16_length
 
 if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler

@@ -2,7 +2,7 @@
 
 Sources are the published OpenAPI description and the request schemas of the open-source server
 (``packages/core/src/v3/schemas/api.ts``). Lengths of text count UTF-16 code units, because the
-server is JavaScript (:func:`session_lab.wire.coercion.utf16_length`).
+server is JavaScript (:func:`session_lab.wire.text.utf16_length`).
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ import pytest
 from session_lab.simulator.api import error_responses
 from session_lab.simulator.api.auth import Environment, Refusal, authenticate, sign
 from session_lab.simulator.api.http_types import Request, Response, json_response
-from session_lab.simulator.api.json_text import parse_json, render_json
+from session_lab.simulator.api.javascript.json_text import parse_json, render_json
 from session_lab.simulator.api.paths import path_segments, query_values
 from session_lab.simulator.api.validation import (
     BODIES,

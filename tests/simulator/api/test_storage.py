@@ -12,7 +12,8 @@ from session_lab.simulator.api.database_limits import (
     stored_json,
     stored_text,
 )
-from session_lab.wire.coercion import date_text, to_date
+from session_lab.simulator.api.javascript.dates import to_date
+from session_lab.simulator.model.calendar import date_text
 
 
 def nested(levels: int) -> Any:

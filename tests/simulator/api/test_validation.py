@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from session_lab.simulator.api.json_text import render_json
+from session_lab.simulator.api.javascript.json_text import render_json
 from session_lab.simulator.api.validation import (
     BODIES,
     CHANNEL_PARAMS,

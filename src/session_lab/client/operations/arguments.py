@@ -9,8 +9,8 @@ from pydantic import ValidationError
 
 from session_lab.errors import DataError
 from session_lab.timing import duration_text, to_instant, to_milliseconds
-from session_lab.wire.coercion import trim
 from session_lab.wire.listing import percent_encode
+from session_lab.wire.text import trim
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -4,7 +4,7 @@ A request is a value and so is its response; what changes in between is the worl
 
 - :mod:`~session_lab.simulator.api.http_types`, requests, responses and their forms;
   :mod:`~session_lab.simulator.api.error_responses`, the canned ones;
-  :mod:`~session_lab.simulator.api.json_text`, JSON as JavaScript has it;
+  :mod:`~session_lab.simulator.api.javascript.json_text`, JSON as JavaScript has it;
 - :mod:`~session_lab.simulator.api.paths`, paths, redirects and queries;
 - :mod:`~session_lab.simulator.api.auth`, keys, tokens and scopes;
 - :mod:`~session_lab.simulator.api.validation`, schemas with the server's error texts;

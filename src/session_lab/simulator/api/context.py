@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from session_lab.simulator.api.auth import Credential, Resource
     from session_lab.simulator.api.http_types import Request, Response
-    from session_lab.simulator.api.json_text import Json
+    from session_lab.simulator.api.javascript.json_text import Json
     from session_lab.simulator.model.machine import Row
     from session_lab.simulator.world.journal import Entry
     from session_lab.simulator.world.store import Shown

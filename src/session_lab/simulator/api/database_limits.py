@@ -13,10 +13,11 @@ import math
 import re
 from typing import TYPE_CHECKING
 
-from session_lab.wire.coercion import date_text, to_date
+from session_lab.simulator.api.javascript.dates import to_date
+from session_lab.simulator.model.calendar import date_text
 
 if TYPE_CHECKING:
-    from session_lab.simulator.api.json_text import Json
+    from session_lab.simulator.api.javascript.json_text import Json
 
 __all__ = ["StoreError", "stored_instant", "stored_json", "stored_text"]
 

@@ -6,10 +6,10 @@ import json
 from typing import TYPE_CHECKING
 
 from session_lab.simulator.api.http_types import Response, json_response
-from session_lab.wire.coercion import number_text
+from session_lab.simulator.api.javascript.numbers import number_text
 
 if TYPE_CHECKING:
-    from session_lab.simulator.api.json_text import Json
+    from session_lab.simulator.api.javascript.json_text import Json
 
 __all__ = [
     "error",

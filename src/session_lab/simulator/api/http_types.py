@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from session_lab.simulator.api.json_text import Json, render_json
+from session_lab.simulator.api.javascript.json_text import Json, render_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -5,13 +5,13 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING
 
+from session_lab.simulator.model.calendar import date_text
 from session_lab.simulator.model.run_payload import tags_of
-from session_lab.wire.coercion import date_text
 from session_lab.wire.run_status import CURRENT_STATUSES, FINAL_INTERNAL_STATUSES, OLD_STATUSES
 
 if TYPE_CHECKING:
     from session_lab.simulator.api.auth import Environment
-    from session_lab.simulator.api.json_text import Json
+    from session_lab.simulator.api.javascript.json_text import Json
     from session_lab.simulator.world.state import RunRecord
     from session_lab.simulator.world.store import Shown
 
@@ -48,7 +48,7 @@ def listed_session(shown: Shown) -> dict[str, Json]:
         "closedReason": row.closed_reason,
         "expiresAt": None if row.expires_at is None else _text(row.expires_at),
         "createdAt": _text(row.created_at),
-        "updatedAt": _text(row.touched_at),
+        "updatedAt": _text(row.updated_at),
     }
 
 

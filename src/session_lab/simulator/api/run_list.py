@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from session_lab.simulator.api.json_text import Json, parse_json, render_json
+from session_lab.simulator.api.javascript.json_text import Json, parse_json, render_json
+from session_lab.simulator.api.javascript.periods import period_milliseconds
 from session_lab.simulator.model.run_payload import tags_of
-from session_lab.wire.coercion import period_milliseconds
 from session_lab.wire.limits import DEFAULT_RUNS_PAGE_SIZE
 
 if TYPE_CHECKING:

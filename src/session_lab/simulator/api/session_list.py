@@ -13,12 +13,14 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
-from session_lab.wire.coercion import LAST_DATE, number_text, period_milliseconds
+from session_lab.simulator.api.javascript.dates import LAST_DATE
+from session_lab.simulator.api.javascript.numbers import number_text
+from session_lab.simulator.api.javascript.periods import period_milliseconds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from session_lab.simulator.api.json_text import Json
+    from session_lab.simulator.api.javascript.json_text import Json
     from session_lab.wire.listing import SessionStatus
 
 __all__ = ["ListRequest", "Listable", "Page", "list_request", "page_of", "status_at"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING, Final
 
-from session_lab.simulator.api.json_text import Json, render_json
+from session_lab.simulator.api.javascript.json_text import Json, render_json
 from session_lab.wire.limits import record_bytes
 
 if TYPE_CHECKING:

@@ -28,7 +28,7 @@ from session_lab.simulator.api.auth import Refusal, authenticate
 from session_lab.simulator.api.auth.tokens import unverified_claims
 from session_lab.simulator.api.error_responses import rate_limited
 from session_lab.timing import duration_text, to_milliseconds
-from session_lab.wire.coercion import trim
+from session_lab.wire.text import trim
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = [
     "APPEND_MISSING",
     "ERRORS",
-    "HAND_OVER_FAILED",
+    "SWAP_FAILED",
     "Reply",
     "Row",
     "Session",
@@ -38,8 +38,8 @@ __all__ = [
     "append_refusal",
     "close",
     "ensure_run",
-    "hand_over",
-    "hand_over_refusal",
+    "end_and_continue",
+    "end_and_continue_refusal",
     "is_expired",
     "message",
     "retrieve",
@@ -52,13 +52,13 @@ __all__ = [
 class Row(NamedTuple):
     """What is stored of a session.
 
-    ``touched_at`` is the last moment a request wrote the row; the claim of a run writes it too, at
+    ``updated_at`` is the last moment a request wrote the row; the claim of a run writes it too, at
     the run's trigger. JSON values are never changed in place.
     """
 
     external_id: str | None
     created_at: int
-    touched_at: int
+    updated_at: int
     type: str | None = None
     task_identifier: str | None = None
     tags: tuple[str, ...] = ()
@@ -148,10 +148,10 @@ _APPEND_CLOSED = ERRORS[3]
 _APPEND_EXPIRED = Reply(400, ERRORS[4])
 _MISSING = Reply(404, ERRORS[5])
 _RETRIEVE_MISSING = Reply(404, ERRORS[6])
-_HAND_OVER_CLOSED = Reply(400, ERRORS[7])
-_HAND_OVER_EXPIRED = Reply(400, ERRORS[8])
+_CONTINUE_CLOSED = Reply(400, ERRORS[7])
+_CONTINUE_EXPIRED = Reply(400, ERRORS[8])
 _CALLER_MISSING = Reply(404, ERRORS[9])
-HAND_OVER_FAILED = Reply(500, ERRORS[10])
+SWAP_FAILED = Reply(500, ERRORS[10])
 _RENAMED = Reply(422, ERRORS[11])
 _OK = Reply(200)
 _CREATED = Reply(201, None, is_cached=False)
@@ -210,7 +210,7 @@ def upsert(session: Session | None, request: Row, at: int, profile: Profile) -> 
     if refusal is None and is_expired(row, at):
         refusal = _START_EXPIRED
     if refusal is None or profile.refused_start_rewrites:
-        row = row._replace(touched_at=at, trigger_config=request.trigger_config)
+        row = row._replace(updated_at=at, trigger_config=request.trigger_config)
         session = session._replace(row=row)
     return Step(session, refusal or _CACHED)
 
@@ -249,7 +249,7 @@ def close(session: Session | None, reason: str | None, at: int, timings: Timings
         return Step(None, _MISSING)
     if session.row.closed_at is not None:
         return Step(session, _OK)
-    row = session.row._replace(closed_at=at, closed_reason=reason, touched_at=at)
+    row = session.row._replace(closed_at=at, closed_reason=reason, updated_at=at)
     run = session.run
     if (
         run is not None
@@ -281,22 +281,24 @@ def update(session: Session | None, changes: Mapping[str, Any], at: int) -> Step
     if changes.get("external_id", row.external_id) != row.external_id:
         return Step(session, _RENAMED)
     if changes:
-        row = row._replace(touched_at=at, **changes)
+        row = row._replace(updated_at=at, **changes)
     return Step(session._replace(row=row), _OK)
 
 
-def hand_over_refusal(session: Session | None, at: int, *, caller_exists: bool) -> Reply | None:
+def end_and_continue_refusal(
+    session: Session | None, at: int, *, caller_exists: bool
+) -> Reply | None:
     """Tell why no run can take a session over; None when one can."""
     if session is None:
         return APPEND_MISSING
     if session.row.closed_at is not None:
-        return _HAND_OVER_CLOSED
+        return _CONTINUE_CLOSED
     if is_expired(session.row, at):
-        return _HAND_OVER_EXPIRED
+        return _CONTINUE_EXPIRED
     return None if caller_exists else _CALLER_MISSING
 
 
-def hand_over(
+def end_and_continue(
     session: Session, reason: str, at: int, timings: Timings | None, *, wins: bool
 ) -> Step:
     """Trigger a run that takes the session over from its current one.
@@ -312,7 +314,7 @@ def hand_over(
         lost = rival._replace(ended_at=at, end_cause="cancelled", status="CANCELED")
         session = session._replace(n_runs=n_runs)
         if old is None:
-            return Step(session, HAND_OVER_FAILED, (lost,))
+            return Step(session, SWAP_FAILED, (lost,))
         return Step(session, _OK._replace(run=old.number, swapped=False), (lost,))
     if (
         old is not None

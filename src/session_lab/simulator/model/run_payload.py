@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from session_lab.wire.coercion import trim
+from session_lab.wire.text import trim
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

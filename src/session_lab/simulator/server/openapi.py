@@ -11,8 +11,8 @@ from pydantic.json_schema import models_json_schema
 from session_lab import wire
 from session_lab._version import __version__
 from session_lab.simulator.api.calls import CALLS
+from session_lab.simulator.api.javascript.dates import LAST_DATE
 from session_lab.wire.base import OmittingModel
-from session_lab.wire.coercion import LAST_DATE
 from session_lab.wire.limits import (
     DEFAULT_PAGE_SIZE,
     DEFAULT_RUNS_PAGE_SIZE,

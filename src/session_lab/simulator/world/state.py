@@ -25,7 +25,7 @@ class RunRecord(NamedTuple):
         Which session it serves.
     run : Run
         What it does.
-    label : str or None
+    reason : str or None
         The reason that the platform records; None for a run that lost its claim.
     task_identifier : str or None
         The task that it executes.
@@ -38,7 +38,7 @@ class RunRecord(NamedTuple):
     run_id: str
     ordinal: int
     run: Run
-    label: str | None
+    reason: str | None
     task_identifier: str | None
     payload: dict[str, Any]
     options: dict[str, Any]

@@ -72,7 +72,7 @@ class Store:
         return None if ordinal is None else self.state.sessions[ordinal]
 
     def row(self, ordinal: int, now: int) -> Row:
-        """Return a session's row as it is read; the claim of a run has moved its ``touched_at``."""
+        """Return a session's row as it is read; the claim of a run has moved its ``updated_at``."""
         return self.shown(ordinal, now).row
 
     def shown(self, ordinal: int, now: int) -> Shown:
@@ -80,8 +80,8 @@ class Store:
         row, record = self.state.sessions[ordinal].row, self._claimant(ordinal, now)
         if record is None:
             return Shown(row, None)
-        if record.run.triggered_at > row.touched_at:
-            row = row._replace(touched_at=record.run.triggered_at)
+        if record.run.triggered_at > row.updated_at:
+            row = row._replace(updated_at=record.run.triggered_at)
         return Shown(row, record.run_id)
 
     def sessions(self, environment: str) -> Sequence[int]:
@@ -267,7 +267,7 @@ class Store:
             run_id=self._scheme.run(ordinal, number=run.number, triggered_at=run.triggered_at),
             ordinal=ordinal,
             run=run,
-            label=None if run.end_cause == "cancelled" else run.reason,
+            reason=None if run.end_cause == "cancelled" else run.reason,
             task_identifier=row.task_identifier,
             payload=payload_of(row, previous_run_id=previous),
             options=options_of(row.trigger_config),
@@ -278,7 +278,7 @@ class Store:
         newest = self.state.sessions[ordinal].run
         for number in range(-1 if newest is None else newest.number, -1, -1):
             record = self.state.runs[ordinal, number]
-            if record.label is not None and record.run.triggered_at <= now:
+            if record.reason is not None and record.run.triggered_at <= now:
                 return record
         return None
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from session_lab.errors import DataError, SimulationError
 from session_lab.simulator.model import machine
 from session_lab.simulator.model import runs as run_model
+from session_lab.simulator.model.calendar import date_text
 from session_lab.simulator.model.ids import base36
 from session_lab.simulator.model.machine import Reply, Row, Session, Step
 from session_lab.simulator.model.run_payload import carries_turn, is_stop, overrides_of
@@ -22,7 +23,6 @@ from session_lab.simulator.world.journal import Call
 from session_lab.simulator.world.readings import ENVIRONMENT
 from session_lab.simulator.world.whole import Whole
 from session_lab.timing import to_instant, to_milliseconds
-from session_lab.wire.coercion import date_text
 from session_lab.wire.limits import MAX_RECORD_BYTES, RESERVED_ID_PREFIX, record_bytes
 from session_lab.wire.run_status import FINAL_INTERNAL_STATUSES
 
@@ -127,7 +127,7 @@ is spent, so start a new session under another external id
         row = Row(
             external_id=external_id,
             created_at=now,
-            touched_at=now,
+            updated_at=now,
             type=type,
             task_identifier=task_identifier,
             tags=tuple(tags),
@@ -287,16 +287,18 @@ is spent, so start a new session under another external id
         """
         ordinal, session, timings = self._look_up(key, environment)
         caller = self.run(calling_run_id, environment=environment)
-        refusal = machine.hand_over_refusal(session, self.now, caller_exists=caller is not None)
+        refusal = machine.end_and_continue_refusal(
+            session, self.now, caller_exists=caller is not None
+        )
         if refusal is None and self.trigger_fault is not None:
-            refusal = machine.HAND_OVER_FAILED
+            refusal = machine.SWAP_FAILED
         if session is None or refusal is not None:
             step = Step(session, refusal or machine.APPEND_MISSING)
         else:
             current = self.current_run(key, environment=environment)
             wins = current is not None and current.run_id == calling_run_id
-            label = reason if reason in _REASONS else "manual"
-            step = machine.hand_over(session, label, self.now, timings, wins=wins)
+            recorded = reason if reason in _REASONS else "manual"
+            step = machine.end_and_continue(session, recorded, self.now, timings, wins=wins)
         asked = {"calling_run_id": calling_run_id, "reason": reason}
         return self._commit(
             Call("end_and_continue", key, environment, asked), step, ordinal, calling_run_id

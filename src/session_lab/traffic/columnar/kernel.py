@@ -94,19 +94,19 @@ def play_sessions(  # noqa: PLR0917
         policy = policies[session] if len(policies) else 0
         rules, crash_rate = _rules(timings, policy), crash_rates[policy]
         expires_at = expiries[session]
-        touched_at, closed_at, accepted = _NAT, _NAT, np.int64(0)
+        updated_at, closed_at, accepted = _NAT, _NAT, np.int64(0)
         forget(run)
         for place in range(bounds[session], bounds[session + 1]):
             event = np.int64(order[place])
             at, op = ats[event], ops[event]
             is_expired = expires_at != _NAT and expires_at < at
-            is_new = touched_at == _NAT
+            is_new = updated_at == _NAT
             answer = _answer(op, is_new, closed_at != _NAT, is_expired)
             kind, start, number = _NONE, _NAT, _NONE
             if _touches(answer, is_new, refused_start_rewrites):
-                touched_at = at
+                updated_at = at
             if answer == _CLOSE_OK and closed_at == _NAT:
-                touched_at, closed_at = at, at
+                updated_at, closed_at = at, at
                 _close(run, at, rules)
             turn = _turn(answer, turn_durations, event, rules)
             if turn != _NAT:
@@ -135,7 +135,7 @@ def play_sessions(  # noqa: PLR0917
         rows = write(runs, rows, session, run, rules, until)
         # The claim of a run writes the session's row too.
         claimed_at = runs[rows - 1, _TRIGGERED_COLUMN] if rows > rows_before else _NAT
-        updated_at[session] = max(touched_at, claimed_at)
+        updated_at[session] = max(updated_at, claimed_at)
         closed[session] = closed_at
         n_runs[session] = rows - rows_before
     return rows

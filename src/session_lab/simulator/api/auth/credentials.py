@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from session_lab.simulator.api.auth.scopes import Resource, some_scope_allows
 from session_lab.simulator.api.auth.tokens import unverified_claims, verified_claims
-from session_lab.wire.coercion import trim
+from session_lab.wire.text import trim
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

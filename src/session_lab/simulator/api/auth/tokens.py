@@ -16,7 +16,7 @@ from jwt.algorithms import HMACAlgorithm
 from jwt.utils import base64url_decode
 from pydantic_core import to_json
 
-from session_lab.simulator.api.json_text import parse_json, render_json
+from session_lab.simulator.api.javascript.json_text import parse_json, render_json
 
 if TYPE_CHECKING:
     from jwt.types import Options

@@ -20,10 +20,10 @@ from session_lab.simulator.api.http_types import (
     json_response,
     text_response,
 )
-from session_lab.simulator.api.json_text import Json, parse_json, render_json
+from session_lab.simulator.api.javascript.json_text import Json, parse_json, render_json
+from session_lab.simulator.api.javascript.numbers import to_number
 from session_lab.simulator.api.sse import DONE, EventWriter
 from session_lab.simulator.api.validation import CHANNEL_PARAMS, RECORDS_QUERY
-from session_lab.wire.coercion import to_number
 from session_lab.wire.limits import (
     MAX_APPEND_BODY_BYTES,
     MAX_STREAM_TIMEOUT_SECONDS,

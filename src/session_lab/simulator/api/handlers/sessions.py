@@ -19,12 +19,12 @@ from session_lab.simulator.api.checks import Reading, Writing
 from session_lab.simulator.api.context import Exchange, journaled
 from session_lab.simulator.api.database_limits import stored_instant, stored_json, stored_text
 from session_lab.simulator.api.http_types import json_response
+from session_lab.simulator.api.javascript.json_text import parse_json
 from session_lab.simulator.api.json_rows import listed_session, retrieved_session
-from session_lab.simulator.api.json_text import parse_json
 from session_lab.simulator.api.session_list import list_request, page_of
 from session_lab.simulator.api.validation import LIST_QUERY
-from session_lab.wire.coercion import trim
 from session_lab.wire.limits import MAX_HANDOVER_BODY_BYTES, MAX_SESSION_BODY_BYTES
+from session_lab.wire.text import trim
 
 if TYPE_CHECKING:
     from session_lab.simulator.api.http_types import Response

@@ -12,6 +12,7 @@ import re
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from session_lab.simulator.api.javascript.numbers import number_text, to_number
 from session_lab.simulator.api.validation.issues import ABSENT
 from session_lab.simulator.api.validation.zod import (
     AnyOf,
@@ -32,13 +33,13 @@ from session_lab.simulator.api.validation.zod import (
     Words,
 )
 from session_lab.wire import limits
-from session_lab.wire.coercion import number_text, to_number, trim, utf16_length
 from session_lab.wire.run_status import CURRENT_STATUSES, OLD_STATUSES
+from session_lab.wire.text import trim, utf16_length
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from session_lab.simulator.api.json_text import Json
+    from session_lab.simulator.api.javascript.json_text import Json
 
 __all__ = ["BODIES", "CHANNEL_PARAMS", "LIST_QUERY", "RECORDS_QUERY", "RUNS_QUERY", "Bodies"]
 

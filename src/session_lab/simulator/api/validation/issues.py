@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from session_lab.simulator.api.json_text import Json
+    from session_lab.simulator.api.javascript.json_text import Json
 
 __all__ = [
     "ABSENT",

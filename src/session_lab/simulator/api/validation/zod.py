@@ -13,15 +13,17 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from session_lab.simulator.api.javascript.dates import to_date
+from session_lab.simulator.api.javascript.numbers import to_number
 from session_lab.simulator.api.validation import issues
 from session_lab.simulator.api.validation.issues import ABSENT, Issue, Path
-from session_lab.wire.coercion import to_date, to_number, trim, utf16_length
+from session_lab.wire.text import trim, utf16_length
 
 if TYPE_CHECKING:
     import re
     from collections.abc import Callable, Mapping
 
-    from session_lab.simulator.api.json_text import Json
+    from session_lab.simulator.api.javascript.json_text import Json
 
 __all__ = [
     "AnyOf",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 
-from session_lab.wire.coercion.text import trim
+from session_lab.wire.text import trim
 
 __all__ = ["number_text", "to_number"]
 

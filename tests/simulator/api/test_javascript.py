@@ -10,16 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from session_lab.wire.coercion import (
-    LAST_DATE,
-    date_text,
-    number_text,
-    period_milliseconds,
-    to_date,
-    to_number,
-    trim,
-    utf16_length,
-)
+from session_lab.simulator.api.javascript.dates import LAST_DATE, to_date
+from session_lab.simulator.api.javascript.numbers import number_text, to_number
+from session_lab.simulator.api.javascript.periods import period_milliseconds
+from session_lab.simulator.model.calendar import date_text
+from session_lab.wire.text import trim, utf16_length
 
 MAY_DAY = 1777593600000  # 2026-05-01T00:00:00Z
 DAY = 86_400_000

@@ -1,4 +1,4 @@
-"""Instants as JavaScript's ``Date`` coerces and writes them.
+"""Instants as JavaScript's ``Date`` coerces them.
 
 The Sessions API passes whatever it is given as ``expiresAt`` to ``new Date(value)``, so ``null``,
 ``false``, one-element arrays and texts such as ``"June 1, 2026"`` are all instants there. A zone
@@ -10,22 +10,20 @@ from __future__ import annotations
 import math
 import re
 
-from session_lab.wire.coercion.calendar import (
+from session_lab.simulator.api.javascript.free_dates import parse_free_text
+from session_lab.simulator.api.javascript.numbers import number_text
+from session_lab.simulator.model.calendar import (
     Fields,
     fraction_milliseconds,
     instant_of,
     is_in_range,
-    ymd_of_day,
 )
-from session_lab.wire.coercion.free_dates import parse_free_text
-from session_lab.wire.coercion.numbers import number_text
 
-__all__ = ["LAST_DATE", "date_text", "to_date"]
+__all__ = ["LAST_DATE", "to_date"]
 
 LAST_DATE = 8_640_000_000_000_000
 """The farthest instant from 1970, either way, that a JavaScript ``Date`` can hold."""
 
-_DAY = 86_400_000
 _ISO = re.compile(
     r"(?P<year>[+-]\d{6}|\d{4})(?:-(?P<month>\d\d)(?:-(?P<day>\d\d))?)?"
     r"(?P<time>[Tt](?P<hour>\d\d):(?P<minute>\d\d)(?::(?P<second>\d\d)(?:\.(?P<fraction>\d+))?)?"
@@ -114,27 +112,3 @@ def _text_of(value: object) -> str:
             return ",".join(map(_text_of, value))
         case _:
             return "[object Object]"
-
-
-def date_text(instant: int) -> str:
-    """Write an instant as ``Date.prototype.toISOString`` does.
-
-    Years outside 0 to 9999 get a sign and six digits.
-
-    Examples
-    --------
-    >>> date_text(1767225600000)
-    '2026-01-01T00:00:00.000Z'
-    >>> date_text(253402300800000), date_text(-62167219200001)
-    ('+010000-01-01T00:00:00.000Z', '-000001-12-31T23:59:59.999Z')
-    """
-    day, rest = divmod(instant, _DAY)
-    year, month, day_of_month = ymd_of_day(day)
-    seconds, milliseconds = divmod(rest, 1000)
-    minutes, second = divmod(seconds, 60)
-    hour, minute = divmod(minutes, 60)
-    shown = f"{year:04d}" if 0 <= year <= 9999 else f"{year:+07d}"
-    return (
-        f"{shown}-{month:02d}-{day_of_month:02d}T{hour:02d}:{minute:02d}:{second:02d}"
-        f".{milliseconds:03d}Z"
-    )

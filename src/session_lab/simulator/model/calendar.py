@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 __all__ = [
     "Fields",
+    "date_text",
     "day_of_ymd",
     "fraction_milliseconds",
     "instant_of",
@@ -13,6 +14,7 @@ __all__ = [
     "ymd_of_day",
 ]
 
+_DAY = 86_400_000
 _DAYS_IN_400_YEARS = 146_097
 _EPOCH_DAY = 719_468
 """1970-01-01, counted from 1 March of year 0."""
@@ -106,3 +108,27 @@ def ymd_of_day(day: int) -> tuple[int, int, int]:
     month = (months_before + 2) % 12 + 1
     march_year = era * 400 + year_of_era
     return march_year + (month < 3), month, in_year - (153 * months_before + 2) // 5 + 1
+
+
+def date_text(instant: int) -> str:
+    """Write an instant as ``Date.prototype.toISOString`` does.
+
+    Years outside 0 to 9999 get a sign and six digits.
+
+    Examples
+    --------
+    >>> date_text(1767225600000)
+    '2026-01-01T00:00:00.000Z'
+    >>> date_text(253402300800000), date_text(-62167219200001)
+    ('+010000-01-01T00:00:00.000Z', '-000001-12-31T23:59:59.999Z')
+    """
+    day, rest = divmod(instant, _DAY)
+    year, month, day_of_month = ymd_of_day(day)
+    seconds, milliseconds = divmod(rest, 1000)
+    minutes, second = divmod(seconds, 60)
+    hour, minute = divmod(minutes, 60)
+    shown = f"{year:04d}" if 0 <= year <= 9999 else f"{year:+07d}"
+    return (
+        f"{shown}-{month:02d}-{day_of_month:02d}T{hour:02d}:{minute:02d}:{second:02d}"
+        f".{milliseconds:03d}Z"
+    )

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from session_lab.wire.coercion.text import BLANKS
+from session_lab.wire.text import BLANKS
 
 __all__ = ["period_milliseconds"]
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from session_lab.simulator.api.json_text import parse_json, render_json
+from session_lab.simulator.api.javascript.json_text import parse_json, render_json
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(),

@@ -16,8 +16,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from session_lab.wire.coercion.calendar import Fields, fraction_milliseconds, is_in_range
-from session_lab.wire.coercion.text import BLANKS
+from session_lab.simulator.model.calendar import Fields, fraction_milliseconds, is_in_range
+from session_lab.wire.text import BLANKS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

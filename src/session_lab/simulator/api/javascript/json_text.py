@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 from pydantic_core import to_json
 
-from session_lab.wire.coercion import number_text
+from session_lab.simulator.api.javascript.numbers import number_text
 
 __all__ = ["Json", "parse_json", "render_json"]
 
