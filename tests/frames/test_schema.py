@@ -18,6 +18,7 @@ from session_lab.frames import (
     RUNS,
     SCHEMAS,
     SESSIONS,
+    TURNS,
     Coded,
     Schema,
     build,
@@ -57,16 +58,48 @@ DTYPES: dict[str, dict[str, Any]] = {
         "run_id": TEXT,
         "session_id": TEXT,
         "reason": CATEGORY,
+        "reason_rule": CATEGORY,
         "status": CATEGORY,
         "triggered_at": INSTANT,
+        "started_at": INSTANT,
         "ended_at": INSTANT,
         "end_cause": CATEGORY,
+        "end_cause_rule": CATEGORY,
         "turns": np.dtype("int64"),
         "resumes": np.dtype("int64"),
         "active": DURATION,
         "idle": DURATION,
         "suspended": DURATION,
+        "billed": DURATION,
+        "queued": DURATION,
         "cost_in_cents": pd.Float64Dtype(),
+        "base_cost_in_cents": pd.Float64Dtype(),
+        "task_identifier": CATEGORY,
+        "task_kind": CATEGORY,
+        "version": CATEGORY,
+        "machine": CATEGORY,
+        "region": CATEGORY,
+        "is_warm_start": pd.BooleanDtype(),
+        "is_test": pd.BooleanDtype(),
+        "tags": TAGS,
+        "metadata": TEXT,
+        "idempotency_key": TEXT,
+        "depth": pd.Int64Dtype(),
+        "ttl": CATEGORY,
+        "delayed_until": INSTANT,
+        "expired_at": INSTANT,
+        "updated_at": INSTANT,
+    },
+    "turns": {
+        "session_id": TEXT,
+        "external_id": TEXT,
+        "run_id": TEXT,
+        "number": pd.Int64Dtype(),
+        "arrived_at": INSTANT,
+        "started_at": INSTANT,
+        "ended_at": INSTANT,
+        "start_kind": CATEGORY,
+        "waited": DURATION,
     },
     "operations": {
         "at": INSTANT,
@@ -95,14 +128,14 @@ DTYPES: dict[str, dict[str, Any]] = {
         "recorded_is_cached": pd.BooleanDtype(),
     },
 }
-REQUIRED_OF_EVENTS = ("at", "op", "external_id")
 RECORDED = ("recorded_status", "recorded_is_cached")
 HISTORY = (start(0, lasting=5, expires_at=40), message(3), message(90), close(91), start(92))
 
 
-def unrecorded(name: str) -> dict[str, Any]:
-    """Return the dtypes of a frame where no outcomes were recorded."""
-    return {column: dtype for column, dtype in DTYPES[name].items() if column not in RECORDED}
+def required(name: str) -> dict[str, Any]:
+    """Return the dtypes of the columns that a frame never goes without."""
+    optional = {column.name for column in SCHEMAS[name].columns if column.optional}
+    return {column: dtype for column, dtype in DTYPES[name].items() if column not in optional}
 
 
 def assert_dtypes(frame: pd.DataFrame, expected: dict[str, Any]):
@@ -118,9 +151,9 @@ def assert_dtypes(frame: pd.DataFrame, expected: dict[str, Any]):
             assert frame[name].dtype.storage == "pyarrow"
 
 
-def test_there_are_four_frames():
+def test_there_are_five_frames():
     assert list(SCHEMAS) == list(DTYPES)
-    assert list(SCHEMAS.values()) == [SESSIONS, RUNS, OPERATIONS, EVENTS]
+    assert list(SCHEMAS.values()) == [SESSIONS, RUNS, TURNS, OPERATIONS, EVENTS]
 
 
 @pytest.mark.parametrize("name", DTYPES)
@@ -137,7 +170,7 @@ def test_every_column_says_what_it_means(schema: Schema):
 @pytest.mark.parametrize("history", [HISTORY, ()], ids=["full", "empty"])
 @pytest.mark.parametrize("until", [None, 4], ids=["to the end", "until"])
 def test_the_frames_of_a_replay_have_their_dtypes(name: str, history: Any, until: int | None):
-    assert_dtypes(getattr(play(*history, until=until).replay, name), unrecorded(name))
+    assert_dtypes(getattr(play(*history, until=until).replay, name), required(name))
 
 
 def test_operations_keep_the_outcomes_that_were_recorded_with_their_events():
@@ -156,11 +189,8 @@ def test_operations_keep_the_outcomes_that_were_recorded_with_their_events():
 
 @pytest.mark.parametrize("name", DTYPES)
 def test_empty_frames_have_their_dtypes(name: str):
-    expected = unrecorded(name)
-    if name == "events":
-        expected = {column: expected[column] for column in REQUIRED_OF_EVENTS}
     frame = empty(SCHEMAS[name])
-    assert_dtypes(frame, expected)
+    assert_dtypes(frame, required(name))
     assert isinstance(frame.index, pd.RangeIndex)
 
 
@@ -203,7 +233,7 @@ def test_what_is_missing_is_na_in_every_column():
         },
         n=1,
     )
-    optional = [name for name in frame if name not in REQUIRED_OF_EVENTS]
+    optional = [name for name in frame if name not in required("events")]
     assert frame[optional].isna().to_numpy().all()
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 import session_lab as sl
-from session_lab.frames import RUNS, SESSIONS, empty
+from session_lab.frames import SESSIONS, empty
 from tests.stories import close, message, play, start
 
 if TYPE_CHECKING:
@@ -190,7 +190,6 @@ def test_problems_of_runs():
         (0, "session_id"),
         (1, "session_id"),
     ]
-    assert [column.name for column in RUNS.columns] == list(empty(RUNS))
 
 
 def test_what_is_neither_sessions_nor_runs_is_refused():

@@ -19,7 +19,17 @@ from session_lab.frames.digest import digest
 from session_lab.frames.lifetime_columns import derive_lifetimes
 from session_lab.frames.problems import validate
 from session_lab.frames.samples import sample_path
-from session_lab.frames.schema import EVENTS, OPERATIONS, RUNS, SCHEMAS, SESSIONS, Kind, Schema
+from session_lab.frames.schema import (
+    EVENTS,
+    OPERATIONS,
+    RUNS,
+    SCHEMAS,
+    SESSIONS,
+    TURNS,
+    Column,
+    Kind,
+    Schema,
+)
 from session_lab.frames.writing import write_frame
 
 __all__ = [
@@ -29,7 +39,9 @@ __all__ = [
     "RUNS",
     "SCHEMAS",
     "SESSIONS",
+    "TURNS",
     "Coded",
+    "Column",
     "Kind",
     "Schema",
     "build",

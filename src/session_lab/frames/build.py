@@ -196,6 +196,7 @@ _CONVERTERS = {
     Kind.INSTANT: _instants,
     Kind.DURATION: _durations,
     Kind.TEXT: _text,
+    Kind.JSON: _text,
     Kind.CATEGORY: _category,
     Kind.TAGS: _tags,
     Kind.COUNT: _counts,

@@ -58,7 +58,7 @@ def _parts(column: pd.Series, kind: Kind) -> list[bytes]:
     values = column.astype(object).where(~missing, None).tolist()
     if kind is Kind.TAGS:
         values = [None if value is None else json.dumps(list(value)) for value in values]
-    if kind in {Kind.TEXT, Kind.CATEGORY, Kind.TAGS}:
+    if kind in {Kind.TEXT, Kind.JSON, Kind.CATEGORY, Kind.TAGS}:
         return _text(values)
     if kind is Kind.NUMBER:
         numbers = np.array([0.0 if value is None else value for value in values])

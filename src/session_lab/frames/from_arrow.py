@@ -76,11 +76,15 @@ class Observation:
 
 
 def columns_of(table: pa.Table, schema: Schema) -> dict[str, Any]:
-    """Bring the columns that a schema names into the form that :func:`build` takes."""
+    """Bring the columns that a schema names into the form that :func:`build` takes.
+
+    An optional column of which nothing is known is left out.
+    """
     return {
         column.name: _converted(column.kind, table[column.name])
         for column in schema.columns
         if column.name in table.column_names
+        and not (column.optional and table[column.name].null_count == table.num_rows)
     }
 
 
@@ -135,10 +139,6 @@ def runs_from(table: pa.Table, observation: Observation | None, source: str) -> 
     for name, values in counts.items():
         if (values == NAT).any():
             frame[name] = pd.Series(pd.arrays.IntegerArray(values, values == NAT))
-    if "billed" in given:
-        billed = _whole(given["billed"])
-        if (billed != NAT).any():
-            frame["billed"] = pd.Series(billed.view("timedelta64[ms]"))
     if observation is None:
         return frame
     if "updated_at" in given:

@@ -7,23 +7,14 @@ from typing import TYPE_CHECKING, Any
 from session_lab.frames.api_rows import POLL_ROWS, Rows
 from session_lab.frames.build import build
 from session_lab.frames.from_arrow import columns_of
-from session_lab.frames.schema import Column, Kind, Schema
+from session_lab.frames.schema import POLLS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     import pandas as pd
 
-__all__ = ["POLLS", "polls_frame"]
-
-POLLS = Schema(
-    "polls",
-    (
-        Column("session_id", Kind.TEXT, "the session that was looked at"),
-        Column("current_run_id", Kind.TEXT, "its run then"),
-        Column("polled_at", Kind.INSTANT, "when it was looked at"),
-    ),
-)
+__all__ = ["polls_frame"]
 
 
 def polls_frame(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:

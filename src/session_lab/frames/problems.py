@@ -87,6 +87,8 @@ def _of_columns(df: pd.DataFrame, schema: Schema) -> Iterator[_Problem]:
         if names.count(column.name) > 1:
             yield _Problem(None, column.name, "several columns have this name", "keep one of them")
         elif column.name not in names:
+            if column.optional:
+                continue
             yield _Problem(None, column.name, "the column is missing", _READ_AGAIN)
         else:
             yield from _of_type(df[column.name], column.name, column.kind)
@@ -105,7 +107,7 @@ def _of_type(values: pd.Series, name: str, kind: Kind) -> Iterator[_Problem]:
     elif kind is Kind.DURATION and not pd.api.types.is_timedelta64_dtype(dtype):
         remedy = 'convert with pd.to_timedelta(..., unit="ms") or the unit they are in'
         yield _Problem(None, name, f"holds {dtype}, not durations", remedy)
-    elif kind in {Kind.TEXT, Kind.CATEGORY} and not _is_text(values):
+    elif kind in {Kind.TEXT, Kind.JSON, Kind.CATEGORY} and not _is_text(values):
         remedy = f'convert with .astype("string"), or {_READ_AGAIN}'
         yield _Problem(None, name, f"holds {dtype}, not text", remedy)
     elif kind is Kind.TAGS:
