@@ -18,6 +18,7 @@ import importlib
 import typing
 
 from session_lab._version import __version__
+from session_lab.analysis.drawing import hand_in as _hand_in
 from session_lab.errors import (
     APIConnectionError,
     APIError,
@@ -45,6 +46,8 @@ from session_lab.errors import (
 )
 
 if typing.TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
     from session_lab import traffic, widgets
     from session_lab.analysis import churn, conflicts, lifetimes, tags
     from session_lab.analysis.recommend import recommend
@@ -52,8 +55,8 @@ if typing.TYPE_CHECKING:
     from session_lab.frames import validate, write_frame
     from session_lab.frames.loading import runs_frame, sessions_frame
     from session_lab.frames.reading import read_runs, read_sessions
-    from session_lab.replays import Replay, replay
-    from session_lab.replays.live import replay_live
+    from session_lab.replays.live.replay_live import replay_live
+    from session_lab.replays.replay import Replay, replay
     from session_lab.replays.simulator import Simulator
     from session_lab.replays.sweep import sweep
     from session_lab.simulator import RunPolicy
@@ -98,6 +101,16 @@ else:
         if name in _HOMES:
             return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def _draw(result: object, ax: "Axes | None") -> "Axes":
+    # Loading matplotlib waits until someone draws.
+    from session_lab.plots import draw  # noqa: PLC0415
+
+    return draw(result, ax)
+
+
+_hand_in(_draw)
 
 
 def __dir__() -> list[str]:

@@ -66,7 +66,6 @@ class Comparison(Result):
         "percentile intervals of a bootstrap of whole chats, both replays of a chat kept together; "
         "assumes that chats are independent of each other"
     )
-    plotter: ClassVar[str] = "replay_comparison"
 
     @property
     def notes(self) -> tuple[str, ...]:

@@ -36,7 +36,6 @@ class Concurrency(Result):
     formula: ClassVar[str] = (
         "alive(t) = runs with triggered_at <= t < ended_at; a suspended run is alive"
     )
-    plotter: ClassVar[str] = "concurrency"
 
     @property
     def peak(self) -> int:

@@ -71,7 +71,6 @@ class Conflicts(Result):
         "refusals = answers 409, and 400 where the message names a closed or expired session; "
         "since = arrival - end of the session; cached rate = cached starts / accepted starts"
     )
-    plotter: ClassVar[str] = "conflict_bars"
 
     @property
     def notes(self) -> tuple[str, ...]:

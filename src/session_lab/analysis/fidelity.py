@@ -45,7 +45,6 @@ class Agreement(Result):
         "agrees = same status and, where both are known, the same is_cached; "
         "share = agreeing / operations with an expectation"
     )
-    plotter: ClassVar[str] = "agreement"
 
     @property
     def compared(self) -> int:

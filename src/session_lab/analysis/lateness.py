@@ -41,7 +41,6 @@ class Lateness(Result):
     formula: ClassVar[str] = (
         "late = sent - due; answer = answered - sent; quantiles by nearest rank"
     )
-    plotter: ClassVar[str] = "lateness"
 
     def summary(self) -> dict[str, dict[str, int]]:
         """Return the mean (rounded) and quantiles of each, in milliseconds."""

@@ -55,7 +55,6 @@ class Recommendation(Result):
     caveats: tuple[str, ...]
 
     title: ClassVar[str] = "Waiting against cost"
-    plotter: ClassVar[str] = "sweep_front"
     formula: ClassVar[str] = (
         "front: no other policy waits as little for as little cost, and less in one of them"
     )

@@ -7,6 +7,7 @@ from html import escape
 from typing import TYPE_CHECKING, ClassVar
 
 from session_lab.analysis.display import table_html, table_text
+from session_lab.analysis.drawing import draw
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -22,13 +23,11 @@ _HOW = ".plot() draws it; .to_frame() returns all numbers"
 class Result(ABC):
     """A frozen result of an analysis.
 
-    Subclasses name themselves and their formula, and the function of ``session_lab.plots`` that
-    draws them.
+    Subclasses name themselves and their formula; ``session_lab.plots`` has a function for each.
     """
 
     title: ClassVar[str]
     formula: ClassVar[str]
-    plotter: ClassVar[str]
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -56,11 +55,7 @@ class Result(ABC):
         matplotlib Axes
             Where it was drawn.
         """
-        # The one place where a room reaches up: loading matplotlib waits until someone draws.
-        from session_lab import plots  # noqa: PLC0415
-
-        axes: Axes = getattr(plots, self.plotter)(self, ax=ax)
-        return axes
+        return draw(self, ax)
 
     def __repr__(self) -> str:
         """Show the title, a short table, the formula and the assumptions, and what to call next."""

@@ -12,6 +12,7 @@ from session_lab.plots.churn import (
 from session_lab.plots.cohorts import cohorts, identities, retention
 from session_lab.plots.comparing import agreement, lateness, replay_comparison
 from session_lab.plots.conflicts import conflict_bars, reused_ids
+from session_lab.plots.drawing import draw
 from session_lab.plots.lifetimes import (
     comparison,
     cumulative_hazard,
@@ -34,6 +35,7 @@ __all__ = [
     "conflict_bars",
     "cost",
     "cumulative_hazard",
+    "draw",
     "gaps",
     "handovers",
     "hazard",

@@ -8,21 +8,22 @@ import numpy as np
 from matplotlib import dates as mdates
 from matplotlib.ticker import MaxNLocator, ScalarFormatter
 
+from session_lab.analysis.churn import (
+    Gaps,
+    Handovers,
+    Rate,
+    Reasons,
+    RunsPerSession,
+    StartKinds,
+    Transitions,
+)
+from session_lab.plots.drawing import draw
 from session_lab.plots.texts import share_text
 from session_lab.plots.theme import COLOURS, INK, axes_for, tidy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from session_lab.analysis.churn import (
-        Gaps,
-        Handovers,
-        Rate,
-        Reasons,
-        RunsPerSession,
-        StartKinds,
-        Transitions,
-    )
 
 __all__ = [
     "churn_rate",
@@ -38,6 +39,7 @@ _MANY = 30
 """Bars up to which each gets its number."""
 
 
+@draw.register(RunsPerSession)
 def runs_per_session(result: RunsPerSession, ax: Axes | None = None) -> Axes:
     """Draw how many sessions took how many runs, as bars.
 
@@ -65,6 +67,7 @@ def runs_per_session(result: RunsPerSession, ax: Axes | None = None) -> Axes:
     return tidy(ax, title=result.title, x="runs", y="sessions", alt=alt)
 
 
+@draw.register(Gaps)
 def gaps(result: Gaps, ax: Axes | None = None) -> Axes:
     """Draw the gaps by length, and the sessions still waiting by how long.
 
@@ -90,6 +93,7 @@ def gaps(result: Gaps, ax: Axes | None = None) -> Axes:
     return tidy(ax, title=result.title, x="", y="runs", alt=alt)
 
 
+@draw.register(Reasons)
 def reasons(result: Reasons, ax: Axes | None = None) -> Axes:
     """Draw why runs were triggered and why they ended, as bars with their shares.
 
@@ -123,6 +127,7 @@ def reasons(result: Reasons, ax: Axes | None = None) -> Axes:
     return ax
 
 
+@draw.register(StartKinds)
 def turn_starts(result: StartKinds, ax: Axes | None = None) -> Axes:
     """Draw how served turns started, as bars with their mean wait.
 
@@ -144,6 +149,7 @@ def turn_starts(result: StartKinds, ax: Axes | None = None) -> Axes:
     return tidy(ax, title=result.title, x="", y="turns", alt=alt)
 
 
+@draw.register(Transitions)
 def transitions(result: Transitions, ax: Axes | None = None) -> Axes:
     """Draw the matrix from ends to next reasons, shaded by share and labelled with counts.
 
@@ -175,6 +181,7 @@ def transitions(result: Transitions, ax: Axes | None = None) -> Axes:
     return ax
 
 
+@draw.register(Rate)
 def churn_rate(result: Rate, ax: Axes | None = None) -> Axes:
     """Draw hand-overs per session-hour over time, as steps over the periods.
 
@@ -206,6 +213,7 @@ def churn_rate(result: Rate, ax: Axes | None = None) -> Axes:
     return ax
 
 
+@draw.register(Handovers)
 def handovers(result: Handovers, ax: Axes | None = None) -> Axes:
     """Draw the bounds on how many hand-overs had happened by a time.
 

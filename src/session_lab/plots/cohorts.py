@@ -8,12 +8,13 @@ import numpy as np
 from matplotlib import dates as mdates
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
+from session_lab.analysis.churn import Cohorts, Identities
+from session_lab.plots.drawing import draw
 from session_lab.plots.theme import COLOURS, INK, axes_for, tidy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from session_lab.analysis.churn import Cohorts, Identities
 
 __all__ = ["cohorts", "identities", "retention"]
 
@@ -24,6 +25,7 @@ _LABELS = 12
 """Cohorts named along the axis."""
 
 
+@draw.register(Cohorts)
 def cohorts(result: Cohorts, ax: Axes | None = None) -> Axes:
     """Draw retention by cohort and age as a triangle, shaded by retention.
 
@@ -90,6 +92,7 @@ def retention(result: Cohorts, ax: Axes | None = None) -> Axes:
     return ax
 
 
+@draw.register(Identities)
 def identities(result: Identities, ax: Axes | None = None) -> Axes:
     """Draw new and returning ids above the axis, dormant ones below it.
 

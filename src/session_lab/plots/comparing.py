@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from session_lab.analysis.compare import Comparison
+from session_lab.analysis.fidelity import Agreement
+from session_lab.analysis.lateness import Lateness
+from session_lab.plots.drawing import draw
 from session_lab.plots.theme import COLOURS, INK, axes_for, tidy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from session_lab.analysis.compare import Comparison
-    from session_lab.analysis.fidelity import Agreement
-    from session_lab.analysis.lateness import Lateness
 
 __all__ = ["agreement", "lateness", "replay_comparison"]
 
 
+@draw.register(Comparison)
 def replay_comparison(result: Comparison, ax: Axes | None = None) -> Axes:
     """Draw the change of each measure with its interval, in percent of the first replay's value.
 
@@ -44,6 +46,7 @@ def replay_comparison(result: Comparison, ax: Axes | None = None) -> Axes:
     return ax
 
 
+@draw.register(Agreement)
 def agreement(result: Agreement, ax: Axes | None = None) -> Axes:
     """Draw how many answers of each operation are as expected, as stacked bars.
 
@@ -76,6 +79,7 @@ def agreement(result: Agreement, ax: Axes | None = None) -> Axes:
     return tidy(ax, title=result.title, x="", y="operations", alt=alt)
 
 
+@draw.register(Lateness)
 def lateness(result: Lateness, ax: Axes | None = None) -> Axes:
     """Draw how late each request went out, over the time it was due.
 

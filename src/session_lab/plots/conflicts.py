@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib import ticker
 
+from session_lab.analysis.conflicts import Conflicts
 from session_lab.analysis.display import short_text
+from session_lab.plots.drawing import draw
 from session_lab.plots.texts import drawn
 from session_lab.plots.theme import COLOURS, INK, axes_for, legend_above, tidy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from session_lab.analysis.conflicts import Conflicts
 
 __all__ = ["conflict_bars", "reused_ids"]
 
@@ -22,6 +23,7 @@ _IDS = 12
 _HATCHES = ("", "//", "..", "xx")
 
 
+@draw.register(Conflicts)
 def conflict_bars(result: Conflicts, ax: Axes | None = None) -> Axes:
     """Draw the refusals by the time since the end of the session, stacked by cause.
 

@@ -12,6 +12,16 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter, ScalarFormatter
 from pandas import Timedelta
 
 from session_lab.analysis.display import short_text
+from session_lab.analysis.lifetimes import (
+    Comparison,
+    CumulativeHazard,
+    Hazard,
+    Incidence,
+    IncidenceByGroup,
+    Survival,
+    SurvivalByGroup,
+)
+from session_lab.plots.drawing import draw
 from session_lab.plots.texts import drawn
 from session_lab.plots.theme import COLOURS, INK, axes_for, legend_above, tidy
 
@@ -22,15 +32,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
-    from session_lab.analysis.lifetimes import (
-        Comparison,
-        CumulativeHazard,
-        Hazard,
-        Incidence,
-        IncidenceByGroup,
-        Survival,
-        SurvivalByGroup,
-    )
 
 __all__ = ["comparison", "cumulative_hazard", "hazard", "incidence", "incidences", "survival"]
 
@@ -98,6 +99,8 @@ def _scale(times: NDArray[Any]) -> _Scale:
     return next((_Scale(*unit) for unit in _UNITS if last >= 2 * unit[1]), _Scale("ms", 1))
 
 
+@draw.register(SurvivalByGroup)
+@draw.register(Survival)
 def survival(result: Survival | SurvivalByGroup, ax: Axes | None = None) -> Axes:
     """Draw survival curves with their bands, and below them how many are at risk.
 
@@ -137,6 +140,7 @@ def survival(result: Survival | SurvivalByGroup, ax: Axes | None = None) -> Axes
     return _as_shares(ax)
 
 
+@draw.register(CumulativeHazard)
 def cumulative_hazard(result: CumulativeHazard, ax: Axes | None = None) -> Axes:
     """Draw a cumulative hazard with its band.
 
@@ -157,6 +161,7 @@ def cumulative_hazard(result: CumulativeHazard, ax: Axes | None = None) -> Axes:
     return _plain(tidy(ax, title=result.title, x=scale.label, y="cumulative hazard", alt=alt))
 
 
+@draw.register(Hazard)
 def hazard(result: Hazard, ax: Axes | None = None) -> Axes:
     """Draw a smoothed hazard with its band.
 
@@ -182,6 +187,7 @@ def hazard(result: Hazard, ax: Axes | None = None) -> Axes:
     return _plain(tidy(ax, title=title, x=scale.label, y=f"rate per {per}", alt=alt))
 
 
+@draw.register(Incidence)
 def incidence(result: Incidence, ax: Axes | None = None) -> Axes:
     """Draw the cumulative incidence of all causes, stacked: what is above them has not ended.
 
@@ -209,6 +215,7 @@ def incidence(result: Incidence, ax: Axes | None = None) -> Axes:
     return _as_shares(ax)
 
 
+@draw.register(IncidenceByGroup)
 def incidences(result: IncidenceByGroup, ax: Axes | None = None) -> Axes:
     """Draw the cumulative incidence of each cause as lines: groups by colour, causes by dashes.
 
@@ -246,6 +253,7 @@ def incidences(result: IncidenceByGroup, ax: Axes | None = None) -> Axes:
     return _as_shares(ax)
 
 
+@draw.register(Comparison)
 def comparison(result: Comparison, ax: Axes | None = None) -> Axes:
     """Draw the events that each group had beside those expected if all ended at one rate.
 

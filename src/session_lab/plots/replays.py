@@ -6,18 +6,20 @@ from typing import TYPE_CHECKING
 
 import matplotlib.dates as mdates
 
+from session_lab.analysis.churn import Cost
+from session_lab.analysis.concurrency import Concurrency
+from session_lab.plots.drawing import draw
 from session_lab.plots.theme import COLOURS, INK, axes_for, tidy
+from session_lab.replays.summary import ReplaySummary
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from session_lab.analysis.churn import Cost
-    from session_lab.analysis.concurrency import Concurrency
-    from session_lab.replays.summary import ReplaySummary
 
 __all__ = ["concurrency", "cost", "start_kinds"]
 
 
+@draw.register(Concurrency)
 def concurrency(result: Concurrency, ax: Axes | None = None) -> Axes:
     """Draw the runs alive over time, and mark the peak.
 
@@ -51,6 +53,7 @@ def concurrency(result: Concurrency, ax: Axes | None = None) -> Axes:
     return tidy(ax, title=result.title, x="time (UTC)", y="runs", alt=alt)
 
 
+@draw.register(ReplaySummary)
 def start_kinds(result: ReplaySummary, ax: Axes | None = None) -> Axes:
     """Draw how the served turns started, as bars.
 
@@ -70,6 +73,7 @@ def start_kinds(result: ReplaySummary, ax: Axes | None = None) -> Axes:
     return tidy(ax, title="How turns started", x="", y="turns", alt=alt)
 
 
+@draw.register(Cost)
 def cost(result: Cost, ax: Axes | None = None) -> Axes:
     """Draw the price of the runs on each machine, as bars of compute and invocations.
 

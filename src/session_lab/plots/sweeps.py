@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.ticker import ScalarFormatter, StrMethodFormatter
 
+from session_lab.analysis.recommend import Recommendation
 from session_lab.frames import milliseconds
+from session_lab.plots.drawing import draw
 from session_lab.plots.theme import COLOURS, INK, axes_for, tidy
 
 if TYPE_CHECKING:
@@ -15,13 +17,13 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from numpy.typing import ArrayLike
 
-    from session_lab.analysis.recommend import Recommendation
 
 __all__ = ["sweep_front"]
 
 _SECOND, _HOUR = 1_000, 3_600_000
 
 
+@draw.register(Recommendation)
 def sweep_front(result: Recommendation, ax: Axes | None = None) -> Axes:
     """Draw every policy of a sweep by cost and wait, join the front, and mark the recommended one.
 

@@ -9,6 +9,14 @@ import numpy as np
 from matplotlib import ticker
 
 from session_lab.analysis.display import short_text
+from session_lab.analysis.tags import (
+    Cooccurrence,
+    Distribution,
+    Drift,
+    Namespaces,
+    TagStatuses,
+)
+from session_lab.plots.drawing import draw
 from session_lab.plots.texts import drawn
 from session_lab.plots.theme import COLOURS, INK, axes_for, tidy
 
@@ -17,13 +25,6 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
 
-    from session_lab.analysis.tags import (
-        Cooccurrence,
-        Distribution,
-        Drift,
-        Namespaces,
-        TagStatuses,
-    )
 
 __all__ = [
     "namespace_bars",
@@ -38,6 +39,7 @@ _CELLS = 15
 _LINES = 6
 
 
+@draw.register(Distribution)
 def tag_bars(result: Distribution, ax: Axes | None = None) -> Axes:
     """Draw the most frequent tags as bars, and the rest as one.
 
@@ -66,6 +68,7 @@ def tag_bars(result: Distribution, ax: Axes | None = None) -> Axes:
     return _tidy_bars(ax, labels, title=result.title, x="uses (a session has a tag once)", alt=alt)
 
 
+@draw.register(Namespaces)
 def namespace_bars(result: Namespaces, ax: Axes | None = None) -> Axes:
     """Draw the sessions of each namespace as bars.
 
@@ -88,6 +91,7 @@ def namespace_bars(result: Namespaces, ax: Axes | None = None) -> Axes:
     return _tidy_bars(ax, labels, title=result.title, x="sessions", alt=alt)
 
 
+@draw.register(Cooccurrence)
 def tag_pairs(result: Cooccurrence, ax: Axes | None = None) -> Axes:
     """Draw how often tags occur together as a heat map of Jaccard's index.
 
@@ -123,6 +127,7 @@ def tag_pairs(result: Cooccurrence, ax: Axes | None = None) -> Axes:
     return ax
 
 
+@draw.register(Drift)
 def tag_drift(result: Drift, ax: Axes | None = None) -> Axes:
     """Draw the shares of the most frequent tags over time.
 
@@ -162,6 +167,7 @@ def tag_drift(result: Drift, ax: Axes | None = None) -> Axes:
     return ax
 
 
+@draw.register(TagStatuses)
 def tag_statuses(result: TagStatuses, ax: Axes | None = None) -> Axes:
     """Draw the statuses of the sessions with each tag, as shares of the tag.
 

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 from matplotlib.ticker import ScalarFormatter
 
 from session_lab.analysis.display import read_duration
+from session_lab.plots.drawing import draw
 from session_lab.plots.theme import COLOURS, INK, axes_for, tidy
+from session_lab.replays.whatif import Played, WhatIf
 from session_lab.timing import duration_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from session_lab.replays.whatif import Played, WhatIf
 
 __all__ = ["what_if"]
 
@@ -22,6 +23,7 @@ _NEAR = 0.05
 """Closer than this share of an axis, names would hide each other."""
 
 
+@draw.register(WhatIf)
 def what_if(result: WhatIf, ax: Axes | None = None) -> Axes:
     """Draw idle timeouts by billed time and mean wait, join the front, and mark the current one.
 

@@ -62,7 +62,6 @@ class ReplaySummary(Result):
         "billed = active + idle; waits by nearest rank over served turns; "
         "boot and resume time is not billed (assumption)"
     )
-    plotter: ClassVar[str] = "start_kinds"
 
     def to_dict(self) -> dict[str, dict[str, Any]]:
         """Return the numbers as plain dictionaries: counts, and milliseconds for times."""

@@ -64,7 +64,6 @@ class WhatIf(Result):
         "billed = active + idle; mean wait and quantiles (nearest rank) over served turns; "
         "cold starts = turns that triggered a run"
     )
-    plotter: ClassVar[str] = "what_if"
 
     @property
     def notes(self) -> tuple[str, ...]:

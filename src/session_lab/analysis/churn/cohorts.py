@@ -66,7 +66,6 @@ class Cohorts(Result):
     formula: ClassVar[str] = (
         "retention = active at that age / members for whom that age was over when observed"
     )
-    plotter: ClassVar[str] = "cohorts"
 
     @property
     def notes(self) -> tuple[str, ...]:

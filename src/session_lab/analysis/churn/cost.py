@@ -51,7 +51,6 @@ class Cost(Result):
 
     title: ClassVar[str] = "Price of the runs, by machine"
     formula: ClassVar[str] = "total = billed seconds (active + idle) x price + runs x price per run"
-    plotter: ClassVar[str] = "cost"
 
     def total(self, machine: str) -> float:
         """Return what all runs cost on a machine preset."""

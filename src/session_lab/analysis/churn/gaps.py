@@ -70,7 +70,6 @@ class Gaps(Result):
 
     title: ClassVar[str] = "Gaps between the runs of a session"
     formula: ClassVar[str] = "gap = triggered_at of a run - ended_at of the run before it"
-    plotter: ClassVar[str] = "gaps"
 
     @property
     def notes(self) -> tuple[str, ...]:

@@ -49,7 +49,6 @@ class Handovers(Result):
     formula: ClassVar[str] = (
         "each lies in (old run last seen, new run first seen]: at least one hand-over there"
     )
-    plotter: ClassVar[str] = "handovers"
 
     @property
     def notes(self) -> tuple[str, ...]:

@@ -53,7 +53,6 @@ class Identities(Result):
     formula: ClassVar[str] = (
         "new + returning = active in the period; with dormant, all seen until its end"
     )
-    plotter: ClassVar[str] = "identities"
 
     @property
     def notes(self) -> tuple[str, ...]:

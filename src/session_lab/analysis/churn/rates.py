@@ -53,7 +53,6 @@ class Rate(Result):
     formula: ClassVar[str] = (
         "rate = runs that are not the first of their session / hours sessions were alive"
     )
-    plotter: ClassVar[str] = "churn_rate"
 
     @property
     def notes(self) -> tuple[str, ...]:

@@ -33,7 +33,6 @@ class Reasons(Result):
 
     title: ClassVar[str] = "Why runs are triggered, and why they end"
     formula: ClassVar[str] = "share = runs with this value / all runs, a run without end too"
-    plotter: ClassVar[str] = "reasons"
 
     def to_frame(self) -> pd.DataFrame:
         """Return ``of, value, runs, share``: of ``reason``, then of ``end_cause``."""
@@ -74,7 +73,6 @@ class StartKinds(Result):
     formula: ClassVar[str] = (
         "share = turns of the kind / served turns; mean_wait = their waits / their number"
     )
-    plotter: ClassVar[str] = "turn_starts"
 
     def to_frame(self) -> pd.DataFrame:
         """Return ``start_kind, turns, share, mean_wait`` (``timedelta64[ms]``, rounded)."""

@@ -35,7 +35,6 @@ class RunsPerSession(Result):
 
     title: ClassVar[str] = "Runs per session"
     formula: ClassVar[str] = "share = sessions with so many runs / all sessions counted"
-    plotter: ClassVar[str] = "runs_per_session"
 
     @property
     def notes(self) -> tuple[str, ...]:

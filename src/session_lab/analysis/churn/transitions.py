@@ -41,7 +41,6 @@ class Transitions(Result):
 
     title: ClassVar[str] = "From the end of a run to the reason of the next"
     formula: ClassVar[str] = "share = runs with this end and next reason / all runs with this end"
-    plotter: ClassVar[str] = "transitions"
 
     @property
     def shares(self) -> NDArray[np.float64]:

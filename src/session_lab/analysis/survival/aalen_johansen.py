@@ -65,7 +65,6 @@ class Incidence(AssumingResult):
         "F_j(t) = sum over t_i <= t of S(t_i-) d_ij / n_i; variance by the delta method with "
         "Greenwood's terms; pointwise log-log interval of F_j"
     )
-    plotter: ClassVar[str] = "incidence"
 
     def at(self, times: Sequence[Time], cause: Hashable) -> pd.DataFrame:
         """Read the curve of a cause at chosen times.

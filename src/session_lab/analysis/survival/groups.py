@@ -161,7 +161,6 @@ class SurvivalByGroup(_ByGroup[Survival]):
 
     title: ClassVar[str] = Survival.title
     formula: ClassVar[str] = Survival.formula
-    plotter: ClassVar[str] = Survival.plotter
 
 
 class IncidenceByGroup(_ByGroup[Incidence]):
@@ -179,4 +178,3 @@ class IncidenceByGroup(_ByGroup[Incidence]):
 
     title: ClassVar[str] = Incidence.title
     formula: ClassVar[str] = Incidence.formula
-    plotter: ClassVar[str] = "incidences"

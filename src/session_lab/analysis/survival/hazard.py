@@ -52,7 +52,6 @@ class Hazard(AssumingResult):
         "h(t) = sum K((t - t_i) / b) d_i / n_i / b, Epanechnikov kernel K of bandwidth b, divided "
         "by its mass between 0 and the last event; variance sum K^2 d_i / n_i^2 / b^2; log interval"
     )
-    plotter: ClassVar[str] = "hazard"
 
     def to_frame(self) -> pd.DataFrame:
         """Return ``time, hazard, lower, upper``."""

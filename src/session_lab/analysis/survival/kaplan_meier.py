@@ -63,7 +63,6 @@ class Survival(AssumingResult):
         "S(t) = product over t_i <= t of (1 - d_i / n_i); Greenwood's variance "
         "S(t)^2 sum d_i / (n_i (n_i - d_i)); pointwise log-log interval"
     )
-    plotter: ClassVar[str] = "survival"
 
     @property
     def n(self) -> int:

@@ -73,7 +73,6 @@ class Comparison(AssumingResult):
         "(O - E)' V^- (O - E) with the hypergeometric covariance V, chi-square with the rank of V "
         "as degrees of freedom, one less than groups; pairs corrected by Holm (1979)"
     )
-    plotter: ClassVar[str] = "comparison"
 
     @property
     def statistic(self) -> float:

@@ -53,7 +53,6 @@ class CumulativeHazard(Result):
         "H(t) = sum over t_i <= t of d_i / n_i; Aalen's variance sum d_i / n_i^2; pointwise log "
         "interval"
     )
-    plotter: ClassVar[str] = "cumulative_hazard"
 
     def smoothed(self, bandwidth: Time | None = None, *, points: int = 101) -> Hazard:
         """Estimate the rate of ending over time; see :class:`Hazard`."""

@@ -48,7 +48,6 @@ class TagStatuses(Result):
         "share_of_tag = sessions with tag and status / sessions with the tag; "
         "share_of_status = sessions with tag and status / all sessions with the status"
     )
-    plotter: ClassVar[str] = "tag_statuses"
 
     @property
     def shares(self) -> NDArray[np.float64]:

@@ -48,7 +48,6 @@ class Cooccurrence(Result):
         "jaccard = both / (one + other - both); lift = both x sessions / (one x other), 1 where "
         "tags are independent; one, other, both = sessions with the tags, sessions = all sessions"
     )
-    plotter: ClassVar[str] = "tag_pairs"
 
     @property
     def notes(self) -> tuple[str, ...]:

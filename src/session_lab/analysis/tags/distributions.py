@@ -68,7 +68,6 @@ class Distribution(Result):
         "share = sessions with the tag / all sessions, / sessions with any tag, or / uses of all "
         "tags; only the shares of uses add up to 1"
     )
-    plotter: ClassVar[str] = "tag_bars"
 
     @property
     def notes(self) -> tuple[str, ...]:

@@ -68,7 +68,6 @@ class Drift(Result):
         "share = sessions of the period with the tag / all sessions of the period; distance = "
         "Jensen-Shannon (base 2, from 0 to 1) between shares of uses in consecutive periods"
     )
-    plotter: ClassVar[str] = "tag_drift"
 
     @property
     def notes(self) -> tuple[str, ...]:

@@ -60,7 +60,6 @@ class Namespaces(Result):
         "share_of_sessions = sessions with a tag of the namespace / all sessions; looks_like_ids = "
         f"at least {_ENOUGH} uses, and different tags / uses >= {_MOSTLY}"
     )
-    plotter: ClassVar[str] = "namespace_bars"
 
     @property
     def notes(self) -> tuple[str, ...]:
