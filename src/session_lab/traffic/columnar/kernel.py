@@ -86,7 +86,7 @@ def play_sessions(  # noqa: PLR0917
     bounds, order, ats, ops, turn_durations, expiries, policies, hashes = columns
     timings, crash_rates, deploys, key_0, key_1, until, refused_start_rewrites = book
     verdicts, waits, numbers = answers
-    updated_at, closed, n_runs = sessions
+    updates, closed, n_runs = sessions
     begin = bounds[first]
     rows = 0
     for session in range(first, last):
@@ -135,7 +135,7 @@ def play_sessions(  # noqa: PLR0917
         rows = write(runs, rows, session, run, rules, until)
         # The claim of a run writes the session's row too.
         claimed_at = runs[rows - 1, _TRIGGERED_COLUMN] if rows > rows_before else _NAT
-        updated_at[session] = max(updated_at, claimed_at)
+        updates[session] = max(updated_at, claimed_at)
         closed[session] = closed_at
         n_runs[session] = rows - rows_before
     return rows
