@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from itertools import pairwise
+from itertools import count, pairwise
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -362,7 +362,12 @@ def test_a_frame_takes_at_most_400_bytes_a_row(lab: sl.Simulator):
     assert frame.memory_usage(deep=True).sum() / len(frame) <= 400
 
 
-def test_progress_is_shown_on_standard_error(capsys: pytest.CaptureFixture[str]):
+def test_progress_of_what_takes_its_time_is_shown_on_standard_error(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    sl.sessions_frame([page(ROW)], observed_at=AT, progress=True)
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr("tqdm.std.time", count(step=2).__next__)
     sl.sessions_frame([page(ROW)], observed_at=AT, progress=True)
     captured = capsys.readouterr()
     assert "sessions: 1 rows" in captured.err

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from session_lab.errors import DataError, DataWarning
-from session_lab.frames import NAT, column_of, milliseconds
+from session_lab.frames import NAT, column_of, instants
 from session_lab.frames.build import TEXT_DTYPE
 from session_lab.timing import duration_text
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["CAUSES", "SINCE", "check_columns", "count_refusals", "instants", "statuses"]
+__all__ = ["CAUSES", "SINCE", "check_columns", "count_refusals", "statuses"]
 
 CAUSES = ("closed", "expired", "other")
 """Why an operation was refused; ``other`` where the answer does not say."""
@@ -86,7 +86,9 @@ def _ends(
         raise DataError(message, source="sessions", column="external_id")
     names = known["external_id"].to_numpy(dtype=object)
     closed_at, expires_at = (
-        _looked_up(pd.Series(instants(known, column, "sessions"), index=names), ids)
+        _looked_up(
+            pd.Series(instants(known, column, source="sessions", required=False), index=names), ids
+        )
         for column in ("closed_at", "expires_at")
     )
     return closed_at, expires_at
@@ -103,17 +105,6 @@ def check_columns(frame: pd.DataFrame, columns: Iterable[str], source: str) -> N
     """Refuse a frame without one of the columns, and name those it has."""
     for column in columns:
         column_of(frame, column, source=source)
-
-
-def instants(frame: pd.DataFrame, column: str, source: str) -> NDArray[np.int64]:
-    """Read a column of times as milliseconds; NAT is missing."""
-    values = frame[column]
-    if not isinstance(values.dtype, pd.DatetimeTZDtype):
-        if values.isna().all():
-            return np.full(len(values), NAT)
-        message = f"the column holds {values.dtype} where times with a zone are expected"
-        raise DataError(message, source=source, column=column)
-    return milliseconds(values)
 
 
 def statuses(frame: pd.DataFrame) -> NDArray[np.int64]:

@@ -13,11 +13,11 @@ from session_lab.analysis.conflict_table import (
     SINCE,
     check_columns,
     count_refusals,
-    instants,
     statuses,
 )
 from session_lab.analysis.operations_from_journal import from_journal
 from session_lab.analysis.results import Result
+from session_lab.frames import instants
 from session_lab.frames.build import TEXT_DTYPE
 from session_lab.timing import duration_text, to_milliseconds
 
@@ -179,7 +179,7 @@ def summary(
     span = to_milliseconds(in_flight, name="in_flight")
     frame = operations if isinstance(operations, pd.DataFrame) else from_journal(operations)
     check_columns(frame, _NEEDED, "operations")
-    at = instants(frame, "at", "operations")
+    at = instants(frame, "at", source="operations", required=False)
     starts = _starts(frame, at)
     duplicates = starts[starts["gap"].notna() & (starts["gap"] <= span)]
     return Conflicts(

@@ -14,7 +14,7 @@ from session_lab.frames.build import (
     to_instants,
 )
 from session_lab.frames.check_events import check_events
-from session_lab.frames.columns import check_frame, column_of
+from session_lab.frames.columns import check_frame, column_of, durations, instants
 from session_lab.frames.digest import digest
 from session_lab.frames.lifetime_columns import derive_lifetimes
 from session_lab.frames.problems import validate
@@ -50,8 +50,10 @@ __all__ = [
     "column_of",
     "derive_lifetimes",
     "digest",
+    "durations",
     "empty",
     "in_one_piece",
+    "instants",
     "milliseconds",
     "sample_path",
     "to_instants",

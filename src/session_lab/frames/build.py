@@ -87,6 +87,11 @@ def milliseconds(column: pd.Series) -> NDArray[np.int64]:
     [1767225600000]
     """
     dtype = column.dtype
+    if isinstance(dtype, pd.ArrowDtype):
+        held = pa.array(column)
+        unit = pa.timestamp("ms", "UTC") if pa.types.is_timestamp(held.type) else pa.duration("ms")
+        whole = held.cast(unit, safe=False).cast(pa.int64()).fill_null(NAT)
+        return np.asarray(whole)
     # Times with a zone are held as UTC, whatever the zone.
     wanted = f"datetime64[{dtype.unit}]" if isinstance(dtype, pd.DatetimeTZDtype) else None
     values = column.to_numpy(dtype=wanted)

@@ -15,7 +15,7 @@ import pandas as pd
 
 from session_lab.analysis import tags
 from session_lab.errors import DataError
-from session_lab.frames import NAT, SESSIONS, Coded, milliseconds
+from session_lab.frames import NAT, SESSIONS, Coded, column_of, instants
 from session_lab.widgets.selection import CATEGORIES, Selection, one_of
 
 if TYPE_CHECKING:
@@ -61,11 +61,7 @@ class Prepared:
         DataError
             There is none of this name.
         """
-        if name not in self.frame.columns:
-            found = ", ".join(map(str, self.frame.columns)) or "no columns"
-            message = f"the column is missing; the frame has {found}"
-            raise DataError(message, source="sessions", column=name)
-        return self.frame[name]
+        return column_of(self.frame, name, source="sessions")
 
     def coded(self, name: str) -> Coded:
         """Return a column of few values as codes."""
@@ -89,13 +85,7 @@ class Prepared:
     @cached_property
     def created(self) -> NDArray[np.int64]:
         """When each session was created, in milliseconds since 1970; NAT is missing."""
-        column = self.column("created_at")
-        if not isinstance(column.dtype, pd.DatetimeTZDtype):
-            if column.isna().all():
-                return np.full(len(column), NAT)
-            message = f"the column holds {column.dtype} where times with a zone are expected"
-            raise DataError(message, source="sessions", column="created_at")
-        return milliseconds(column)
+        return instants(self.frame, "created_at", source="sessions", required=False)
 
     def values(self, name: str) -> list[str]:
         """Return the values that sessions can be selected by, used or not."""

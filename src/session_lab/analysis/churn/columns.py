@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 
 from session_lab.errors import DataError, DataWarning
-from session_lab.frames import NAT, column_of, in_one_piece, milliseconds
+from session_lab.frames import column_of, durations, in_one_piece, instants
 from session_lab.timing import to_instant
 
 if TYPE_CHECKING:
@@ -75,52 +75,6 @@ def labels(frame: pd.DataFrame, name: str, *, source: str, missing: str = "unkno
     codes[codes < 0] = len(names)
     used, recoded = np.unique(codes, return_inverse=True)
     return Ids(recoded.reshape(-1), pd.Index([[*names, missing][place] for place in used]))
-
-
-def instants(
-    frame: pd.DataFrame, name: str, *, source: str, required: bool = True
-) -> NDArray[np.int64]:
-    """Read a column of instants as milliseconds since 1970; NAT is missing.
-
-    Raises
-    ------
-    DataError
-        The column is missing or holds no times with a zone, or a required time is missing.
-    """
-    column = column_of(frame, name, source=source)
-    if isinstance(column.dtype, pd.DatetimeTZDtype):
-        index = pd.DatetimeIndex(column)
-        # Asking for the unit it has already would copy it.
-        values: NDArray[np.int64] = (index if index.unit == "ms" else index.as_unit("ms")).asi8
-    elif column.isna().all():
-        values = np.full(len(column), NAT)
-    else:
-        wanted = "times with a zone, such as datetime64[ms, UTC]"
-        message = f"the column holds {column.dtype} where {wanted} are expected"
-        raise DataError(message, source=source, column=name)
-    if required and len(values) and values.min() == NAT:
-        row = int(values.argmin())
-        message = "the time is missing; leave the row out or say when it was"
-        raise DataError(message, source=source, row=row, column=name)
-    return values
-
-
-def durations(frame: pd.DataFrame, name: str, *, source: str) -> NDArray[np.int64]:
-    """Read a column of durations as milliseconds; NAT is missing.
-
-    Raises
-    ------
-    DataError
-        The column is missing or holds no durations.
-    """
-    column = column_of(frame, name, source=source)
-    if column.isna().all():
-        return np.full(len(column), NAT)
-    if not pd.api.types.is_timedelta64_dtype(column):
-        wanted = "durations, such as timedelta64[ms]"
-        message = f"the column holds {column.dtype} where {wanted} are expected"
-        raise DataError(message, source=source, column=name)
-    return milliseconds(column)
 
 
 def observation(

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from session_lab.errors import DataError, DataWarning
-from session_lab.frames import NAT, check_frame, column_of, milliseconds
+from session_lab.frames import NAT, check_frame, column_of, durations, instants
+from session_lab.frames.columns import holds_durations
 from session_lab.timing import duration_text, instant_text, to_instant, to_milliseconds
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ def lives_of(
         another row stands for.
     """
     _warn_of_doubles(df)
-    durations = _durations(df, "lifetime")
+    lifetimes = _durations(df, "lifetime")
     outcome = _outcomes(df)
     late, assumptions = (None, ()) if entry is None else _entries(df, entry)
     still_open = int((outcome == 0).sum())
@@ -104,17 +105,17 @@ def lives_of(
         if not step:
             message = "a resolution of 0 holds no time; leave it out for milliseconds"
             raise DataError(message, column="resolution")
-        durations = -(-durations // step) * step
+        lifetimes = -(-lifetimes // step) * step
         late = None if late is None else late // step * step
         assumptions = (*assumptions, f"lifetimes are rounded up to whole {duration_text(step)}")
     lives = Lives(
         rows=np.arange(len(df)),
-        durations=durations.view("timedelta64[ms]"),
+        durations=lifetimes.view("timedelta64[ms]"),
         outcome=outcome,
         entry=None if late is None else late.view("timedelta64[ms]"),
         assumptions=assumptions,
     )
-    return lives if late is None else _without_unseen(lives, durations, late)
+    return lives if late is None else _without_unseen(lives, lifetimes, late)
 
 
 def censored_note(still_open: int) -> str:
@@ -169,7 +170,7 @@ def _entries(df: pd.DataFrame, entry: str | Instant) -> tuple[NDArray[np.int64],
     """Return ages at entry, from a column of durations or instants or from one instant."""
     if isinstance(entry, str) and entry in df.columns:
         note = f"late entry: sessions are at risk after {entry}"
-        if pd.api.types.is_timedelta64_dtype(df[entry]):
+        if holds_durations(df[entry]):
             return _durations(df, entry), (note,)
         return np.maximum(_instants(df, entry) - _instants(df, "created_at"), 0), (note,)
     since = to_instant(entry, name="entry")
@@ -178,17 +179,11 @@ def _entries(df: pd.DataFrame, entry: str | Instant) -> tuple[NDArray[np.int64],
 
 
 def _durations(df: pd.DataFrame, name: str) -> NDArray[np.int64]:
-    column = column_of(df, name, source=_SOURCE)
-    if not pd.api.types.is_timedelta64_dtype(column):
-        raise _wrong_type(column, name, "durations, such as timedelta64[ms]")
-    return _complete(milliseconds(column), name, lowest=0)
+    return _complete(durations(df, name, source=_SOURCE), name, lowest=0)
 
 
 def _instants(df: pd.DataFrame, name: str) -> NDArray[np.int64]:
-    column = column_of(df, name, source=_SOURCE)
-    if not isinstance(column.dtype, pd.DatetimeTZDtype):
-        raise _wrong_type(column, name, "times with a zone, such as datetime64[ms, UTC]")
-    return _complete(milliseconds(column), name, lowest=NAT + 1)
+    return _complete(instants(df, name, source=_SOURCE, required=False), name, lowest=NAT + 1)
 
 
 def _complete(values: NDArray[np.int64], name: str, *, lowest: int) -> NDArray[np.int64]:
@@ -203,8 +198,3 @@ def _complete(values: NDArray[np.int64], name: str, *, lowest: int) -> NDArray[n
         )
         raise DataError(message, source=_SOURCE, row=row, column=name)
     return values
-
-
-def _wrong_type(column: pd.Series, name: str, wanted: str) -> DataError:
-    message = f"the column holds {column.dtype} where {wanted} are expected"
-    return DataError(message, source=_SOURCE, column=name)
