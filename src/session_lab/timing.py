@@ -5,8 +5,10 @@ duration is a whole number of milliseconds. This module is where text, ``datetim
 ``timedelta`` become such numbers and back.
 
 The duration grammar is one or more ``<number><unit>`` pairs, as in ``"90s"``, ``"1h30m"`` or
-``"1.5d"``, with the units ``ms``, ``s``, ``m``, ``h``, ``d`` and ``w``. A bare number is refused,
-because nobody can see whether it means seconds or milliseconds; only ``0`` needs no unit.
+``"2 min 3.5 s"``, with the units ``ms``, ``s``, ``m`` or ``min``, ``h``, ``d`` and ``w``; spaces
+are free. A bare number is refused, because nobody can see whether it means seconds or
+milliseconds; only ``0`` needs no unit. Durations are written in one style, which the grammar
+reads back: ``2 min 3 s``, ``1.095 s``, ``95 ms``.
 """
 
 from __future__ import annotations
@@ -52,10 +54,11 @@ _UNITS = {
     "d": 86_400_000,
     "h": 3_600_000,
     "m": 60_000,
+    "min": 60_000,
     "s": 1_000,
     "ms": 1,
 }
-_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|[smhdw])", re.ASCII)
+_PART = re.compile(r"(\d+(?:\.\d+)?)(min|ms|[smhdw])", re.ASCII)
 _DURATION = re.compile(rf"(?:{_PART.pattern})+", re.ASCII)
 _LONG_YEAR = re.compile(r"[+-]?\d{5,}-\d\d-\d\d", re.ASCII)
 
@@ -127,21 +130,25 @@ def _parse_duration(text: str, name: str) -> tuple[int, bool]:
 
 
 def duration_text(milliseconds: int) -> str:
-    """Write a duration in the grammar of this module, largest units first.
+    """Write a duration, largest units first, so that it reads back as what it was.
 
     Examples
     --------
-    >>> duration_text(5_400_000)
-    '1h30m'
+    >>> duration_text(5_400_000), duration_text(123_000), duration_text(1_095), duration_text(95)
+    ('1 h 30 min', '2 min 3 s', '1.095 s', '95 ms')
     >>> duration_text(0)
-    '0s'
+    '0 s'
     """
+    if 0 < milliseconds < _UNITS["s"]:
+        return f"{milliseconds} ms"
     parts = []
-    for unit in ("d", "h", "m", "s", "ms"):
+    for unit in ("d", "h", "min"):
         count, milliseconds = divmod(milliseconds, _UNITS[unit])
         if count:
-            parts.append(f"{count}{unit}")
-    return "".join(parts) or "0s"
+            parts.append(f"{count} {unit}")
+    if milliseconds or not parts:
+        parts.append(f"{milliseconds / 1000:.3f}".rstrip("0").rstrip(".") + " s")
+    return " ".join(parts)
 
 
 def to_instant(value: object, *, name: str = "time") -> int:

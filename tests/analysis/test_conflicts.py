@@ -50,27 +50,27 @@ def test_conflicts_are_told_by_cause_and_time_since_the_end():
     ).replay
     found = conflicts.summary(replay.operations, replay.sessions)
     assert list(found.to_frame().itertuples(index=False, name=None)) == [
-        ("message", 400, "expired", ">= 1d", 1),
-        ("message", 409, "closed", "< 1m", 1),
-        ("start", 409, "closed", "< 1s", 1),
-        ("start", 409, "expired", "< 10m", 1),
+        ("message", 400, "expired", ">= 1 d", 1),
+        ("message", 409, "closed", "< 1 min", 1),
+        ("start", 409, "closed", "< 1 s", 1),
+        ("start", 409, "expired", "< 10 min", 1),
     ]
     assert found.conflicts == 3
-    assert found.by_since().loc["< 1m"].to_dict() == {"closed": 1, "expired": 0, "other": 0}
+    assert found.by_since().loc["< 1 min"].to_dict() == {"closed": 1, "expired": 0, "other": 0}
     assert found.by_cause()["share"].tolist() == [0.25] * 4
 
 
 @pytest.mark.parametrize(
     ("since", "told"),
     [
-        (0, "< 1s"),
-        (999, "< 1s"),
-        (1_000, "< 10s"),
-        (59_999, "< 1m"),
-        (60_000, "< 10m"),
-        (3_599_999, "< 1h"),
-        (86_399_999, "< 1d"),
-        (86_400_000, ">= 1d"),
+        (0, "< 1 s"),
+        (999, "< 1 s"),
+        (1_000, "< 10 s"),
+        (59_999, "< 1 min"),
+        (60_000, "< 10 min"),
+        (3_599_999, "< 1 h"),
+        (86_399_999, "< 1 d"),
+        (86_400_000, ">= 1 d"),
     ],
 )
 def test_each_class_begins_where_the_one_before_ends(since: int, told: str):
@@ -89,14 +89,14 @@ def test_the_first_accepted_close_counts():
             (9_500, "start", "a", 409, CLOSED, None),
         )
     )
-    assert found.to_frame()["since"].tolist() == ["< 10s"]
+    assert found.to_frame()["since"].tolist() == ["< 10 s"]
 
 
 def test_without_sessions_the_time_since_an_expiry_is_unknown():
     refused = operations((5, "start", "a", 409, EXPIRED, None))
     assert conflicts.summary(refused).to_frame()["since"].tolist() == ["unknown"]
     known = sessions(external_id=["a"], expires_at=[ORIGIN])
-    assert conflicts.summary(refused, known).to_frame()["since"].tolist() == ["< 1s"]
+    assert conflicts.summary(refused, known).to_frame()["since"].tolist() == ["< 1 s"]
 
 
 def test_a_refusal_before_the_end_is_warned_of():
@@ -142,7 +142,7 @@ def test_starts_close_together_are_duplicates_in_flight():
     replay = play(start(0), start(1_000), start(2_001), start(2_001, chat="b")).replay
     assert conflicts.summary(replay.operations).duplicates["cached"] == 1
     assert conflicts.summary(replay.operations, in_flight="2s").duplicates["cached"] == 2
-    assert "at most 2s after" in repr(conflicts.summary(replay.operations, in_flight="2s"))
+    assert "at most 2 s after" in repr(conflicts.summary(replay.operations, in_flight="2s"))
 
 
 def test_starts_without_an_external_id_are_no_reuse():
@@ -195,7 +195,7 @@ def test_the_journal_of_a_simulator_tells_the_same_as_its_operations():
     assert frame["op"].tolist() == ["start", "start", "message", "close", "start", "message"]
     assert frame["external_id"].isna().tolist() == [False, True, False, False, False, False]
     found = conflicts.summary(sim.journal)
-    assert found.to_frame()["since"].tolist() == ["< 1m", "< 1m"]
+    assert found.to_frame()["since"].tolist() == ["< 1 min", "< 1 min"]
     pd.testing.assert_frame_equal(
         found.to_frame(), conflicts.summary(frame, sim.sessions_frame()).to_frame()
     )

@@ -170,7 +170,7 @@ def test_a_resolution_rounds_up_and_the_curve_is_right_at_its_multiples():
     expected = fine.at(minutes)["survival"].tolist()
     assert coarse.at(minutes)["survival"].tolist() == pytest.approx(expected, abs=1e-12)
     assert (coarse.time % np.timedelta64(10, "m") == np.timedelta64(0)).all()
-    assert "whole 10m" in repr(coarse)
+    assert "multiples of 10 min" in repr(coarse)
 
 
 def test_log_rank_of_a_frame_is_that_of_its_arrays():

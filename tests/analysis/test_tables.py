@@ -16,9 +16,9 @@ from tests.widgets.sessions import sessions_frame
 @pytest.mark.parametrize(
     ("value", "shown"),
     [
-        (pd.Timedelta("1h 2min 3.4s"), "1h2m3s"),
-        (pd.Timedelta("2.5s"), "2s500ms"),
-        (pd.Timedelta("-90s"), "-1m30s"),
+        (pd.Timedelta("1h 2min 3.4s"), "1 h 2 min 3 s"),
+        (pd.Timedelta("2.5s"), "2.5 s"),
+        (pd.Timedelta("-90s"), "-1 min 30 s"),
         (pd.Timestamp("2026-01-02T03:04:05Z"), "2026-01-02 03:04:05"),
         (pd.Timestamp("2026-01-02T03:04:00Z"), "2026-01-02 03:04"),
         (pd.Timestamp("2026-01-02T00:00:00Z"), "2026-01-02"),
@@ -64,7 +64,8 @@ def test_a_long_table_says_how_much_is_left_out(write: Any):
 
 
 @pytest.mark.parametrize(
-    ("milliseconds", "text"), [(59_999, "59s999ms"), (60_499, "1m"), (-250, "-250ms"), (0, "0s")]
+    ("milliseconds", "text"),
+    [(59_999, "59.999 s"), (60_499, "1 min"), (-250, "-250 ms"), (0, "0 s")],
 )
 def test_beyond_a_minute_durations_have_whole_seconds(milliseconds: int, text: str):
     assert read_duration(milliseconds) == text

@@ -19,8 +19,9 @@ def run(*arguments: str) -> str:
 
 
 def test_longer_idle_timeouts_cost_more_and_wait_less():
-    rows = [line.split() for line in run("demo").splitlines() if re.match(r" +\d+[sm] ", line)]
-    assert [row[0] for row in rows] == ["10s", "30s", "2m", "10m"]
+    lines = [line for line in run("demo").splitlines() if re.match(r" +\d+ (s|min) ", line)]
+    rows = [re.split(r" {2,}", line.strip()) for line in lines]
+    assert [row[0] for row in rows] == ["10 s", "30 s", "2 min", "10 min"]
     hours = [float(row[3]) for row in rows]
     assert hours == sorted(set(hours))
     replays = json.loads(run("demo", "--json"))
@@ -31,7 +32,7 @@ def test_longer_idle_timeouts_cost_more_and_wait_less():
 def test_the_numbers_are_those_of_a_replay_of_the_sample():
     events = sl.traffic.read(sl.traffic.sample_path("chats.ndjson"))
     policy = sl.RunPolicy(idle_timeout="2m", boot_time="3s", resume_time="1s")
-    assert json.loads(run("demo", "--json"))["2m"] == sl.replay(events, policy).to_dict()
+    assert json.loads(run("demo", "--json"))["2 min"] == sl.replay(events, policy).to_dict()
 
 
 def test_it_ends_with_commands_that_work():

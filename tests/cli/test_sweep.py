@@ -71,7 +71,7 @@ def test_a_recording_is_read_as_its_flags_say(tmp_path: Path):
 def test_the_recommendation_follows_the_choice():
     limit = ("--at-most", "1h", "--wait", "wait_mean", "--price", "micro=0.5")
     said = run(*GRID, *limit)
-    assert "the smallest price_micro with wait_mean of at most 1h" in said
+    assert "the smallest price_micro with wait_mean of at most 1 h" in said
     assert "cold_starts of at most 0.9" in run(*GRID, "--wait", "cold_starts", "--at-most", "0.9")
 
 

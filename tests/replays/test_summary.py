@@ -97,7 +97,7 @@ def test_the_summary_as_a_frame_is_to_be_read(summary: ReplaySummary):
     frame = summary.to_frame()
     assert list(frame.columns) == ["section", "name", "value"]
     shown = frame.set_index(["section", "name"])["value"]
-    assert shown["time", "suspended"] == "115ms"
+    assert shown["time", "suspended"] == "115 ms"
     assert shown["totals", "turns served"] == "4"
     assert len(frame) == sum(len(numbers) for numbers in summary.to_dict().values())
 

@@ -232,15 +232,15 @@ def test_every_policy_is_on_the_front_or_beaten_by_one_that_is(pairs: list[tuple
 
 def test_the_cheapest_that_waits_no_longer_is_recommended():
     choice = sl.recommend(table(**POLICIES), at_most="5s")
-    assert (choice.chosen, choice.settings) == (1, {"idle_timeout": "2s"})
-    assert "at most 5s" in choice.rule
+    assert (choice.chosen, choice.settings) == (1, {"idle_timeout": "2 s"})
+    assert "at most 5 s" in choice.rule
     assert sl.recommend(table(**POLICIES), at_most="1m").chosen == 0
 
 
 def test_the_one_that_waits_least_is_named_where_none_is_quick_enough():
     choice = sl.recommend(table(**POLICIES), at_most="1s")
     assert choice.chosen == 3
-    assert choice.rule.startswith("no policy has wait_p95 of at most 1s")
+    assert choice.rule.startswith("no policy has wait_p95 of at most 1 s")
 
 
 def test_the_knee_is_recommended_without_a_limit_and_says_what_it_assumes():

@@ -31,14 +31,14 @@ def call(name: str | None = "sessions.append", at: int = NOW, path: str = "/", m
 @pytest.mark.parametrize(
     ("rule", "text"),
     [
-        (FaultRule(latency="250ms"), "FaultRule('*', latency='250ms')"),
+        (FaultRule(latency="250ms"), "FaultRule('*', latency='250 ms')"),
         (
             FaultRule("sessions.append", nth=3, status=429, reset="2s"),
-            "FaultRule('sessions.append', nth=3, status=429, reset='2s')",
+            "FaultRule('sessions.append', nth=3, status=429, reset='2 s')",
         ),
         (
             FaultRule("POST /api/*", every=2, from_="5m", until=timedelta(minutes=90), lost=True),
-            "FaultRule('POST /api/*', every=2, from_='5m', until='1h30m', lost=True)",
+            "FaultRule('POST /api/*', every=2, from_='5 min', until='1 h 30 min', lost=True)",
         ),
         (
             FaultRule(from_=datetime(2026, 1, 1, tzinfo=UTC), probability=0.5, refused=True),
@@ -56,7 +56,7 @@ def test_a_rule_shows_how_it_would_be_written_again(rule: FaultRule, text: str):
 def test_a_rule_is_written_in_json_as_what_differs_from_the_defaults():
     rule = FaultRule("sessions.start", nth=[2, 1], from_="5m", run_status="CRASHED")
     assert json.dumps(rule.to_dict()) == (
-        '{"match": "sessions.start", "nth": [1, 2], "from": "5m", "run_status": "CRASHED"}'
+        '{"match": "sessions.start", "nth": [1, 2], "from": "5 min", "run_status": "CRASHED"}'
     )
 
 

@@ -269,7 +269,7 @@ def test_a_plan_can_be_given_in_many_forms():
 def test_a_plan_shows_its_rules():
     plan = FaultPlan.of([{"match": "sessions.list", "list_lag": "2s"}, {"status": 503}])
     assert repr(plan) == (
-        "FaultPlan(rules=(FaultRule('sessions.list', list_lag='2s'), FaultRule('*', status=503)))"
+        "FaultPlan(rules=(FaultRule('sessions.list', list_lag='2 s'), FaultRule('*', status=503)))"
     )
 
 

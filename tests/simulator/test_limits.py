@@ -348,6 +348,6 @@ def test_a_length_of_time_has_a_unit_and_is_not_nothing(field: str, value: Any):
 
 def test_limits_say_what_they_are_and_survive_copies():
     limit = RateLimit(interval=timedelta(seconds=90))
-    assert "interval='1m30s'" in repr(limit)
+    assert "interval='1 min 30 s'" in repr(limit)
     assert pickle.loads(pickle.dumps(limit)) == copy.deepcopy(limit) == limit  # noqa: S301 -- its own bytes
     assert RateLimit(**asdict(limit)) == limit

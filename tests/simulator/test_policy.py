@@ -35,7 +35,7 @@ def test_the_defaults_are_those_of_the_platform():
 @pytest.mark.parametrize("value", ["1m30s", "90s", timedelta(seconds=90)])
 def test_a_duration_is_text_with_a_unit_or_a_timedelta(field: str, value: str | timedelta):
     policy = sl.RunPolicy(**{field: value})
-    assert getattr(policy, field) == "1m30s"
+    assert getattr(policy, field) == "1 min 30 s"
     assert getattr(policy.timings(), field) == 90_000
 
 
@@ -133,7 +133,7 @@ def test_policies_that_mean_the_same_are_equal_and_hash_alike():
 def test_a_policy_shows_what_differs_from_the_defaults():
     assert repr(sl.RunPolicy()) == "RunPolicy()"
     policy = sl.RunPolicy(max_turns=3, idle_timeout="60s", crash_rate=0.5)
-    assert repr(policy) == "RunPolicy(idle_timeout='1m', max_turns=3, crash_rate=0.5)"
+    assert repr(policy) == "RunPolicy(idle_timeout='1 min', max_turns=3, crash_rate=0.5)"
 
 
 def test_a_policy_can_be_made_again_from_what_it_shows():

@@ -13,7 +13,15 @@ from hypothesis import strategies as st
 from session_lab.errors import DataError
 from session_lab.timing import LONGEST_DURATION, duration_text, to_milliseconds
 
-UNITS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
+UNITS = {
+    "ms": 1,
+    "s": 1000,
+    "m": 60_000,
+    "min": 60_000,
+    "h": 3_600_000,
+    "d": 86_400_000,
+    "w": 604_800_000,
+}
 
 
 @given(st.integers(0, LONGEST_DURATION))
@@ -40,10 +48,17 @@ def test_decimal_fractions_are_exact(digits: int, places: int, unit: str):
 
 
 def test_durations_are_written_with_the_largest_units_first():
-    assert duration_text(90_061_001) == "1d1h1m1s1ms"
-    assert duration_text(7 * 86_400_000) == "7d"
-    assert duration_text(60_000) == "1m"
-    assert duration_text(0) == "0s"
+    assert duration_text(90_061_001) == "1 d 1 h 1 min 1.001 s"
+    assert duration_text(7 * 86_400_000) == "7 d"
+    assert duration_text(60_000) == "1 min"
+    assert duration_text(123_000) == "2 min 3 s"
+    assert duration_text(0) == "0 s"
+
+
+def test_what_is_below_a_second_cannot_be_taken_for_a_second_and_more():
+    assert duration_text(1_095) == "1.095 s"
+    assert duration_text(95) == "95 ms"
+    assert duration_text(61_500) == "1 min 1.5 s"
 
 
 @pytest.mark.parametrize("nothing", [0, 0.0, "0", "0s", "0ms", timedelta(0)])
@@ -63,7 +78,7 @@ def test_what_has_no_unit_is_refused_with_an_example(value: Any):
      "٣s", "5s!", "P1D", "1:30", "NaNs", "infs"],
 )  # fmt: skip
 def test_text_outside_the_grammar_is_refused_with_the_units(text: str):
-    with pytest.raises(DataError, match="ms, s, m, h, d, w"):
+    with pytest.raises(DataError, match="ms, s, m, min, h, d, w"):
         to_milliseconds(text)
 
 

@@ -55,7 +55,7 @@ def test_quiet_times_are_cut_before_speed_and_the_cut_is_reported():
     plan = plan_of(start(0), message(5_000), message(6_000), speed=2, longest_gap="2s")
     assert plan.offset.tolist() == [0, 1_000, 1_500]
     assert (plan.n_capped, plan.capped) == (1, 3_000)
-    assert "1 gaps cut by 3s" in repr(plan)
+    assert "1 gaps cut by 3 s" in repr(plan)
 
 
 def test_neighbours_are_those_of_the_same_chat():

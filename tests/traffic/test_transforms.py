@@ -103,11 +103,11 @@ def test_a_speed_that_leads_beyond_the_calendar_is_refused():
 
 
 def test_gaps_are_cut_to_the_cap_and_that_is_said():
-    with pytest.warns(sl.DataWarning, match="shortened 1 gaps to 10s; the log is 50s shorter"):
+    with pytest.warns(sl.DataWarning, match="shortened 1 gaps to 10 s; the log is 50 s shorter"):
         capped = cap_gaps(LOG, "10s")
     assert since(capped) == [0, 1_000, 11_000, 12_000]
     assert since(capped, "expires_at") == [90_000, None, 20_000, None]
-    assert "longest gap was 1m" in capped.attrs["capped_gaps"]
+    assert "longest gap was 1 min" in capped.attrs["capped_gaps"]
 
 
 def test_gaps_up_to_the_cap_stay():

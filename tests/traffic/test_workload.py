@@ -274,9 +274,9 @@ def test_durations_and_the_start_are_kept_as_text():
         start=datetime(2026, 5, 1, tzinfo=UTC),
         expires_after=timedelta(days=1),
     )
-    assert workload.duration == "1h30m"
+    assert workload.duration == "1 h 30 min"
     assert workload.start == "2026-05-01T00:00:00.000Z"
-    assert workload.expires_after == "1d"
+    assert workload.expires_after == "1 d"
     assert workload == ChatWorkload(
         duration="90m", start="2026-05-01T02:00:00+02:00", expires_after="24h"
     )

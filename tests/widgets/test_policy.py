@@ -95,9 +95,9 @@ def test_every_idle_timeout_is_one_that_a_replay_has():
 def test_a_slider_moves_the_point_and_the_code():
     explorer = PolicyExplorer(EVENTS, policy=BASE)
     before = picture(explorer)
-    control(explorer, "Idle timeout").value = "5m"
-    assert "idle_timeout=&#x27;5m&#x27;" in text(explorer)
-    assert "5m, has" in picture(explorer)
+    control(explorer, "Idle timeout").value = "5 min"
+    assert "idle_timeout=&#x27;5 min&#x27;" in text(explorer)
+    assert "5 min, has" in picture(explorer)
     assert picture(explorer) != before
     explorer.close()
 
@@ -106,16 +106,16 @@ def test_a_slider_keeps_its_durations_in_order():
     explorer = PolicyExplorer(EVENTS, policy=BASE)
     explorer.state = replace(explorer.state, idle_timeout="45s", boot_time="90s")
     idle = [value for _, value in control(explorer, "Idle timeout").options]
-    assert idle[idle.index("45s") - 1 :][:3] == ["30s", "45s", "1m"]
-    assert [value for _, value in control(explorer, "Boot time").options][-1] == "1m30s"
+    assert idle[idle.index("45 s") - 1 :][:3] == ["30 s", "45 s", "1 min"]
+    assert [value for _, value in control(explorer, "Boot time").options][-1] == "1 min 30 s"
     explorer.close()
 
 
 def test_what_else_the_policy_says_stays():
     explorer = PolicyExplorer(EVENTS, policy=replace(BASE, idle_timeout="45s"))
-    assert explorer.state.idle_timeout == "45s"
-    assert control(explorer, "Idle timeout").value == "45s"
-    assert "resume_time='2s'" in explorer.code()
+    assert explorer.state.idle_timeout == "45 s"
+    assert control(explorer, "Idle timeout").value == "45 s"
+    assert "resume_time='2 s'" in explorer.code()
     explorer.close()
 
 

@@ -173,8 +173,8 @@ def summary(
     ...     client.sessions.start(external_id="chat-1", **new)
     ... except sl.SessionClosedError:
     ...     summary(sim.journal).to_frame()
-          op  status_code   cause  since  n
-    0  start          409  closed  < 10s  1
+          op  status_code   cause   since  n
+    0  start          409  closed  < 10 s  1
     """
     span = to_milliseconds(in_flight, name="in_flight")
     frame = operations if isinstance(operations, pd.DataFrame) else from_journal(operations)

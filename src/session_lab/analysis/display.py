@@ -29,8 +29,8 @@ def table_text(frame: pd.DataFrame) -> str:
     Examples
     --------
     >>> print(table_text(pd.DataFrame({"time": [pd.Timedelta("90m")], "share": [1 / 3]})))
-     time  share
-    1h30m 0.3333
+          time  share
+    1 h 30 min 0.3333
     """
     more = len(frame) - _ROWS
     rest = f"\n… {_counted(more)}" if more > 0 else ""
@@ -50,7 +50,7 @@ def read_duration(milliseconds: int) -> str:
     Examples
     --------
     >>> read_duration(1_250), read_duration(3_600_250)
-    ('1s250ms', '1h')
+    ('1.25 s', '1 h')
     """
     long = abs(milliseconds) >= _MINUTE
     text = duration_text(round(abs(milliseconds), -3 if long else 0))

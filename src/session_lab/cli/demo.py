@@ -13,7 +13,7 @@ from session_lab.timing import duration_text
 
 __all__ = ["demo"]
 
-_TIMEOUTS = ("10s", "30s", "2m", "10m")
+_TIMEOUTS = ("10 s", "30 s", "2 min", "10 min")
 _HOUR = 3_600_000
 _NEXT = {
     "one in full": "session-lab replay {sample} --idle-timeout 2m",
@@ -49,7 +49,7 @@ def demo(
         typer.echo(json.dumps(results, indent=2))
         return
     typer.echo(f"{len(events):,} events of generated chats, replayed under four idle timeouts")
-    typer.echo("(a run boots in 3s and wakes in 1s)\n")
+    typer.echo("(a run boots in 3 s and wakes in 1 s)\n")
     typer.echo(
         f"{'idle timeout':>12}  {'mean wait':>9}  {'p95 wait':>9}  {'billed hours':>12}  {'runs':>6}"
     )

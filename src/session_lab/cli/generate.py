@@ -30,7 +30,7 @@ def generate(
         typer.Option("--fit", help="A recorded log to estimate all from that is not given."),
     ] = None,
     seed: Annotated[int, typer.Option("--seed", help="Of everything that is drawn.")] = 0,
-    duration: Annotated[str, _flag("--duration", "How long chats arrive.")] = "1h",
+    duration: Annotated[str, _flag("--duration", "How long chats arrive.")] = "1 h",
     start: Annotated[str, _flag("--start", "When the first may arrive.")] = "2026-01-01T00:00:00Z",
     chats_per_hour: Annotated[
         float, _flag("--chats-per-hour", "Mean number of arrivals an hour.")
@@ -49,27 +49,27 @@ def generate(
     ] = 20.0,
     burst_length: Annotated[
         str, _flag("--burst-length", "Mean time from a burst to its chats.")
-    ] = "10m",
+    ] = "10 min",
     turns_per_chat: Annotated[float, _flag("--turns-per-chat", "Mean number of turns.")] = 4.0,
     single_turn_share: Annotated[
         float, _flag("--single-turn-share", "Share of chats that have one turn in any case.")
     ] = 0.0,
     think_time: Annotated[
         str, _flag("--think-time", "Median from the end of a turn to what comes next.")
-    ] = "30s",
+    ] = "30 s",
     think_spread: Annotated[
         float, _flag("--think-spread", "Standard deviation of its logarithm.")
     ] = 1.0,
     return_share: Annotated[
         float, _flag("--return-share", "Share of thinks in which people leave and return.")
     ] = 0.05,
-    return_after: Annotated[str, _flag("--return-after", "Median of such a think.")] = "4h",
+    return_after: Annotated[str, _flag("--return-after", "Median of such a think.")] = "4 h",
     return_spread: Annotated[
         float, _flag("--return-spread", "Standard deviation of its logarithm.")
     ] = 1.0,
     turn_duration: Annotated[
         str, _flag("--turn-duration", "Median of how long a turn lasts.")
-    ] = "6s",
+    ] = "6 s",
     turn_spread: Annotated[
         float, _flag("--turn-spread", "Standard deviation of its logarithm.")
     ] = 0.8,
@@ -78,7 +78,7 @@ def generate(
     ] = 0.0,
     long_turn_duration: Annotated[
         str, _flag("--long-turn-duration", "Median of how long such a turn lasts.")
-    ] = "30s",
+    ] = "30 s",
     long_turn_spread: Annotated[
         float, _flag("--long-turn-spread", "Standard deviation of its logarithm.")
     ] = 0.5,
@@ -101,7 +101,7 @@ def generate(
     retry_share: Annotated[
         float, _flag("--retry-share", "Probability with which what was refused is asked again.")
     ] = 0.0,
-    retry_after: Annotated[str, _flag("--retry-after", "How long after a refusal.")] = "1s",
+    retry_after: Annotated[str, _flag("--retry-after", "How long after a refusal.")] = "1 s",
     topics: Annotated[int, _flag("--topics", "How many topics there are among tags.")] = 0,
     topic_skew: Annotated[float, _flag("--topic-skew", "Exponent of Zipf's law for them.")] = 1.0,
     task_identifier: Annotated[

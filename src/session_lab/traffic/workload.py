@@ -157,28 +157,28 @@ class ChatWorkload:
     Examples
     --------
     >>> ChatWorkload(duration="90m").duration
-    '1h30m'
+    '1 h 30 min'
     """
 
-    duration: Duration = "1h"
+    duration: Duration = "1 h"
     start: Instant = "2026-01-01T00:00:00Z"
     chats_per_hour: float = 60.0
     hourly: Sequence[float] | None = None
     weekly: Sequence[float] | None = None
     bursts_per_day: float = 0.0
     burst_chats: float = 20.0
-    burst_length: Duration = "10m"
+    burst_length: Duration = "10 min"
     turns_per_chat: float = 4.0
     single_turn_share: float = 0.0
-    think_time: Duration = "30s"
+    think_time: Duration = "30 s"
     think_spread: float = 1.0
     return_share: float = 0.05
-    return_after: Duration = "4h"
+    return_after: Duration = "4 h"
     return_spread: float = 1.0
-    turn_duration: Duration = "6s"
+    turn_duration: Duration = "6 s"
     turn_spread: float = 0.8
     long_turn_share: float = 0.0
-    long_turn_duration: Duration = "30s"
+    long_turn_duration: Duration = "30 s"
     long_turn_spread: float = 0.5
     close_share: float = 0.4
     expires_after: Duration | None = None
@@ -187,7 +187,7 @@ class ChatWorkload:
     concurrent_start_share: float = 0.0
     late_message_share: float = 0.1
     retry_share: float = 0.0
-    retry_after: Duration = "1s"
+    retry_after: Duration = "1 s"
     topics: int = 0
     topic_skew: float = 1.0
     task_identifier: str = "chat"
@@ -278,7 +278,7 @@ class ChatWorkload:
         >>> from session_lab.traffic import read, sample_path
         >>> fitted = ChatWorkload.fit(read(sample_path("chats.ndjson")))
         >>> fitted.expires_after, round(fitted.turns_per_chat), fitted.topics
-        ('12h', 5, 0)
+        ('12 h', 5, 0)
         """
         # Imported when called: the estimate makes a workload, so it stands above this module.
         from session_lab.traffic.fitting import fit  # noqa: PLC0415

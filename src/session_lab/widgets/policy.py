@@ -29,13 +29,15 @@ if TYPE_CHECKING:
 
 __all__ = ["PolicyExplorer", "PolicyState"]
 
-_IDLE = ("1s", "5s", "15s", "30s", "1m", "2m", "5m", "15m", "30m", "1h")
+_IDLE = (
+    "1 s", "5 s", "15 s", "30 s", "1 min", "2 min", "5 min", "15 min", "30 min", "1 h",
+)  # fmt: skip
 """What the front is drawn over."""
-_TURN = ("1m", "5m", "15m", "30m", "1h", "2h", "6h", "12h", "1d")
-_EXPIRY = ("1h", "6h", "1d", "7d", "30d")
+_TURN = ("1 min", "5 min", "15 min", "30 min", "1 h", "2 h", "6 h", "12 h", "1 d")
+_EXPIRY = ("1 h", "6 h", "1 d", "7 d", "30 d")
 _STYLE = {"description_width": "90px"}
 """Room for the longest label."""
-_BOOT = ("0s", "500ms", "1s", "2s", "3s", "5s", "10s", "30s")
+_BOOT = ("0 s", "500 ms", "1 s", "2 s", "3 s", "5 s", "10 s", "30 s")
 
 
 @dataclass(frozen=True)
@@ -52,11 +54,11 @@ class PolicyState(ExplorerState):
         How long after its first start a session expires; as recorded by default.
     """
 
-    idle_timeout: str = "30s"
-    turn_timeout: str = "1h"
+    idle_timeout: str = "30 s"
+    turn_timeout: str = "1 h"
     max_turns: int = 100
     expiry: str | None = None
-    boot_time: str = "0s"
+    boot_time: str = "0 s"
 
     def __post_init__(self) -> None:
         """Check the fields, and bring durations to one form."""
@@ -96,9 +98,9 @@ class PolicyExplorer(Explorer[PolicyState]):
     >>> explorer = PolicyExplorer(
     ...     pd.DataFrame({"at": times, "op": ["start", "message"], "external_id": "chat-1"})
     ... )
-    >>> explorer.state = replace(explorer.state, idle_timeout="5m")
+    >>> explorer.state = replace(explorer.state, idle_timeout="5 min")
     >>> print(explorer.code())
-    sl.replay(events, sl.RunPolicy(idle_timeout='5m'))
+    sl.replay(events, sl.RunPolicy(idle_timeout='5 min'))
     >>> explorer.data().summary()["billed"]
     420000
     >>> explorer.close()

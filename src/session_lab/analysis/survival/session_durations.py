@@ -107,7 +107,10 @@ def lives_of(
             raise DataError(message, column="resolution")
         lifetimes = -(-lifetimes // step) * step
         late = None if late is None else late // step * step
-        assumptions = (*assumptions, f"lifetimes are rounded up to whole {duration_text(step)}")
+        assumptions = (
+            *assumptions,
+            f"lifetimes are rounded up to multiples of {duration_text(step)}",
+        )
     lives = Lives(
         rows=np.arange(len(df)),
         durations=lifetimes.view("timedelta64[ms]"),

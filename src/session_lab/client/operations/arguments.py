@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from session_lab.errors import DataError
-from session_lab.timing import duration_text, to_instant, to_milliseconds
+from session_lab.timing import to_instant, to_milliseconds
 from session_lab.wire.listing import percent_encode
 from session_lab.wire.text import trim
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["body", "choices", "instant", "json_text", "limit_bytes", "path_id", "period_text"]
 
 _TWICE_DECODED = "%2F"
+_PERIOD_UNITS = {"d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1_000, "ms": 1}
 
 
 def path_id(identifier: object, *, name: str = "id") -> str:
@@ -70,7 +71,8 @@ def period_text(value: Duration | None) -> str | None:
     milliseconds = to_milliseconds(value, name="period")
     if not milliseconds:
         raise DataError("a period of zero is no filter to the API", column="period")
-    return duration_text(milliseconds)
+    unit, length = next(pair for pair in _PERIOD_UNITS.items() if not milliseconds % pair[1])
+    return f"{milliseconds // length}{unit}"
 
 
 def choices(value: str | Iterable[object] | None, *, name: str) -> tuple[str, ...]:

@@ -160,7 +160,7 @@ def replay_live(
     >>> events = sl.traffic.generate(sl.ChatWorkload(chats_per_hour=2, turns_per_chat=2), seed=7)
     >>> sim = sl.Simulator()
     >>> replay_live(events, sim.client(), prefix="demo-")
-    LivePlan(6 requests to Client(base_url='http://session-lab') in 27m28s628ms, ...
+    LivePlan(6 requests to Client(base_url='http://session-lab') in 27 min 28.628 s, ...
     >>> live = replay_live(events, sim.client(), prefix="demo-", dry_run=False)
     >>> live.operations[["op", "status_code", "late"]].head(2)
           op  status_code   late

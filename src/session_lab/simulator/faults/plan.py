@@ -174,7 +174,7 @@ class FaultPlan:
         Examples
         --------
         >>> FaultPlan.of({"rules": [{"match": "sessions.list", "list_lag": "2s"}]})
-        FaultPlan(rules=(FaultRule('sessions.list', list_lag='2s'),))
+        FaultPlan(rules=(FaultRule('sessions.list', list_lag='2 s'),))
         """
         if isinstance(choice, FaultPlan):
             return choice

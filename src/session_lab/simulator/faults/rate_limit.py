@@ -149,9 +149,9 @@ class RateLimit:
 
     burst: int = 750
     refill: int = 250
-    interval: Duration = "10s"
+    interval: Duration = "10 s"
     public_requests: int = 60
-    public_window: Duration = "1m"
+    public_window: Duration = "1 min"
 
     def __post_init__(self) -> None:
         """Check every value and keep durations in one canonical form."""

@@ -87,7 +87,7 @@ class FaultRule:
     >>> FaultRule("sessions.append", nth=3, status=503)
     FaultRule('sessions.append', nth=3, status=503)
     >>> FaultRule("sessions.*", probability=0.1, until="90s", lost=True)
-    FaultRule('sessions.*', probability=0.1, until='1m30s', lost=True)
+    FaultRule('sessions.*', probability=0.1, until='1 min 30 s', lost=True)
     """
 
     match: str = "*"
@@ -95,7 +95,7 @@ class FaultRule:
     nth: int | Iterable[int] | None = None
     every: int | None = None
     probability: float | None = None
-    from_: Instant | Duration = "0s"
+    from_: Instant | Duration = "0 s"
     until: Instant | Duration | None = None
     latency: Duration | None = None
     status: int | None = None
@@ -146,7 +146,7 @@ class FaultRule:
         Examples
         --------
         >>> FaultRule("*", from_="5m", nth=[1, 2], refused=True).to_dict()
-        {'match': '*', 'nth': [1, 2], 'from': '5m', 'refused': True}
+        {'match': '*', 'nth': [1, 2], 'from': '5 min', 'refused': True}
         """
         given = {name.rstrip("_"): value for name, value in self._given()}
         lists = {name: list(value) for name, value in given.items() if isinstance(value, tuple)}

@@ -79,16 +79,16 @@ class RunPolicy:
     Examples
     --------
     >>> RunPolicy(idle_timeout="90s", max_turns=10)
-    RunPolicy(idle_timeout='1m30s', max_turns=10)
+    RunPolicy(idle_timeout='1 min 30 s', max_turns=10)
     """
 
-    idle_timeout: Duration = "30s"
-    turn_timeout: Duration = "1h"
+    idle_timeout: Duration = "30 s"
+    turn_timeout: Duration = "1 h"
     max_turns: int = 100
     max_duration: Duration | None = None
-    boot_time: Duration = "0s"
-    resume_time: Duration = "0s"
-    turn_duration: Duration = "0s"
+    boot_time: Duration = "0 s"
+    resume_time: Duration = "0 s"
+    turn_duration: Duration = "0 s"
     deploys: Iterable[Instant] = ()
     crash_rate: float = 0.0
 
