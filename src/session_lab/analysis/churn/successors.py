@@ -129,6 +129,6 @@ def chain_by_passes(
 
 def _passes() -> ModuleType:
     # The compiler takes its time to load, and small frames never need it.
-    from session_lab.analysis.churn import compiled
+    from session_lab.analysis.churn import compiled  # noqa: PLC0415
 
     return compiled
