@@ -95,6 +95,29 @@ def test_a_module_declares_its_public_names_and_has_them(name: str):
     assert [public for public in module.__all__ if not hasattr(module, public)] == []
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        ".traffic",
+        ".widgets",
+        ".plots",
+        ".report",
+        ".client",
+        ".frames",
+        ".simulator",
+        ".replays",
+        ".analysis.tags",
+        ".analysis.lifetimes",
+        ".analysis.churn",
+        ".analysis.conflicts",
+    ],
+)
+def test_completion_offers_public_names_only(name: str):
+    module = importlib.import_module(f"session_lab{name}")
+    assert dir(module) == sorted(module.__all__)
+
+
 def test_importing_the_package_loads_nothing_heavy():
     code = f"import sys, session_lab; print(sorted(sys.modules.keys() & set({HEAVY})))"
     loaded = subprocess.run(

@@ -7,10 +7,7 @@ import pytest
 
 from session_lab import wire
 
-MODULES = [
-    module.name
-    for module in pkgutil.walk_packages(wire.__path__, f"{wire.__name__}.")
-]
+MODULES = [module.name for module in pkgutil.walk_packages(wire.__path__, f"{wire.__name__}.")]
 
 
 @pytest.mark.parametrize("name", wire.__all__)

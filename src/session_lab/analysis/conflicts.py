@@ -31,6 +31,11 @@ if TYPE_CHECKING:
 
 __all__ = ["CAUSES", "SINCE", "Conflicts", "from_journal", "summary"]
 
+
+def __dir__() -> list[str]:
+    return __all__
+
+
 _OUTCOMES = ("created", "cached", "refused", "failed")
 _NEEDED = ("at", "op", "external_id", "status_code", "error", "is_cached")
 

@@ -74,6 +74,11 @@ __all__ = [
     "survival",
 ]
 
+
+def __dir__() -> list[str]:
+    return __all__
+
+
 EXPIRY_NOTES = {
     "competes": (
         "expiry competes: any end ends a session, so the curve is the share of sessions that is "

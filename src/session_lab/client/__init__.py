@@ -26,3 +26,7 @@ __all__ = [
     "Request",
     "Unset",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -62,3 +62,7 @@ __all__ = [
     "write_frame",
     "write_parquet",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__

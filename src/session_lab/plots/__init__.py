@@ -60,3 +60,7 @@ __all__ = [
     "turn_starts",
     "what_if",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -3,3 +3,7 @@
 from session_lab.report.writing import report_html, write_report
 
 __all__ = ["report_html", "write_report"]
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -22,3 +22,7 @@ __all__ = [
     "World",
     "profile_named",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__

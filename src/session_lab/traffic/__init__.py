@@ -36,3 +36,7 @@ __all__ = [
     "write_journal",
     "write_shards",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__

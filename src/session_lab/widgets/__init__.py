@@ -38,3 +38,7 @@ __all__ = [
     "sessions_of_log",
     "with_expiry",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__

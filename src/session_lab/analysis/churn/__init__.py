@@ -42,3 +42,7 @@ __all__ = [
     "start_kinds",
     "transitions",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__

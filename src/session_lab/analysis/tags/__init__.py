@@ -32,3 +32,7 @@ __all__ = [
     "prepare",
     "split",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__
