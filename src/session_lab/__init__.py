@@ -52,7 +52,7 @@ if typing.TYPE_CHECKING:
     from session_lab.analysis import churn, conflicts, lifetimes, tags
     from session_lab.analysis.recommend import recommend
     from session_lab.client import AsyncClient, Client
-    from session_lab.frames import validate, write_frame
+    from session_lab.frames import of_sessions, select, sessions_of_log, validate, write_frame
     from session_lab.frames.loading import runs_frame, sessions_frame
     from session_lab.frames.reading import read_runs, read_sessions
     from session_lab.replays.live.replay_live import replay_live
@@ -91,6 +91,9 @@ else:
         "runs_frame": "frames.loading",
         "sessions_frame": "frames.loading",
         "sweep": "replays.sweep",
+        "of_sessions": "frames",
+        "select": "frames",
+        "sessions_of_log": "frames",
         "validate": "frames",
         "write_frame": "frames",
     }
@@ -153,13 +156,16 @@ __all__ = [
     "conflicts",
     "explore",
     "lifetimes",
+    "of_sessions",
     "read_runs",
     "read_sessions",
     "recommend",
     "replay",
     "replay_live",
     "runs_frame",
+    "select",
     "sessions_frame",
+    "sessions_of_log",
     "sweep",
     "tags",
     "traffic",

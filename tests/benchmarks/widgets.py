@@ -89,7 +89,7 @@ def move(n: int) -> Iterator[tuple[Side, Side]]:
 def redraw(analysis: str) -> Iterator[tuple[Side, Side]]:
     """Put other numbers into a picture and write it as PNG; matplotlib only draws its figure."""
     frame = _frame(_rows(20_000))
-    parts = [sl.widgets.select(frame, **_selection(*window).criteria) for window in WINDOWS]
+    parts = [sl.select(frame, **_selection(*window).criteria) for window in WINDOWS]
     results = [_RESULTS[analysis](part) for part in parts]
     ours, theirs = Picture(), Picture()
     ours.draw(results[1])

@@ -24,6 +24,8 @@ def selections(draw: st.DrawFn) -> Selection:
     """Draw a selection of the sessions of ``sessions_frame``."""
     start = draw(st.none() | st.integers(-1, 9 * 24))
     length = draw(st.none() | st.integers(1, 11 * 24))
+    shortest = draw(st.none() | st.none() | st.integers(0, 48))
+    within = draw(st.none() | st.none() | st.integers(1, 100))
     begin = ORIGIN if start is None else ORIGIN + start * HOUR
     return Selection(
         status=draw(_some("ACTIVE", "CLOSED", "EXPIRED")),
@@ -34,6 +36,8 @@ def selections(draw: st.DrawFn) -> Selection:
         match=draw(st.sampled_from(["any", "all"])),
         created_from=None if start is None else instant_text(begin),
         created_to=None if length is None else instant_text(begin + length * HOUR),
+        lifetime_from=None if shortest is None else f"{shortest}h",
+        lifetime_to=None if within is None else f"{(shortest or 0) + within}h",
     )
 
 
@@ -56,7 +60,7 @@ lifetime_states = st.builds(
 
 
 def kept_by_hand(rows: list[dict[str, Any]], selection: Selection) -> list[bool]:
-    """Tell row by row whether a selection keeps it."""
+    """Check row by row whether a selection keeps it."""
     return [_keeps(selection, row) for row in rows]
 
 
@@ -68,6 +72,10 @@ def _keeps(selection: Selection, row: dict[str, Any]) -> bool:
     start, end = selection.window
     created = row["created_at"].timestamp() * 1_000
     if (start is not None and created < start) or (end is not None and created >= end):
+        return False
+    low, high = selection.lengths
+    lived = row["lifetime"].total_seconds() * 1_000
+    if (low is not None and lived < low) or (high is not None and lived >= high):
         return False
     has = set(row["tags"]) if hasattr(row["tags"], "__len__") else set()
     enough = all if selection.match == "all" else any

@@ -54,7 +54,7 @@ def test_churn_is_that_of_the_twin_on_the_runs_of_the_sessions(
     explorer: ChurnExplorer, state: ChurnState
 ):
     explorer.state = state
-    sessions = sl.widgets.select(SESSIONS, **state.selection.criteria)
+    sessions = sl.select(SESSIONS, **state.selection.criteria)
     kept = set(sessions["session_id"])
     by_operations = state.view == "cohorts" and "operations" in explorer.code()
     frame = OPERATIONS if by_operations else RUNS
@@ -154,7 +154,7 @@ def test_rows_belong_by_session_id_or_else_by_external_id():
     sessions = pd.DataFrame({"session_id": ["a"], "external_id": ["x"]})
     runs = pd.DataFrame({"session_id": ["a", None, "b"]})
     events = pd.DataFrame({"external_id": ["y", "x"]})
-    assert sl.widgets.of_sessions(runs, sessions).index.tolist() == [0]
-    assert sl.widgets.of_sessions(events, sessions).index.tolist() == [1]
+    assert sl.of_sessions(runs, sessions).index.tolist() == [0]
+    assert sl.of_sessions(events, sessions).index.tolist() == [1]
     with pytest.raises(sl.DataError, match="in common"):
-        sl.widgets.of_sessions(pd.DataFrame({"run_id": ["r"]}), sessions)
+        sl.of_sessions(pd.DataFrame({"run_id": ["r"]}), sessions)

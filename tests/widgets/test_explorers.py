@@ -77,7 +77,7 @@ def test_moving_a_filter_changes_the_selection():
     window.value = (edges[2], edges[-1])
     assert explorer.state.selection.status == ("CLOSED",)
     assert explorer.state.selection.created_to is None
-    n = len(sl.widgets.select(SESSIONS, **explorer.state.selection.criteria))
+    n = len(sl.select(SESSIONS, **explorer.state.selection.criteria))
     assert 0 < n < 300
     assert f"{n} of 300 sessions" in text(explorer)
     assert explorer.data().n == n
@@ -138,7 +138,7 @@ def test_both_handles_on_one_edge_choose_the_step_at_it(place: int):
     begin, end = window.value
     assert begin < end
     assert edge in {begin, end}
-    n = len(sl.widgets.select(SESSIONS, **explorer.state.selection.criteria))
+    n = len(sl.select(SESSIONS, **explorer.state.selection.criteria))
     assert explorer.data().sessions == n < 300
     explorer.close()
 

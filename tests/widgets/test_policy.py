@@ -149,6 +149,6 @@ def test_tabs_have_what_was_given():
     assert list(exploration.explorers) == ["Tags", "Lifetimes", "Churn", "What if"]
     exploration.selection = Selection(tags="vip")
     for title in ("Churn", "What if"):
-        assert "sl.widgets.select(sessions, tags=('vip',))" in exploration[title].code()
+        assert "sl.select(sessions, tags=('vip',))" in exploration[title].code()
     assert exploration.to_html().count("<img alt=") == 4
     exploration.close()

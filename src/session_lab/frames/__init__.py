@@ -17,6 +17,7 @@ from session_lab.frames.check_events import check_events
 from session_lab.frames.columns import check_frame, column_of, durations, instants
 from session_lab.frames.digest import digest
 from session_lab.frames.lifetime_columns import derive_lifetimes
+from session_lab.frames.of_sessions import of_sessions, sessions_of_log
 from session_lab.frames.problems import validate
 from session_lab.frames.samples import sample_path
 from session_lab.frames.schema import (
@@ -30,6 +31,7 @@ from session_lab.frames.schema import (
     Kind,
     Schema,
 )
+from session_lab.frames.selection import Selection, select
 from session_lab.frames.writing import write_frame
 
 __all__ = [
@@ -44,6 +46,7 @@ __all__ = [
     "Column",
     "Kind",
     "Schema",
+    "Selection",
     "build",
     "check_events",
     "check_frame",
@@ -55,7 +58,10 @@ __all__ = [
     "in_one_piece",
     "instants",
     "milliseconds",
+    "of_sessions",
     "sample_path",
+    "select",
+    "sessions_of_log",
     "to_instants",
     "validate",
     "whole_file",

@@ -5,15 +5,14 @@ shows; and ``code()``, the call that makes it. Nothing can be seen that could no
 without a control.
 """
 
-from session_lab.widgets.belonging import of_sessions
+from session_lab.frames.selection import Selection
 from session_lab.widgets.churn import ChurnExplorer, ChurnState
 from session_lab.widgets.explorer import Explorer, ExplorerState
 from session_lab.widgets.lifetimes import LifetimeExplorer, LifetimeState
-from session_lab.widgets.logs import sessions_of_log, with_expiry
+from session_lab.widgets.logs import with_expiry
 from session_lab.widgets.policy import PolicyExplorer, PolicyState
-from session_lab.widgets.selection import Selection
 from session_lab.widgets.selection_panel import SelectionPanel
-from session_lab.widgets.session_index import Prepared, select
+from session_lab.widgets.session_index import Prepared
 from session_lab.widgets.tabs import Exploration, explore
 from session_lab.widgets.tags import TagExplorer, TagState
 
@@ -33,9 +32,6 @@ __all__ = [
     "TagExplorer",
     "TagState",
     "explore",
-    "of_sessions",
-    "select",
-    "sessions_of_log",
     "with_expiry",
 ]
 

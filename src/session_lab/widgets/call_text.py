@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from session_lab.widgets.selection import Selection
+    from session_lab.frames.selection import Selection
 
 __all__ = ["call", "selected"]
 
@@ -35,7 +35,7 @@ def selected(selection: Selection, name: str = "sessions") -> str:
     """Write the frame that a selection leaves of a frame with this name."""
     if not selection.criteria:
         return name
-    return call("sl.widgets.select", name, **selection.criteria)
+    return call("sl.select", name, **selection.criteria)
 
 
 def _indented(text: str) -> str:

@@ -12,10 +12,10 @@ from session_lab.analysis import churn
 from session_lab.analysis.churn.cohorts import Day
 from session_lab.analysis.churn.periods import Freq
 from session_lab.errors import DataError
+from session_lab.frames.selection import one_of
 from session_lab.widgets.belonging import Belonging
 from session_lab.widgets.call_text import call, selected
 from session_lab.widgets.explorer import Explorer, ExplorerState
-from session_lab.widgets.selection import one_of
 from session_lab.widgets.selection_panel import SelectionPanel
 from session_lab.widgets.session_index import Prepared
 
@@ -156,7 +156,7 @@ class ChurnExplorer(Explorer[ChurnState]):
 
     def _code(self, state: ChurnState) -> str:
         sessions, source = selected(state.selection), self._source(state)
-        chosen = call("sl.widgets.of_sessions", source, sessions)
+        chosen = call("sl.of_sessions", source, sessions)
         frames = [chosen if state.selection.criteria else source]
         if self._takes_sessions(state):
             frames.append(sessions)

@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 import ipywidgets  # type: ignore[import-untyped]
 
 from session_lab.errors import DataError, SessionLabError
+from session_lab.frames.selection import Selection
 from session_lab.plots.picture import Picture
 from session_lab.widgets.cell_cleanup import close_earlier
 from session_lab.widgets.controls import close_tree, given, put, view_of
 from session_lab.widgets.html import code_html, figure_html, message_html, table_html
-from session_lab.widgets.selection import Selection
 
 if TYPE_CHECKING:
     from session_lab.analysis.results import Result

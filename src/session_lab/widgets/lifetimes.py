@@ -10,12 +10,12 @@ import ipywidgets  # type: ignore[import-untyped]
 from session_lab.analysis import lifetimes
 from session_lab.analysis.survival.session_durations import Expiry
 from session_lab.errors import DataError
+from session_lab.frames.selection import one_of
 from session_lab.timing import to_milliseconds
 from session_lab.widgets.call_text import call, selected
 from session_lab.widgets.controls import NOTHING
 from session_lab.widgets.explorer import Explorer, ExplorerState
 from session_lab.widgets.lifetime_counts import RESOLUTIONS, PreparedLives, suggested_resolution
-from session_lab.widgets.selection import one_of
 from session_lab.widgets.selection_panel import SelectionPanel
 from session_lab.widgets.session_index import Prepared
 

@@ -1,4 +1,4 @@
-"""Logs of events: whose they are, and with another expiry."""
+"""Logs of events with another expiry."""
 
 from __future__ import annotations
 
@@ -6,36 +6,11 @@ import pandas as pd
 
 from session_lab.timing import Duration, to_milliseconds
 
-__all__ = ["sessions_of_log", "with_expiry"]
-
-_SAID = ("external_id", "type", "task_identifier", "tags")
-
-
-def sessions_of_log(events: pd.DataFrame) -> pd.DataFrame:
-    """Return what the first start of each session says, to choose sessions by.
-
-    Parameters
-    ----------
-    events : DataFrame
-        An events frame, in any order.
-
-    Examples
-    --------
-    >>> events = pd.DataFrame({
-    ...     "at": pd.to_datetime(["2026-01-01T09:00Z", "2026-01-01T09:01Z"]),
-    ...     "op": ["start", "message"], "external_id": ["a", "a"], "type": ["chat", None],
-    ... })
-    >>> sessions_of_log(events)[["external_id", "type"]].to_dict("records")
-    [{'external_id': 'a', 'type': 'chat'}]
-    """
-    starts = events[events["op"] == "start"].sort_values("at", kind="stable")
-    first = starts.drop_duplicates("external_id")
-    said = first[[name for name in _SAID if name in first]]
-    return said.assign(created_at=first["at"]).reset_index(drop=True)
+__all__ = ["with_expiry"]
 
 
 def with_expiry(events: pd.DataFrame, after: Duration) -> pd.DataFrame:
-    """Let each session expire some time after its first start, whatever was recorded.
+    """Return events whose sessions expire some time after its first start, whatever was recorded.
 
     Parameters
     ----------

@@ -9,6 +9,7 @@ import ipywidgets  # type: ignore[import-untyped]
 
 from session_lab.errors import DataError
 from session_lab.frames import EVENTS, check_events, empty
+from session_lab.frames.of_sessions import sessions_of_log
 from session_lab.replays.whatif import WhatIfLog
 from session_lab.simulator import RunPolicy
 from session_lab.timing import duration_text, to_milliseconds
@@ -17,7 +18,6 @@ from session_lab.widgets.belonging import Belonging
 from session_lab.widgets.call_text import call, selected
 from session_lab.widgets.controls import NOTHING
 from session_lab.widgets.explorer import Explorer, ExplorerState
-from session_lab.widgets.logs import sessions_of_log
 from session_lab.widgets.selection_panel import SelectionPanel
 from session_lab.widgets.session_index import Prepared
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from session_lab.analysis.results import Result
-    from session_lab.widgets.selection import Selection
+    from session_lab.frames.selection import Selection
 
 __all__ = ["PolicyExplorer", "PolicyState"]
 
@@ -118,7 +118,7 @@ class PolicyExplorer(Explorer[PolicyState]):
     ) -> None:
         self._events, self._refusal = _checked(events)
         self._base = policy or RunPolicy()
-        self._name = "sl.widgets.sessions_of_log(events)" if sessions is None else "sessions"
+        self._name = "sl.sessions_of_log(events)" if sessions is None else "sessions"
         if sessions is None:
             sessions = sessions_of_log(self._events)
         self._prepared = sessions if isinstance(sessions, Prepared) else Prepared(sessions)
@@ -164,7 +164,7 @@ class PolicyExplorer(Explorer[PolicyState]):
         events = "events"
         if state.selection.criteria:
             sessions = selected(state.selection, self._name)
-            events = call("sl.widgets.of_sessions", events, sessions)
+            events = call("sl.of_sessions", events, sessions)
         if state.expiry is not None:
             events = call("sl.widgets.with_expiry", events, repr(state.expiry))
         return call("sl.replay", events, f"sl.{self._policy(state)!r}")

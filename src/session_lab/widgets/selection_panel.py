@@ -9,9 +9,9 @@ import numpy as np
 
 from session_lab.analysis.display import short_text
 from session_lab.frames import NAT
+from session_lab.frames.selection import CATEGORIES, Selection
 from session_lab.timing import instant_text
 from session_lab.widgets.controls import close_tree, put
-from session_lab.widgets.selection import CATEGORIES, Selection
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -15,8 +15,8 @@ import pandas as pd
 
 from session_lab.analysis import tags
 from session_lab.errors import DataError
-from session_lab.frames import NAT, SESSIONS, Coded, column_of, instants
-from session_lab.widgets.selection import CATEGORIES, Selection, one_of
+from session_lab.frames import SESSIONS, Coded, column_of, durations, instants
+from session_lab.frames.selection import CATEGORIES, Selection, between, one_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,10 +24,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from session_lab.analysis.tags import TagCodes
-    from session_lab.timing import Instant
-    from session_lab.widgets.selection import Match
+    from session_lab.frames.selection import Match
 
-__all__ = ["Prepared", "kernels", "select"]
+__all__ = ["Prepared", "kernels"]
 
 
 class Prepared:
@@ -87,6 +86,11 @@ class Prepared:
         """When each session was created, in milliseconds since 1970; NAT is missing."""
         return instants(self.frame, "created_at", source="sessions", required=False)
 
+    @cached_property
+    def lifetimes(self) -> NDArray[np.int64]:
+        """How long each session lived, in milliseconds; NAT is missing."""
+        return durations(self.frame, "lifetime", source="sessions")
+
     def values(self, name: str) -> list[str]:
         """Return the values that sessions can be selected by, used or not."""
         allowed = SESSIONS.column(name).allowed
@@ -94,7 +98,7 @@ class Prepared:
         return list(dict.fromkeys([*allowed, *present]))
 
     def rows(self, selection: Selection) -> NDArray[np.bool_]:
-        """Tell which sessions a selection keeps.
+        """Return which sessions a selection keeps.
 
         Raises
         ------
@@ -129,12 +133,10 @@ class Prepared:
             wanted = getattr(selection, name)
             if wanted:
                 rows &= self._with_value(name, wanted)
-        start, end = selection.window
-        if start is not None:
-            rows &= self.created >= start
-        if end is not None:
-            # A missing time is the lowest number, and lies in no window.
-            rows &= (self.created < end) & (self.created != NAT)
+        if selection.window != (None, None):
+            rows &= between(self.created, selection.window)
+        if selection.lengths != (None, None):
+            rows &= between(self.lifetimes, selection.lengths)
         if selection.tags:
             rows &= self._with_tags(selection.tags, selection.match)
         return rows
@@ -163,62 +165,6 @@ class Prepared:
         return rows
 
 
-def select(
-    df: pd.DataFrame,
-    *,
-    status: str | Sequence[str] = (),
-    type: str | Sequence[str] = (),
-    task_identifier: str | Sequence[str] = (),
-    end_cause: str | Sequence[str] = (),
-    tags: str | Sequence[str] = (),
-    match: Match = "any",
-    created_from: Instant | None = None,
-    created_to: Instant | None = None,
-) -> pd.DataFrame:
-    """Keep some sessions of a frame: the headless twin of the filters of an explorer.
-
-    Parameters
-    ----------
-    df : DataFrame
-        A sessions frame.
-    status, type, task_identifier, end_cause : str or sequence of str
-        The values to keep; all by default.
-    tags : str or sequence of str
-        The tags to keep; all sessions by default.
-    match : {"any", "all"}
-        Whether a session needs one of the tags or all of them.
-    created_from, created_to : str or datetime, optional
-        Keep what was created at or after the one and before the other.
-
-    Raises
-    ------
-    DataError
-        A value that no session has, a column that is missing, or an empty window.
-
-    Examples
-    --------
-    >>> df = pd.DataFrame({"type": ["chat", "batch", "chat"], "tags": [["vip"], [], []]})
-    >>> select(df, type="chat", tags="vip")
-       type   tags
-    0  chat  [vip]
-    """
-    selection = Selection(
-        status=_listed(status),
-        type=_listed(type),
-        task_identifier=_listed(task_identifier),
-        end_cause=_listed(end_cause),
-        tags=_listed(tags),
-        match=match,
-        created_from=created_from,
-        created_to=created_to,
-    )
-    return Prepared(df).selected(selection)
-
-
 def kernels() -> Any:  # noqa: ANN401  a module
     """Return the compiled loops; loading numba waits until there is something to count."""
     return importlib.import_module("session_lab.widgets.kernels")
-
-
-def _listed(values: str | Sequence[str]) -> tuple[str, ...]:
-    return (values,) if isinstance(values, str) else tuple(values)

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from session_lab.frames.selection import Selection
     from session_lab.simulator import RunPolicy
     from session_lab.widgets.explorer import Explorer
-    from session_lab.widgets.selection import Selection
 
 __all__ = ["Exploration", "Given", "explore"]
 

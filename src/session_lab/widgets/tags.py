@@ -9,10 +9,10 @@ import ipywidgets  # type: ignore[import-untyped]
 
 from session_lab.analysis import tags
 from session_lab.errors import DataError
+from session_lab.frames.selection import one_of
 from session_lab.timing import to_milliseconds
 from session_lab.widgets.call_text import call, selected
 from session_lab.widgets.explorer import Explorer, ExplorerState
-from session_lab.widgets.selection import one_of
 from session_lab.widgets.selection_panel import SelectionPanel
 from session_lab.widgets.session_index import Prepared
 

@@ -8,9 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import session_lab as sl
-from session_lab.frames import SESSIONS, empty
+from session_lab.frames import SESSIONS, Selection, empty, select
 from session_lab.timing import instant_text
-from session_lab.widgets import Selection, select
 from tests.widgets.sessions import DAY, ORIGIN, sessions_frame
 from tests.widgets.states import kept_by_hand, selections
 
