@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -133,7 +134,7 @@ def test_every_flag_reaches_the_world(serve: Any):
         sessions = client.get(f"{serving.url}/_lab/sessions").text.splitlines()
     assert (snapshot["seed"], snapshot["profile"]) == (7, "2026-08")
     assert snapshot["now"] == 1798761600000
-    assert snapshot["policy"]["idle_timeout"] == "45s"
+    assert snapshot["policy"]["idle_timeout"] == "45 s"
     environments = {json.loads(line)["environment"] for line in sessions}
     assert environments == {"env_mine", "env_other"}
 
@@ -187,13 +188,18 @@ def test_a_taken_port_is_said_in_one_line(serve: Any):
     [
         (["--profile", "2020-01"], "'2020-01' is not a known profile"),
         (["--now", "today"], "'today' is not an ISO 8601 time"),
-        (["--clock", "real", "--now", "2026-01-01T00:00:00Z"], "a real clock shows"),
+        (["--speed", "60"], "a virtual clock has no speed; add --clock real"),
+        (["--clock", "real", "--speed", "0"], "0.0 is not a speed"),
+        (["--clock", "real", "--speed", "nan"], "nan is not a speed"),
+        (["--host", "0.0.0.0"], "other machines would reach 0.0.0.0"),  # noqa: S104
+        (["--host", "::"], "other machines would reach ::"),
+        (["--host", "0.0.0.0", "--allow-remote"], "everybody knows the key"),  # noqa: S104
         (["--environment", "tr_dev_secret"], "write ID=KEY"),
         (["--environment", "env_lab=tr_dev_secret"], "two environments are called 'env_lab'"),
         (["--secret-key", ""], "the environment 'env_lab' has no key"),
         (["--idle-timeout", "60"], "'60' is not a duration"),
         (["--host", "192.0.2.1"], "cannot serve on port 0 of 192.0.2.1"),
-        (["--port", "70000"], "70000 is no port; those are 0 to 65535"),
+        (["--port", "70000"], "70000 is not a port; those are 0 to 65535"),
         (["--state", "/no/such/folder/lab.sqlite"], "cannot be used"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
@@ -222,12 +228,53 @@ def test_without_the_extra_it_says_what_to_install():
     )
 
 
-def test_an_address_that_others_reach_is_warned_about(serve: Any):
-    serving = serve("--host", "0.0.0.0")  # noqa: S104 (that is what is tested)
-    code, _, err = serving.stop(signal.SIGTERM)
-    assert code == 0
-    (line,) = err.splitlines()
-    assert line.startswith("session-lab: everybody who reaches 0.0.0.0 can use the control API")
+def test_an_address_that_others_reach_takes_leave_and_a_key_of_ones_own(serve: Any):
+    flags = ("--host", "0.0.0.0", "--allow-remote", "--secret-key", "tr_dev_mine")  # noqa: S104
+    serving = serve(*flags)
+    url = f"http://127.0.0.1:{serving.url.rpartition(':')[2]}"
+    with httpx.Client() as client:
+        assert client.get(f"{url}/_lab/clock").status_code == 200
+        foreign = {"origin": "https://page.example"}
+        assert client.get(f"{url}/_lab/clock", headers=foreign).status_code == 403
+    assert serving.stop(signal.SIGTERM) == (0, "", "")
+
+
+def test_a_real_clock_starts_at_a_date_and_runs_at_a_speed(serve: Any, tmp_path: Path):
+    state = ("--state", str(tmp_path / "lab.sqlite"))
+    flags = ("--clock", "real", "--now", "2030-01-01T00:00:00Z", "--speed", "3600", *state)
+    serving = serve(*flags)
+    with serving.client() as client:
+        start(client, "chat-1")
+        time.sleep(0.05)
+        session = start(client, "chat-2")
+    seen = session.created_at.timestamp()
+    assert 1893456000 + 100 < seen < 1893456000 + 86_400 * 30
+    serving.process.kill()
+    serving.process.communicate()
+    with httpx.Client() as client:
+        again = serve(*flags)
+        shown = client.get(f"{again.url}/_lab/clock").json()
+    assert shown["ms"] / 1000 > seen
+    again.stop(signal.SIGTERM)
+    line = refused("--port", "0", "--clock", "real", "--now", "2031-01-01T00:00:00Z", *state)
+    assert "was made with another now, speed" in line
+
+
+def test_a_quiet_stream_ends_by_itself_on_a_clock_that_stands_still(serve: Any):
+    with serve().client() as client:
+        start(client, "chat-1")
+        client.sessions.append("chat-1", "hello")
+        found = list(client.sessions.stream("chat-1", io="in", timeout="1s"))
+    assert [record.data for record in found] == ["hello"]
+
+
+@pytest.mark.parametrize("content", [b"not a database", b"SQLite format 3\0" + b"x" * 4080])
+def test_a_foreign_state_file_is_refused_in_one_line(tmp_path: Path, content: bytes):
+    path = tmp_path / "lab.sqlite"
+    path.write_bytes(content)
+    line = refused("--port", "0", "--state", str(path))
+    assert line.startswith(f"session-lab: {path}: cannot be used: it is ")
+    assert path.read_bytes() == content
 
 
 def test_what_was_acknowledged_survives_a_kill(serve: Any, tmp_path: Path):

@@ -23,7 +23,7 @@ from session_lab.client import AsyncClient, Client
 from session_lab.simulator.api.auth import Environment
 from session_lab.simulator.backend import Backend
 from session_lab.simulator.server.app import make_app
-from session_lab.simulator.server.sequencer import LiveBackend
+from session_lab.simulator.server.sequencer import Sequencer
 from session_lab.simulator.transport import SimulatorTransport
 
 if TYPE_CHECKING:
@@ -161,7 +161,7 @@ def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
     if place == "in process":
         route = Route("http://lab", SimulatorTransport(_backend()))
     elif place == "ASGI":
-        route = Route("http://lab", httpx.ASGITransport(make_app(LiveBackend(_backend()))))
+        route = Route("http://lab", httpx.ASGITransport(make_app(Sequencer(_backend()))))
     else:
         route = Route(request.getfixturevalue("socket_url"))
     lab = Lab(route, asynchronous=kind == "asynchronous")

@@ -10,7 +10,7 @@ import typer
 
 import session_lab as sl
 from session_lab.cli import policy as flags
-from session_lab.timing import SystemClock
+from session_lab.timing import SystemClock, to_instant
 
 if TYPE_CHECKING:
     from session_lab.simulator.api.auth import Environment
@@ -31,12 +31,27 @@ def serve(
     host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", help="0 picks a free one.")] = 8787,
     seed: Annotated[int, typer.Option("--seed", help="Of identifiers, faults, crashes.")] = 0,
+    allow_remote: Annotated[
+        bool,
+        typer.Option("--allow-remote", help="Listen where other machines reach the server."),
+    ] = False,
     now: Annotated[
-        str | None, typer.Option("--now", help=f"First instant of virtual time. [default: {_NOW}]")
+        str | None,
+        typer.Option(
+            "--now",
+            help=f"First instant of the world. [default: {_NOW}; of a real clock: the present]",
+        ),
     ] = None,
     clock: Annotated[
-        _Clock, typer.Option("--clock", help="Whether time stands still or is the machine's.")
+        _Clock,
+        typer.Option(
+            "--clock", help="Whether time stands still until it is advanced, or goes on by itself."
+        ),
     ] = _Clock.VIRTUAL,
+    speed: Annotated[
+        float | None,
+        typer.Option("--speed", help="Seconds of a real clock in each second. [default: 1]"),
+    ] = None,
     profile: Annotated[
         str, typer.Option("--profile", help="Published state of the API to follow.")
     ] = "2026-10",
@@ -70,7 +85,11 @@ def serve(
     """Serve a simulated Sessions API until Ctrl+C; its address is printed when it is ready.
 
     Runs follow a policy if one of its flags is given; else they live until the control API below
-    /_lab ends them. Example: session-lab serve --port 0 --state lab.sqlite --idle-timeout 60s
+    /_lab ends them. On the virtual clock nothing expires and no run ends until POST
+    /_lab/clock/advance moves it, but whoever waits for time itself (a quiet stream, a rate limit)
+    waits in the machine's time, as on the real clock.
+
+    Example: session-lab serve --port 0 --state lab.sqlite --idle-timeout 60s
     """
     from session_lab.simulator.api.auth import Environment
     from session_lab.simulator.backend import Backend
@@ -89,21 +108,37 @@ def serve(
         crash_rate=crash_rate,
     )
     follows_system_clock = clock is _Clock.REAL
-    if follows_system_clock and now is not None:
-        raise sl.DataError("a real clock shows the machine's time; leave it out", column="--now")
+    if speed is not None and not follows_system_clock:
+        raise sl.DataError("a virtual clock has no speed; add --clock real", column="--speed")
+    first = None if now is None else to_instant(now, name="--now")
     backend = Backend(
         [
             Environment(environment_id, secret_key),
             *(_environment(pair) for pair in environments or ()),
         ],
         seed=seed,
-        now=SystemClock().milliseconds() if follows_system_clock else now or _NOW,
+        now=_first_instant(first, follows_system_clock=follows_system_clock),
         profile=profile,
         policy=policy,
         rate_limit=rate_limit,
         follows_system_clock=follows_system_clock,
     )
-    serve_backend(backend, host=host, port=port, state=state, announce=_announce)
+    serve_backend(
+        backend,
+        host=host,
+        port=port,
+        state=state,
+        announce=_announce,
+        allow_remote=allow_remote,
+        first=first if follows_system_clock else None,
+        speed=1.0 if speed is None else speed,
+    )
+
+
+def _first_instant(first: int | None, *, follows_system_clock: bool) -> int | str:
+    if first is not None:
+        return first
+    return SystemClock().milliseconds() if follows_system_clock else _NOW
 
 
 def _announce(url: str) -> None:

@@ -153,9 +153,9 @@ is spent, so append to a new session under another external id
         """An ASGI application that serves this very world; needs the extra ``server``."""
         # Starlette is an extra, and slow to load.
         from session_lab.simulator.server.app import make_app  # noqa: PLC0415
-        from session_lab.simulator.server.sequencer import LiveBackend  # noqa: PLC0415
+        from session_lab.simulator.server.sequencer import Sequencer  # noqa: PLC0415
 
-        return make_app(LiveBackend(self._backend))
+        return make_app(Sequencer(self._backend))
 
     def client(self, **options: Any) -> Client:  # noqa: ANN401  those of Client
         """Make a client of this simulator.

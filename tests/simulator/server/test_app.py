@@ -11,9 +11,9 @@ import pytest
 
 from session_lab.simulator.api.auth import Environment
 from session_lab.simulator.backend import Backend
-from session_lab.simulator.server.app import HANG_UP, make_app
+from session_lab.simulator.server.app import DOCUMENTED_KEY, HANG_UP, make_app
 from session_lab.simulator.server.openapi import describe
-from session_lab.simulator.server.sequencer import LiveBackend
+from session_lab.simulator.server.sequencer import Sequencer
 from session_lab.wire.limits import MAX_APPEND_BODY_BYTES
 
 LAB = Environment("env_lab", "tr_dev_lab")
@@ -29,12 +29,19 @@ def backend() -> Backend:
 
 
 def send(
-    backend: Backend, method: str, path: str, *, guarded: bool = False, **options: Any
+    backend: Backend,
+    method: str,
+    path: str,
+    *,
+    guarded: bool = False,
+    client: str = "127.0.0.1",
+    **options: Any,
 ) -> httpx.Response:
     async def main() -> httpx.Response:
-        transport = httpx.ASGITransport(make_app(LiveBackend(backend), guarded=guarded))
-        async with httpx.AsyncClient(transport=transport, base_url="http://lab") as client:
-            return await client.request(method, path, **options)
+        app = make_app(Sequencer(backend), guarded=guarded)
+        transport = httpx.ASGITransport(app, client=(client, 50_000))
+        async with httpx.AsyncClient(transport=transport, base_url="http://lab") as user:
+            return await user.request(method, path, **options)
 
     return asyncio.run(main())
 
@@ -98,6 +105,45 @@ def test_a_guarded_control_api_is_closed_to_pages_of_other_machines(
     assert send(backend, "GET", "/api/v1/sessions", guarded=True, headers=KEY).status_code == 200
 
 
+PAGE = {"host": "127.0.0.1:8787", "origin": "https://page.example"}
+
+
+def test_pages_of_other_sites_use_the_api_only_with_a_key_that_is_not_known_to_all():
+    path = "/api/v1/sessions"
+    for key, status in ((DOCUMENTED_KEY, 403), ("tr_dev_mine", 200)):
+        known = Backend([Environment("env_lab", key)])
+        headers = PAGE | {"authorization": f"Bearer {key}"}
+        assert send(known, "GET", path, guarded=True, headers=headers).status_code == status
+        assert send(known, "OPTIONS", path, guarded=True, headers=PAGE).status_code == status
+        headers = headers | {"origin": "http://localhost:3000"}
+        assert send(known, "GET", path, guarded=True, headers=headers).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("client", "headers", "status"),
+    [
+        ("127.0.0.1", {}, 200),
+        ("::1", {}, 200),
+        ("192.0.2.9", {}, 401),
+        ("192.0.2.9", {"authorization": "Bearer tr_dev_wrong"}, 401),
+        ("192.0.2.9", KEY, 200),
+        ("192.0.2.9", KEY | {"origin": "https://page.example"}, 403),
+    ],
+)
+def test_other_machines_use_the_control_api_only_with_a_key(
+    backend: Backend, client: str, headers: dict[str, str], status: int
+):
+    response = send(
+        backend,
+        "GET",
+        "/_lab/clock",
+        guarded=True,
+        client=client,
+        headers={"host": "192.0.2.7:8787"} | headers,
+    )
+    assert response.status_code == status
+
+
 @pytest.mark.parametrize(
     "headers",
     [
@@ -139,7 +185,7 @@ def call(
         "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
         "extensions": extensions or {},
     }
-    asyncio.run(make_app(LiveBackend(backend))(scope, receive, collect))
+    asyncio.run(make_app(Sequencer(backend))(scope, receive, collect))
     return sent
 
 
@@ -175,17 +221,24 @@ def test_a_body_over_every_limit_is_refused_before_any_of_it_has_come(backend: B
     assert start["status"] == 413
 
 
-def test_the_control_api_takes_bodies_of_any_length(backend: Backend):
-    start, _ = call(backend, body=[WHOLE], path="/_lab/reset", length=MAX_APPEND_BODY_BYTES + 1)
-    assert start["status"] == 200
+def test_a_control_body_that_goes_on_and_on_is_refused_as_it_comes(backend: Backend):
+    piece = {"type": "http.request", "body": b" " * 600_000, "more_body": True}
+    start, _ = call(backend, body=[piece, piece], path="/_lab/reset", length=2)
+    assert start["status"] == 413
+
+
+def test_a_snapshot_may_be_longer_than_other_control_bodies(backend: Backend):
+    piece = {"type": "http.request", "body": b" " * 600_000, "more_body": True}
+    body = [piece, piece, {**piece, "more_body": False}]
+    start, _ = call(backend, body=body, path="/_lab/snapshot", length=1_800_000)
+    assert start["status"] in {400, 405}  # It was read, and held no snapshot.
 
 
 def test_a_stream_is_sent_as_it_happens(backend: Backend):
     backend.world.append("chat-1", "hello", io="out")
 
     async def main() -> list[str]:
-        live = LiveBackend(backend)
-        transport = httpx.ASGITransport(make_app(live))
+        transport = httpx.ASGITransport(make_app(Sequencer(backend)))
         async with httpx.AsyncClient(transport=transport, base_url="http://lab") as client:
             path = "/realtime/v1/sessions/chat-1/out"
             reading = asyncio.ensure_future(client.get(path, headers=KEY))

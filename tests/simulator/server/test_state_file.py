@@ -8,10 +8,12 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from session_lab.errors import DataError
 from session_lab.simulator.api.http_types import Request
-from session_lab.simulator.server.state_file import StateFile
+from session_lab.simulator.server.state_file import KeptRequest, StateFile
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,7 +28,7 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "lab.sqlite"
 
 
-def kept(path: Path) -> list[tuple[int, Request]]:
+def kept(path: Path) -> list[KeptRequest]:
     file = StateFile(path, SETTINGS)
     try:
         return list(file.requests())
@@ -34,19 +36,23 @@ def kept(path: Path) -> list[tuple[int, Request]]:
         file.close()
 
 
+def at(instant: int, request: Request) -> KeptRequest:
+    return KeptRequest(instant, instant + 7, request)
+
+
 def test_requests_come_back_in_order_byte_for_byte(path: Path):
     file = StateFile(path, SETTINGS)
-    file.append(1, APPEND)
-    file.append(2, RETRIEVE)
+    file.append(at(1, APPEND))
+    file.append(at(2, RETRIEVE))
     file.close()
-    assert kept(path) == [(1, APPEND), (2, RETRIEVE)]
+    assert kept(path) == [at(1, APPEND), at(2, RETRIEVE)]
 
 
 def test_a_write_is_on_disk_at_once_and_a_read_with_the_next_write(path: Path):
     file = StateFile(path, SETTINGS)
-    file.append(1, RETRIEVE)
+    file.append(at(1, RETRIEVE))
     assert rows_of_a_copy(path) == []
-    file.append(2, APPEND)
+    file.append(at(2, APPEND))
     assert rows_of_a_copy(path) == [(1, "GET"), (2, "POST")]
     file.close()
 
@@ -67,22 +73,22 @@ def rows_of_a_copy(path: Path) -> list[tuple[int, str]]:
 def test_a_snapshot_takes_the_place_of_the_requests_before_it(path: Path):
     file = StateFile(path, SETTINGS)
     assert file.snapshot is None
-    file.append(1, APPEND)
+    file.append(at(1, APPEND))
     file.compact("the world", n_entries=1)
-    file.append(2, RETRIEVE)
+    file.append(at(2, RETRIEVE))
     file.close()
     file = StateFile(path, SETTINGS)
-    assert (file.snapshot, list(file.requests())) == ("the world", [(2, RETRIEVE)])
+    assert (file.snapshot, list(file.requests())) == ("the world", [at(2, RETRIEVE)])
     file.close()
 
 
 def test_a_new_snapshot_pays_when_requests_are_as_many_as_entries_in_the_last(path: Path):
     file = StateFile(path, SETTINGS)
     file.compact("the world", n_entries=1_500)
-    for at in range(1_499):
-        file.append(at, RETRIEVE)
+    for instant in range(1_499):
+        file.append(at(instant, RETRIEVE))
     assert not file.is_long
-    file.append(1_499, RETRIEVE)
+    file.append(at(1_499, RETRIEVE))
     assert file.is_long
     file.close()
 
@@ -118,7 +124,7 @@ def test_a_file_of_another_format_is_refused(path: Path):
     database.execute("UPDATE world SET format = 99")
     database.commit()
     database.close()
-    with pytest.raises(DataError, match="holds format 99, and this version reads 1"):
+    with pytest.raises(DataError, match="holds format 99, and this version reads 2"):
         StateFile(path, SETTINGS)
 
 
@@ -131,3 +137,105 @@ def test_a_place_that_cannot_be_written_is_refused(tmp_path: Path):
 def test_only_the_owner_can_read_the_file_because_it_holds_keys(path: Path):
     StateFile(path, SETTINGS).close()
     assert stat.S_IMODE(path.stat().st_mode) == stat.S_IRUSR | stat.S_IWUSR
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes")
+def test_a_file_that_others_can_read_is_closed_to_them(path: Path):
+    path.touch(0o644)
+    path.chmod(0o644)
+    file = StateFile(path, SETTINGS)
+    file.append(at(1, APPEND))
+    log = path.with_name(f"{path.name}-wal")
+    assert [stat.S_IMODE(each.stat().st_mode) for each in (path, log)] == [0o600, 0o600]
+    file.close()
+
+
+def test_another_programs_database_is_refused_and_left_alone(path: Path):
+    database = sqlite3.connect(path)
+    database.execute("CREATE TABLE world (format INTEGER, settings TEXT, snapshot TEXT)")
+    database.commit()
+    database.close()
+    before = path.read_bytes()
+    with pytest.raises(DataError, match="a SQLite file of another program"):
+        StateFile(path, SETTINGS)
+    assert path.read_bytes() == before
+    assert [each.name for each in path.parent.iterdir()] == [path.name]
+
+
+def test_a_copy_without_its_log_is_refused_and_with_it_is_whole(path: Path, tmp_path: Path):
+    file = StateFile(path, SETTINGS)
+    file.append(at(1, APPEND))
+    alone, whole = tmp_path / "alone.sqlite", tmp_path / "whole.sqlite"
+    alone.write_bytes(path.read_bytes())
+    for suffix in ("", "-wal"):
+        whole.with_name(whole.name + suffix).write_bytes(
+            path.with_name(path.name + suffix).read_bytes()
+        )
+    file.close()
+    with pytest.raises(DataError, match=r"alone\.sqlite: is a copy .* copy alone\.sqlite-wal too"):
+        StateFile(alone, SETTINGS)
+    assert kept(whole) == [at(1, APPEND)]
+    assert kept(path) == [at(1, APPEND)]
+    alone.write_bytes(path.read_bytes())
+    assert kept(alone) == [at(1, APPEND)]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_any_damage_is_refused_in_one_line_or_does_no_harm(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+):
+    path = tmp_path_factory.mktemp("damaged") / "lab.sqlite"
+    requests = [at(number, APPEND) for number in range(5)]
+    file = StateFile(path, SETTINGS)
+    file.compact("the world" * 50, n_entries=1)
+    for request in requests:
+        file.append(request)
+    file.close()
+    content = bytearray(path.read_bytes())
+    for _ in range(data.draw(st.integers(1, 4))):
+        place = data.draw(st.integers(0, len(content) - 1))
+        content[place] ^= data.draw(st.integers(1, 255))
+    path.write_bytes(content[: data.draw(st.integers(1, len(content)))])
+    found = opened(path)
+    if found != ("the world" * 50, requests):
+        assert isinstance(found, str)
+        assert str(path) in found
+        assert not any(word in found for word in ("\n", "Bearer", "tr_dev"))
+
+
+def opened(path: Path) -> tuple[str | None, list[KeptRequest]] | str:
+    """Read what a file holds, or why it is refused."""
+    try:
+        file = StateFile(path, SETTINGS)
+    except DataError as error:
+        return str(error)
+    try:
+        return file.snapshot, list(file.requests())
+    except DataError as error:
+        return str(error)
+    finally:
+        file.close()
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE world SET beginning = CAST(X'FF' || beginning AS TEXT)",
+        "UPDATE requests SET headers = CAST(X'FF' || headers AS TEXT)",
+        "UPDATE requests SET headers = '{' || headers",
+        "DELETE FROM world",
+    ],
+)
+def test_text_that_is_damaged_is_not_quoted(path: Path, statement: str):
+    file = StateFile(path, SETTINGS)
+    file.append(at(1, APPEND))
+    file.close()
+    database = sqlite3.connect(path)
+    database.execute(statement)
+    database.commit()
+    database.close()
+    with pytest.raises(DataError, match="is damaged; restore the file") as refusal:
+        kept(path)
+    assert "tr_dev" not in str(refusal.value)
+    assert "Bearer" not in str(refusal.value)

@@ -1,8 +1,9 @@
-"""The ASGI application: from ASGI's messages to values and back."""
+"""The ASGI application: ASGI's messages to requests, and responses to ASGI's messages."""
 
 from __future__ import annotations
 
 import asyncio
+import hmac
 from typing import TYPE_CHECKING
 
 from starlette.responses import JSONResponse, StreamingResponse
@@ -11,46 +12,52 @@ from session_lab.simulator.api import http_types
 from session_lab.simulator.control import is_control
 from session_lab.simulator.faults.plan import ConnectionLost, ConnectionRefused
 from session_lab.simulator.server.openapi import describe
-from session_lab.simulator.server.origin_check import comes_from_elsewhere
-from session_lab.simulator.server.sse_follow import events
+from session_lab.simulator.server.origin_check import comes_from_elsewhere, is_loopback
+from session_lab.simulator.server.sse_follow import sse_follow
 from session_lab.wire.limits import MAX_APPEND_BODY_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-    from session_lab.simulator.server.sequencer import LiveBackend
+    from session_lab.simulator.server.sequencer import Sequencer
 
-__all__ = ["HANG_UP", "make_app"]
+__all__ = ["DOCUMENTED_KEY", "HANG_UP", "make_app"]
 
 HANG_UP = "session_lab.hang_up"
 """The extension of ASGI's scope in which a server offers the function to ``cut`` a connection."""
 
+DOCUMENTED_KEY = "tr_dev_local"
+"""The key that ``session-lab serve`` takes if none is chosen; everybody can know it."""
+
 _DESCRIPTION = "/openapi.json"
+_SNAPSHOT = "/_lab/snapshot"
+_MOST_CONTROL_BYTES = 1024 * 1024
+_MOST_SNAPSHOT_BYTES = 256 * 1024 * 1024
 _BODILESS = (204, 304)
 
 
-def make_app(live: LiveBackend, *, guarded: bool = False) -> ASGIApp:
+def make_app(sequencer: Sequencer, *, guarded: bool = False) -> ASGIApp:
     """Make the application that serves a simulator.
 
     Parameters
     ----------
-    live : LiveBackend
+    sequencer : Sequencer
         What answers.
     guarded : bool
-        Keep pages of other machines away from the control API. For servers that only this machine
-        can reach.
+        Keep pages of other sites away from the control API, and from the public paths too as long
+        as a key is in use that everybody knows; and let other machines use the control API only
+        with a key.
     """
-    return _App(live, guarded=guarded)
+    return _App(sequencer, guarded=guarded)
 
 
 class _App:
-    """Takes every request."""
+    """Answers every request."""
 
-    def __init__(self, live: LiveBackend, *, guarded: bool) -> None:
-        self._live = live
+    def __init__(self, sequencer: Sequencer, *, guarded: bool) -> None:
+        self._sequencer = sequencer
         self._guarded = guarded
+        self._keys = {each.secret_key for each in sequencer.backend.environments}
         self._description = JSONResponse(describe())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -58,18 +65,21 @@ class _App:
             await self._description(scope, receive, send)
             return
         path, headers = scope["raw_path"].decode("ascii"), _headers(scope)
-        controls = is_control(path)
-        body = await _body(receive) if controls or _is_read(headers) else b""
-        if body is None:
-            return
         query = scope["query_string"].decode("latin-1")
-        request = http_types.Request(scope["method"], path, query, headers, body)
-        if self._guarded and controls and comes_from_elsewhere(request):
-            message = "the control API is for this machine, and the request comes from elsewhere"
-            await _respond(http_types.json_response({"error": message}, 403), scope, send)
+        request = http_types.Request(scope["method"], path, query, headers)
+        refusal = self._refusal(request, scope) if self._guarded else None
+        if refusal is not None:
+            await _respond(refusal, scope, send)
             return
         try:
-            response = self._live.take(request)
+            body = await _body(receive, _most_bytes(request))
+        except _TooLargeError:
+            await _respond(_too_large(request), scope, send)
+            return
+        if body is None:
+            return
+        try:
+            response = self._sequencer.take(request._replace(body=body))
         except (ConnectionRefused, ConnectionLost):
             await _hang_up(scope, receive)
             return
@@ -79,31 +89,76 @@ class _App:
             await _respond(response, scope, send)
             return
         stream = StreamingResponse(
-            events(self._live, response.follow), response.status, dict(response.headers)
+            sse_follow(self._sequencer, response.follow), response.status, dict(response.headers)
         )
         await stream(scope, receive, send)
 
+    def _refusal(self, request: http_types.Request, scope: Scope) -> http_types.Response | None:
+        """Refuse what pages of other sites send, and what other machines send without a key."""
+        controls = is_control(request.path)
+        if (controls or DOCUMENTED_KEY in self._keys) and comes_from_elsewhere(request):
+            message = "the request comes from a page of another site"
+            if not controls:
+                message += f"; to admit it, give the server a key other than {DOCUMENTED_KEY}"
+            return http_types.json_response({"error": message}, 403)
+        if controls and not self._is_trusted(request, scope):
+            message = "from another machine the control API takes the secret key, as a bearer token"
+            return http_types.json_response({"error": message}, 401)
+        return None
 
-def _is_read(headers: Mapping[str, str]) -> bool:
-    """Tell whether the API looks at a request's body.
+    def _is_trusted(self, request: http_types.Request, scope: Scope) -> bool:
+        """Return whether a request comes from this machine or with a secret key."""
+        client = scope.get("client")
+        if client is None or is_loopback(client[0]):
+            return True
+        given = request.headers.get("authorization", "").removeprefix("Bearer ").strip()
+        return any(hmac.compare_digest(given.encode(), key.encode()) for key in self._keys)
+
+
+class _TooLargeError(Exception):
+    """A body is longer than what is read."""
+
+
+def _most_bytes(request: http_types.Request) -> int | None:
+    """Return how much of a request's body is read at most; None where none of it is.
 
     The API measures what was announced, so a body over its largest limit or of no announced length
     is refused unread, however much of it is still to come.
     """
-    length = headers.get("content-length", "")
-    return length.isdecimal() and length.isascii() and int(length) <= MAX_APPEND_BODY_BYTES
+    if is_control(request.path):
+        return _MOST_SNAPSHOT_BYTES if request.path == _SNAPSHOT else _MOST_CONTROL_BYTES
+    length = request.headers.get("content-length", "")
+    is_short = length.isdecimal() and length.isascii() and int(length) <= MAX_APPEND_BODY_BYTES
+    return MAX_APPEND_BODY_BYTES if is_short else None
 
 
-async def _body(receive: Receive) -> bytes | None:
-    """Read the whole body; None where the client leaves before its end."""
-    chunks = []
-    while True:
+def _too_large(request: http_types.Request) -> http_types.Response:
+    most = _most_bytes(request)
+    return http_types.json_response({"error": f"the body is over {most} bytes"}, 413)
+
+
+async def _body(receive: Receive, most: int | None) -> bytes | None:
+    """Read the whole body; None where the client leaves before its end.
+
+    Raises
+    ------
+    _TooLargeError
+        It is longer than ``most`` bytes.
+    """
+    chunks: list[bytes] = []
+    n_bytes = 0
+    while most is not None:
         message = await receive()
         if message["type"] == "http.disconnect":
             return None
-        chunks.append(message.get("body", b""))
+        chunk = message.get("body", b"")
+        n_bytes += len(chunk)
+        if n_bytes > most:
+            raise _TooLargeError
+        chunks.append(chunk)
         if not message.get("more_body", False):
-            return b"".join(chunks)
+            break
+    return b"".join(chunks)
 
 
 def _headers(scope: Scope) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Keep web pages away from the control API, which takes no key.
+"""Keep web pages of other sites away from a server that a browser on this machine can reach.
 
 Any page in a browser on this machine can send requests to a local port. What it cannot do is hide
 where it came from: browsers name the page's origin, and the name of the host they were sent to.
@@ -17,7 +17,7 @@ __all__ = ["comes_from_elsewhere", "is_loopback"]
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether a host's name or address means this machine.
+    """Return whether a host's name or address means this machine.
 
     Examples
     --------
@@ -28,14 +28,16 @@ def is_loopback(host: str) -> bool:
     """
     if host == "localhost" or host.endswith(".localhost"):
         return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+    address = _address(host)
+    return address is not None and address.is_loopback
 
 
 def comes_from_elsewhere(request: Request) -> bool:
-    """Tell whether a browser sent a request for a page, or to a name, of another machine.
+    """Return whether a browser sent a request for a page of another site.
+
+    A page of this machine and a page that the server itself sent are no others. A host that is
+    named by anything but an address or ``localhost`` may be a name that its owner has pointed at
+    this machine in order to pass for the server.
 
     Examples
     --------
@@ -44,17 +46,29 @@ def comes_from_elsewhere(request: Request) -> bool:
     ...     return comes_from_elsewhere(Request("POST", "/_lab/reset", headers=headers))
     >>> sent(host="127.0.0.1:8787"), sent(host="127.0.0.1:8787", origin="http://localhost:3000")
     (False, False)
+    >>> sent(host="192.0.2.7:8787"), sent(host="192.0.2.7:8787", origin="http://192.0.2.7:8787")
+    (False, False)
     >>> sent(host="127.0.0.1:8787", origin="https://evil.example"), sent(host="evil.example:8787")
     (True, True)
     """
-    headers = request.headers
-    addresses = [f"//{headers['host']}"] if "host" in headers else []
-    addresses += [headers["origin"]] if "origin" in headers else []
-    return not all(is_loopback(_host(address)) for address in addresses)
+    host, origin = request.headers.get("host"), request.headers.get("origin")
+    name = None if host is None else _host(f"//{host}")
+    if name is not None and not is_loopback(name) and _address(name) is None:
+        return True
+    if origin is None or is_loopback(_host(origin)):
+        return False
+    return host is None or origin.partition("://")[2] != host
 
 
-def _host(address: str) -> str:
+def _host(url: str) -> str:
     try:
-        return urlsplit(address).hostname or ""
+        return urlsplit(url).hostname or ""
     except ValueError:
         return ""
+
+
+def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(host)
+    except ValueError:
+        return None

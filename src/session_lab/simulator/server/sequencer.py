@@ -1,24 +1,33 @@
-"""A simulator in the life of a process: requests in order, time that may pass, news for readers."""
+"""Serialise requests, keep them on disk, advance real time, and wake stream readers."""
 
 from __future__ import annotations
 
 import asyncio
+import time
+import warnings
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from session_lab.errors import DataError, SessionLabWarning
+from session_lab.simulator.api.http_types import json_response
+from session_lab.simulator.server.state_file import KeptRequest, UnwritableError
+from session_lab.timing import SystemClock
+
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from session_lab.simulator.api.http_types import Request, Response
     from session_lab.simulator.backend import Backend
     from session_lab.simulator.server.state_file import StateFile
     from session_lab.timing import Clock
 
-__all__ = ["LiveBackend"]
+__all__ = ["Sequencer"]
 
 
-class LiveBackend:
+class Sequencer:
     """Takes requests for a backend, one after the other; see :meth:`take`.
 
-    First the backend's clock is moved to the machine's, where it follows that one; then the
+    First the backend's clock is moved to the clock that it follows, if there is one; then the
     request is written down, where there is a file; then the backend answers; then whoever waits
     for news is woken. Everything happens in one thread, and nothing is awaited in between.
 
@@ -26,36 +35,61 @@ class LiveBackend:
     ----------
     backend : Backend
         What answers.
-    system_clock : Clock, optional
+    clock : Clock, optional
         What the backend's clock follows; without one time stands still but for the control API.
     state_file : StateFile, optional
         Where requests are kept. What it holds already is brought back first.
+    machine : Clock, optional
+        The machine's time, which is kept beside the world's; by default the system's.
+    stopwatch : callable, optional
+        Seconds by a clock that nobody sets, for waits; by default the system's.
+
+    Raises
+    ------
+    DataError
+        The file holds a world that cannot be brought back.
     """
 
     def __init__(
         self,
         backend: Backend,
         *,
-        system_clock: Clock | None = None,
+        clock: Clock | None = None,
         state_file: StateFile | None = None,
+        machine: Clock | None = None,
+        stopwatch: Callable[[], float] = time.monotonic,
     ) -> None:
         self.backend = backend
         self.is_stopping = False
-        self._system_clock = system_clock
+        self._clock = clock
         self._file = state_file
+        self._machine = SystemClock() if machine is None else machine
+        self._stopwatch = stopwatch
+        self._has_complained = False
         self._news: asyncio.Event | None = None
         if state_file is not None:
             self._bring_back(state_file)
 
     def now(self) -> int:
-        """Return the instant, in milliseconds since 1970; it never goes back."""
+        """Return the world's instant, in milliseconds since 1970; it never goes back."""
         clock = self.backend.clock
-        if self._system_clock is not None:
-            clock.advance_to(max(clock.milliseconds(), self._system_clock.milliseconds()))
+        if self._clock is not None:
+            clock.advance_to(max(clock.milliseconds(), self._clock.milliseconds()))
         return clock.milliseconds()
+
+    def waited(self) -> int:
+        """Return a reading, in milliseconds, of the clock by which streams wait.
+
+        It goes on with the machine's, and jumps with every move of a world's time that otherwise
+        stands still: so a wait ends by itself, and at once where a test moves the time.
+        """
+        jumps = self.backend.clock.milliseconds() if self._clock is None else 0
+        return int(self._stopwatch() * 1000) + jumps
 
     def take(self, request: Request) -> Response:
         """Answer one request; what ``latency`` it still has is for the caller to wait.
+
+        A write that cannot be kept on disk is refused and changes nothing.
 
         Raises
         ------
@@ -63,18 +97,25 @@ class LiveBackend:
             A fault leaves the request without a reply.
         """
         now = self.now()
-        if self._file is not None:
-            self._file.append(now, request)
+        if self._file is None:
+            try:
+                return self._answer(request)
+            finally:
+                self._announce()
+        try:
+            self._file.append(KeptRequest(now, self._machine.milliseconds(), request))
+        except UnwritableError as error:
+            message = f"{self._file.path} cannot be written, so nothing was changed: {error}"
+            return json_response({"error": message}, 500)
         try:
             return self._answer(request)
         finally:
             self._announce()
-            if self._file is not None and self._file.is_long:
-                self._compact(self._file)
+            self._look_after(self._file, moved=self.backend.clock.milliseconds() != now)
 
     async def news(self, until: int) -> None:
-        """Wait for the next request to be taken, or, where time passes, for an instant."""
-        seconds = None if self._system_clock is None else max(0, until - self.now()) / 1000
+        """Wait for the next request to be taken, or until :meth:`waited` shows ``until``."""
+        seconds = max(0, until - self.waited()) / 1000
         if self._news is None:
             self._news = asyncio.Event()
         with suppress(TimeoutError):
@@ -87,7 +128,7 @@ class LiveBackend:
 
     def _answer(self, request: Request) -> Response:
         response = self.backend.handle(request)
-        if response.latency and self._system_clock is None:
+        if response.latency and self._clock is None:
             # Where time stands still a late reply moves it, as if its reader were all there is.
             self.backend.wait(response.latency)
             return response._replace(latency=0)
@@ -98,15 +139,35 @@ class LiveBackend:
             self._news.set()
             self._news = None
 
+    def _look_after(self, file: StateFile, *, moved: bool) -> None:
+        """Keep what has to be kept after a reply; a failure is said once and tried again later."""
+        try:
+            if moved:
+                file.flush()  # Who read that time has moved must not see it go back.
+            if file.is_long:
+                self._compact(file)
+                self._has_complained = False
+        except UnwritableError as error:
+            if not self._has_complained:
+                self._has_complained = True
+                message = f"{file.path} cannot be written now and is tried again later: {error}"
+                warnings.warn(message, SessionLabWarning, stacklevel=2)
+
     def _bring_back(self, file: StateFile) -> None:
-        if file.snapshot is not None:
-            self.backend.restore(file.snapshot)
-        for at, request in file.requests():
+        snapshot, requests = file.snapshot, file.requests()
+        try:
+            if snapshot is not None:
+                self.backend.restore(snapshot)
+        except Exception as error:  # noqa: BLE001  what it says may quote keys
+            message = f"holds a world that this version cannot read ({type(error).__name__})"
+            raise DataError(message, source=str(file.path)) from None
+        for at, _, request in requests:
             self.backend.clock.advance_to(at)
             # What failed then fails again in the same way; the world is where it was.
             with suppress(Exception):
                 self._answer(request)
-        self._compact(file)
+        with suppress(UnwritableError):
+            self._compact(file)
 
     def _compact(self, file: StateFile) -> None:
         file.compact(self.backend.snapshot(), n_entries=len(self.backend.world.journal))

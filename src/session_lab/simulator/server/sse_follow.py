@@ -10,36 +10,37 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from session_lab.simulator.api.http_types import Follow
-    from session_lab.simulator.server.sequencer import LiveBackend
+    from session_lab.simulator.server.sequencer import Sequencer
 
-__all__ = ["events"]
+__all__ = ["sse_follow"]
 
 PING_EVERY: Final = 10_000
 """Milliseconds between pings; the store leaves 5 to 15 s between them, at random."""
 
 
-async def events(live: LiveBackend, follow: Follow) -> AsyncIterator[bytes]:
-    """Write a channel's events as they happen, in the time of the world.
+async def sse_follow(sequencer: Sequencer, follow: Follow) -> AsyncIterator[bytes]:
+    """Write a channel's events as they happen.
 
     The stream ends when no record came for as long as the reader is patient, or when the server
-    stops. One ping says that following begins, and further ones that it goes on.
+    stops; how patience is measured says :meth:`Sequencer.waited`. One ping says that following
+    begins, and further ones that it goes on.
     """
     writer = EventWriter(follow.position)
-    deadline = live.now() + follow.patience * 1000
-    next_ping = live.now()
-    while not live.is_stopping:
-        world, now = live.backend.world, live.now()
+    deadline = sequencer.waited() + follow.patience * 1000
+    next_ping = sequencer.waited()
+    while not sequencer.is_stopping:
+        world, waited = sequencer.backend.world, sequencer.waited()
         records = world.records(follow.key, io=follow.io, environment=follow.environment)
         if len(records) < writer.position:
             break  # Another world has taken this one's place.
         if batches := writer.batches(records):
-            deadline = now + follow.patience * 1000
+            deadline = waited + follow.patience * 1000
             yield batches
-        elif now >= deadline:
+        elif waited >= deadline:
             break
-        elif now >= next_ping:
-            next_ping = now + PING_EVERY
-            yield writer.ping(records, now)
+        elif waited >= next_ping:
+            next_ping = waited + PING_EVERY
+            yield writer.ping(records, sequencer.now())
         else:
-            await live.news(min(deadline, next_ping))
+            await sequencer.news(min(deadline, next_ping))
     yield DONE

@@ -12,8 +12,8 @@ import pytest
 from session_lab.simulator.api.auth import Environment
 from session_lab.simulator.api.http_types import Follow, Request
 from session_lab.simulator.backend import Backend
-from session_lab.simulator.server.sequencer import LiveBackend
-from session_lab.simulator.server.sse_follow import events
+from session_lab.simulator.server.sequencer import Sequencer
+from session_lab.simulator.server.sse_follow import sse_follow
 from session_lab.timing import VirtualClock
 
 if TYPE_CHECKING:
@@ -25,27 +25,27 @@ DONE = ("", "[DONE]")
 
 
 @pytest.fixture
-def live() -> LiveBackend:
+def sequencer() -> Sequencer:
     backend = Backend([LAB])
     backend.world.start("chat-1")
-    return LiveBackend(backend)
+    return Sequencer(backend)
 
 
-def append(live: LiveBackend, text: str, external_id: str = "chat-1") -> None:
+def append(sequencer: Sequencer, text: str, external_id: str = "chat-1") -> None:
     headers = KEY | {"content-length": str(len(text))}
     path = f"/realtime/v1/sessions/{external_id}/out/append"
-    assert live.take(Request("POST", path, headers=headers, body=text.encode())).status == 200
+    assert sequencer.take(Request("POST", path, headers=headers, body=text.encode())).status == 200
 
 
-def advance(live: LiveBackend, seconds: int) -> None:
+def advance(sequencer: Sequencer, seconds: int) -> None:
     body = json.dumps({"ms": seconds * 1000}).encode()
-    live.take(Request("POST", "/_lab/clock/advance", body=body))
+    sequencer.take(Request("POST", "/_lab/clock/advance", body=body))
 
 
 def follow(
-    live: LiveBackend, *, key: str = "chat-1", position: int = 0, patience: int = 60
+    sequencer: Sequencer, *, key: str = "chat-1", position: int = 0, patience: int = 60
 ) -> AsyncIterator[bytes]:
-    return events(live, Follow("env_lab", key, "out", position, patience))
+    return sse_follow(sequencer, Follow("env_lab", key, "out", position, patience))
 
 
 def read(chunk: bytes) -> list[tuple[str, Any]]:
@@ -82,61 +82,61 @@ async def none_yet(stream: asyncio.Task[Any]) -> bool:
     return not stream.done()
 
 
-def test_what_is_there_comes_first_then_a_ping_and_then_what_is_appended(live: LiveBackend):
-    append(live, "one")
-    append(live, "two")
+def test_what_is_there_comes_first_then_a_ping_and_then_what_is_appended(sequencer: Sequencer):
+    append(sequencer, "one")
+    append(sequencer, "two")
 
     async def scene() -> None:
-        async with aclosing(follow(live)) as stream:
+        async with aclosing(follow(sequencer)) as stream:
             assert numbers(await next_event(stream)) == [0, 1]
             name, data = await next_event(stream)
             assert (name, data["tail"]["seq_num"]) == ("ping", 2)
             waiting = asyncio.ensure_future(next_event(stream))
             assert await none_yet(waiting)
-            append(live, "three")
+            append(sequencer, "three")
             assert numbers(await waiting) == [2]
 
     play(scene)
 
 
-def test_a_stream_starts_at_its_position(live: LiveBackend):
-    append(live, "one")
-    append(live, "two")
+def test_a_stream_starts_at_its_position(sequencer: Sequencer):
+    append(sequencer, "one")
+    append(sequencer, "two")
 
     async def scene() -> None:
-        async with aclosing(follow(live, position=1)) as stream:
+        async with aclosing(follow(sequencer, position=1)) as stream:
             assert numbers(await next_event(stream)) == [1]
 
     play(scene)
 
 
-def test_a_stream_ends_when_the_worlds_time_has_passed_without_a_record(live: LiveBackend):
+def test_a_stream_ends_when_the_worlds_time_has_passed_without_a_record(sequencer: Sequencer):
     async def scene() -> None:
-        async with aclosing(follow(live, patience=5)) as stream:
+        async with aclosing(follow(sequencer, patience=5)) as stream:
             assert (await next_event(stream))[0] == "ping"
             waiting = asyncio.ensure_future(next_event(stream))
-            advance(live, 4)
+            advance(sequencer, 4)
             assert await none_yet(waiting)
-            append(live, "one")
+            append(sequencer, "one")
             assert numbers(await waiting) == [0]
             waiting = asyncio.ensure_future(next_event(stream))
-            advance(live, 4)
+            advance(sequencer, 4)
             assert await none_yet(waiting)
-            advance(live, 1)
+            advance(sequencer, 1)
             assert await waiting == DONE
             assert [chunk async for chunk in stream] == []
 
     play(scene)
 
 
-def test_pings_come_as_the_worlds_time_passes(live: LiveBackend):
+def test_pings_come_as_the_worlds_time_passes(sequencer: Sequencer):
     async def scene() -> None:
-        async with aclosing(follow(live)) as stream:
+        async with aclosing(follow(sequencer)) as stream:
             first = await next_event(stream)
             waiting = asyncio.ensure_future(next_event(stream))
-            advance(live, 9)
+            advance(sequencer, 9)
             assert await none_yet(waiting)
-            advance(live, 1)
+            advance(sequencer, 1)
             second = await waiting
             assert [first[0], second[0]] == ["ping", "ping"]
             assert second[1]["timestamp"] - first[1]["timestamp"] == 10_000
@@ -144,66 +144,95 @@ def test_pings_come_as_the_worlds_time_passes(live: LiveBackend):
     play(scene)
 
 
-def test_a_stream_of_nothing_brings_what_a_later_session_of_that_name_gets(live: LiveBackend):
+def test_a_stream_of_nothing_brings_what_a_later_session_of_that_name_gets(sequencer: Sequencer):
     async def scene() -> None:
-        async with aclosing(follow(live, key="later")) as stream:
+        async with aclosing(follow(sequencer, key="later")) as stream:
             assert (await next_event(stream))[0] == "ping"
-            live.backend.world.start("later")
-            append(live, "hello", "later")
+            sequencer.backend.world.start("later")
+            append(sequencer, "hello", "later")
             assert numbers(await next_event(stream)) == [0]
 
     play(scene)
 
 
-def test_requests_that_append_nothing_send_nothing(live: LiveBackend):
+def test_requests_that_append_nothing_send_nothing(sequencer: Sequencer):
     async def scene() -> None:
-        async with aclosing(follow(live)) as stream:
+        async with aclosing(follow(sequencer)) as stream:
             await next_event(stream)
             waiting = asyncio.ensure_future(next_event(stream))
-            live.take(Request("GET", "/api/v1/sessions", headers=KEY))
+            sequencer.take(Request("GET", "/api/v1/sessions", headers=KEY))
             assert await none_yet(waiting)
-            live.stop()
+            sequencer.stop()
             assert await waiting == DONE
 
     play(scene)
 
 
-def test_a_stream_ends_when_the_server_stops(live: LiveBackend):
+def test_a_stream_ends_when_the_server_stops(sequencer: Sequencer):
     async def scene() -> None:
-        async with aclosing(follow(live)) as stream:
+        async with aclosing(follow(sequencer)) as stream:
             await next_event(stream)
             waiting = asyncio.ensure_future(next_event(stream))
             assert await none_yet(waiting)
-            live.stop()
+            sequencer.stop()
             assert await waiting == DONE
 
     play(scene)
 
 
-def test_a_stream_of_a_world_that_is_gone_ends(live: LiveBackend):
-    append(live, "one")
+def test_a_stream_of_a_world_that_is_gone_ends(sequencer: Sequencer):
+    append(sequencer, "one")
 
     async def scene() -> None:
-        async with aclosing(follow(live)) as stream:
+        async with aclosing(follow(sequencer)) as stream:
             await next_event(stream)
             await next_event(stream)
-            live.take(Request("POST", "/_lab/reset"))
+            sequencer.take(Request("POST", "/_lab/reset"))
             assert await next_event(stream) == DONE
 
     play(scene)
 
 
-def test_where_time_passes_by_itself_nobody_has_to_ask_for_the_end():
-    machine = VirtualClock("2026-01-01T00:00:00Z")
-    live = LiveBackend(Backend([LAB], follows_system_clock=True), system_clock=machine)
+class Stopwatch:
+    """Seconds that pass when a test says so."""
+
+    def __init__(self) -> None:
+        self.seconds = 100.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+@pytest.mark.parametrize("follows_system_clock", [False, True])
+def test_a_quiet_stream_ends_by_itself_on_either_clock(follows_system_clock: bool):  # noqa: FBT001
+    machine, stopwatch = VirtualClock("2026-01-01T00:00:00Z"), Stopwatch()
+    sequencer = Sequencer(
+        Backend([LAB], follows_system_clock=follows_system_clock),
+        clock=machine if follows_system_clock else None,
+        stopwatch=stopwatch,
+    )
 
     async def scene() -> None:
-        async with aclosing(follow(live, patience=1)) as stream:
+        async with aclosing(follow(sequencer, patience=1)) as stream:
             assert (await next_event(stream))[0] == "ping"
-            machine.advance("999ms")
+            stopwatch.seconds += 0.999
             waiting = asyncio.ensure_future(next_event(stream))
             assert await none_yet(waiting)
-            machine.advance("1ms")
+            stopwatch.seconds += 0.001
             assert await waiting == DONE
+
+    play(scene)
+
+
+def test_pings_keep_to_the_machines_time(sequencer: Sequencer):
+    stopwatch = Stopwatch()
+    sequencer = Sequencer(Backend([LAB]), stopwatch=stopwatch)
+
+    async def scene() -> None:
+        async with aclosing(follow(sequencer)) as stream:
+            for _ in range(3):
+                name, data = await next_event(stream)
+                assert (name, data["timestamp"]) == ("ping", 1767225600000)
+                stopwatch.seconds += 10
 
     play(scene)

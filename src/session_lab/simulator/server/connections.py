@@ -1,0 +1,120 @@
+"""HTTP/1.1 connections with limits, which the application can cut."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from session_lab.simulator.server.app import HANG_UP
+
+if TYPE_CHECKING:
+    import asyncio
+    from typing import Any
+
+__all__ = ["BODY_SECONDS", "HEAD_SECONDS", "IDLE_SECONDS", "MAX_HEAD_BYTES", "Http1Connection"]
+
+MAX_HEAD_BYTES: Final = 64 * 1024
+"""The longest request line with its headers; what is longer is answered 431."""
+HEAD_SECONDS: Final = 10
+"""How long a client has for its request line and headers, also for the first of a connection."""
+BODY_SECONDS: Final = 60
+"""How long a client has for a request's body."""
+IDLE_SECONDS: Final = 15
+"""How long a connection is kept between two requests."""
+
+_TOO_LARGE = (
+    b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
+    b"content-length: 0\r\nconnection: close\r\n\r\n"
+)
+
+
+class Http1Connection(HttpToolsProtocol):
+    """One connection: waits for the head of a request, then for its body, then answers."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401  uvicorn's own
+        super().__init__(*args, **options)
+        self._timer: asyncio.TimerHandle | None = None
+        self._head_bytes = 0
+        self._unread_bytes = 0
+        self._is_in_head = True
+        self._is_refused = False
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Wait for the head of the first request."""
+        super().connection_made(transport)
+        self._extensions: dict[str, dict[object, object]] = {HANG_UP: {"cut": transport.abort}}
+        self._allow(HEAD_SECONDS)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the connection."""
+        self._stop_timer()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Read a piece of a request."""
+        if self._is_refused:
+            return
+        super().data_received(data)
+        # What of a header has come is only shown when all of it has.
+        self._unread_bytes = self._unread_bytes + len(data) if self._is_in_head else 0
+        if self._unread_bytes > MAX_HEAD_BYTES:
+            self._refuse()
+
+    def on_message_begin(self) -> None:
+        """Wait for the rest of a request's head."""
+        super().on_message_begin()
+        self.scope["extensions"] = self._extensions
+        self._head_bytes = 0
+        self._is_in_head = True
+        self._allow(HEAD_SECONDS)
+
+    def on_url(self, url: bytes) -> None:
+        """Keep a piece of the target."""
+        if self._has_room(url):
+            super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Keep a header."""
+        if self._has_room(name, value):
+            super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        """Start the application, and wait for the body."""
+        self._is_in_head = False
+        if not self._is_refused:
+            self._allow(BODY_SECONDS)
+            super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Hand a piece of the body on."""
+        if not self._is_refused:
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """Hand the end of the body on."""
+        if not self._is_refused:
+            self._stop_timer()
+            super().on_message_complete()
+
+    def _has_room(self, *parts: bytes) -> bool:
+        self._head_bytes += sum(map(len, parts))
+        if self._head_bytes > MAX_HEAD_BYTES:
+            self._refuse()
+        return not self._is_refused
+
+    def _refuse(self) -> None:
+        if not self._is_refused:
+            self._is_refused = True
+            self.transport.write(_TOO_LARGE)
+            self.transport.close()
+
+    def _allow(self, seconds: float) -> None:
+        """Cut the connection unless the timer is stopped or set again within some time."""
+        self._stop_timer()
+        self._timer = self.loop.call_later(seconds, self.transport.abort)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
