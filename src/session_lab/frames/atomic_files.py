@@ -1,8 +1,11 @@
-"""Frames on disk, written whole or not at all."""
+"""Files written whole or not at all, wherever they go and however they are packed."""
 
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import sys
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,21 +14,27 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from session_lab.frames.sources import PACKINGS, file_system, reading, shown_name
+
 if TYPE_CHECKING:
-    import os
     from collections.abc import Generator
+    from typing import IO
 
     import pandas as pd
 
 __all__ = ["whole_file", "write_parquet"]
 
+_CHUNK = 1 << 20
+
 
 @contextmanager
 def whole_file(path: str | os.PathLike[str]) -> Generator[Path]:
-    """Offer a place near ``path`` to write to, and move the file there once all went well.
+    """Offer a place to write to, and move the file to ``path`` once all went well.
 
     Whatever happens in between, also an interrupt, nobody sees half a file, and one that stood
-    there before is kept.
+    there before is kept. Where ``path`` is an address (``s3://bucket/a.parquet``) the file is sent
+    there, where it is ``-`` to standard output, where it is a pipe into it. A file whose name ends
+    in ``.gz``, ``.zst``, ``.bz2`` or ``.lz4`` is packed.
 
     Examples
     --------
@@ -36,12 +45,51 @@ def whole_file(path: str | os.PathLike[str]) -> Generator[Path]:
     >>> target.read_text()
     'done'
     """
-    target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as folder:
-        draft = Path(folder) / target.name
+    text = os.fspath(path)
+    is_address, target = "://" in text, Path(text)
+    # Whatever standard output leads to, /dev/stdout is written into and never replaced.
+    is_stream = text == "-" or text.startswith("/dev/") or _is_pipe(target)
+    name = Path(shown_name(text)).name
+    if not is_address and not is_stream:
+        target = target.resolve() if target.is_symlink() else target
+        target.parent.mkdir(parents=True, exist_ok=True)
+    near = None if is_address or is_stream else target.parent
+    with tempfile.TemporaryDirectory(prefix=f".{name}.", dir=near) as folder:
+        packing = PACKINGS.get(target.suffix.lower())
+        draft = Path(folder) / (Path(name).stem if packing else name)
         yield draft
-        draft.replace(target)
+        packed = _packed(draft, packing) if packing else draft
+        if text == "-":
+            _copy(packed, sys.stdout.buffer)
+        elif is_address:
+            system, place = file_system(text)
+            with (
+                reading(shown_name(text)),
+                system.open_output_stream(place, compression=None) as sink,
+            ):
+                _copy(packed, sink)
+        elif is_stream:
+            with target.open("wb") as sink:
+                _copy(packed, sink)
+        else:
+            packed.replace(target)
+
+
+def _is_pipe(target: Path) -> bool:
+    return target.exists() and not target.is_file()
+
+
+def _packed(draft: Path, packing: str) -> Path:
+    packed = draft.with_name(f"{draft.name}.packed")
+    with pa.CompressedOutputStream(str(packed), packing) as sink:
+        _copy(draft, sink)
+    return packed
+
+
+def _copy(draft: Path, sink: IO[bytes]) -> None:
+    with draft.open("rb") as file:
+        shutil.copyfileobj(file, sink, _CHUNK)
+    sink.flush()
 
 
 def write_parquet(frame: pd.DataFrame, path: str | os.PathLike[str]) -> None:

@@ -1,0 +1,288 @@
+"""Text files as blocks of whole lines or rows, each to be read at once by Arrow or row by row.
+
+A block knows the number of its first line, so that whoever finds something odd in it can look at
+its rows one by one and name the line. Encodings end here: UTF-16 with its mark becomes UTF-8, and
+the mark of UTF-8 is left out.
+"""
+
+from __future__ import annotations
+
+import codecs
+import io
+import re
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv as pacsv
+import pyarrow.json as pajson
+
+from session_lab.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from typing import BinaryIO
+
+__all__ = [
+    "Block",
+    "check_utf8",
+    "csv_table",
+    "delimiter_of",
+    "in_order",
+    "json_table",
+    "line_blocks",
+    "row_blocks",
+    "split_row",
+]
+
+T = TypeVar("T")
+U = TypeVar("U")
+
+_SIZE = 1 << 20
+_LONGEST = 64 << 20
+_QUOTE = ord('"')
+_UTF16 = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
+
+
+class Block(NamedTuple):
+    """Some whole lines of a text file.
+
+    Attributes
+    ----------
+    data : bytes
+        The lines, as UTF-8 so far as anybody has looked.
+    first_line : int
+        The number of the first of them, from 1.
+    """
+
+    data: bytes
+    first_line: int
+
+
+def line_blocks(stream: BinaryIO, source: str, *, size: int = _SIZE) -> Iterator[Block]:
+    """Cut a stream into blocks of whole lines.
+
+    Parameters
+    ----------
+    stream : file
+        Plain bytes, as :meth:`Source.open` gives them.
+    source : str
+        What it is called, for errors.
+    size : int
+        About how many bytes a block has; no more are held at a time, but for a longer line.
+
+    Raises
+    ------
+    DataError
+        A line is longer than 64 MiB.
+    """
+    yield from _cut(_as_utf8(stream, size), source, lambda data: data.rfind(b"\n") + 1)
+
+
+def row_blocks(
+    stream: BinaryIO, source: str, *, quoted: bool = True, size: int = _SIZE
+) -> Iterator[Block]:
+    """Cut a stream of CSV into blocks of whole rows, whose cells may hold line ends in quotes.
+
+    The first block begins with the header. Without ``quoted`` quotes mean nothing, as in the files
+    with tabs that databases write.
+    """
+    find_end = _row_end if quoted else (lambda data: data.rfind(b"\n") + 1)
+    yield from _cut(_as_utf8(stream, size), source, find_end)
+
+
+def _row_end(data: bytes) -> int:
+    """Find the end of the last line at which no quote is open."""
+    end = data.rfind(b"\n") + 1
+    while end and data.count(b'"', 0, end) % 2:
+        end = data.rfind(b"\n", 0, end - 1) + 1
+    return end
+
+
+def _cut(chunks: Iterable[bytes], source: str, find_end: Callable[[bytes], int]) -> Iterator[Block]:
+    rest, line = b"", 1
+    for chunk in chunks:
+        held = rest + chunk
+        end = find_end(held)
+        if end:
+            yield Block(held[:end], line)
+            line += held.count(b"\n", 0, end)
+        rest = held[end:]
+        if len(rest) > _LONGEST:
+            message = f"the line is longer than {_LONGEST >> 20} MiB"
+            raise DataError(message, source=source, row=line, unit="line")
+    if rest:
+        yield Block(rest, line)
+
+
+def _as_utf8(stream: BinaryIO, size: int) -> Iterator[bytes]:
+    first = stream.read(size)
+    encoding = _UTF16.get(first[:2])
+    if encoding is None:
+        yield first.removeprefix(codecs.BOM_UTF8)
+        while chunk := stream.read(size):
+            yield chunk
+        return
+    # Half a character becomes what UTF-8 refuses, so that it is found where lines are checked.
+    decoder = codecs.getincrementaldecoder(encoding)("surrogatepass")
+    yield decoder.decode(first[2:]).encode("utf-8", "surrogatepass")
+    while chunk := stream.read(size):
+        yield decoder.decode(chunk).encode("utf-8", "surrogatepass")
+
+
+def check_utf8(data: bytes) -> bool:
+    """Check whether a block is UTF-8 throughout, also where nobody reads it."""
+    try:
+        pa.array([data], pa.large_binary()).cast(pa.large_string())
+    except pa.ArrowInvalid:
+        return False
+    return True
+
+
+# Lists as deep and numbers as long as Python's own reader refuses stand in long lines only.
+_LONG_LINE = 1_900
+
+
+def json_table(block: Block, fields: Mapping[str, pa.DataType]) -> pa.Table | None:
+    """Read a block of JSON lines with Arrow, or return None where it needs a closer look.
+
+    That is where a line is not one object, an object has a field twice, a value has another type
+    than ``fields`` says, or Arrow and Python might read it in two ways. Fields that are not named
+    are left out; those that a line lacks are null.
+
+    Parameters
+    ----------
+    block : Block
+        Of :func:`line_blocks`.
+    fields : mapping of str to Arrow type
+        What to read.
+    """
+    lines = [line for line in block.data.split(b"\n") if line and not line.isspace()]
+    # Arrow stops the process at a first value `null`, and takes two objects on a line.
+    whole = all(
+        line.startswith(b"{") and line.rstrip(b"\r \t").endswith(b"}") and len(line) < _LONG_LINE
+        for line in lines
+    )
+    if not lines or not whole or not check_utf8(block.data):
+        return None
+    schema = pa.schema(list(fields.items()))
+    options = pajson.ParseOptions(explicit_schema=schema, unexpected_field_behavior="ignore")
+    read = pajson.ReadOptions(use_threads=False, block_size=len(block.data) + 1)
+    try:
+        table = pajson.read_json(io.BytesIO(block.data), read, options)
+    except pa.ArrowException:
+        return None
+    return table if table.num_rows == len(lines) else None
+
+
+def delimiter_of(header: str) -> str:
+    """Return what parts the cells of a header: a comma, a semicolon or a tab."""
+    unquoted = re.sub(r'"[^"]*"', "", header)
+    return max((",", ";", "\t"), key=unquoted.count)
+
+
+def split_row(text: str, delimiter: str = ",") -> list[str | None] | None:
+    """Split a row of CSV into its cells, or return None where its quotes are out of place.
+
+    An empty cell without quotes is None, one with quotes is empty text.
+
+    Examples
+    --------
+    >>> split_row('a,,"","it""s"')
+    ['a', None, '', 'it"s']
+    """
+    cells: list[str | None] = []
+    place = 0
+    pattern = _cell(delimiter)
+    while True:
+        found = pattern.match(text, place)
+        if found is None:
+            return None
+        quoted, plain, end = found.groups()
+        cells.append(quoted.replace('""', '"') if quoted is not None else plain or None)
+        place = found.end()
+        if not end:
+            return cells
+
+
+def _cell(delimiter: str) -> re.Pattern[str]:
+    mark = re.escape(delimiter)
+    return re.compile(rf'(?:"((?:[^"]|"")*)"|([^"{mark}\n]*))({mark}|\Z)')
+
+
+def csv_table(
+    block: Block, names: Sequence[str], *, delimiter: str = ",", null: str = "", quoted: bool = True
+) -> pa.Table | None:
+    """Read a block of CSV without a header with Arrow, or return None where it needs a closer look.
+
+    All columns are text; a cell without quotes that is empty, or is ``null``, is null.
+
+    Parameters
+    ----------
+    block : Block
+        Of :func:`row_blocks`.
+    names : sequence of str
+        The header.
+    delimiter, null : str
+        What parts cells, and what stands for no value.
+    quoted : bool
+        Whether quotes enclose cells.
+    """
+    data = block.data
+    odd = b"\r" in data.replace(b"\r\n", b"\n") or not check_utf8(data)
+    if odd or (quoted and _has_stray_quotes(data, delimiter.encode())):
+        return None
+    types = dict.fromkeys(names, pa.large_string())
+    try:
+        table = pacsv.read_csv(
+            io.BytesIO(data),
+            pacsv.ReadOptions(
+                use_threads=False, block_size=len(data) + 1, column_names=list(names)
+            ),
+            pacsv.ParseOptions(
+                delimiter=delimiter,
+                quote_char='"' if quoted else False,
+                newlines_in_values=quoted,
+            ),
+            pacsv.ConvertOptions(
+                column_types=types,
+                null_values=["", null],
+                strings_can_be_null=True,
+                quoted_strings_can_be_null=False,
+            ),
+        )
+    except (pa.ArrowException, ValueError):
+        return None
+    return table
+
+
+def _has_stray_quotes(data: bytes, delimiter: bytes) -> bool:
+    """Check for quotes that neither open nor close a cell; Arrow and others read them in two ways.
+
+    Every other quote opens a cell, or goes on with it after a quote that was doubled.
+    """
+    if b'"' not in data:
+        return False
+    around = np.frombuffer(b"\n" + data + b"\n", np.uint8)
+    quotes = np.flatnonzero(around == _QUOTE)
+    may_stand_beside = np.zeros(256, np.bool_)
+    may_stand_beside[[_QUOTE, *delimiter, *b"\r\n"]] = True
+    before, after = around[quotes[::2] - 1], around[quotes[1::2] + 1]
+    return bool(len(quotes) % 2 or not (may_stand_beside[before] & may_stand_beside[after]).all())
+
+
+def in_order(work: Callable[[T], U], items: Iterable[T], *, workers: int = 2) -> Iterator[U]:
+    """Work on items side by side and give the results in their order.
+
+    No more than ``workers`` items and one are under way at a time.
+    """
+    with ThreadPoolExecutor(workers) as pool:
+        under_way: deque[Future[U]] = deque()
+        for item in items:
+            under_way.append(pool.submit(work, item))
+            if len(under_way) > workers:
+                yield under_way.popleft().result()
+        while under_way:
+            yield under_way.popleft().result()

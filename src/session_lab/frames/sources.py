@@ -1,0 +1,415 @@
+"""Where rows are read from: files, folders, patterns, addresses, standard input, open files.
+
+This is the one place that knows about packing (gzip, zstd, bz2 and lz4, told by their content and
+never by a name) and about other file systems: those of Arrow (``file``, ``s3``, ``gs``, ``abfs``,
+``hdfs``) and, for the rest, those of fsspec where it is installed. What reads rows sees one stream
+of plain bytes, and an error of it is a :class:`~session_lab.errors.DataError` with a name.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import shutil
+import stat
+import sys
+import tempfile
+import weakref
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from typing import IO, TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import pyarrow as pa
+import pyarrow.fs as pafs
+import pyarrow.parquet as pq
+
+from session_lab.errors import DataError
+from session_lab.extras import require
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator, Sequence
+
+__all__ = ["PACKINGS", "Place", "Source", "file_system", "reading", "shown_name"]
+
+Place = str | os.PathLike[str] | IO[Any]
+"""What public arguments take as a place to read: a path, an address, ``-``, or an open file."""
+
+PACKINGS = {".gz": "gzip", ".zst": "zstd", ".bz2": "bz2", ".lz4": "lz4"}
+"""The packings by the endings of names, which count for writing only."""
+
+_ENDINGS = frozenset({*PACKINGS, ".gzip", ".zstd"})
+_MAGIC = {
+    b"\x1f\x8b": "gzip",
+    b"\x28\xb5\x2f\xfd": "zstd",
+    b"BZh": "bz2",
+    b"\x04\x22\x4d\x18": "lz4",
+}
+_ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
+_PATTERN = re.compile(r"[*?\[]")
+_IN_MEMORY = 64 << 20
+_CHUNK = 1 << 20
+
+
+class Source:
+    """One place that rows are read from.
+
+    Parameters
+    ----------
+    place : path, str or file
+        A path, a folder, a pattern such as ``"week/*.ndjson.gz"``, an address such as
+        ``"s3://bucket/week/"``, ``"-"`` for standard input, or a file that is open for reading.
+
+    Attributes
+    ----------
+    name : str
+        What errors call it: the file's name; no address with credentials in it.
+    suffix : str
+        The ending of its name in lower case, without that of a packing: ``".ndjson"`` of
+        ``"chats.NDJSON.gz"``.
+
+    Examples
+    --------
+    >>> from session_lab.frames import sample_path
+    >>> source = Source(sample_path("chats.ndjson"))
+    >>> source.name, source.suffix, source.is_dir()
+    ('chats.ndjson', '.ndjson', False)
+    """
+
+    def __init__(self, place: Place | Source) -> None:
+        if isinstance(place, Source):
+            self.__dict__.update(place.__dict__)
+            return
+        self._file: IO[Any] | None = None
+        self._kept = _Kept()
+        if not isinstance(place, (str, os.PathLike)):
+            if not hasattr(place, "read"):
+                message = f"{place!r} is not a path, an address or an open file"
+                raise DataError(message, column="path")
+            self._file, text = place, getattr(place, "name", None)
+            self._text = text if isinstance(text, str) else "file"
+        else:
+            self._text = os.fspath(place)
+        if "\0" in self._text:
+            raise DataError("a path cannot hold a zero byte", column="path")
+        self.is_stream = self._file is not None or self._text == "-" or _is_pipe(self._text)
+        self.name = "standard input" if self._text == "-" else shown_name(self._text)
+        self.suffix = _suffix(self.name)
+
+    def __repr__(self) -> str:
+        """Show where it is, without credentials."""
+        return f"Source({self.name!r})"
+
+    @cached_property
+    def _place(self) -> tuple[pafs.FileSystem, str]:
+        return file_system(self._text)
+
+    @cached_property
+    def _kind(self) -> pafs.FileType:
+        if self.is_stream:
+            return pafs.FileType.File
+        system, path = self._place
+        with reading(self.name):
+            kind = system.get_file_info(path).type
+        # Pipes and devices are read as files are.
+        return pafs.FileType.File if kind is pafs.FileType.Unknown else kind
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it is a path of this machine."""
+        return not self.is_stream and _ADDRESS.match(self._text) is None
+
+    @property
+    def path(self) -> Path:
+        """The path on this machine; only where :attr:`is_local`."""
+        return Path(self._text)
+
+    @cached_property
+    def _is_pattern(self) -> bool:
+        if self.is_stream or _PATTERN.search(self._place[1]) is None:
+            return False
+        return self._kind is pafs.FileType.NotFound
+
+    def exists(self) -> bool:
+        """Check whether anything is there."""
+        if self._is_pattern:
+            return bool(self.parts())
+        return self._kind is not pafs.FileType.NotFound
+
+    def is_dir(self) -> bool:
+        """Check whether it stands for several files: a folder, or a pattern."""
+        return self._is_pattern or self._kind is pafs.FileType.Directory
+
+    def parts(self, *suffixes: str) -> Sequence[Source]:
+        """List the files it stands for, by name: itself, or those of a folder or pattern.
+
+        Parameters
+        ----------
+        *suffixes : str
+            Only files of a folder with these endings (as :attr:`suffix` has them); all if none are
+            given. What begins with ``.`` or ``_`` is left out, as dataset writers mean it.
+        """
+        if not self.is_dir():
+            return [self]
+        system, path = self._place
+        root = _before_pattern(path) if self._is_pattern else path
+        with reading(self.name):
+            found = system.get_file_info(
+                pafs.FileSelector(root, recursive=True, allow_not_found=True)
+            )
+        files = sorted(info.path for info in found if info.type is not pafs.FileType.Directory)
+        if self._is_pattern:
+            fits = _translated(path)
+            files = [file for file in files if fits.fullmatch(file)]
+        else:
+            inside = [(file, file[len(root) :].strip("/").split("/")) for file in files]
+            files = [file for file, steps in inside if not any(s[:1] in "._" for s in steps)]
+        return [part for part in map(self._part, files) if not suffixes or part.suffix in suffixes]
+
+    def _part(self, path: str) -> Source:
+        part = Source(path)
+        part.__dict__["_place"] = (self._place[0], path)
+        if not self.is_local:
+            part._text = f"{self._text.partition('://')[0]}://{path}"
+        return part
+
+    @contextmanager
+    def open(self) -> Generator[io.BufferedReader[Any]]:
+        """Open it as a stream of plain bytes, unpacked.
+
+        Raises
+        ------
+        DataError
+            There is nothing, or it cannot be read; also while it is read, for a packed file that
+            was cut short.
+        """
+        with self._raw() as raw:
+            packing = _packing(raw.peek(4)[:4])
+            if packing is None:
+                yield raw
+                return
+            with reading(self.name):
+                unpacked = pa.CompressedInputStream(raw, packing)
+            with io.BufferedReader(_Stream(unpacked, self.name), _CHUNK) as plain:
+                yield plain
+
+    def head(self, size: int = 4096) -> bytes:
+        """Return the first bytes of it, unpacked."""
+        with self.open() as stream:
+            return stream.read(size)
+
+    @contextmanager
+    def parquet(self) -> Generator[pq.ParquetFile]:
+        """Open it as Parquet.
+
+        Raises
+        ------
+        DataError
+            It is not Parquet, or is damaged; also while it is read.
+        """
+        with reading(self.name), self._random_access() as file, pq.ParquetFile(file) as parquet:
+            yield parquet
+
+    @contextmanager
+    def _random_access(self) -> Generator[Any]:
+        with self._raw() as raw:
+            is_packed = _packing(raw.peek(4)[:4]) is not None
+        if not self.is_stream and not is_packed:
+            system, path = self._place
+            with system.open_input_file(path) as file:
+                yield file
+            return
+        with tempfile.SpooledTemporaryFile(_IN_MEMORY) as whole:
+            with self.open() as stream:
+                shutil.copyfileobj(stream, whole, _CHUNK)
+            whole.seek(0)
+            yield whole
+
+    @contextmanager
+    def _raw(self) -> Generator[io.BufferedReader[Any]]:
+        """Open it as it lies there. What can be read only once is kept, to be read again."""
+        if self.is_stream:
+            with io.BufferedReader(_Stream(self._once(), self.name, keep=True), _CHUNK) as raw:
+                yield raw
+            return
+        if not self.exists():
+            raise DataError("there is no such file", source=self.name)
+        if self.is_dir():
+            raise DataError("this is a folder, not a file", source=self.name)
+        with reading(self.name):
+            system, path = self._place
+            opened = (
+                open(path, "rb", 0)  # noqa: PTH123, SIM115  closed with the stream around it
+                if self.is_local
+                else system.open_input_stream(path, compression=None)
+            )
+        with io.BufferedReader(_Stream(opened, self.name), _CHUNK) as raw:
+            yield raw
+
+    def _once(self) -> IO[bytes]:
+        """Read what can be read only once into a file that stays open."""
+        if self._kept.file is None:
+            kept = self._kept.make()
+            with reading(self.name):
+                if self._file is None and self._text != "-":
+                    with self.path.open("rb") as pipe:
+                        shutil.copyfileobj(pipe, kept, _CHUNK)
+                else:
+                    for chunk in _chunks(self._file or sys.stdin.buffer):
+                        kept.write(chunk)
+        return self._kept.make()
+
+
+class _Kept:
+    """A temporary file, in memory while it is small, that is closed with the last of its users."""
+
+    file: IO[bytes] | None = None
+
+    def make(self) -> IO[bytes]:
+        """Return the file, from its beginning."""
+        if self.file is None:
+            self.file = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115
+            weakref.finalize(self, self.file.close)
+        self.file.seek(0)
+        return self.file
+
+
+class _Stream(io.RawIOBase):
+    """A file whose failures are errors of ours."""
+
+    def __init__(self, file: Any, name: str, *, keep: bool = False) -> None:  # noqa: ANN401
+        self._of, self._name, self._keep = file, name, keep
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:  # noqa: ANN401  a writable buffer
+        with reading(self._name):
+            data = self._of.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+    def close(self) -> None:
+        if not self.closed and not self._keep:
+            self._of.close()
+        super().close()
+
+
+@contextmanager
+def reading(name: str) -> Generator[None]:
+    """Turn what files, file systems and Arrow raise into a :class:`DataError` with a name.
+
+    Examples
+    --------
+    >>> with reading("chats.csv"):
+    ...     raise PermissionError(13, "Permission denied")
+    Traceback (most recent call last):
+    ...
+    session_lab.errors.DataError: chats.csv: cannot be read (Permission denied)
+    """
+    try:
+        yield
+    except (
+        OSError,
+        EOFError,
+        UnicodeError,
+        OverflowError,
+        MemoryError,
+        pa.ArrowException,
+    ) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        first = (reason or type(error).__name__).strip().splitlines()[0]
+        raise DataError(f"cannot be read ({_SECRET.sub('...', first)})", source=name) from error
+
+
+_SECRET = re.compile(r"(?<=://)[^/@\s]+(?=@)|(?<=\?)\S+")
+
+
+def file_system(place: str) -> tuple[pafs.FileSystem, str]:
+    """Find the file system of a path or address, and the path within it.
+
+    Raises
+    ------
+    DataError
+        The address cannot be understood.
+    MissingDependencyError
+        It is of a file system that Arrow does not know, and fsspec is not installed.
+    """
+    scheme = _ADDRESS.match(place)
+    if scheme is None:
+        return pafs.LocalFileSystem(), str(Path(place))
+    name = shown_name(place)
+    try:
+        found: tuple[pafs.FileSystem, str] = pafs.FileSystem.from_uri(place)
+    except pa.ArrowInvalid as error:
+        if "nrecognized filesystem type" not in str(error):
+            raise DataError(f"the address cannot be used ({_first(error)})", source=name) from None
+    except (OSError, pa.ArrowException) as error:
+        raise DataError(f"the address cannot be used ({_first(error)})", source=name) from None
+    else:
+        return found
+    fsspec = require("fsspec", extra="scale", feature=f"reading {scheme[1]}:// addresses")
+    try:
+        system, path = fsspec.core.url_to_fs(place)
+    except (ImportError, ValueError, OSError) as error:
+        raise DataError(f"the address cannot be used ({_first(error)})", source=name) from None
+    return pafs.PyFileSystem(pafs.FSSpecHandler(system)), path
+
+
+def shown_name(place: str) -> str:
+    """Return what messages call a place: a path's last part, an address without its secrets.
+
+    Examples
+    --------
+    >>> shown_name("week/chats.ndjson"), shown_name("s3://KEY:SECRET@bucket/a.csv?region=x")
+    ('chats.ndjson', 's3://bucket/a.csv')
+    """
+    if _ADDRESS.match(place) is None:
+        return Path(place).name or str(place)
+    parts = urlsplit(place)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+
+def _first(error: Exception) -> str:
+    return _SECRET.sub("...", (str(error) or type(error).__name__).splitlines()[0])
+
+
+def _suffix(name: str) -> str:
+    path = PurePosixPath(name.lower())
+    return path.with_suffix("").suffix if path.suffix in _ENDINGS else path.suffix
+
+
+def _packing(head: bytes) -> str | None:
+    return next((packing for magic, packing in _MAGIC.items() if head.startswith(magic)), None)
+
+
+def _is_pipe(text: str) -> bool:
+    """Check whether a path is of something that can be read only once."""
+    try:
+        mode = os.stat(text).st_mode  # noqa: PTH116  an address is not a path either
+    except OSError:
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+
+
+def _chunks(file: IO[Any]) -> Iterator[bytes]:
+    while chunk := file.read(_CHUNK):
+        yield chunk.encode() if isinstance(chunk, str) else chunk
+
+
+def _before_pattern(path: str) -> str:
+    before = _PATTERN.split(path, maxsplit=1)[0]
+    return before.rpartition("/")[0] or ("/" if path.startswith("/") else ".")
+
+
+def _translated(pattern: str) -> re.Pattern[str]:
+    """Translate a pattern of paths: ``*`` and ``?`` within a folder, ``**`` over folders."""
+    special = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
+    pieces = re.split(r"(\*\*/|\*\*|\*|\?|\[[^\]/]+\])", pattern)
+    texts = (
+        special.get(piece) or (piece if piece.startswith("[") else re.escape(piece))
+        for piece in pieces
+    )
+    return re.compile("(?:\\./)?" + "".join(texts).replace("[!", "[^"))

@@ -1,0 +1,282 @@
+"""Where rows are read from and written to."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import os
+import subprocess
+import sys
+import threading
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.fs as pafs
+import pytest
+from moto.moto_server.threaded_moto_server import ThreadedMotoServer
+
+import session_lab as sl
+from session_lab.frames import whole_file, write_parquet
+from session_lab.frames.sources import Source, shown_name
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+TEXT = "".join(f'{{"line": {number}}}\n' for number in range(20_000)).encode()
+
+
+def packed(packing: str) -> Callable[[bytes], bytes]:
+    def pack(data: bytes) -> bytes:
+        sink = pa.BufferOutputStream()
+        with pa.CompressedOutputStream(sink, packing) as stream:
+            stream.write(data)
+        return sink.getvalue().to_pybytes()
+
+    return pack
+
+
+PACKINGS = {
+    "plain": bytes,
+    "gzip": gzip.compress,
+    "bz2": bz2.compress,
+    "zstd": packed("zstd"),
+    "lz4": packed("lz4"),
+}
+
+
+@pytest.fixture(scope="module")
+def bucket() -> Iterator[str]:
+    """An S3 bucket on this machine."""
+    server = ThreadedMotoServer("127.0.0.1", 0)
+    server.start()
+    host, port = server.get_host_and_port()
+    names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_EC2_METADATA_DISABLED")
+    with pytest.MonkeyPatch.context() as patch:
+        for name in names:
+            patch.setenv(name, "true")
+        options = f"endpoint_override=http://{host}:{port}&region=us-east-1"
+        system, _ = pafs.FileSystem.from_uri(f"s3://lab/?{options}&allow_bucket_creation=true")
+        system.create_dir("lab")
+        yield options
+    server.stop()
+
+
+def read(place: Any) -> bytes:
+    with Source(place).open() as stream:
+        return stream.read()
+
+
+@pytest.mark.parametrize("name", ["a.ndjson", "a.ndjson.gz", "a.log"])
+@pytest.mark.parametrize("packing", PACKINGS)
+def test_a_packing_is_known_by_its_content_whatever_the_name(
+    tmp_path: Path, packing: str, name: str
+):
+    (tmp_path / name).write_bytes(PACKINGS[packing](TEXT))
+    assert read(tmp_path / name) == TEXT
+    assert Source(tmp_path / name).head(8) == TEXT[:8]
+
+
+def test_several_packed_members_are_one_file(tmp_path: Path):
+    path = tmp_path / "a.gz"
+    path.write_bytes(gzip.compress(TEXT) + gzip.compress(b"more"))
+    assert read(path) == TEXT + b"more"
+
+
+@pytest.mark.parametrize("packing", ["gzip", "bz2", "zstd", "lz4"])
+@pytest.mark.parametrize("keep", [0.1, 0.5, 0.99])
+def test_a_packed_file_that_was_cut_short_is_refused_by_name(
+    tmp_path: Path, packing: str, keep: float
+):
+    whole = PACKINGS[packing](os.urandom(50_000))
+    path = tmp_path / "a.ndjson"
+    path.write_bytes(whole[: int(len(whole) * keep)])
+    with pytest.raises(sl.DataError, match=r"^a\.ndjson: cannot be read"):
+        read(path)
+
+
+@pytest.mark.parametrize(
+    ("place", "suffix"),
+    [("a.CSV", ".csv"), ("x/a.ndjson.GZ", ".ndjson"), ("a.gz", ""), ("s3://b/a.csv.zst", ".csv")],
+)
+def test_the_ending_is_that_of_the_rows(place: str, suffix: str):
+    assert Source(place).suffix == suffix
+
+
+def test_an_open_file_is_read_from_where_it_stands_as_often_as_wanted():
+    for file in (io.BytesIO(TEXT), io.StringIO(TEXT.decode()), io.BytesIO(gzip.compress(TEXT))):
+        source = Source(file)
+        for _ in range(2):
+            with source.open() as stream:
+                assert stream.read() == TEXT
+        assert source.exists()
+        assert not source.is_dir()
+
+
+def test_standard_input_is_read_as_often_as_wanted(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(gzip.compress(TEXT))))
+    source = Source("-")
+    for _ in range(2):
+        with source.open() as stream:
+            assert stream.read() == TEXT
+    assert source.name == "standard input"
+
+
+def test_a_pipe_is_read_as_often_as_wanted(tmp_path: Path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=pipe.write_bytes, args=(TEXT,))
+    writer.start()
+    source = Source(pipe)
+    for _ in range(2):
+        with source.open() as stream:
+            assert stream.read() == TEXT
+    writer.join()
+
+
+def test_a_pattern_and_a_folder_stand_for_their_files_by_name(tmp_path: Path):
+    for name in ("b.ndjson", "a.ndjson.gz", "c.csv", "day=1/d.ndjson", "_part/e.ndjson", ".f"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"x")
+
+    def names(place: str, *suffixes: str) -> list[str]:
+        return [part.name for part in Source(tmp_path / place).parts(*suffixes)]
+
+    assert names("") == ["a.ndjson.gz", "b.ndjson", "c.csv", "d.ndjson"]
+    assert names("", ".ndjson") == ["a.ndjson.gz", "b.ndjson", "d.ndjson"]
+    assert names("*.ndjson*") == ["a.ndjson.gz", "b.ndjson"]
+    assert names("**/*.ndjson") == ["e.ndjson", "b.ndjson", "d.ndjson"]
+    assert names("[ac].*") == ["a.ndjson.gz", "c.csv"]
+    assert names("b.ndjson") == ["b.ndjson"]
+    assert not Source(tmp_path / "z*").exists()
+
+
+def test_a_file_whose_name_looks_like_a_pattern_is_that_file(tmp_path: Path):
+    path = tmp_path / "week[1].ndjson"
+    path.write_bytes(TEXT)
+    assert not Source(path).is_dir()
+    assert read(path) == TEXT
+
+
+@pytest.mark.parametrize("make", [lambda path: f"file://{path}", str, lambda path: path])
+def test_a_file_has_several_addresses(tmp_path: Path, make: Callable[[Path], Any]):
+    path = tmp_path / "a.ndjson"
+    path.write_bytes(TEXT)
+    assert read(make(path)) == TEXT
+
+
+def test_fsspec_serves_the_file_systems_that_arrow_does_not_know():
+    fsspec = pytest.importorskip("fsspec")
+    with fsspec.open("memory://lab/a.ndjson.gz", "wb") as file:
+        file.write(gzip.compress(TEXT))
+    assert read("memory://lab/a.ndjson.gz") == TEXT
+    with whole_file("memory://lab/b.ndjson.gz") as draft:
+        draft.write_bytes(TEXT)
+    assert read("memory://lab/b.ndjson.gz") == TEXT
+
+
+def test_without_fsspec_the_extra_that_brings_it_is_named(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(__import__("sys").modules, "fsspec", None)
+    with pytest.raises(sl.MissingDependencyError, match=r"memory:// .*session-lab\[scale\]"):
+        read("memory://lab/a.ndjson")
+
+
+def test_a_bucket_is_read_and_written(bucket: str):
+    for name in ("a.ndjson", "day=1/b.ndjson.zst"):
+        place = f"s3://lab/{name}?{bucket}"
+        with whole_file(f"s3://lab/{name}?{bucket}") as draft:
+            draft.write_bytes(TEXT)
+        assert read(place) == TEXT
+    folder = Source(f"s3://lab/?{bucket}")
+    assert [part.suffix for part in folder.parts()] == [".ndjson", ".ndjson"]
+    assert [read(part) for part in folder.parts()] == [TEXT, TEXT]
+    assert len(Source(f"s3://lab/day=*/*.zst?{bucket}").parts()) == 1
+    frame = pd.DataFrame({"a": [1, 2]})
+    write_parquet(frame, f"s3://lab/c.parquet?{bucket}")
+    with Source(f"s3://lab/c.parquet?{bucket}").parquet() as parquet:
+        assert parquet.read().to_pydict() == {"a": [1, 2]}
+    with pytest.raises(sl.DataError, match=r"^s3://lab/none: there is no such file"):
+        read(f"s3://lab/none?{bucket}")
+
+
+@pytest.mark.parametrize("packing", PACKINGS)
+def test_parquet_is_read_from_wherever_it_comes(tmp_path: Path, packing: str):
+    write_parquet(pd.DataFrame({"a": [1, 2]}), tmp_path / "a.parquet")
+    data = PACKINGS[packing]((tmp_path / "a.parquet").read_bytes())
+    (tmp_path / "b").write_bytes(data)
+    for place in (tmp_path / "b", io.BytesIO(data)):
+        with Source(place).parquet() as parquet:
+            assert parquet.read().to_pydict() == {"a": [1, 2]}
+
+
+def test_no_message_shows_a_secret():
+    place = "s3://KEY:SECRET@bucket/a.csv?region=x&session_token=SECRET"
+    assert shown_name(place) == "s3://bucket/a.csv"
+    assert "SECRET" not in repr(Source(place))
+    for bad in ("s3://KEY:SECRET@bucket/a.csv?nonsense=SECRET", "nosuch://KEY:SECRET@b/a?x=SECRET"):
+        with pytest.raises(sl.DataError) as caught:
+            read(bad)
+        assert "SECRET" not in str(caught.value)
+
+
+@pytest.mark.parametrize("make", ["missing", "folder", "loop", "locked", "zero byte"])
+def test_what_cannot_be_opened_is_refused_by_name(tmp_path: Path, make: str):
+    path = tmp_path / "a.ndjson"
+    if make == "folder":
+        path.mkdir()
+    elif make == "loop":
+        path.symlink_to(path)
+    elif make == "locked":
+        if os.geteuid() == 0:
+            pytest.skip("root may read every file")
+        path.touch(mode=0)
+    place = "a\0b" if make == "zero byte" else path
+    with pytest.raises(sl.DataError, match=r"a\.ndjson|zero byte"):
+        read(place)
+
+
+@pytest.mark.parametrize("ending", [".gz", ".zst", ".bz2", ".lz4"])
+def test_a_name_with_the_ending_of_a_packing_is_written_packed(tmp_path: Path, ending: str):
+    path = tmp_path / f"a.ndjson{ending}"
+    with whole_file(path) as draft:
+        assert draft.suffix == ".ndjson"
+        draft.write_bytes(TEXT)
+    assert path.stat().st_size < len(TEXT) / 2
+    assert read(path) == TEXT
+
+
+def test_a_file_is_written_into_a_pipe_and_to_standard_output(
+    tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]
+):
+    pipe, seen = tmp_path / "pipe", []
+    os.mkfifo(pipe)
+    reader = threading.Thread(target=lambda: seen.append(pipe.read_bytes()))
+    reader.start()
+    for place in (pipe, "-"):
+        with whole_file(place) as draft:
+            draft.write_bytes(TEXT)
+    reader.join()
+    assert seen == [TEXT]
+    assert capfdbinary.readouterr().out == TEXT
+
+
+def test_what_standard_output_leads_to_is_not_replaced(tmp_path: Path):
+    code = (
+        "from session_lab.frames import whole_file\n"
+        "with whole_file('/dev/stdout') as draft:\n    draft.write_text('all of it')"
+    )
+    with (tmp_path / "a.txt").open("wb") as file:
+        subprocess.run([sys.executable, "-c", code], stdout=file, check=True)
+    assert (tmp_path / "a.txt").read_text() == "all of it"
+    assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_a_link_stays_a_link(tmp_path: Path):
+    (tmp_path / "real").write_text("before")
+    (tmp_path / "link").symlink_to("real")
+    with whole_file(tmp_path / "link") as draft:
+        draft.write_text("after")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "real").read_text() == "after"
