@@ -8,5 +8,5 @@ from session_lab.extras import require
 
 __all__: list[str] = []
 
-for _module in ("httptools", "starlette", "uvicorn"):
+for _module in ("h2", "httptools", "starlette", "uvicorn"):
     require(_module, extra="server", feature="serving the simulator")

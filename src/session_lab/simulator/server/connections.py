@@ -1,4 +1,4 @@
-"""HTTP/1.1 connections with limits, which the application can cut."""
+"""Connections with limits, which the application can cut: HTTP/1.1, and HTTP/2 where it begins so."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from session_lab.simulator.server.app import HANG_UP
+from session_lab.simulator.server.http2 import PREFACE, Http2Connection
 
 if TYPE_CHECKING:
     import asyncio
@@ -39,6 +40,8 @@ class Http1Connection(HttpToolsProtocol):
         self._unread_bytes = 0
         self._is_in_head = True
         self._is_refused = False
+        self._is_new = True
+        self._first = b""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Wait for the head of the first request."""
@@ -55,6 +58,15 @@ class Http1Connection(HttpToolsProtocol):
         """Read a piece of a request."""
         if self._is_refused:
             return
+        if self._is_new:
+            data = self._first + data
+            if data == PREFACE[: len(data)] and len(data) < len(PREFACE):
+                self._first = data
+                return
+            self._is_new = False
+            if data.startswith(PREFACE):
+                self._switch(data)
+                return
         super().data_received(data)
         # What of a header has come is only shown when all of it has.
         self._unread_bytes = self._unread_bytes + len(data) if self._is_in_head else 0
@@ -96,6 +108,21 @@ class Http1Connection(HttpToolsProtocol):
         if not self._is_refused:
             self._stop_timer()
             super().on_message_complete()
+
+    def _switch(self, data: bytes) -> None:
+        """Speak HTTP/2 from now on."""
+        self._stop_timer()
+        self.connections.discard(self)
+        protocol = Http2Connection(
+            self.app,
+            connections=self.connections,
+            tasks=self.tasks,
+            client=self.client,
+            hang_up=HANG_UP,
+        )
+        self.transport.set_protocol(protocol)
+        protocol.connection_made(self.transport)
+        protocol.data_received(data)
 
     def _has_room(self, *parts: bytes) -> bool:
         self._head_bytes += sum(map(len, parts))
