@@ -46,7 +46,7 @@ def runs_frame(rows: list[Row]) -> pd.DataFrame:
         NAT if row.get("lasting") is None else at + row["lasting"]
         for row, at in zip(rows, triggered.tolist(), strict=True)
     ]
-    return pd.DataFrame(
+    frame = pd.DataFrame(
         {
             "session_id": pd.array([row["session_id"] for row in rows], dtype="string[pyarrow]"),
             "triggered_at": to_instants(triggered),
@@ -57,6 +57,9 @@ def runs_frame(rows: list[Row]) -> pd.DataFrame:
             ),
         }
     )
+    newest = max([*triggered.tolist(), *ends], default=ORIGIN)
+    frame.attrs["observed_at"] = pd.Timestamp(newest, unit="ms", tz="UTC")
+    return frame
 
 
 def by_session(rows: list[Row]) -> dict[str, list[int]]:
@@ -152,6 +155,7 @@ def test_a_large_frame_is_counted_as_a_small_one_and_in_any_order():
             "ended_at": to_instants(np.where(ended == NAT, NAT, ended + ORIGIN)),
         }
     )
+    frame.attrs["observed_at"] = pd.Timestamp("2026-06-01T00:00Z")
     ordered = frame.sort_values("triggered_at", kind="stable")
     with pytest.warns(DataWarning, match="have no session_id"):
         gap = churn.gaps(frame).to_series()
@@ -333,7 +337,7 @@ def test_a_missing_column_is_named_with_those_there_are(ask: Any):
     ],
 )
 def test_what_is_no_frame_is_refused(ask: Any):
-    with pytest.raises(DataError, match="list is not a pandas DataFrame; make one with"):
+    with pytest.raises(DataError, match="list is not a frame of pandas, Polars"):
         ask([{"session_id": "a"}])
 
 

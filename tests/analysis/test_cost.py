@@ -111,7 +111,7 @@ def test_a_base_price_is_zero_or_more(price: float):
 
 def test_runs_of_unknown_times_are_counted_with_a_warning():
     runs = play(start(0, lasting=5)).replay.runs
-    runs = pd.concat([runs, runs.assign(idle=pd.NaT)], ignore_index=True)
+    runs = pd.concat([runs, runs.assign(run_id="run_other", idle=pd.NaT)], ignore_index=True)
     runs["idle"] = runs["idle"].astype("timedelta64[ms]")
     with pytest.warns(DataWarning, match="times of 1 runs are not known"):
         bill = cost(runs, {"micro": 1.0})

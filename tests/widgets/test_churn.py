@@ -35,7 +35,7 @@ states = st.builds(
         created_to=st.none() | st.sampled_from(["2026-01-02T12:00:00Z", "2026-01-04T00:00:00Z"]),
     ),
     view=st.sampled_from(VIEWS),
-    freq=st.sampled_from(["D", "W"]),
+    freq=st.sampled_from(["1d", "1w"]),
     day=st.sampled_from(["calendar", "elapsed"]),
 )
 
@@ -85,7 +85,7 @@ def outcome(compute: Callable[[], Any]) -> Any:
 def test_cohorts_are_of_operations_where_there_are_some():
     explorer = ChurnExplorer(RUNS, SESSIONS, OPERATIONS)
     control(explorer, "Show").value = "cohorts"
-    assert explorer.code() == "sl.churn.cohorts(operations, freq='D', day='calendar')"
+    assert explorer.code() == "sl.churn.cohorts(operations, freq='1d', day='calendar')"
     explorer.close()
 
 

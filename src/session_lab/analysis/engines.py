@@ -21,7 +21,16 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["LISTS", "AnyFrame", "Entries", "by_partition", "collected", "distinct_entries", "lazy"]
+__all__ = [
+    "LISTS",
+    "AnyFrame",
+    "Entries",
+    "by_partition",
+    "collected",
+    "distinct_entries",
+    "lazy",
+    "pandas_frame",
+]
 
 T = TypeVar("T")
 
@@ -62,7 +71,49 @@ def collected(frame: AnyFrame, columns: Sequence[str]) -> pa.Table:
         return pa.concat_tables(
             by_partition(frame, partial(collected, columns=columns)), promote_options="permissive"
         )
-    return lazy(frame, columns).select(*columns).collect("pyarrow").to_native()
+    return lazy(frame, columns).collect("pyarrow").to_native()
+
+
+def pandas_frame(frame: AnyFrame, source: str) -> pd.DataFrame:
+    """Return a frame of any engine as one of pandas; one of pandas as it is.
+
+    Raises
+    ------
+    DataError
+        This is not a frame, or it cannot be brought into Arrow.
+
+    Examples
+    --------
+    >>> table = pa.table({"lifetime": pa.array([1000], pa.duration("ms")), "tags": [["vip"]]})
+    >>> pandas_frame(table, "sessions").dtypes.astype(str).tolist()
+    ['timedelta64[us]', 'list<item: string>[pyarrow]']
+    """
+    native: Any = frame
+    if is_pandas_dataframe(native):
+        given: pd.DataFrame = native
+        return given
+    if is_dask_dataframe(frame):
+        parts = by_partition(frame, partial(pandas_frame, source=source))
+        return pd.concat(parts, ignore_index=True)
+    try:
+        held = lazy(frame, [])
+    except DataError as error:
+        raise DataError(str(error.args[0]), source=source) from error
+    # DuckDB has intervals instead of durations, and not all of them fit into Arrow.
+    spans = [name for name, kind in held.collect_schema().items() if isinstance(kind, nw.Duration)]
+    counted = held.with_columns(nw.col(name).dt.total_microseconds() for name in spans)
+    table: pa.Table = counted.collect("pyarrow").to_native()
+    for name in spans:
+        whole = table[name].cast(pa.int64()).cast(pa.duration("us"))
+        table = table.set_column(table.column_names.index(name), name, whole)
+    made: pd.DataFrame = table.to_pandas(types_mapper=_text_and_lists)
+    return made
+
+
+def _text_and_lists(kind: pa.DataType) -> pd.ArrowDtype | None:
+    """Keep lists in Arrow, where pandas has nothing of its own but Python objects."""
+    is_list = pa.types.is_list(kind) or pa.types.is_large_list(kind)
+    return pd.ArrowDtype(kind) if is_list else None
 
 
 def distinct_entries(lists: pa.ChunkedArray, *, column: str) -> Entries:

@@ -9,6 +9,7 @@ from matplotlib import dates as mdates
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from session_lab.analysis.churn import Cohorts, Identities
+from session_lab.analysis.periods import period_name
 from session_lab.plots.drawing import draw
 from session_lab.plots.theme import COLOURS, INK, axes_for, tidy
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 __all__ = ["cohorts", "identities", "retention"]
 
 _FEW = 14
+_DAYS = {"1d": 1, "1w": 7, "1mo": 28}
+"""How wide the bar of a period is."""
 """Cohorts and ages up to which each cell is labelled."""
 
 _LABELS = 12
@@ -51,7 +54,7 @@ def cohorts(result: Cohorts, ax: Axes | None = None) -> Axes:
                 ax.text(age, row, f"{share:.0%}", ha="center", va="center", color=colour, size=8)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     names_of_cohorts = ax.yaxis.get_major_formatter()
-    unit = "days" if result.freq == "D" else "weeks"
+    unit = f"{period_name(result.freq)}s"
     alt = (
         f"Retention of {n_cohorts} cohorts, {result.members.sum():,} members, over {n_ages} {unit} "
         f"({result.day}), as shaded cells."
@@ -85,7 +88,7 @@ def retention(result: Cohorts, ax: Axes | None = None) -> Axes:
     if len(pooled):
         ax.legend(frameon=False, labelcolor=INK)
     listed = ", ".join(f"{row.retention:.0%} at {row.age}" for row in pooled.head(8).itertuples())
-    unit = "days" if result.freq == "D" else "weeks"
+    unit = f"{period_name(result.freq)}s"
     alt = f"Retention of all cohorts by age in {unit}: {listed or 'none observed'}."
     tidy(ax, title="Retention", x=f"{unit} since the first activity", y="active", alt=alt)
     ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
@@ -106,7 +109,7 @@ def identities(result: Identities, ax: Axes | None = None) -> Axes:
     ax = axes_for(ax)
     frame = result.to_frame()
     days = frame["period"].dt.tz_localize(None)
-    width = 0.9 * (7 if result.freq == "W" else 1)
+    width = 0.9 * _DAYS[result.freq]
     ax.bar(days, frame["new"], width=width, align="edge", color=COLOURS[0], label="new")
     ax.bar(
         days,

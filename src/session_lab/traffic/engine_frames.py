@@ -132,7 +132,12 @@ def to_frames(played: Played, events: pd.DataFrame, *, seed: int, observed_at: i
         sessions = pool.submit(_sessions, played, events, session_ids, run_ids, observed_at)
         runs = pool.submit(_runs, played, session_ids, run_ids)
         operations = _operations(played, events, *(ids.result() for ids in served_by))
-        return Frames(operations, sessions.result(), runs.result())
+        frames = Frames(operations, sessions.result(), runs.result())
+    operations.attrs = dict(frames.sessions.attrs)
+    # Without a horizon runs play to their end, after the last event.
+    told_until = max(observed_at, int(played.ended_at.max(initial=0)))
+    frames.runs.attrs["observed_at"] = pd.Timestamp(told_until, unit="ms", tz="UTC")
+    return frames
 
 
 def recorded_columns(events: pd.DataFrame) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from session_lab.analysis.churn.columns import ids
+from session_lab.analysis.churn.codes import id_codes
 from session_lab.frames.of_sessions import session_key
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class Belonging:
 
     def __init__(self, frame: pd.DataFrame, sessions: pd.DataFrame) -> None:
         key = session_key(frame, sessions)
-        self._codes, names = ids(frame, key, source="of_sessions")
+        self._codes, names = id_codes(frame, key, source="of_sessions")
         self._places = names.astype(object).get_indexer(pd.Index(sessions[key].astype(object)))
         self._n_names = len(names)
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from session_lab.analysis import churn
 from session_lab.analysis.churn.cohorts import Day
-from session_lab.analysis.churn.periods import Freq
+from session_lab.analysis.periods import calendar_period
 from session_lab.errors import DataError
 from session_lab.frames.selection import one_of
 from session_lab.widgets.belonging import Belonging
@@ -49,20 +49,21 @@ class ChurnState(ExplorerState):
     ----------
     view : {"runs_per_session", "gaps", "reasons", "transitions", "rate", "cohorts"}
         Which analysis.
-    freq : {"D", "W"}
+    freq : {"1d", "1w"}
         Days or weeks, for rate and cohorts.
     day : {"calendar", "elapsed"}
         How the days of cohorts are counted.
     """
 
     view: ChurnView = "runs_per_session"
-    freq: Freq = "D"
+    freq: str = "1d"
     day: Day = "calendar"
 
     def __post_init__(self) -> None:
-        """Check the fields."""
+        """Check the fields, and bring the period to one form."""
         one_of(self.view, get_args(ChurnView), name="view")
-        one_of(self.freq, get_args(Freq), name="freq")
+        object.__setattr__(self, "freq", calendar_period(self.freq))
+        one_of(self.freq, ("1d", "1w"), name="freq")
         one_of(self.day, get_args(Day), name="day")
 
     @property
@@ -168,7 +169,7 @@ class ChurnExplorer(Explorer[ChurnState]):
         ]
         return {
             "view": ipywidgets.Dropdown(options=views, description="Show"),
-            "freq": ipywidgets.Dropdown(options=[("day", "D"), ("week", "W")], description="By"),
+            "freq": ipywidgets.Dropdown(options=[("day", "1d"), ("week", "1w")], description="By"),
             "day": ipywidgets.Dropdown(
                 options=[("of the calendar", "calendar"), ("24 hours each", "elapsed")],
                 description="Days are",

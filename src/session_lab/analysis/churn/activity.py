@@ -6,14 +6,16 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from session_lab.analysis.churn.columns import ids, instants, observation
+from session_lab.analysis.churn.codes import id_codes
+from session_lab.analysis.engines import pandas_frame
+from session_lab.analysis.observation import observation
 from session_lab.errors import DataError
-from session_lab.frames import check_frame
+from session_lab.frames import instants
 
 if TYPE_CHECKING:
-    import pandas as pd
     from numpy.typing import NDArray
 
+    from session_lab.analysis.engines import AnyFrame
     from session_lab.timing import Instant
 
 __all__ = ["Activity", "activity"]
@@ -33,6 +35,8 @@ class Activity(NamedTuple):
         When, in milliseconds since 1970, not after the observation.
     n : int
         How many there are.
+    rows : ndarray of int64
+        Where in the frame each activity stands.
     observed_at : int
         Until when the rows tell what happened.
     """
@@ -40,6 +44,7 @@ class Activity(NamedTuple):
     who: NDArray[np.int64]
     at: NDArray[np.int64]
     n: int
+    rows: NDArray[np.int64]
     observed_at: int
 
     def first(self) -> NDArray[np.int64]:
@@ -50,7 +55,7 @@ class Activity(NamedTuple):
 
 
 def activity(
-    df: pd.DataFrame, who: str | None, at: str | None, observed_at: Instant | None
+    frame: AnyFrame, who: str | None, at: str | None, observed_at: Instant | None
 ) -> Activity:
     """Read who was active when.
 
@@ -60,7 +65,7 @@ def activity(
         The columns are not named and not those of a known frame, are missing or of the wrong kind,
         or a time is missing.
     """
-    check_frame(df, "df")
+    df = pandas_frame(frame, "df")
     if who is None or at is None:
         usual = [pair for pair in _HABITS if set(pair) <= set(df.columns)]
         if not usual:
@@ -68,9 +73,15 @@ def activity(
             message = f"say which columns tell who and when (who=, at=); the frame has {found}"
             raise DataError(message, source="df")
         who, at = who or usual[0][0], at or usual[0][1]
-    owner = ids(df, who, source="df")
+    owner = id_codes(df, who, source="df")
     when = instants(df, at, source="df")
-    until = observation(observed_at, [df], [when])
+    until = observation(observed_at, [df], [when], source="df")
     counted = owner.present(source="df", column=who) & (when <= until)
     present, codes = np.unique(owner.codes[counted], return_inverse=True)
-    return Activity(codes.reshape(-1).astype(np.int64), when[counted], len(present), until)
+    return Activity(
+        who=codes.reshape(-1).astype(np.int64),
+        at=when[counted],
+        n=len(present),
+        rows=np.flatnonzero(counted),
+        observed_at=until,
+    )

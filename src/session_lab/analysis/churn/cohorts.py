@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from statistics import NormalDist
 from typing import TYPE_CHECKING, ClassVar, Literal
@@ -10,9 +11,17 @@ import numpy as np
 import pandas as pd
 
 from session_lab.analysis.churn.activity import activity
-from session_lab.analysis.churn.periods import LENGTHS, numbers, starts
+from session_lab.analysis.periods import (
+    LENGTHS,
+    Period,
+    Periodic,
+    calendar_period,
+    numbers,
+    period_name,
+    starts,
+)
 from session_lab.analysis.results import Result
-from session_lab.errors import DataError
+from session_lab.errors import DataError, DataWarning
 from session_lab.frames import to_instants
 from session_lab.timing import Instant, instant_text
 
@@ -20,12 +29,22 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from session_lab.analysis.churn.activity import Activity
-    from session_lab.analysis.churn.periods import Freq
+    from session_lab.analysis.engines import AnyFrame
 
-__all__ = ["Cohorts", "Day", "cohorts"]
+__all__ = ["Cohorts", "Day", "Retention", "cohorts"]
 
 Day = Literal["calendar", "elapsed"]
 """What a day is: one of the calendar, or 24 hours counted from the first activity."""
+
+Retention = Literal["classic", "rolling"]
+"""Who counts as retained at an age: who was active in that period, or in it or later."""
+
+_RETENTION = {
+    "classic": "classic retention: active in the period of that age",
+    "rolling": "rolling retention: active in the period of that age or later",
+}
+_MOST = 1_000
+"""Periods beyond which cohorts without members are left out, and ages are not followed."""
 
 _DAYS = {
     "calendar": "age: calendar periods in {tz} since that of the first activity",
@@ -47,8 +66,9 @@ class Cohorts(Result):
         The members whose period of that age was over at the observation.
     active : ndarray of int64, shape (cohorts, ages)
         Those of them who were active in it.
-    freq, day, tz : str
-        Days or weeks, how they are counted, and the time zone of the calendar.
+    freq, day, tz, kind : str
+        Days, weeks or months, how they are counted, the time zone of the calendar, and who counts
+        as retained.
     observed_at : int
         The observation, in milliseconds since 1970.
     """
@@ -57,22 +77,24 @@ class Cohorts(Result):
     members: NDArray[np.int64]
     observed: NDArray[np.int64]
     active: NDArray[np.int64]
-    freq: Freq
+    freq: Period
     day: Day
     tz: str
     observed_at: int
+    kind: Retention = "classic"
 
     title: ClassVar[str] = "Retention by cohort"
     formula: ClassVar[str] = (
-        "retention = active at that age / members for whom that age was over when observed"
+        "retention = retained at that age / members for whom that age was over when observed"
     )
 
     @property
     def notes(self) -> tuple[str, ...]:
         """How days are counted, and what a first activity is."""
-        hours, period = LENGTHS[self.freq] // 3_600_000, "day" if self.freq == "D" else "week"
+        hours = LENGTHS.get(self.freq, 0) // 3_600_000
         return (
-            f"cohort: calendar {period} of the first activity in {self.tz}",
+            _RETENTION[self.kind],
+            f"cohort: calendar {period_name(self.freq)} of the first activity in {self.tz}",
             _DAYS[self.day].format(tz=self.tz, hours=hours),
             f"observed {instant_text(self.observed_at)}; what came before the frame is not known",
         )
@@ -144,16 +166,17 @@ class Cohorts(Result):
 
 
 def cohorts(
-    df: pd.DataFrame,
-    freq: Freq = "D",
+    df: AnyFrame,
+    freq: Periodic = "1d",
     *,
     day: Day = "calendar",
+    retention: Retention = "classic",
     tz: str = "UTC",
     who: str | None = None,
     at: str | None = None,
     observed_at: Instant | None = None,
 ) -> Cohorts:
-    """Group ids by the day or week of their first activity, and see who comes back.
+    """Group ids by the day, week or month of their first activity, and see who comes back.
 
     Two definitions of a day are in use. On calendar days, someone first active at 23:50 who writes
     again at 00:10 comes back on day 1; on elapsed days, counted from the first activity, that is
@@ -162,13 +185,17 @@ def cohorts(
 
     Parameters
     ----------
-    df : DataFrame
-        A row for each time an id was active: an operations frame (every operation counts, a
+    df : DataFrame, LazyFrame, Table or relation
+        A frame of any engine with a row for each time an id was active: an operations frame (every operation counts, a
         refused one too), a runs frame (then of session ids), a sessions frame, or any other.
-    freq : {"D", "W"}
-        Days, or weeks: from Monday on the calendar, or seven elapsed days.
+    freq : {"1d", "1w", "1mo"} or timedelta
+        Days, weeks (from Monday on the calendar, or seven elapsed days) or calendar months; the
+        letters of pandas, ``"D"``, ``"W"`` and ``"M"``, mean the same.
     day : {"calendar", "elapsed"}
         How days are counted.
+    retention : {"classic", "rolling"}
+        Who counts as retained at an age: members active in that period, or in that period or any
+        later one up to the observation.
     tz : str
         The time zone of the calendar.
     who, at : str, optional
@@ -185,8 +212,14 @@ def cohorts(
     Raises
     ------
     DataError
-        A column is missing or of the wrong kind, or the period, the definition of a day or the
-        zone is not known.
+        A column is missing or of the wrong kind, or the period, the definition of a day or of
+        retention, or the zone is not known.
+
+    Warns
+    -----
+    DataWarning
+        Nothing tells when the rows were read, or activities span more than 1,000 periods: then
+        cohorts without members are left out, and ages from 1,000 on are not followed.
 
     Examples
     --------
@@ -200,53 +233,81 @@ def cohorts(
     if day not in _DAYS:
         message = f'{day!r} is not a definition of a day; they are "calendar" and "elapsed"'
         raise DataError(message, column="day")
+    if retention not in _RETENTION:
+        message = f'{retention!r} is not a kind of retention; they are "classic" and "rolling"'
+        raise DataError(message, column="retention")
+    kind = calendar_period(freq)
+    if day == "elapsed" and kind not in LENGTHS:
+        raise DataError("months elapse in no fixed time; count calendar ones", column="freq")
     acts = activity(df, who, at, observed_at)
     first = acts.first()
-    cohort = numbers(first, freq, tz)
-    periods = np.arange(cohort.min(), cohort.max() + 1) if len(cohort) else np.empty(0, np.int64)
-    place = cohort - (periods[0] if len(periods) else 0)
+    cohort = numbers(first, kind, tz)
     count = _by_calendar if day == "calendar" else _by_elapsed
-    age, over = count(acts, first, freq, tz)
+    age, over = count(acts, first, kind, tz)
+    periods = np.arange(cohort.min(), cohort.max() + 1) if len(cohort) else np.empty(0, np.int64)
+    if max(len(periods), over.max(initial=0)) > _MOST:
+        _warn_of_span(acts, kind)
+        periods, over = np.unique(cohort), np.minimum(over, _MOST)
+    place = np.searchsorted(periods, cohort)
     shape = (len(periods), int(over.max(initial=0)))
+    if retention == "classic":
+        active = _active(acts.who, age, over, place, shape)
+    else:
+        last = np.zeros(acts.n, dtype=np.int64)
+        np.maximum.at(last, acts.who, age)
+        # Who was last active at age k is retained at all ages up to k.
+        active = _at_each_age(place, np.minimum(last + 1, over), shape)
     return Cohorts(
-        start=starts(periods, freq, tz),
+        start=starts(periods, kind, tz),
         members=np.bincount(place, minlength=len(periods)).astype(np.int64),
-        observed=_observed(place, over, shape),
-        active=_active(acts.who, age, over, place, shape),
-        freq=freq,
+        observed=_at_each_age(place, over, shape),
+        active=active,
+        freq=kind,
         day=day,
         tz=tz,
         observed_at=acts.observed_at,
+        kind=retention,
     )
 
 
+def _warn_of_span(acts: Activity, period: Period) -> None:
+    """Warn that one odd time makes a table that nobody reads, and name its row."""
+    row = int(acts.rows[acts.at.argmin()])
+    message = (
+        f"df: activities span more than {_MOST:,} {period_name(period)}s, the first in row {row} at "
+        f"{instant_text(int(acts.at.min()))}: cohorts without members are left out and ages from "
+        f"{_MOST:,} on are not followed; is that time right?"
+    )
+    warnings.warn(message, DataWarning, stacklevel=3)
+
+
 def _by_calendar(
-    acts: Activity, first: NDArray[np.int64], freq: Freq, tz: str
+    acts: Activity, first: NDArray[np.int64], period: Period, tz: str
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return the age of each activity, and how many periods were over for each member."""
-    born = numbers(first, freq, tz)
-    age = numbers(acts.at, freq, tz) - born[acts.who]
+    born = numbers(first, period, tz)
+    age = numbers(acts.at, period, tz) - born[acts.who]
     # The period that the observation falls in is not over.
-    running = numbers(np.array([acts.observed_at], dtype=np.int64), freq, tz)[0]
+    running = numbers(np.array([acts.observed_at], dtype=np.int64), period, tz)[0]
     return age, running - born
 
 
 def _by_elapsed(
-    acts: Activity, first: NDArray[np.int64], freq: Freq, _: str
+    acts: Activity, first: NDArray[np.int64], period: Period, _: str
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return the age of each activity, and how many periods were over for each member."""
-    length = LENGTHS[freq]
+    length = LENGTHS[period]
     return (acts.at - first[acts.who]) // length, (acts.observed_at - first) // length
 
 
-def _observed(
-    place: NDArray[np.int64], over: NDArray[np.int64], shape: tuple[int, int]
+def _at_each_age(
+    place: NDArray[np.int64], ages: NDArray[np.int64], shape: tuple[int, int]
 ) -> NDArray[np.int64]:
-    """Count the members of each cohort for whom each age was over."""
+    """Count the members of each cohort who reach each age, given how many ages each reaches."""
     n_cohorts, n_ages = shape
-    ended = np.bincount(place * (n_ages + 1) + over, minlength=n_cohorts * (n_ages + 1))
+    ended = np.bincount(place * (n_ages + 1) + ages, minlength=n_cohorts * (n_ages + 1))
     ended = ended.reshape(n_cohorts, n_ages + 1)
-    # An age k is over for those of whom more than k periods are.
+    # Age k is reached by those who reach more than k ages.
     return ended[:, ::-1].cumsum(axis=1)[:, ::-1][:, 1:].astype(np.int64)
 
 

@@ -10,14 +10,17 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 import pandas as pd
 
-from session_lab.analysis.churn.columns import durations
+from session_lab.analysis.engines import pandas_frame
+from session_lab.analysis.observation import warn_of_doubles
 from session_lab.analysis.results import Result
 from session_lab.errors import DataError, DataWarning
-from session_lab.frames import NAT
+from session_lab.frames import NAT, durations
 from session_lab.wire.limits import MACHINES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from session_lab.analysis.engines import AnyFrame
 
 __all__ = ["Cost", "cost", "price_list"]
 
@@ -77,7 +80,7 @@ class Cost(Result):
         )
 
 
-def cost(runs: pd.DataFrame, prices: Mapping[str, float], *, per_run: float = 0.0) -> Cost:
+def cost(runs: AnyFrame, prices: Mapping[str, float], *, per_run: float = 0.0) -> Cost:
     """Price runs by their billed time.
 
     Parameters
@@ -108,6 +111,8 @@ def cost(runs: pd.DataFrame, prices: Mapping[str, float], *, per_run: float = 0.
             message = f"{machine!r} is not a machine preset; they are {', '.join(MACHINES)}"
             raise DataError(message, column="prices")
         _check_price(price, machine)
+    runs = pandas_frame(runs, "runs")
+    warn_of_doubles(runs, "run_id", source="runs")
     spans = {name: durations(runs, name, source="runs") for name in _TIMES}
     lacking = int(np.logical_or.reduce([span == NAT for span in spans.values()]).sum())
     if lacking:

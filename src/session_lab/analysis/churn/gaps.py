@@ -8,14 +8,18 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 import pandas as pd
 
-from session_lab.analysis.churn.columns import Ids, ids, instants, observation
+from session_lab.analysis.churn.codes import Codes, id_codes
 from session_lab.analysis.churn.successors import NEVER, chain
+from session_lab.analysis.engines import pandas_frame
+from session_lab.analysis.observation import observation, warn_of_doubles
 from session_lab.analysis.results import Result
-from session_lab.frames import NAT
+from session_lab.frames import NAT, instants
 from session_lab.timing import Instant, instant_text
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from session_lab.analysis.engines import AnyFrame
 
 __all__ = ["Gaps", "gaps"]
 
@@ -123,7 +127,7 @@ class Gaps(Result):
         )
 
 
-def gaps(runs: pd.DataFrame, *, observed_at: Instant | None = None) -> Gaps:
+def gaps(runs: AnyFrame, *, observed_at: Instant | None = None) -> Gaps:
     """Measure the gap before each run that follows another one of its session.
 
     Runs are taken in order of trigger, ties in the order of rows. A run that was triggered before
@@ -132,8 +136,8 @@ def gaps(runs: pd.DataFrame, *, observed_at: Instant | None = None) -> Gaps:
 
     Parameters
     ----------
-    runs : DataFrame
-        A runs frame, in any order. A categorical ``session_id`` and rows in order of trigger are
+    runs : DataFrame, LazyFrame, Table or relation
+        A runs frame of any engine, in any order. A categorical ``session_id`` and rows in order of trigger are
         fastest. With the column ``end_cause``, sessions that a run's end shows to be closed are not
         waiting for another one.
     observed_at : str or datetime, optional
@@ -150,6 +154,11 @@ def gaps(runs: pd.DataFrame, *, observed_at: Instant | None = None) -> Gaps:
     DataError
         A column is missing or holds no times with a zone, or a trigger has no time.
 
+    Warns
+    -----
+    DataWarning
+        Sessions are waiting and nothing tells when the rows were read; a run stands twice.
+
     Examples
     --------
     >>> runs = pd.DataFrame({
@@ -160,14 +169,18 @@ def gaps(runs: pd.DataFrame, *, observed_at: Instant | None = None) -> Gaps:
     >>> gaps(runs).to_series().tolist()
     [NaT, Timedelta('0 days 00:40:00')]
     """
-    owner = ids(runs, "session_id", source="runs")
+    runs = pandas_frame(runs, "runs")
+    warn_of_doubles(runs, "run_id", source="runs")
+    owner = id_codes(runs, "session_id", source="runs")
     n_owned = int(np.count_nonzero(owner.present(source="runs", column="session_id")))
     triggered = instants(runs, "triggered_at", source="runs")
     ended = instants(runs, "ended_at", source="runs", required=False)
     gap, last_end, n_known = chain(owner.codes, triggered, ended, len(owner.names))
-    at = observation(observed_at, [runs], [triggered, ended])
     rests = last_end > NEVER
     rests[_closed(runs, owner)] = False
+    at = observation(
+        observed_at, [runs], [triggered, ended], source="runs", matters=bool(rests.any())
+    )
     n_first = int(np.count_nonzero(last_end != NEVER))
     return Gaps(
         gap=gap,
@@ -179,7 +192,7 @@ def gaps(runs: pd.DataFrame, *, observed_at: Instant | None = None) -> Gaps:
     )
 
 
-def _closed(runs: pd.DataFrame, owner: Ids) -> NDArray[np.integer]:
+def _closed(runs: pd.DataFrame, owner: Codes) -> NDArray[np.integer]:
     """Return the sessions that a run's end shows to be closed."""
     if "end_cause" not in runs.columns:
         return np.empty(0, dtype=np.int64)

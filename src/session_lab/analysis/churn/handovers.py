@@ -8,14 +8,17 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 import pandas as pd
 
-from session_lab.analysis.churn.columns import Ids, ids, instants
+from session_lab.analysis.churn.codes import Codes, id_codes
+from session_lab.analysis.engines import pandas_frame
 from session_lab.analysis.results import Result
 from session_lab.errors import DataError
-from session_lab.frames import to_instants
+from session_lab.frames import instants, to_instants
 from session_lab.timing import Duration, duration_text, to_milliseconds
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from session_lab.analysis.engines import AnyFrame
 
 __all__ = ["Handovers", "handovers"]
 
@@ -116,13 +119,13 @@ class Handovers(Result):
         )
 
 
-def handovers(polls: pd.DataFrame, *, shortest_run: Duration | None = None) -> Handovers:
+def handovers(polls: AnyFrame, *, shortest_run: Duration | None = None) -> Handovers:
     """Find the intervals in which sessions changed runs, from polls of their current run.
 
     Parameters
     ----------
-    polls : DataFrame
-        With ``session_id``, ``current_run_id`` and ``polled_at``, in any order; polls of the same
+    polls : DataFrame, LazyFrame, Table or relation
+        A frame of any engine with ``session_id``, ``current_run_id`` and ``polled_at``, in any order; polls of the same
         instant are taken in the order of rows. A poll without a run says nothing about hand-overs
         and is left out.
     shortest_run : str or timedelta, optional
@@ -158,8 +161,9 @@ def handovers(polls: pd.DataFrame, *, shortest_run: Duration | None = None) -> H
     shortest = None if shortest_run is None else to_milliseconds(shortest_run, name="shortest_run")
     if shortest == 0:
         raise DataError("a run is current for some time; leave it out", column="shortest_run")
-    owner = ids(polls, "session_id", source="polls")
-    run = ids(polls, "current_run_id", source="polls")
+    polls = pandas_frame(polls, "polls")
+    owner = id_codes(polls, "session_id", source="polls")
+    run = id_codes(polls, "current_run_id", source="polls")
     polled = instants(polls, "polled_at", source="polls")
     shown = owner.present(source="polls", column="session_id") & (run.codes >= 0)
     order = np.lexsort((polled, owner.codes))
@@ -180,13 +184,13 @@ def handovers(polls: pd.DataFrame, *, shortest_run: Duration | None = None) -> H
     )
 
 
-def _texts(values: Ids, rows: NDArray[np.int64]) -> NDArray[np.object_]:
+def _texts(values: Codes, rows: NDArray[np.int64]) -> NDArray[np.object_]:
     texts: NDArray[np.object_] = values.names.to_numpy(dtype=object)[values.codes[rows]]
     return texts
 
 
 def _refuse_returns(
-    order: NDArray[np.int64], begins: NDArray[np.bool_], owner: Ids, run: Ids
+    order: NDArray[np.int64], begins: NDArray[np.bool_], owner: Codes, run: Codes
 ) -> None:
     """Refuse polls in which a run is current, then another, then the first again."""
     rows = order[begins]

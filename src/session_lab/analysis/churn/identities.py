@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from session_lab.analysis.churn.activity import activity
-from session_lab.analysis.churn.periods import numbers, starts
+from session_lab.analysis.periods import Period, Periodic, calendar_period, numbers, starts
 from session_lab.analysis.results import Result
 from session_lab.frames import to_instants
 from session_lab.timing import Instant, instant_text
@@ -17,14 +17,14 @@ from session_lab.timing import Instant, instant_text
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from session_lab.analysis.churn.periods import Freq
+    from session_lab.analysis.engines import AnyFrame
 
 __all__ = ["Identities", "identities"]
 
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Identities(Result):
-    """Ids by day or week: new, returning, dormant.
+    """Ids by day, week or month: new, returning, dormant.
 
     Attributes
     ----------
@@ -34,7 +34,7 @@ class Identities(Result):
         Ids first active in the period; active in it and in an earlier one; active in an earlier one
         and not in it.
     freq : str
-        Days or weeks.
+        ``"1d"``, ``"1w"`` or ``"1mo"``.
     tz : str
         The time zone whose days these are.
     observed_at : int
@@ -45,7 +45,7 @@ class Identities(Result):
     new: NDArray[np.int64]
     returning: NDArray[np.int64]
     dormant: NDArray[np.int64]
-    freq: Freq
+    freq: Period
     tz: str
     observed_at: int
 
@@ -84,23 +84,23 @@ class Identities(Result):
 
 
 def identities(
-    df: pd.DataFrame,
-    freq: Freq = "D",
+    df: AnyFrame,
+    freq: Periodic = "1d",
     *,
     tz: str = "UTC",
     who: str | None = None,
     at: str | None = None,
     observed_at: Instant | None = None,
 ) -> Identities:
-    """Count the ids that are new, returning and dormant in each day or week.
+    """Count the ids that are new, returning and dormant in each day, week or month.
 
     Parameters
     ----------
-    df : DataFrame
-        A row for each time an id was active: an operations frame (every operation counts, a
+    df : DataFrame, LazyFrame, Table or relation
+        A frame of any engine with a row for each time an id was active: an operations frame (every operation counts, a
         refused one too), a runs frame (then of session ids), a sessions frame, or any other.
-    freq : {"D", "W"}
-        Calendar days, or weeks from Monday.
+    freq : {"1d", "1w", "1mo"} or timedelta
+        Calendar days, weeks from Monday, or months; ``"D"``, ``"W"`` and ``"M"`` mean the same.
     tz : str
         The time zone of the calendar.
     who, at : str, optional
@@ -123,27 +123,28 @@ def identities(
     --------
     >>> days = pd.to_datetime(["2026-01-01T09:00Z", "2026-01-01T10:00Z", "2026-01-02T09:00Z"])
     >>> df = pd.DataFrame({"external_id": ["a", "b", "a"], "at": days})
-    >>> identities(df).to_frame()[["new", "returning", "dormant"]]
+    >>> identities(df, observed_at="2026-01-02T10:00Z").to_frame()[["new", "returning", "dormant"]]
        new  returning  dormant
     0    2          0        0
     1    0          1        1
     """
+    kind = calendar_period(freq)
     acts = activity(df, who, at, observed_at)
-    period = numbers(acts.at, freq, tz)
-    running = int(numbers(np.array([acts.observed_at], dtype=np.int64), freq, tz)[0])
+    period = numbers(acts.at, kind, tz)
+    running = int(numbers(np.array([acts.observed_at], dtype=np.int64), kind, tz)[0])
     low = int(period.min(initial=running))
     # Without any activity there is no first period.
     periods = np.arange(low, running + 1)[: None if len(period) else 0]
     n = len(periods)
     active = np.unique(acts.who * max(n, 1) + (period - low)) % max(n, 1)
     n_active = np.bincount(active, minlength=n)
-    new = np.bincount(numbers(acts.first(), freq, tz) - low, minlength=n)
+    new = np.bincount(numbers(acts.first(), kind, tz) - low, minlength=n)
     return Identities(
-        start=starts(periods, freq, tz),
+        start=starts(periods, kind, tz),
         new=new.astype(np.int64),
         returning=(n_active - new).astype(np.int64),
         dormant=(np.cumsum(new) - n_active).astype(np.int64),
-        freq=freq,
+        freq=kind,
         tz=tz,
         observed_at=acts.observed_at,
     )

@@ -8,17 +8,19 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 import pandas as pd
 
-from session_lab.analysis.churn.columns import ids, instants, observation, places
-from session_lab.analysis.churn.periods import numbers, starts
+from session_lab.analysis.churn.codes import id_codes, session_rows
 from session_lab.analysis.churn.successors import previous_runs
+from session_lab.analysis.engines import pandas_frame
+from session_lab.analysis.observation import observation, warn_of_doubles
+from session_lab.analysis.periods import Periodic, calendar_period, numbers, starts
 from session_lab.analysis.results import Result
-from session_lab.frames import NAT, to_instants
+from session_lab.frames import NAT, instants, to_instants
 from session_lab.timing import Instant, instant_text
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from session_lab.analysis.churn.periods import Freq
+    from session_lab.analysis.engines import AnyFrame
 
 __all__ = ["Rate", "rate"]
 
@@ -27,7 +29,7 @@ _HOUR = 3_600_000
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Rate(Result):
-    """Hand-overs per hour that a session is alive, by day or week.
+    """Hand-overs per hour that a session is alive, by day, week or month.
 
     Attributes
     ----------
@@ -86,22 +88,22 @@ class Rate(Result):
 
 
 def rate(
-    runs: pd.DataFrame,
-    sessions: pd.DataFrame,
-    freq: Freq = "D",
+    runs: AnyFrame,
+    sessions: AnyFrame,
+    freq: Periodic = "1d",
     *,
     tz: str = "UTC",
     observed_at: Instant | None = None,
 ) -> Rate:
-    """Relate hand-overs to the time that sessions are alive, by day or week.
+    """Relate hand-overs to the time that sessions are alive, by day, week or month.
 
     Parameters
     ----------
-    runs, sessions : DataFrame
-        The runs, and all sessions that they may belong to. Runs of others are left out with a
+    runs, sessions : DataFrame, LazyFrame, Table or relation
+        Frames of any engine: the runs, and all sessions that they may belong to. Runs of others are left out with a
         warning.
-    freq : {"D", "W"}
-        Calendar days, or weeks from Monday.
+    freq : {"1d", "1w", "1mo"} or timedelta
+        Calendar days, weeks from Monday, or months; ``"D"``, ``"W"`` and ``"M"`` mean the same.
     tz : str
         The time zone of the calendar.
     observed_at : str or datetime, optional
@@ -129,21 +131,26 @@ def rate(
     >>> rate(runs, sessions, observed_at="2026-01-01T10:00:00Z").summary().to_dict()
     {'handovers': 1, 'session_hours': 10.0, 'rate': 0.1}
     """
-    owner = ids(runs, "session_id", source="runs")
+    period = calendar_period(freq)
+    runs, sessions = pandas_frame(runs, "runs"), pandas_frame(sessions, "sessions")
+    warn_of_doubles(runs, "run_id", source="runs")
+    owner = id_codes(runs, "session_id", source="runs")
     owner.present(source="runs", column="session_id")
     triggered = instants(runs, "triggered_at", source="runs")
     created = instants(sessions, "created_at", source="sessions")
     ended = instants(sessions, "ended_at", source="sessions", required=False)
-    at = observation(observed_at, [runs, sessions], [triggered, created, ended])
+    at = observation(
+        observed_at, [runs, sessions], [triggered, created, ended], source="runs and sessions"
+    )
     _, after = previous_runs(owner.codes, triggered)
-    after = after[places(owner, sessions)[owner.codes[after]] >= 0]
+    after = after[session_rows(owner, sessions)[owner.codes[after]] >= 0]
     moments = triggered[after]
     moments = moments[moments <= at]
     first = min(created.min(initial=at), moments.min(initial=at))
-    low, high = numbers(np.array([first, at], dtype=np.int64), freq, tz)
+    low, high = numbers(np.array([first, at], dtype=np.int64), period, tz)
     periods = np.arange(low, high + 1 if len(sessions) else low)
-    edges = starts(np.append(periods, high + 1), freq, tz)
-    place = numbers(moments, freq, tz) - low
+    edges = starts(np.append(periods, high + 1), period, tz)
+    place = numbers(moments, period, tz) - low
     ended = np.minimum(np.where(ended == NAT, at, ended), at)
     return Rate(
         start=edges[:-1],

@@ -8,12 +8,16 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 import pandas as pd
 
-from session_lab.analysis.churn.columns import durations, labels
+from session_lab.analysis.churn.codes import label_codes
+from session_lab.analysis.engines import pandas_frame
+from session_lab.analysis.observation import warn_of_doubles
 from session_lab.analysis.results import Result
-from session_lab.frames import NAT, column_of
+from session_lab.frames import NAT, column_of, durations
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from session_lab.analysis.engines import AnyFrame
 
 __all__ = ["Reasons", "StartKinds", "reasons", "start_kinds"]
 
@@ -97,13 +101,13 @@ class StartKinds(Result):
         )
 
 
-def reasons(runs: pd.DataFrame) -> Reasons:
+def reasons(runs: AnyFrame) -> Reasons:
     """Count runs by why they were triggered, and by why they ended.
 
     Parameters
     ----------
-    runs : DataFrame
-        A runs frame.
+    runs : DataFrame, LazyFrame, Table or relation
+        A runs frame of any engine.
 
     Returns
     -------
@@ -124,16 +128,18 @@ def reasons(runs: pd.DataFrame) -> Reasons:
     >>> reasons(runs).end_causes
     {'open': 1, 'turn_timeout': 2}
     """
+    runs = pandas_frame(runs, "runs")
+    warn_of_doubles(runs, "run_id", source="runs")
     return Reasons(_counts(runs, "reason"), _counts(runs, "end_cause"))
 
 
-def start_kinds(operations: pd.DataFrame) -> StartKinds:
+def start_kinds(operations: AnyFrame) -> StartKinds:
     """Count served turns by how they started.
 
     Parameters
     ----------
-    operations : DataFrame
-        An operations frame; rows without a ``start_kind`` served no turn.
+    operations : DataFrame, LazyFrame, Table or relation
+        An operations frame of any engine; rows without a ``start_kind`` served no turn.
 
     Returns
     -------
@@ -145,8 +151,9 @@ def start_kinds(operations: pd.DataFrame) -> StartKinds:
     DataError
         A column is missing, or ``waited`` holds no durations.
     """
+    operations = pandas_frame(operations, "operations")
     served = operations[column_of(operations, "start_kind", source="operations").notna()]
-    kinds = labels(served, "start_kind", source="operations")
+    kinds = label_codes(served, "start_kind", source="operations")
     waited = durations(served, "waited", source="operations")
     known = np.where(waited == NAT, 0, waited)
     n = len(kinds.names)
@@ -160,6 +167,6 @@ def start_kinds(operations: pd.DataFrame) -> StartKinds:
 
 
 def _counts(runs: pd.DataFrame, column: str) -> dict[str, int]:
-    values = labels(runs, column, source="runs")
+    values = label_codes(runs, column, source="runs")
     counts = np.bincount(values.codes, minlength=len(values.names))
     return dict(zip(values.names, counts.tolist(), strict=True))

@@ -8,12 +8,16 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 import pandas as pd
 
-from session_lab.analysis.churn.columns import ids, places
+from session_lab.analysis.churn.codes import id_codes, session_rows
 from session_lab.analysis.churn.successors import counts_of
+from session_lab.analysis.engines import pandas_frame
+from session_lab.analysis.observation import warn_of_doubles
 from session_lab.analysis.results import Result
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from session_lab.analysis.engines import AnyFrame
 
 __all__ = ["RunsPerSession", "runs_per_session"]
 
@@ -75,14 +79,14 @@ class RunsPerSession(Result):
         )
 
 
-def runs_per_session(runs: pd.DataFrame, sessions: pd.DataFrame | None = None) -> RunsPerSession:
+def runs_per_session(runs: AnyFrame, sessions: AnyFrame | None = None) -> RunsPerSession:
     """Count the runs of each session.
 
     Parameters
     ----------
-    runs : DataFrame
-        A runs frame, in any order. A categorical ``session_id`` is counted fastest.
-    sessions : DataFrame, optional
+    runs : DataFrame, LazyFrame, Table or relation
+        A runs frame of any engine, in any order. A categorical ``session_id`` is counted fastest.
+    sessions : DataFrame, LazyFrame, Table or relation, optional
         A sessions frame: its sessions are counted, those without a run too. Runs of others are
         left out with a warning.
 
@@ -106,13 +110,16 @@ def runs_per_session(runs: pd.DataFrame, sessions: pd.DataFrame | None = None) -
     >>> runs_per_session(runs, pd.DataFrame({"session_id": ["s1", "s2", "s3", "s4"]})).mean
     0.75
     """
-    owner = ids(runs, "session_id", source="runs")
+    runs = pandas_frame(runs, "runs")
+    warn_of_doubles(runs, "run_id", source="runs")
+    owner = id_codes(runs, "session_id", source="runs")
     owner.present(source="runs", column="session_id")
     counts = counts_of(owner.codes, len(owner.names))
     if sessions is None:
         return RunsPerSession(_distribution(counts[counts > 0]), counts_idle=False)
-    place = places(owner, sessions)
-    own = np.zeros(len(sessions), dtype=np.int64)
+    known = pandas_frame(sessions, "sessions")
+    place = session_rows(owner, known)
+    own = np.zeros(len(known), dtype=np.int64)
     own[place[place >= 0]] = counts[place >= 0]
     return RunsPerSession(_distribution(own), counts_idle=True)
 

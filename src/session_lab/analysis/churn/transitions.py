@@ -8,12 +8,17 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 import pandas as pd
 
-from session_lab.analysis.churn.columns import ids, instants, labels
+from session_lab.analysis.churn.codes import id_codes, label_codes
 from session_lab.analysis.churn.successors import previous_runs
+from session_lab.analysis.engines import pandas_frame
+from session_lab.analysis.observation import warn_of_doubles
 from session_lab.analysis.results import Result
+from session_lab.frames import instants
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from session_lab.analysis.engines import AnyFrame
 
 __all__ = ["LAST", "Transitions", "transitions"]
 
@@ -79,13 +84,13 @@ class Transitions(Result):
         )
 
 
-def transitions(runs: pd.DataFrame) -> Transitions:
+def transitions(runs: AnyFrame) -> Transitions:
     """Count why a run ended against why the next run of its session was triggered.
 
     Parameters
     ----------
-    runs : DataFrame
-        A runs frame, in any order. Each run with a session counts once.
+    runs : DataFrame, LazyFrame, Table or relation
+        A runs frame of any engine, in any order. Each run with a session counts once.
 
     Returns
     -------
@@ -110,11 +115,13 @@ def transitions(runs: pd.DataFrame) -> Transitions:
     0          open   no next run     1    1.0
     1  turn_timeout  continuation     1    1.0
     """
-    owner = ids(runs, "session_id", source="runs")
+    runs = pandas_frame(runs, "runs")
+    warn_of_doubles(runs, "run_id", source="runs")
+    owner = id_codes(runs, "session_id", source="runs")
     has_session = owner.present(source="runs", column="session_id")
     triggered = instants(runs, "triggered_at", source="runs")
-    cause = labels(runs, "end_cause", source="runs")
-    reason = labels(runs, "reason", source="runs")
+    cause = label_codes(runs, "end_cause", source="runs")
+    reason = label_codes(runs, "reason", source="runs")
     before, after = previous_runs(owner.codes, triggered)
     n_columns = len(reason.names) + 1
     following = np.full(len(runs), n_columns - 1)

@@ -180,4 +180,4 @@ def _packed(
 
 def _kernels() -> Any:  # noqa: ANN401  a module
     # Loading numba takes longer than most counts; it waits until there is something to count.
-    return importlib.import_module("session_lab.analysis.tags.kernels")
+    return importlib.import_module("session_lab.analysis.tags.compiled")

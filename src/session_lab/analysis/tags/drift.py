@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
+from datetime import timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, ClassVar
 
@@ -11,18 +12,18 @@ import numpy as np
 import pandas as pd
 
 from session_lab.analysis.counts import grouped
+from session_lab.analysis.periods import Periodic, period_length
 from session_lab.analysis.results import Result
 from session_lab.analysis.tags.concentration import jensen_shannon
 from session_lab.errors import DataError, DataWarning, StatisticalWarning
 from session_lab.frames import milliseconds, to_instants
 from session_lab.frames.build import TEXT_DTYPE
-from session_lab.timing import duration_text, to_milliseconds
+from session_lab.timing import duration_text
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from session_lab.analysis.engines import AnyFrame
-    from session_lab.timing import Duration
 
 __all__ = ["Drift", "drift"]
 
@@ -110,7 +111,7 @@ class Drift(Result):
         )
 
 
-def drift(frame: AnyFrame, freq: Duration = "1d", *, at: str = "created_at", top: int = 8) -> Drift:
+def drift(frame: AnyFrame, freq: Periodic = "1d", *, at: str = "created_at", top: int = 8) -> Drift:
     """Follow the shares of tags over time.
 
     Parameters
@@ -118,7 +119,7 @@ def drift(frame: AnyFrame, freq: Duration = "1d", *, at: str = "created_at", top
     frame : DataFrame, LazyFrame, Table or relation
         A sessions frame of any engine.
     freq : str or timedelta
-        The length of a period, such as ``"1d"`` or ``"1w"``. Days begin at midnight UTC and weeks
+        The length of a period, such as ``"1d"`` or ``"1w"`` (``"D"`` and ``"W"`` mean the same). Days begin at midnight UTC and weeks
         on Mondays.
     at : str
         The column of times that says which period a session belongs to.
@@ -152,9 +153,10 @@ def drift(frame: AnyFrame, freq: Duration = "1d", *, at: str = "created_at", top
     """
     if top < 1:
         raise DataError(f"{top} tags show nothing; give a number from 1", column="top")
-    length = to_milliseconds(freq, name="freq")
-    totals = grouped(frame, [at], every={at: freq})
-    table = grouped(frame, [at, "tags"], every={at: freq}, explode="tags")
+    length = period_length(freq)
+    every = {at: timedelta(milliseconds=length)}
+    totals = grouped(frame, [at], every=every)
+    table = grouped(frame, [at, "tags"], every=every, explode="tags")
     undated = int(totals.loc[totals[at].isna(), "n"].sum())
     if undated:
         message = f"{undated:,} sessions without {at} belong to no period and were left out"

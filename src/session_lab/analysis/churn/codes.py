@@ -1,4 +1,4 @@
-"""Columns of the frames that users hand in: read as codes and milliseconds, or refused."""
+"""Columns of text as codes: each text is its place in a list of names."""
 
 from __future__ import annotations
 
@@ -10,20 +10,15 @@ import pandas as pd
 import pyarrow as pa
 
 from session_lab.errors import DataError, DataWarning
-from session_lab.frames import column_of, durations, in_one_piece, instants
-from session_lab.timing import to_instant
+from session_lab.frames import column_of, in_one_piece
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from numpy.typing import NDArray
 
-    from session_lab.timing import Instant
-
-__all__ = ["Ids", "durations", "ids", "instants", "labels", "observation", "places"]
+__all__ = ["Codes", "id_codes", "label_codes", "session_rows"]
 
 
-class Ids(NamedTuple):
+class Codes(NamedTuple):
     """Text as places in a list of names.
 
     Attributes
@@ -38,7 +33,7 @@ class Ids(NamedTuple):
     names: pd.Index
 
     def present(self, *, source: str, column: str) -> NDArray[np.bool_]:
-        """Tell which rows have an id; warn of those that have none, which are left out."""
+        """Return which rows have an id; warn of those that have none, which are left out."""
         has_id = self.codes >= 0
         lacking = int(len(has_id) - np.count_nonzero(has_id))
         if lacking:
@@ -47,22 +42,22 @@ class Ids(NamedTuple):
         return has_id
 
 
-def ids(frame: pd.DataFrame, name: str, *, source: str) -> Ids:
+def id_codes(frame: pd.DataFrame, name: str, *, source: str) -> Codes:
     """Read a column of ids as codes; those of a categorical column are taken as they are."""
     column = column_of(frame, name, source=source)
     if isinstance(column.dtype, pd.CategoricalDtype):
         # Those of the accessor are a copy.
-        return Ids(column.array.codes, column.cat.categories)
+        return Codes(column.array.codes, column.cat.categories)
     try:
         encoded = in_one_piece(pa.array(column, from_pandas=True).dictionary_encode())
     except pa.ArrowException as error:
         message = f"the column holds values of several kinds ({error}); write all in one way"
         raise DataError(message, source=source, column=name) from error
     codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
-    return Ids(codes, pd.Index(encoded.dictionary.to_pylist(), dtype=object))
+    return Codes(codes, pd.Index(encoded.dictionary.to_pylist(), dtype=object))
 
 
-def labels(frame: pd.DataFrame, name: str, *, source: str, missing: str = "unknown") -> Ids:
+def label_codes(frame: pd.DataFrame, name: str, *, source: str, missing: str = "unknown") -> Codes:
     """Read a column of few values as codes, in the order of its categories; none is -1.
 
     Categories that do not occur are left out; what is missing is called ``missing``.
@@ -74,28 +69,10 @@ def labels(frame: pd.DataFrame, name: str, *, source: str, missing: str = "unkno
     names = [str(category) for category in column.cat.categories]
     codes[codes < 0] = len(names)
     used, recoded = np.unique(codes, return_inverse=True)
-    return Ids(recoded.reshape(-1), pd.Index([[*names, missing][place] for place in used]))
+    return Codes(recoded.reshape(-1), pd.Index([[*names, missing][place] for place in used]))
 
 
-def observation(
-    observed_at: Instant | None,
-    frames: Iterable[pd.DataFrame],
-    times: Iterable[NDArray[np.int64]],
-) -> int:
-    """Find the instant up to which the data tells what happened.
-
-    The one given; else the latest that a frame's ``attrs`` carry; else the latest time seen, or 0
-    where there is none.
-    """
-    if observed_at is not None:
-        return to_instant(observed_at, name="observed_at")
-    carried = [frame.attrs["observed_at"] for frame in frames if "observed_at" in frame.attrs]
-    if carried:
-        return max(to_instant(instant, name="observed_at") for instant in carried)
-    return max((int(column.max(initial=0)) for column in times), default=0)
-
-
-def places(owner: Ids, sessions: pd.DataFrame) -> NDArray[np.int64]:
+def session_rows(owner: Codes, sessions: pd.DataFrame) -> NDArray[np.int64]:
     """Return the row of each owner's name in a sessions frame; -1 where it has none.
 
     Raises
