@@ -5,7 +5,8 @@
     SessionLabError
     ├── APIError                        something went wrong while talking to an API
     │   ├── APIConnectionError          no reply arrived
-    │   │   └── APITimeoutError         no reply arrived in time
+    │   │   ├── APITimeoutError         no reply arrived in time
+    │   │   └── ConnectionLimitError    every connection of the client is in use
     │   ├── APIResponseError            a reply arrived that is not what the API documents
     │   └── APIStatusError              the API replied with a status of 400 or above
     │       ├── BadRequestError             400
@@ -36,6 +37,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import timedelta
 
 __all__ = [
     "APIConnectionError",
@@ -46,6 +48,7 @@ __all__ = [
     "AuthenticationError",
     "BadRequestError",
     "ConflictError",
+    "ConnectionLimitError",
     "DataError",
     "DataWarning",
     "InternalServerError",
@@ -91,6 +94,10 @@ class APIConnectionError(APIError, ConnectionError):
 
 class APITimeoutError(APIConnectionError, TimeoutError):
     """No reply arrived in time."""
+
+
+class ConnectionLimitError(APIConnectionError):
+    """Nothing was sent: every connection that the client may have was in use for too long."""
 
 
 class APIResponseError(APIError):
@@ -178,7 +185,15 @@ class UnprocessableEntityError(APIStatusError):
 
 
 class RateLimitError(APIStatusError):
-    """429: too many requests for this credential."""
+    """429: too many requests for this credential.
+
+    Attributes
+    ----------
+    retry_after : timedelta or None
+        How long the server asks to wait, where it says so.
+    """
+
+    retry_after: timedelta | None = None
 
 
 class InternalServerError(APIStatusError):

@@ -298,8 +298,8 @@ CIRCULAR.append(CIRCULAR)
         (lambda c: c.sessions.start(**START, expires_at=1_767_225_600), "expires_at"),
         (lambda c: c.sessions.start(**START, expires_at="2026-01-01T00:00:00"), "expires_at"),
         (lambda c: c.sessions.start(**START, expires_at=timedelta(hours=1)), "expires_at"),
-        (lambda c: c.sessions.start(**START, metadata={"a": object()}), "body"),
-        (lambda c: c.sessions.start(**START, metadata={"a": float("nan")}), "body"),
+        (lambda c: c.sessions.start(**START, metadata={"a": object()}), "metadata.a"),
+        (lambda c: c.sessions.start(**START, metadata={"a": float("nan")}), "metadata.a"),
         (lambda c: c.sessions.start(**START, metadata={"a": "x" * 32_768}), "body"),
         (lambda c: c.sessions.start(**START, metadata={"a": "\ud83d"}), "body"),
         (

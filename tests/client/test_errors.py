@@ -126,8 +126,12 @@ def every_transport_error() -> list[type[httpx.RequestError]]:
 def test_no_error_of_the_layer_below_gets_through(connect: Any, kind: type[httpx.RequestError]):
     error = failure(connect, kind("it broke"))
 
-    timed_out = issubclass(kind, httpx.TimeoutException)
-    assert type(error) is (errors.APITimeoutError if timed_out else errors.APIConnectionError)
+    expected = errors.APIConnectionError
+    if issubclass(kind, httpx.PoolTimeout):
+        expected = errors.ConnectionLimitError
+    elif issubclass(kind, httpx.TimeoutException):
+        expected = errors.APITimeoutError
+    assert type(error) is expected
     assert isinstance(error, ConnectionError)
     assert "GET https://api.trigger.dev/api/v1/sessions/chat-1: no reply: " in str(error)
     assert isinstance(error.__cause__, kind)

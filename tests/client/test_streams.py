@@ -270,7 +270,7 @@ def test_half_a_surrogate_pair_in_a_chunk_gets_through(connect: Any):
 def test_arguments_are_checked_when_the_call_is_made(connect: Any):
     bench = connect([])
 
-    with pytest.raises(errors.DataError, match="no channel"):
+    with pytest.raises(errors.DataError, match="not a channel"):
         bench.client.sessions.stream("a", io="side")
 
 

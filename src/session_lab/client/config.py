@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from session_lab.client.redaction import redact_url
 from session_lab.errors import DataError
 from session_lab.timing import to_milliseconds
 
@@ -15,9 +17,23 @@ if TYPE_CHECKING:
 
     from session_lab.timing import Duration
 
-__all__ = ["DEFAULT_BASE_URL", "Settings", "check_header", "resolve"]
+__all__ = [
+    "DEFAULT_BASE_URL",
+    "MAX_CONNECTIONS",
+    "MAX_REPLY_BYTES",
+    "KeySource",
+    "Settings",
+    "check_header",
+    "check_key",
+    "resolve",
+]
+
+KeySource = str | Callable[[], str | Awaitable[str]]
+"""A key, or what gives one: asked before each request, so that keys may expire."""
 
 DEFAULT_BASE_URL = "https://api.trigger.dev"
+MAX_CONNECTIONS = 100
+MAX_REPLY_BYTES = 64 * 2**20
 
 _KEY_VARIABLES = ("TRIGGER_SECRET_KEY", "TRIGGER_ACCESS_TOKEN")
 _URL_VARIABLES = ("TRIGGER_API_URL",)
@@ -31,8 +47,8 @@ class Settings:
 
     Attributes
     ----------
-    api_key : str
-        The secret key or token; never shown.
+    api_key : str or callable
+        The secret key or token, or what gives it; never shown.
     base_url : str
         Without a trailing slash.
     preview_branch : str or None
@@ -41,31 +57,45 @@ class Settings:
         Milliseconds for one attempt, and for a call with all its attempts and waits.
     max_retries : int
         Attempts after the first.
+    max_connections, max_reply_bytes : int
+        Connections at once, and the size of a reply's body.
     """
 
-    api_key: str = field(repr=False)
+    api_key: KeySource = field(repr=False)
     base_url: str
     preview_branch: str | None
     timeout: int
     deadline: int
     max_retries: int
+    max_connections: int = MAX_CONNECTIONS
+    max_reply_bytes: int = MAX_REPLY_BYTES
 
     @property
     def environment(self) -> str | None:
-        """What environment the key says it opens: dev, stg, preview or prod; None: it is silent."""
-        named = _KEY.match(self.api_key)
+        """Which environment the key says it opens: dev, stg, preview or prod; None: it is silent.
+
+        What gives keys is asked for one, unless it has to be awaited.
+        """
+        key = self.api_key if isinstance(self.api_key, str) else self.api_key()
+        if not isinstance(key, str):
+            if isinstance(key, Coroutine):
+                key.close()
+            return None
+        named = _KEY.match(key)
         return None if named is None else named[1]
 
 
 def resolve(
     *,
-    api_key: str | None,
+    api_key: KeySource | None,
     base_url: str | None,
     preview_branch: str | None,
     timeout: Duration,
     deadline: Duration,
     max_retries: int,
     environ: Mapping[str, str],
+    max_connections: int = MAX_CONNECTIONS,
+    max_reply_bytes: int = MAX_REPLY_BYTES,
 ) -> Settings:
     """Settle every setting, taking what was not given from the environment.
 
@@ -77,15 +107,16 @@ def resolve(
     DataError
         No key was found, or a setting cannot be used.
     """
-    if max_retries < 0:
-        raise DataError(f"{max_retries} is negative", column="max_retries")
+    key = api_key or _first(environ, _KEY_VARIABLES)
     return Settings(
-        api_key=_api_key(api_key or _first(environ, _KEY_VARIABLES)),
+        api_key=key if callable(key) else check_key(key),
         base_url=_base_url(base_url or _first(environ, _URL_VARIABLES) or DEFAULT_BASE_URL),
         preview_branch=_branch(preview_branch, environ),
         timeout=_positive(timeout, "timeout"),
         deadline=_positive(deadline, "deadline"),
-        max_retries=max_retries,
+        max_retries=_whole(max_retries, "max_retries", least=0),
+        max_connections=_whole(max_connections, "max_connections", least=1),
+        max_reply_bytes=_whole(max_reply_bytes, "max_reply_bytes", least=1),
     )
 
 
@@ -101,7 +132,10 @@ def _first(environ: Mapping[str, str], names: tuple[str, ...]) -> str | None:
     return next((environ[name] for name in names if environ.get(name)), None)
 
 
-def _api_key(key: str | None) -> str:
+def check_key(key: object) -> str:
+    """Return a key that can be sent, or raise a DataError that does not show it."""
+    if key is not None and not isinstance(key, str):
+        raise DataError(f"a key is text, not {type(key).__name__}", column="api_key")
     if key is None or not key.strip():
         message = "no API key: pass api_key, or set the environment variable TRIGGER_SECRET_KEY"
         raise DataError(message, column="api_key")
@@ -114,7 +148,7 @@ def _api_key(key: str | None) -> str:
 
 def _base_url(url: str) -> str:
     url = url.strip().rstrip("/")
-    message = f"{url!r} is not an address; write it as {DEFAULT_BASE_URL}"
+    message = f"{redact_url(url)!r} is not an address; write it as {DEFAULT_BASE_URL}"
     try:
         parts = urlsplit(url)
         has_port = parts.port != 0
@@ -140,3 +174,9 @@ def _positive(duration: Duration, name: str) -> int:
     if not milliseconds:
         raise DataError("must be longer than zero", column=name)
     return milliseconds
+
+
+def _whole(number: object, name: str, *, least: int) -> int:
+    if not isinstance(number, int) or isinstance(number, bool) or number < least:
+        raise DataError(f"{number!r} is not a whole number from {least}", column=name)
+    return number

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 from urllib.parse import unquote
 
-from session_lab.client.requests import Operation
+from session_lab.client.requests import operation_on
 from session_lab.errors import APIResponseError, DataError
+from session_lab.wire.endpoints import ENDPOINTS
 from session_lab.wire.listing import encode_query
 from session_lab.wire.sessions import ListPage
 
@@ -21,9 +23,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from datetime import datetime
 
+    from session_lab.client.requests import Operation
     from session_lab.wire.listing import ListQuery
 
-__all__ = ["Leaf", "ListPlan", "Listed", "Merge", "PageView", "PlainPage", "Visit"]
+__all__ = ["Leaf", "ListPlan", "Listed", "Merge", "PageView", "PlainPage", "Visit", "Walk"]
 
 
 class Listed(Protocol):
@@ -49,27 +52,22 @@ class ListPlan(Generic[Row]):
 
     Attributes
     ----------
-    path : str
-        The list's route.
+    name : str
+        Of the list's endpoint.
     page : type of ListPage
         The model of its pages.
     queries : tuple of ListQuery
         One, or one for each combination of filter values.
     """
 
-    path: str
+    name: str
     page: type[ListPage[Row]]
     queries: tuple[ListQuery, ...]
-
-    @property
-    def first_visit(self) -> Visit:
-        """The step onto the first page."""
-        return Visit(self.queries[0])
 
     def __str__(self) -> str:
         """Show the route and what is asked of it, as a person would write it."""
         asked = [unquote(encode_query(query.pairs())) for query in self.queries]
-        return f"GET {self.path}{' and '.join(f'?{one}' for one in asked if one)}"
+        return f"GET {ENDPOINTS[self.name].path}{' and '.join(f'?{one}' for one in asked if one)}"
 
     @property
     def is_merged(self) -> bool:
@@ -84,16 +82,15 @@ class ListPlan(Generic[Row]):
     @property
     def plain(self) -> ListPlan[Any]:
         """The same list, its rows as the JSON they came in."""
-        return ListPlan(self.path, ListPage[dict[str, Any]], self.queries)
+        return ListPlan(self.name, ListPage[dict[str, Any]], self.queries)
 
     def ask(self, query: ListQuery) -> Operation[ListPage[Row]]:
         """Ask for one page."""
-        return Operation(
-            method="GET",
-            path=self.path,
-            query=tuple(query.pairs()),
-            read=self.page.model_validate,
-        )
+        return operation_on(self.name, self.page.model_validate, query=tuple(query.pairs()))
+
+    def walk(self, query: ListQuery) -> Walk:
+        """Begin to walk over the pages of one of its queries."""
+        return Walk(query, back=self.goes_back)
 
     def first_page(self) -> Operation[ListPage[Row]]:
         """Ask for the first page, where one request can."""
@@ -136,20 +133,8 @@ class Leaf(Generic[Row]):
 
     @classmethod
     def read(cls, visit: Visit, page: ListPage[Row]) -> Leaf[Row]:
-        """Put a page into its place.
-
-        Raises
-        ------
-        APIResponseError
-            A cursor leads to the same page again, so a walk would never end.
-        """
-        older, newer = page.pagination.next, page.pagination.previous
-        asked = visit.query
-        if (older and older == asked.after) or (newer and newer == asked.before):
-            cursor = asked.after or asked.before
-            message = f"the list does not move on from cursor {cursor!r}"
-            raise APIResponseError(message, status_code=200, body="")
-        return cls(visit, page.data, older, newer)
+        """Put a page into its place."""
+        return cls(visit, page.data, page.pagination.next, page.pagination.previous)
 
     def next_visit(self) -> Visit | None:
         """Step towards older rows; None at the end of the list."""
@@ -168,6 +153,43 @@ class Leaf(Generic[Row]):
     def onward(self, *, back: bool) -> Visit | None:
         """Step on in the direction of a walk."""
         return self.previous_visit() if back else self.next_visit()
+
+
+class Walk:
+    """A walk over the pages of one query, in one direction.
+
+    Attributes
+    ----------
+    visit : Visit or None
+        The page to fetch next; None at the end.
+    """
+
+    def __init__(self, query: ListQuery, *, back: bool) -> None:
+        self.visit: Visit | None = Visit(query)
+        self._back = back
+        self._followed = {query.cursor}
+
+    @property
+    def cursor(self) -> str | None:
+        """Where a later walk goes on; None at the end."""
+        return None if self.visit is None else self.visit.query.cursor
+
+    def receive(self, leaf: Leaf[Any]) -> None:
+        """Step on from the page that was fetched.
+
+        Raises
+        ------
+        APIResponseError
+            Its cursor was followed before, so the walk would never end.
+        """
+        self.visit = leaf.onward(back=self._back)
+        if self.visit is None:
+            return
+        cursor = self.visit.query.cursor
+        if cursor in self._followed:
+            message = f"the list does not move on: it leads to cursor {cursor!r} again"
+            raise APIResponseError(message, status_code=HTTPStatus.OK, body="")
+        self._followed.add(cursor)
 
 
 @dataclass(frozen=True)
@@ -219,16 +241,12 @@ class PageView(Generic[Row]):
         """The server's cursor towards newer rows, for ``before`` in a later call."""
         return self._leaf.previous_cursor
 
-    def onward(self, *, back: bool) -> Visit | None:
-        """Step on in the direction of a walk."""
-        return self._leaf.onward(back=back)
-
 
 @dataclass
 class _Lane(Generic[Row]):
-    """One of several walks that are merged: where to step next, and rows not yet given out."""
+    """One of several walks that are merged, and its rows that were not yet given out."""
 
-    visit: Visit | None
+    walk: Walk
     rows: deque[Row]
 
 
@@ -240,20 +258,20 @@ class Merge(Generic[Row]):
     """
 
     def __init__(self, plan: ListPlan[Row]) -> None:
-        self._lanes = [_Lane[Row](Visit(query), deque()) for query in plan.queries]
+        self._lanes = [_Lane[Row](plan.walk(query), deque()) for query in plan.queries]
         self._back = plan.goes_back
         self._seen: set[str] = set()
 
     def wanted(self) -> Visit | None:
         """Name the page to fetch next; None when the list is over."""
         lane = self._starving()
-        return None if lane is None else lane.visit
+        return None if lane is None else lane.walk.visit
 
     def receive(self, leaf: Leaf[Row]) -> None:
         """Take the page that was wanted."""
-        lane = next(lane for lane in self._lanes if lane.visit is leaf.visit)
+        lane = next(lane for lane in self._lanes if lane.walk.visit is leaf.visit)
         lane.rows.extend(reversed(leaf.data) if self._back else leaf.data)
-        lane.visit = leaf.onward(back=self._back)
+        lane.walk.receive(leaf)
 
     def ready(self) -> Iterator[Row]:
         """Give out rows up to where another page is needed."""
@@ -269,7 +287,7 @@ class Merge(Generic[Row]):
                 yield row
 
     def _starving(self) -> _Lane[Row] | None:
-        hungry = (lane for lane in self._lanes if not lane.rows and lane.visit is not None)
+        hungry = (lane for lane in self._lanes if not lane.rows and lane.walk.visit is not None)
         return next(hungry, None)
 
 

@@ -7,10 +7,12 @@ put in at the moment of sending.
 from __future__ import annotations
 
 import shlex
+from collections.abc import Generator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from session_lab._version import __version__
+from session_lab.wire.endpoints import ENDPOINTS
 from session_lab.wire.listing import encode_query
 
 if TYPE_CHECKING:
@@ -18,8 +20,9 @@ if TYPE_CHECKING:
 
     from session_lab.client.config import Settings
 
-__all__ = ["PART_ID_LENGTH", "Operation", "Request", "prepare"]
+__all__ = ["PART_ID_LENGTH", "Operation", "Request", "Steps", "operation_on", "prepare"]
 
+T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
 PART_ID_LENGTH = 21
@@ -47,6 +50,8 @@ class Operation(Generic[T_co]):
         Whether each call carries a fresh ``X-Part-Id``, the same on all its retries.
     silence : int
         Milliseconds for which the server may send nothing by agreement.
+    follows : bool
+        Whether an event stream goes on with what has yet to come.
     """
 
     method: str
@@ -58,6 +63,35 @@ class Operation(Generic[T_co]):
     idempotent: bool = True
     makes_part_id: bool = False
     silence: int = 0
+    follows: bool = True
+
+
+def operation_on(
+    name: str,
+    read: Callable[[Any], T],
+    ids: Mapping[str, str] | None = None,
+    **request: Any,  # noqa: ANN401  the other fields of an Operation
+) -> Operation[T]:
+    """Make the operation of one of the API's endpoints.
+
+    Parameters
+    ----------
+    name : str
+        Of the endpoint, such as ``"sessions.close"``.
+    read : callable
+        Makes the result out of the decoded JSON of the reply.
+    ids : mapping, optional
+        The parameters of its path, percent-encoded.
+    **request
+        The other attributes of an :class:`Operation`.
+    """
+    endpoint = ENDPOINTS[name]
+    path = endpoint.path_for(**ids or {})
+    return Operation(method=endpoint.method, path=path, read=read, **request)
+
+
+Steps = Generator[Operation[Any], Any, T]
+"""Operations one after the other, each sent the result of the one before; in the end the result."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +104,8 @@ class Request:
         Names of headers are in lower case.
     timeout, read_timeout : int
         Milliseconds to wait for a connection, and for the next bytes of the reply.
+    deadline : int
+        Milliseconds for the whole attempt.
     """
 
     method: str
@@ -78,6 +114,7 @@ class Request:
     content: bytes | None
     timeout: int
     read_timeout: int
+    deadline: int
 
     def curl(self) -> str:
         """Write the request as a command for a POSIX shell; the key comes from the environment."""
@@ -116,6 +153,7 @@ def prepare(
         content=operation.content,
         timeout=settings.timeout,
         read_timeout=settings.timeout + operation.silence,
+        deadline=settings.deadline,
     )
 
 

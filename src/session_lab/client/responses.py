@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import timedelta
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from pydantic import ValidationError
 
 from session_lab import errors
+from session_lab.client.redaction import redact, redact_headers, redact_json, redact_url
+from session_lab.timing import duration_text
 from session_lab.wire.errors import ErrorBody
 
 if TYPE_CHECKING:
@@ -18,14 +20,12 @@ if TYPE_CHECKING:
 
     from session_lab.client.requests import Operation
 
-__all__ = ["RawResponse", "Reply", "error_of", "read_reply", "redact"]
+__all__ = ["RawResponse", "Reply", "error_of", "read_reply"]
 
 T = TypeVar("T")
 
 _SHOWN = 500
 """How many characters of an unexpected reply an error keeps."""
-
-_SECRETS = re.compile(r"tr_[a-z]+_\w+|eyJ[\w-]+\.[\w-]+\.[\w-]*", re.ASCII)
 
 _BY_STATUS: dict[int, type[errors.APIStatusError]] = {
     400: errors.BadRequestError,
@@ -41,11 +41,19 @@ _BY_STATUS: dict[int, type[errors.APIStatusError]] = {
 
 @dataclass(frozen=True)
 class Reply:
-    """A reply of the server, names of headers in lower case."""
+    """A reply of the server, names of headers in lower case.
+
+    ``secrets`` are what an error made of it must not show; they are not pickled.
+    """
 
     status_code: int
     headers: Mapping[str, str]
-    content: bytes
+    content: bytes = field(repr=False)
+    secrets: tuple[str, ...] = field(default=(), repr=False, compare=False)
+
+    def __reduce__(self) -> tuple[type[Reply], tuple[object, ...]]:
+        """Leave the secrets behind."""
+        return Reply, (self.status_code, self.headers, self.content)
 
     @property
     def is_success(self) -> bool:
@@ -105,17 +113,6 @@ class RawResponse(Generic[T]):
         return read_reply(self.operation, self.reply)
 
 
-def redact(text: str) -> str:
-    """Take out what looks like a key or a token.
-
-    Examples
-    --------
-    >>> redact("Bearer tr_dev_abc123 is not valid")
-    'Bearer [redacted] is not valid'
-    """
-    return _SECRETS.sub("[redacted]", text)
-
-
 def read_reply(operation: Operation[T], reply: Reply) -> T:
     """Make the result out of a successful reply.
 
@@ -137,28 +134,43 @@ def read_reply(operation: Operation[T], reply: Reply) -> T:
         raise _unreadable(operation, reply, reason) from None
 
 
-def error_of(operation: Operation[object], reply: Reply) -> errors.APIError:
-    """Make the error that a reply without success stands for."""
+def error_of(
+    operation: Operation[object], reply: Reply, *, wait: int | None = None
+) -> errors.APIError:
+    """Make the error that a reply without success stands for.
+
+    Parameters
+    ----------
+    operation, reply
+        What was asked, and what came.
+    wait : int, optional
+        Milliseconds that the server asks to wait.
+    """
     if reply.status_code < HTTPStatus.BAD_REQUEST:
-        target = reply.headers.get("location", "an unknown place")
+        target = redact_url(reply.headers.get("location", "an unknown place"), reply.secrets)
         reason = f"the server answered {reply.status_code} and points to {target}; check base_url"
         return _unreadable(operation, reply, reason)
     body = _body_of(reply)
     problem = _problem_in(body)
-    return _class_of(reply.status_code, problem)(
+    headers = redact_headers(reply.headers, reply.secrets)
+    error = _class_of(reply.status_code, problem)(
         f"{operation.method} {operation.path}: {_sentence(reply, problem)}",
         status_code=reply.status_code,
         body=body,
-        request_id=reply.headers.get("x-request-id"),
-        headers=reply.headers,
+        request_id=headers.get("x-request-id"),
+        headers=headers,
     )
+    if isinstance(error, errors.RateLimitError) and wait is not None:
+        error.retry_after = timedelta(milliseconds=wait)
+        error.args = (f"{error.args[0]} (it asks to wait {duration_text(wait)})",)
+    return error
 
 
 def _body_of(reply: Reply) -> object:
     try:
-        return _decode(reply)
+        return redact_json(_decode(reply), reply.secrets)
     except (ValueError, RecursionError):
-        return redact(reply.text)
+        return redact(reply.text, reply.secrets)
 
 
 def _problem_in(body: object) -> ErrorBody:
@@ -177,7 +189,7 @@ def _unreadable(operation: Operation[object], reply: Reply, reason: str) -> erro
     return errors.APIResponseError(
         f"{operation.method} {operation.path}: {reason}",
         status_code=reply.status_code,
-        body=redact(reply.text)[:_SHOWN],
+        body=redact(reply.text, reply.secrets)[:_SHOWN],
     )
 
 
@@ -204,4 +216,4 @@ def _sentence(reply: Reply, problem: ErrorBody) -> str:
         is_html = "html" in reply.headers.get("content-type", "")
         hint = "an HTML page; is base_url the address of the API?" if is_html else "no explanation"
         return f"{reply.status_code} {phrase}, with {hint}"
-    return f"{reply.status_code} {phrase}: {redact(message)}"
+    return f"{reply.status_code} {phrase}: {message[:_SHOWN]}"

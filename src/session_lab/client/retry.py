@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, NoReturn
 
 from session_lab.client.requests import prepare
 from session_lab.client.responses import Reply, error_of
-from session_lab.timing import to_instant
+from session_lab.timing import LONGEST_DURATION, to_instant
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
     from session_lab.client.config import Settings
     from session_lab.client.requests import Operation, Request
-    from session_lab.errors import APIConnectionError
+    from session_lab.errors import APIError
     from session_lab.timing import Clock
 
 __all__ = [
@@ -37,6 +37,9 @@ __all__ = [
 
 _FIRST_BACKOFF = 500
 _LONGEST_BACKOFF = 8_000
+
+_SECONDS = re.compile(r"[0-9]{1,15}(\.[0-9]{1,9})?", re.ASCII)
+_INSTANT = re.compile(r"[0-9]{1,15}", re.ASCII)
 
 _log = logging.getLogger("session_lab.client")
 
@@ -74,14 +77,17 @@ class Unanswered:
 
     Attributes
     ----------
-    error : APIConnectionError
+    error : APIError
         What went wrong.
     may_have_acted : bool
         Whether the request may have reached the server.
+    is_final : bool
+        Whether another attempt would end the same way.
     """
 
-    error: APIConnectionError
+    error: APIError
     may_have_acted: bool
+    is_final: bool = False
 
 
 Outcome = Reply | Unanswered
@@ -119,7 +125,7 @@ def exchange(operation: Operation[object], context: Context) -> Generator[Attemp
         decided = wait_before_retry(operation, outcome, number, context)
         left = deadline - now()
         if decided is None or decided >= left:
-            fail(operation, outcome, number)
+            fail(operation, outcome, number, context)
         _log.info("%s %s: trying again in %d ms", operation.method, operation.path, decided)
         number, wait = number + 1, decided
 
@@ -129,13 +135,14 @@ def _hurry(request: Request, left: int) -> Request:
         request,
         timeout=min(request.timeout, left),
         read_timeout=min(request.read_timeout, left),
+        deadline=left,
     )
 
 
 def wait_before_retry(
     operation: Operation[object], outcome: Outcome, number: int, context: Context
 ) -> int | None:
-    """Tell how long to wait before another attempt, or None to give up.
+    """Return how many milliseconds to wait before another attempt, or None to give up.
 
     The server's own ``x-should-retry`` decides first. The wait is what the server asks for, plus
     full jitter: a random part of an interval that doubles with each attempt.
@@ -143,13 +150,16 @@ def wait_before_retry(
     if number > context.settings.max_retries or not _may_retry(operation, outcome):
         return None
     interval = min(_LONGEST_BACKOFF, _FIRST_BACKOFF * 2 ** (number - 1))
-    asked = _asked_wait(outcome, context.clock) if isinstance(outcome, Reply) else 0
-    return asked + int(interval * context.uniform())
+    asked = _asked_wait(outcome, context.clock) if isinstance(outcome, Reply) else None
+    return (asked or 0) + int(interval * context.uniform())
 
 
-def fail(operation: Operation[object], outcome: Outcome, number: int) -> NoReturn:
+def fail(operation: Operation[object], outcome: Outcome, number: int, context: Context) -> NoReturn:
     """Raise the error of the last attempt."""
-    error = error_of(operation, outcome) if isinstance(outcome, Reply) else outcome.error
+    if isinstance(outcome, Reply):
+        error = error_of(operation, outcome, wait=_asked_wait(outcome, context.clock))
+    else:
+        error = outcome.error
     if number > 1:
         error.add_note(f"after {number} attempts")
     raise error
@@ -157,7 +167,7 @@ def fail(operation: Operation[object], outcome: Outcome, number: int) -> NoRetur
 
 def _may_retry(operation: Operation[object], outcome: Outcome) -> bool:
     if isinstance(outcome, Unanswered):
-        return operation.idempotent or not outcome.may_have_acted
+        return not outcome.is_final and (operation.idempotent or not outcome.may_have_acted)
     told = outcome.headers.get("x-should-retry", "").lower()
     if told in {"true", "false"}:
         return told == "true"
@@ -169,21 +179,24 @@ def _may_retry(operation: Operation[object], outcome: Outcome) -> bool:
     return operation.idempotent and passing
 
 
-def _asked_wait(reply: Reply, clock: Clock) -> int:
-    waits = [0, _retry_after(reply.headers.get("retry-after", ""), clock)]
+def _asked_wait(reply: Reply, clock: Clock) -> int | None:
+    """Return the milliseconds that the server asks to wait; None where it asks for nothing."""
+    waits = [_retry_after(reply.headers.get("retry-after", ""), clock)]
     reset = reply.headers.get("x-ratelimit-reset", "")
-    if reply.status_code == HTTPStatus.TOO_MANY_REQUESTS and re.fullmatch(r"[0-9]{1,15}", reset):
+    if reply.status_code == HTTPStatus.TOO_MANY_REQUESTS and _INSTANT.fullmatch(reset):
         waits.append(int(reset) - clock.milliseconds())
-    return max(waits)
+    asked = max((wait for wait in waits if wait is not None), default=None)
+    return None if asked is None else min(max(asked, 0), LONGEST_DURATION)
 
 
-def _retry_after(value: str, clock: Clock) -> int:
-    if re.fullmatch(r"[0-9]{1,9}", value):
-        return int(value) * 1000
+def _retry_after(value: str, clock: Clock) -> int | None:
+    """Read seconds or an HTTP date; whatever is neither counts as absent."""
+    if _SECONDS.fullmatch(value):
+        return int(float(value) * 1000)
     try:
         return to_instant(parsedate_to_datetime(value)) - clock.milliseconds()
-    except ValueError:  # no date either; DataError included
-        return 0
+    except Exception:  # noqa: BLE001  the parser raises five kinds, and the value is a stranger's
+        return None
 
 
 def _record(operation: Operation[object], outcome: Outcome, number: int) -> None:

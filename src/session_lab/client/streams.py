@@ -44,13 +44,20 @@ class Feed:
     It is *opening* after each ``request``, *open* once ``opened`` has seen the head of the reply,
     and then turns events into records until the connection ends. A broken connection makes it wait
     (``wait``) and open again after the last record that arrived.
+
+    Attributes
+    ----------
+    is_done : bool
+        Whether everything there was has come, and the operation asks for no more than that.
     """
 
     def __init__(self, operation: Operation[None], context: Context) -> None:
         self._operation = operation
         self._context = context
         self._failures = 0
+        self._last = -1
         self._recent: dict[str, None] = {}
+        self.is_done = False
 
     def request(self) -> Request:
         """Make the request of the next connection."""
@@ -69,8 +76,8 @@ class Feed:
         version = head.headers.get("x-stream-version", "of no stated version")
         if not kind.startswith("text/event-stream") or version != "v2":
             message = (
-                f"GET {self._operation.path}: the reply ({kind}, {version}) is no event stream of "
-                "version v2; is base_url the address of the API?"
+                f"GET {self._operation.path}: the reply ({kind}, {version}) is not an event stream "
+                "of version v2; is base_url the address of the API?"
             )
             raise APIResponseError(message, status_code=head.status_code, body="")
 
@@ -87,23 +94,29 @@ class Feed:
         if event == "error":
             error = APIConnectionError(f"GET {self._operation.path}: the stream store failed")
             raise StreamBroken(Unanswered(error, may_have_acted=True))
-        if event != "batch":
+        if event not in {"batch", "ping"}:
             return
         try:
             batch = StreamBatch.model_validate(json.loads(data))
-        except (ValidationError, ValueError):
-            message = f"GET {self._operation.path}: a batch of the stream cannot be read"
+        except (ValidationError, ValueError, RecursionError):
+            message = f"GET {self._operation.path}: an event of the stream cannot be read"
             raise APIResponseError(message, status_code=200, body="") from None
         for record in batch.records:
+            # A server that ignores where to go on would otherwise be followed for ever.
+            if record.seq_num <= self._last:
+                continue
             self._move_to(record.seq_num)
             if record.is_command:
                 continue
             content = _read_record(record)
             if not self._is_repeated(content.id):
                 yield content
+        if not self._operation.follows:
+            # The store pings when it begins to wait for more.
+            self.is_done = event == "ping" or batch.ends_at(self._last)
 
     def wait(self, outcome: Outcome) -> int:
-        """Tell how many milliseconds to wait before connecting again.
+        """Return how many milliseconds to wait before connecting again.
 
         Raises
         ------
@@ -113,11 +126,12 @@ class Feed:
         self._failures += 1
         wait = wait_before_retry(self._operation, outcome, self._failures, self._context)
         if wait is None:
-            fail(self._operation, outcome, self._failures)
+            fail(self._operation, outcome, self._failures, self._context)
         return wait
 
     def _move_to(self, seq_num: int) -> None:
         self._failures = 0
+        self._last = seq_num
         headers = {**self._operation.headers, "last-event-id": str(seq_num)}
         self._operation = replace(self._operation, headers=headers)
 
@@ -143,9 +157,9 @@ def _read_record(record: BatchRecord) -> ChannelRecord:
 
 
 def _open_envelope(body: str) -> tuple[str, Any]:
-    """Take id and data out; what is no envelope has neither, as on the records route."""
+    """Read id and data; what is not an envelope has neither, as on the records route."""
     try:
         envelope = json.loads(body)
         return str(envelope["id"]), envelope["data"]
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         return "", ""

@@ -95,7 +95,21 @@ class BatchRecord(_StoreModel):
         return bool(self.headers) and self.headers[0][0] == ""
 
 
-class StreamBatch(_StoreModel):
-    """The data of one ``batch`` event."""
+class StreamTail(_StoreModel):
+    """Where a channel ends: the number that its next record will have."""
 
-    records: list[BatchRecord]
+    seq_num: int
+
+
+class StreamBatch(_StoreModel):
+    """The data of one ``batch`` event, or of a ``ping``, which has no records.
+
+    ``tail`` comes near the end of what is there.
+    """
+
+    records: list[BatchRecord] = Field(default_factory=list[BatchRecord])
+    tail: StreamTail | None = None
+
+    def ends_at(self, seq_num: int) -> bool:
+        """Whether the record of this number is the last of the channel."""
+        return self.tail is not None and seq_num + 1 >= self.tail.seq_num

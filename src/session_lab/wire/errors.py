@@ -38,8 +38,9 @@ class ErrorBody(WireModel):
 
 
 def _issue_text(issue: dict[str, Any]) -> str:
-    path = ".".join(str(step) for step in issue.get("path", []))
-    return f"{path}: {issue.get('message')}"
+    path = issue.get("path")
+    place = ".".join(str(step) for step in path) if isinstance(path, list) else str(path)
+    return f"{place}: {issue.get('message')}"
 
 
 class Problem(ErrorBody):

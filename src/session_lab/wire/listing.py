@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 from urllib.parse import quote
 
 from session_lab.errors import DataError
-from session_lab.wire.limits import MAX_PAGE_SIZE
+from session_lab.wire.limits import MAX_PAGE_SIZE, RESERVED_ID_PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -33,6 +33,8 @@ SessionStatus = Literal["ACTIVE", "CLOSED", "EXPIRED"]
 """What the list filter and the dashboard call the state of a session; replies do not carry it."""
 
 Pairs = list[tuple[str, str]]
+
+_ID_PREFIXES = (RESERVED_ID_PREFIX, "run_")
 
 
 def percent_encode(text: str, *, name: str) -> str:
@@ -68,6 +70,19 @@ def encode_query(pairs: Iterable[tuple[str, str]]) -> str:
     )
 
 
+def _check_cursor(cursor: str | None, name: str) -> None:
+    """Refuse what the API would misread in silence: it never answers that a cursor is wrong."""
+    if cursor == "":
+        message = "an empty cursor is no cursor to the API; leave it out"
+        raise DataError(message, column=name)
+    if cursor is not None and cursor.startswith(_ID_PREFIXES):
+        message = (
+            f"{cursor!r} is an id and not a cursor; cursors are next_cursor and previous_cursor "
+            "of the pages that list(...).pages() iterates over"
+        )
+        raise DataError(message, column=name)
+
+
 @dataclass(frozen=True, kw_only=True)
 class ListQuery:
     """What both lists understand: a window of creation times, a page size and a cursor.
@@ -99,15 +114,18 @@ class ListQuery:
             message = "give after or before, not both: a page lies on one side of a cursor"
             raise DataError(message, column="before")
         for name in ("after", "before"):
-            if getattr(self, name) == "":
-                message = "an empty cursor is no cursor to the API; leave it out"
-                raise DataError(message, column=name)
+            _check_cursor(getattr(self, name), name)
         if self.limit is not None and not 1 <= self.limit <= MAX_PAGE_SIZE:
             message = f"a page holds 1 to {MAX_PAGE_SIZE} rows, not {self.limit}"
             raise DataError(message, column="limit")
         for name in self._names:
             if "" in getattr(self, name):
                 raise DataError("an empty filter value is no filter to the API", column=name)
+
+    @property
+    def cursor(self) -> str | None:
+        """The cursor of the page asked for; None for the first page."""
+        return self.before or self.after
 
     def page_after(self, cursor: str) -> Self:
         """Ask for the rows older than a cursor."""
@@ -174,7 +192,7 @@ class SessionQuery(ListQuery):
         known = get_args(SessionStatus)
         for status in self.status:
             if status not in known:
-                message = f"{status!r} is no status of a session; those are {', '.join(known)}"
+                message = f"{status!r} is not a status of a session; those are {', '.join(known)}"
                 raise DataError(message, column="status")
 
     def split(self) -> list[SessionQuery]:

@@ -1,5 +1,5 @@
 """Every call of the API as a pure function: arguments in, :class:`Operation` out."""
 
-from session_lab.client.operations import channels, raw_request, runs, sessions
+from session_lab.client.operations import channels, query, raw_request, runs, sessions
 
-__all__ = ["channels", "raw_request", "runs", "sessions"]
+__all__ = ["channels", "query", "raw_request", "runs", "sessions"]

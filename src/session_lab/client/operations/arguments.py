@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
+from session_lab.client.operations.json_values import json_text, plain
 from session_lab.errors import DataError
 from session_lab.timing import to_instant, to_milliseconds
 from session_lab.wire.listing import percent_encode
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from session_lab.timing import Duration
     from session_lab.wire import WireModel
 
-__all__ = ["body", "choices", "instant", "json_text", "limit_bytes", "path_id", "period_text"]
+__all__ = ["body", "choices", "instant", "limit_bytes", "path_id", "period_text"]
 
 _TWICE_DECODED = "%2F"
 _PERIOD_UNITS = {"d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1_000, "ms": 1}
@@ -88,20 +88,6 @@ def choices(value: str | Iterable[object] | None, *, name: str) -> tuple[str, ..
     return texts
 
 
-def json_text(value: object, *, name: str) -> str:
-    """Write JSON as JavaScript would: compact, no escapes beyond the needed ones.
-
-    Raises
-    ------
-    DataError
-        The value holds something that JSON has no form for.
-    """
-    try:
-        return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    except (TypeError, ValueError, RecursionError) as error:
-        raise DataError(f"cannot be written as JSON: {error}", column=name) from None
-
-
 def limit_bytes(text: str, most: int, *, name: str) -> bytes:
     """Encode text, unless it is longer than the route takes."""
     try:
@@ -121,10 +107,11 @@ def body(model: type[WireModel], most: int, **fields: object) -> bytes:
     Raises
     ------
     DataError
-        A field breaks a limit; the error names both.
+        A field breaks a limit, or has no form in JSON; the error names both.
     """
+    given = {name: plain(value, name) for name, value in fields.items()}
     try:
-        checked = model.model_validate(fields)
+        checked = model.model_validate(given)
         wire = checked.model_dump(mode="json", by_alias=True, exclude_unset=True)
     except ValidationError as error:
         raise _data_error(error) from None

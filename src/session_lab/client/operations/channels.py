@@ -6,19 +6,22 @@ import re
 from typing import TYPE_CHECKING, Final, get_args
 
 from session_lab.client.config import check_header
-from session_lab.client.operations.arguments import json_text, limit_bytes, path_id
-from session_lab.client.requests import PART_ID_LENGTH, Operation
+from session_lab.client.operations.arguments import limit_bytes, path_id
+from session_lab.client.operations.json_values import json_text
+from session_lab.client.requests import PART_ID_LENGTH, operation_on
 from session_lab.errors import DataError
 from session_lab.timing import duration_text, to_milliseconds
 from session_lab.wire import limits
 from session_lab.wire.channels import AppendReply, ChannelName, ChannelRecord, RecordsReply
 
 if TYPE_CHECKING:
+    from session_lab.client.requests import Operation
     from session_lab.timing import Duration
 
 __all__ = ["append", "records", "stream"]
 
 _DEFAULT_SILENCE: Final = 60_000
+_SHORTEST_SILENCE: Final = "1s"
 
 
 def append(
@@ -62,13 +65,14 @@ def append(
     if size > limits.MAX_RECORD_BYTES:
         message = f"the record takes {size} bytes, and the API stores {limits.MAX_RECORD_BYTES}"
         raise DataError(message, column="value")
-    return Operation(
-        method="POST",
-        path=f"{_channel(id, io)}/append",
+    headers = {} if part_id is None else {"x-part-id": check_header(part_id, name="part_id")}
+    return operation_on(
+        "sessions.append",
+        AppendReply.model_validate,
+        _channel(id, io),
         content=content,
-        headers={} if part_id is None else {"x-part-id": check_header(part_id, name="part_id")},
+        headers=headers,
         makes_part_id=part_id is None,
-        read=AppendReply.model_validate,
     )
 
 
@@ -94,11 +98,11 @@ def records(
         In order.
     """
     query = () if after is None else (("afterEventId", _sequence_number(after, "after")),)
-    return Operation(
-        method="GET",
-        path=f"{_channel(id, io)}/records",
+    return operation_on(
+        "sessions.records",
+        lambda decoded: RecordsReply.model_validate(decoded).records,
+        _channel(id, io),
         query=query,
-        read=lambda decoded: RecordsReply.model_validate(decoded).records,
     )
 
 
@@ -108,12 +112,16 @@ def stream(
     io: ChannelName = "out",
     last_event_id: int | str | None = None,
     timeout: Duration | None = None,
+    follow: bool = True,
 ) -> Operation[None]:
     """Follow a channel, record by record, as they are appended.
 
+    Unlike ``records`` it tells when each record was appended. It ends when the server ends it,
+    which it does when nothing was appended for ``timeout``; with ``follow=False`` it ends at the
+    last record that is there.
+
     After a cut connection the stream goes on behind the last record that arrived; after
-    ``max_retries`` failures with no record between them it gives up. It ends when the server ends
-    it, which it does when nothing was appended for ``timeout``. Orders to the store itself are
+    ``max_retries`` failures with no record between them it gives up. Orders to the store itself are
     skipped; control records come with ``control`` set, such as ``"turn-complete"``.
 
     Parameters
@@ -126,7 +134,9 @@ def stream(
         Begin after the record with this sequence number.
     timeout : str or timedelta, optional
         Longest silence before the server ends the stream: whole seconds, ``"1s"`` to ``"10m"``; the
-        server's own is a minute.
+        server's own is a minute, and a second with ``follow=False``.
+    follow : bool
+        Whether to go on with what has yet to come.
 
     Returns
     -------
@@ -137,11 +147,18 @@ def stream(
     if last_event_id is not None:
         headers["last-event-id"] = _sequence_number(last_event_id, "last_event_id")
     silence = _DEFAULT_SILENCE
+    if timeout is None and not follow:
+        timeout = _SHORTEST_SILENCE
     if timeout is not None:
         silence = to_milliseconds(timeout, name="timeout")
         headers["timeout-seconds"] = _whole_seconds(silence)
-    return Operation(
-        method="GET", path=_channel(id, io), headers=headers, silence=silence, read=_nothing
+    return operation_on(
+        "sessions.stream",
+        _nothing,
+        _channel(id, io),
+        headers=headers,
+        silence=silence,
+        follows=follow,
     )
 
 
@@ -149,16 +166,16 @@ def _nothing(_decoded: object) -> None:
     """Stand for the reading of a reply that is an event stream."""
 
 
-def _channel(id: str, io: str) -> str:
+def _channel(id: str, io: str) -> dict[str, str]:
     if io not in get_args(ChannelName):
-        raise DataError(f'{io!r} is no channel; those are "in" and "out"', column="io")
-    return f"/realtime/v1/sessions/{path_id(id)}/{io}"
+        raise DataError(f'{io!r} is not a channel; those are "in" and "out"', column="io")
+    return {"session": path_id(id), "io": io}
 
 
 def _sequence_number(value: object, name: str) -> str:
     text = str(value)
     if not re.fullmatch(r"[0-9]+", text):
-        message = f"{value!r} is no sequence number; those are the seq_num of records, from 0"
+        message = f"{value!r} is not a sequence number; those are the seq_num of records, from 0"
         raise DataError(message, column=name)
     return text
 

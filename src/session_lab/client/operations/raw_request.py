@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from session_lab.client.config import check_header
-from session_lab.client.operations.arguments import json_text, limit_bytes
+from session_lab.client.operations.arguments import limit_bytes
+from session_lab.client.operations.json_values import json_text
 from session_lab.client.requests import Operation
 from session_lab.errors import DataError
 from session_lab.wire.limits import MAX_APPEND_BODY_BYTES

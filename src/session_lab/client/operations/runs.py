@@ -6,16 +6,18 @@ from typing import TYPE_CHECKING
 
 from session_lab.client.operations.arguments import choices, instant, path_id, period_text
 from session_lab.client.paging import ListPlan
-from session_lab.client.requests import Operation
+from session_lab.client.requests import operation_on
 from session_lab.wire.listing import RunQuery
 from session_lab.wire.runs import CanceledRun, RetrievedRun, RunPage, RunRow
+from session_lab.wire.traces import Trace, TraceReply
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from session_lab.client.requests import Operation
     from session_lab.timing import Duration, Instant
 
-__all__ = ["cancel", "list_", "retrieve"]
+__all__ = ["cancel", "list_", "retrieve", "trace"]
 
 
 def retrieve(id: str) -> Operation[RetrievedRun]:
@@ -38,9 +40,7 @@ def retrieve(id: str) -> Operation[RetrievedRun]:
     NotFoundError
         There is no such run in this environment.
     """
-    return Operation(
-        method="GET", path=f"/api/v3/runs/{path_id(id)}", read=RetrievedRun.model_validate
-    )
+    return operation_on("runs.retrieve", RetrievedRun.model_validate, {"run": path_id(id)})
 
 
 def cancel(id: str) -> Operation[CanceledRun]:
@@ -56,9 +56,30 @@ def cancel(id: str) -> Operation[CanceledRun]:
     CanceledRun
         Its id.
     """
-    return Operation(
-        method="POST", path=f"/api/v2/runs/{path_id(id)}/cancel", read=CanceledRun.model_validate
-    )
+    return operation_on("runs.cancel", CanceledRun.model_validate, {"run": path_id(id)})
+
+
+def trace(id: str) -> Operation[Trace]:
+    """Retrieve what a run did, as a tree of timed spans.
+
+    Traces are kept as long as the plan keeps logs: a day, a week or a month.
+
+    Parameters
+    ----------
+    id : str
+        Such as ``"run_..."``.
+
+    Returns
+    -------
+    Trace
+        The root span with its children; ``.spans()`` iterates over all of them.
+
+    Raises
+    ------
+    NotFoundError
+        The run is unknown, or its trace is not kept any more.
+    """
+    return operation_on("runs.trace", TraceReply.read, {"run": path_id(id)})
 
 
 def list_(
@@ -134,4 +155,4 @@ def list_(
         after=after,
         before=before,
     )
-    return ListPlan(path="/api/v1/runs", page=RunPage, queries=(query,))
+    return ListPlan(name="runs.list", page=RunPage, queries=(query,))

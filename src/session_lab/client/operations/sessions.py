@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from session_lab.client.operations.arguments import body, choices, instant, path_id, period_text
 from session_lab.client.paging import ListPlan
-from session_lab.client.requests import Operation
+from session_lab.client.requests import operation_on
 from session_lab.errors import DataError
 from session_lab.timing import instant_text
 from session_lab.wire import limits
@@ -25,6 +25,7 @@ from session_lab.wire.sessions import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from session_lab.client.requests import Operation
     from session_lab.timing import Duration, Instant
 
 __all__ = [
@@ -37,8 +38,6 @@ __all__ = [
     "start",
     "update",
 ]
-
-_PATH: Final = "/api/v1/sessions"
 
 
 class Unset(Enum):
@@ -123,11 +122,10 @@ def start(
         metadata=metadata,
         expires_at=None if expiry is None else instant_text(expiry),
     )
-    return Operation(
-        method="POST",
-        path=_PATH,
+    return operation_on(
+        "sessions.start",
+        StartedSession.model_validate,
         content=content,
-        read=StartedSession.model_validate,
         idempotent=external_id is not None,
     )
 
@@ -146,14 +144,14 @@ def retrieve(id: str) -> Operation[Session]:
     Returns
     -------
     Session
-        The session as it is now; ``status_at`` tells whether it is closed or expired.
+        The session as it is now; ``status_at`` says whether it is closed or expired.
 
     Raises
     ------
     NotFoundError
         There is no such session in this environment.
     """
-    return Operation(method="GET", path=f"{_PATH}/{path_id(id)}", read=Session.model_validate)
+    return operation_on("sessions.retrieve", Session.model_validate, {"session": path_id(id)})
 
 
 def update(
@@ -185,11 +183,9 @@ def update(
     """
     given = {"tags": tags, "metadata": metadata, "external_id": external_id}
     fields = {name: value for name, value in given.items() if value is not UNSET}
-    return Operation(
-        method="PATCH",
-        path=f"{_PATH}/{path_id(id)}",
-        content=body(UpdateBody, limits.MAX_SESSION_BODY_BYTES, **fields),
-        read=Session.model_validate,
+    content = body(UpdateBody, limits.MAX_SESSION_BODY_BYTES, **fields)
+    return operation_on(
+        "sessions.update", Session.model_validate, {"session": path_id(id)}, content=content
     )
 
 
@@ -215,11 +211,9 @@ def close(
         The closed session.
     """
     fields = {"reason": reason, "calling_run_id": calling_run_id}
-    return Operation(
-        method="POST",
-        path=f"{_PATH}/{path_id(id)}/close",
-        content=body(CloseBody, limits.MAX_HANDOVER_BODY_BYTES, **fields),
-        read=Session.model_validate,
+    content = body(CloseBody, limits.MAX_HANDOVER_BODY_BYTES, **fields)
+    return operation_on(
+        "sessions.close", Session.model_validate, {"session": path_id(id)}, content=content
     )
 
 
@@ -230,7 +224,7 @@ def end_and_continue(
     reason: str,
     external_deployment_id: str | None = None,
 ) -> Operation[SwappedRun]:
-    """Hand a session over from its current run to a new one.
+    """End a session's current run and continue with a new one.
 
     The calling run is not stopped: it is expected to end by itself. Repeated only where the server
     surely did nothing, since each call triggers a run.
@@ -240,7 +234,7 @@ def end_and_continue(
     id : str
         Either id of the session.
     calling_run_id : str
-        The run that hands over; if it is not the session's current run, nothing is swapped.
+        The run that ends; if it is not the session's current run, nothing is swapped.
     reason : str
         ``"continuation"``, ``"upgrade"`` or ``"manual"``; the API takes other text for manual.
     external_deployment_id : str, optional
@@ -258,11 +252,11 @@ def end_and_continue(
         reason=reason,
         external_deployment_id=external_deployment_id,
     )
-    return Operation(
-        method="POST",
-        path=f"{_PATH}/{path_id(id)}/end-and-continue",
+    return operation_on(
+        "sessions.end_and_continue",
+        SwappedRun.model_validate,
+        {"session": path_id(id)},
         content=content,
-        read=SwappedRun.model_validate,
         idempotent=False,
     )
 
@@ -326,7 +320,7 @@ def list_(
         after=after,
         before=before,
     )
-    return ListPlan(path=_PATH, page=SessionPage, queries=tuple(query.split()))
+    return ListPlan(name="sessions.list", page=SessionPage, queries=tuple(query.split()))
 
 
 def _trigger_fields(config: TriggerConfig | Mapping[str, Any]) -> dict[str, Any]:
@@ -341,7 +335,7 @@ def _trigger_fields(config: TriggerConfig | Mapping[str, Any]) -> dict[str, Any]
     for key in config:
         if key not in known:
             message = (
-                f"{key!r} is no known field; those are {', '.join(TriggerConfig.model_fields)}. "
+                f"{key!r} is not a known field; those are {', '.join(TriggerConfig.model_fields)}. "
                 "To send a newer one, make a TriggerConfig of it"
             )
             raise DataError(message, column="trigger_config")
