@@ -99,7 +99,8 @@ class Line:
                 self.client = connected(**options)
 
             def __enter__(self) -> Any:
-                call = self.client.caller.call
+                caller = self.client.engine
+                call = caller.call
 
                 def carry(operation: Any) -> Any:
                     line.asked.append(f"{operation.path}?{dict(operation.query)}")
@@ -107,7 +108,7 @@ class Line:
                         raise KeyboardInterrupt
                     return call(operation)
 
-                monkeypatch.setattr(self.client.caller, "call", carry)
+                monkeypatch.setattr(caller, "call", carry)
                 return self.client
 
             def __exit__(self, *_: object) -> None:
@@ -221,7 +222,7 @@ def test_the_result_is_told_in_words(tmp_path: Path):
     [
         (["sessions.xlsx"], "the ending '.xlsx' is none of"),
         (["sessions.csv", "--runs", "runs.txt"], "the ending '.txt' is none of"),
-        (["sessions.csv", "--status", "OPEN"], "'OPEN' is no status of a session"),
+        (["sessions.csv", "--status", "OPEN"], "'OPEN' is not a status of a session"),
         (["sessions.csv", "--base-url", "nowhere"], "'nowhere' is not an address"),
     ],
 )

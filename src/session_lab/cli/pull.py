@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from session_lab.cli.spool import Spool
-    from session_lab.client.sync import Listing
+    from session_lab.client import Listing
     from session_lab.wire.runs import RetrievedRun
 
 __all__ = ["pull"]

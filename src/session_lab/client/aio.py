@@ -6,7 +6,7 @@ import asyncio
 import os
 import random
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 from session_lab.client.base import BaseClient
 from session_lab.client.calls import Asynchronous, AsynchronousRaw
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
     from typing import Self
 
-    from session_lab.client.config import KeySource, Settings
+    from session_lab.client.config import KeySource
     from session_lab.client.requests import Operation, Steps
     from session_lab.client.transport import AsyncTransport
     from session_lab.timing import Clock, Duration
@@ -81,11 +81,11 @@ class _Caller:
             try:
                 operation = steps.send(reply.parse())
             except StopIteration as done:
-                return done.value  # type: ignore[no-any-return]  # what the steps return
+                return cast("T", done.value)
 
     async def follow(self, operation: Operation[None]) -> AsyncGenerator[ChannelRecord, None]:
         feed = Feed(operation, self._context)
-        while not feed.is_done:
+        while True:
             try:
                 async with self._sender.open(feed.request()) as (head, source):
                     feed.opened(head)
@@ -93,7 +93,7 @@ class _Caller:
                         async for event in events:
                             for record in feed.receive(event.event, event.data):
                                 yield record
-                            if feed.is_done:
+                            if feed.is_done():
                                 break
             except StreamBroken as broken:
                 outcome = broken.outcome
@@ -164,22 +164,13 @@ class AsyncClient(BaseClient[Asynchronous]):
             max_reply_bytes=max_reply_bytes,
             environ=os.environ,
         )
-        self._begin(settings, transport, clock, sleep, uniform)
-
-    def _begin(
-        self,
-        settings: Settings,
-        transport: AsyncTransport | None,
-        clock: Clock | None,
-        sleep: Callable[[float], Awaitable[object]],
-        uniform: Callable[[], float] | None,
-    ) -> None:
         context = Context(settings, clock or SystemClock(), uniform or random.SystemRandom().random)
         self._sender = AsyncSender(settings, transport)
         caller = _Caller(context, self._sender, sleep)
-        self._show(caller, context, transport, clock, sleep, uniform)
+        given = {"transport": transport, "clock": clock, "sleep": sleep, "uniform": uniform}
+        self._show(caller, context, given)
         self.sleep = sleep
-        self.with_raw_response: View[AsynchronousRaw] = View(RawEngine(caller.call))
+        self.with_raw_response: View[AsynchronousRaw] = View(RawEngine(caller))
 
     async def close(self) -> None:
         """Close all connections; further calls are refused."""

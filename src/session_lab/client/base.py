@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from functools import partial
+from types import MappingProxyType
+from typing import TYPE_CHECKING, TypeVar
 
 from session_lab.client.engines import DryRunEngine
 from session_lab.client.views import View
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from session_lab.client.calls import DryRun, Engine
     from session_lab.client.config import Settings
     from session_lab.client.retry import Context
@@ -21,22 +25,21 @@ class BaseClient(View[Mode]):
     """A client that is a value: it pickles and copies to its settings, never to its sockets."""
 
     _settings: Settings | None = None
-    _parts: tuple[Any, ...] = ()
+    _given: Mapping[str, object] = MappingProxyType({})
 
-    def _begin(self, settings: Settings, *parts: Any) -> None:  # noqa: ANN401  each client's own
-        """Become a client of these settings; ``parts`` are the rest of what it was given."""
-        raise NotImplementedError
-
-    def _show(self, engine: Engine, context: Context, *parts: object) -> None:
+    def _show(self, engine: Engine, context: Context, given: Mapping[str, object]) -> None:
+        """Show the views; ``given`` are the arguments that are not settings, as they came."""
         super().__init__(engine)
         self._settings = context.settings
-        self._parts = parts
+        self._given = given
         self.clock = context.clock
         self.dry_run: View[DryRun] = View(DryRunEngine(context))
 
     def __reduce__(self) -> tuple[object, ...]:
         """Make the same client again, with connections of its own."""
-        return _begun, (type(self), self._settings, *self._parts)
+        settings = {} if self._settings is None else self._settings.arguments()
+        kind: Callable[..., object] = type(self)
+        return partial(kind, **settings, **self._given), ()
 
     @property
     def environment(self) -> str | None:
@@ -50,9 +53,3 @@ class BaseClient(View[Mode]):
         """Show where it talks to, and no key."""
         address = None if self._settings is None else self._settings.base_url
         return f"{type(self).__name__}(base_url={address!r})"
-
-
-def _begun(kind: type[BaseClient[Any]], settings: Settings, *parts: object) -> BaseClient[Any]:
-    made = kind.__new__(kind)
-    made._begin(settings, *parts)  # noqa: SLF001  one concept
-    return made

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import inspect
 from types import FunctionType, MethodType
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, ParamSpec, Protocol, TypeVar, overload
 
 from session_lab.client.paging import Listed
 
@@ -74,7 +74,7 @@ class Engine(Protocol):
         operation's own; a kind that is missing has no method in the view.
     """
 
-    results: dict[str, str]
+    results: ClassVar[dict[str, str]]
 
     def perform(self, kind: str, built: Any) -> Any:  # noqa: ANN401  the overloads below say what
         """Carry out what the function of a call returned."""
@@ -85,14 +85,14 @@ class Group(Generic[Mode]):
     """Some calls, and what carries them out."""
 
     def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+        self.engine = engine
 
     def __dir__(self) -> list[str]:
         """List what can be called in this view."""
         missing = {
             name
             for name, call in inspect.getmembers_static(type(self))
-            if isinstance(call, _Method) and call.kind not in self._engine.results
+            if isinstance(call, _Method) and call.kind not in self.engine.results
         }
         return [name for name in super().__dir__() if name not in missing]
 
@@ -105,8 +105,9 @@ class Group(Generic[Mode]):
         >>> Client("tr_dev_example").runs
         Runs(cancel, list, retrieve, trace)
         """
-        names = ", ".join(name for name in dir(self) if not name.startswith("_"))
-        return f"{type(self).__name__}({names})"
+        hidden = {"engine", *vars(Group)}
+        names = (name for name in dir(self) if name not in hidden and not name.startswith("_"))
+        return f"{type(self).__name__}({', '.join(names)})"
 
 
 class _Method(Generic[P]):
@@ -119,10 +120,10 @@ class _Method(Generic[P]):
         self._functions: dict[str, FunctionType] = {}
         self.__doc__ = build.__doc__
 
-    def _bind(self, group: Group[Any] | None) -> Any:  # noqa: ANN401  see the overloads
+    def _bind(self, group: Group[Any] | None) -> Callable[..., Any]:
         if group is None:
             return self._function("{}")
-        result = group._engine.results.get(self.kind)  # noqa: SLF001  one concept in two classes
+        result = group.engine.results.get(self.kind)
         if result is None:
             message = f"{self._build.__name__} is not offered by {type(group).__name__} here"
             raise AttributeError(message)
@@ -138,7 +139,7 @@ def _dressed(kind: str, build: Callable[..., Any], result: str) -> FunctionType:
     """Make a method that looks like the function it is made of."""
 
     def method(self: Group[Any], /, *args: object, **kwargs: object) -> object:
-        return self._engine.perform(kind, build(*args, **kwargs))
+        return self.engine.perform(kind, build(*args, **kwargs))
 
     signature = inspect.signature(build)
     # The annotation is text, such as "Operation[Session]".

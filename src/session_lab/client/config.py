@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, fields
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from session_lab.client.redaction import redact_url
@@ -38,6 +39,8 @@ MAX_REPLY_BYTES = 64 * 2**20
 _KEY_VARIABLES = ("TRIGGER_SECRET_KEY", "TRIGGER_ACCESS_TOKEN")
 _URL_VARIABLES = ("TRIGGER_API_URL",)
 _KEY = re.compile(r"tr_(dev|stg|preview|prod)_")
+_NO_BRANCH = "default"
+"""What the SDK's tools write where no branch is meant."""
 _BRANCH_VARIABLES = ("TRIGGER_PREVIEW_BRANCH", "VERCEL_GIT_COMMIT_REF", "TRIGGER_DEV_BRANCH")
 
 
@@ -69,6 +72,15 @@ class Settings:
     max_retries: int
     max_connections: int = MAX_CONNECTIONS
     max_reply_bytes: int = MAX_REPLY_BYTES
+
+    def arguments(self) -> dict[str, Any]:
+        """Return the arguments of a client with these settings, whatever its environment says."""
+        return {
+            **{field.name: getattr(self, field.name) for field in fields(self)},
+            "preview_branch": self.preview_branch or _NO_BRANCH,
+            "timeout": timedelta(milliseconds=self.timeout),
+            "deadline": timedelta(milliseconds=self.deadline),
+        }
 
     @property
     def environment(self) -> str | None:
@@ -163,10 +175,10 @@ def _base_url(url: str) -> str:
 
 
 def _branch(explicit: str | None, environ: Mapping[str, str]) -> str | None:
-    found = _first(environ, _BRANCH_VARIABLES)
-    # The SDK's tools write "default" where no branch is meant.
-    branch = explicit or (None if found == "default" else found)
-    return None if branch is None else check_header(branch, name="preview_branch")
+    branch = explicit or _first(environ, _BRANCH_VARIABLES)
+    if branch is None or branch == _NO_BRANCH:
+        return None
+    return check_header(branch, name="preview_branch")
 
 
 def _positive(duration: Duration, name: str) -> int:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from session_lab.client.requests import prepare
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from session_lab.client.requests import Operation, Request
     from session_lab.client.retry import Context
 
 __all__ = ["DryRunEngine", "RawEngine", "first_operation"]
+
+
+class _Calling(Protocol):
+    def call(self, operation: Operation[Any]) -> Any: ...  # noqa: ANN401  as the client's own
 
 
 def first_operation(kind: str, built: Any) -> Operation[Any]:  # noqa: ANN401  one type per kind
@@ -31,12 +33,12 @@ class RawEngine:
         "list": "RawResponse[ListPage[{}]]",
     }
 
-    def __init__(self, call: Callable[[Operation[Any]], Any]) -> None:
-        self._call = call
+    def __init__(self, caller: _Calling) -> None:
+        self._caller = caller
 
     def perform(self, kind: str, built: Any) -> Any:  # noqa: ANN401  as the client's own call
         """Send the first request of a call, and its retries."""
-        return self._call(first_operation(kind, built))
+        return self._caller.call(first_operation(kind, built))
 
 
 class DryRunEngine:

@@ -44,11 +44,6 @@ class Feed:
     It is *opening* after each ``request``, *open* once ``opened`` has seen the head of the reply,
     and then turns events into records until the connection ends. A broken connection makes it wait
     (``wait``) and open again after the last record that arrived.
-
-    Attributes
-    ----------
-    is_done : bool
-        Whether everything there was has come, and the operation asks for no more than that.
     """
 
     def __init__(self, operation: Operation[None], context: Context) -> None:
@@ -57,7 +52,11 @@ class Feed:
         self._failures = 0
         self._last = -1
         self._recent: dict[str, None] = {}
-        self.is_done = False
+        self._is_done = False
+
+    def is_done(self) -> bool:
+        """Whether everything there was has come, and the operation asks for no more than that."""
+        return self._is_done
 
     def request(self) -> Request:
         """Make the request of the next connection."""
@@ -113,7 +112,7 @@ class Feed:
                 yield content
         if not self._operation.follows:
             # The store pings when it begins to wait for more.
-            self.is_done = event == "ping" or batch.ends_at(self._last)
+            self._is_done = event == "ping" or batch.ends_at(self._last)
 
     def wait(self, outcome: Outcome) -> int:
         """Return how many milliseconds to wait before connecting again.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import random
 import time
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 from session_lab.client.base import BaseClient
 from session_lab.client.calls import Blocking, BlockingRaw
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator
     from typing import Self
 
-    from session_lab.client.config import KeySource, Settings
+    from session_lab.client.config import KeySource
     from session_lab.client.requests import Operation, Steps
     from session_lab.client.transport import Transport
     from session_lab.timing import Clock, Duration
@@ -75,17 +75,17 @@ class _Caller:
             try:
                 operation = steps.send(result)
             except StopIteration as done:
-                return done.value  # type: ignore[no-any-return]  # what the steps return
+                return cast("T", done.value)
 
     def follow(self, operation: Operation[None]) -> Generator[ChannelRecord, None, None]:
         feed = Feed(operation, self._context)
-        while not feed.is_done:
+        while True:
             try:
                 with self._sender.open(feed.request()) as (head, source):
                     feed.opened(head)
                     for event in source.iter_sse():
                         yield from feed.receive(event.event, event.data)
-                        if feed.is_done:
+                        if feed.is_done():
                             break
             except StreamBroken as broken:
                 outcome = broken.outcome
@@ -201,22 +201,13 @@ class Client(BaseClient[Blocking]):
             max_reply_bytes=max_reply_bytes,
             environ=os.environ,
         )
-        self._begin(settings, transport, clock, sleep, uniform)
-
-    def _begin(
-        self,
-        settings: Settings,
-        transport: Transport | None,
-        clock: Clock | None,
-        sleep: Callable[[float], object],
-        uniform: Callable[[], float] | None,
-    ) -> None:
         context = Context(settings, clock or SystemClock(), uniform or random.SystemRandom().random)
         self._sender = Sender(settings, transport)
         caller = _Caller(context, self._sender, sleep)
-        self._show(caller, context, transport, clock, sleep, uniform)
+        given = {"transport": transport, "clock": clock, "sleep": sleep, "uniform": uniform}
+        self._show(caller, context, given)
         self.sleep = sleep
-        self.with_raw_response: View[BlockingRaw] = View(RawEngine(caller.call))
+        self.with_raw_response: View[BlockingRaw] = View(RawEngine(caller))
 
     def close(self) -> None:
         """Close all connections; further calls are refused."""

@@ -66,7 +66,7 @@ class Span(WireModel):
 
     def spans(self) -> Iterator[Span]:
         """Iterate over the span and all below it, each before its children."""
-        waiting = [self]
+        waiting: list[Span] = [self]
         while waiting:
             span = waiting.pop()
             yield span

@@ -151,7 +151,7 @@ def _object(value: Mapping[Any, Any], place: str) -> dict[str, Any]:
 def _key(key: object, place: str) -> str:
     if isinstance(key, str):
         return str(key)
-    if isinstance(key, Integral) and not isinstance(key, bool):
-        return str(int(key))
-    message = f"the key {key!r} is a {type(key).__name__}; keys of JSON objects are text"
-    raise DataError(message, column=place)
+    if isinstance(key, bool) or not isinstance(key, Integral):
+        message = f"the key {key!r} is a {type(key).__name__}; keys of JSON objects are text"
+        raise DataError(message, column=place)
+    return str(int(key))
