@@ -22,6 +22,7 @@ COMMANDS = {
     "sweep": "Replay recorded chat traffic under many policies, and recommend one.",
     "report": "Write a report on sessions: tags, lifetimes and churn, with pictures.",
     "generate": "Generate chat traffic: starts, messages and closes, drawn from a workload.",
+    "conformance": "Try whether an API behaves as the Sessions API does, one behaviour at a time.",
     "serve": "Serve a simulated Sessions API until Ctrl+C; its address is printed when it is ready.",
 }
 """What ``session-lab --help`` lists: the first line of each command's own help."""
