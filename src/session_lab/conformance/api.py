@@ -92,7 +92,7 @@ class Api:
         self._started[external_id] = None
         return answer
 
-    def begin(self, **fields: Any) -> tuple[str, Any]:
+    def begin(self, **fields: Any) -> tuple[str, Any]:  # noqa: ANN401
         """Start a session that must come about; return its external id and its row."""
         answer = self.start(**fields)
         expect("the status of a start that creates", answer.status, equals=201)
