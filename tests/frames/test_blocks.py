@@ -77,7 +77,7 @@ def test_blocks_of_csv_hold_whole_rows_and_cells_are_split_as_they_were_written(
 
 
 def test_nothing_and_empty_text_differ_in_csv():
-    table = csv_table(Block(b',"",\\N,"\\N"\n', 1), list("abcd"), null="\\N")
+    table = csv_table(Block(b',"",\\N,"\\N"\n', 1), list("abcd"), nulls=("", "\\N"))
     assert table is not None
     assert table.to_pylist() == [{"a": None, "b": "", "c": None, "d": "\\N"}]
     assert split_row(',""') == [None, ""]

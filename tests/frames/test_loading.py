@@ -184,7 +184,7 @@ async def _nothing() -> Any:
 @pytest.mark.parametrize(
     ("rows", "problem"),
     [
-        (pd.DataFrame(), "this is a frame already"),
+        (pd.DataFrame(), "the columns .none. are of no known kind"),
         (7, "int is neither rows nor pages"),
         ([b"<html>"], "this is not JSON"),
         (_nothing(), "collect an asynchronous list first"),

@@ -34,6 +34,7 @@ __all__ = [
     "json_table",
     "line_blocks",
     "row_blocks",
+    "row_texts",
     "split_row",
 ]
 
@@ -183,10 +184,12 @@ def delimiter_of(header: str) -> str:
     return max((",", ";", "\t"), key=unquoted.count)
 
 
-def split_row(text: str, delimiter: str = ",") -> list[str | None] | None:
+def split_row(
+    text: str, delimiter: str = ",", nulls: Sequence[str] = ("",)
+) -> list[str | None] | None:
     """Split a row of CSV into its cells, or return None where its quotes are out of place.
 
-    An empty cell without quotes is None, one with quotes is empty text.
+    A cell without quotes that is one of ``nulls`` is None; empty text has quotes.
 
     Examples
     --------
@@ -201,10 +204,42 @@ def split_row(text: str, delimiter: str = ",") -> list[str | None] | None:
         if found is None:
             return None
         quoted, plain, end = found.groups()
-        cells.append(quoted.replace('""', '"') if quoted is not None else plain or None)
+        cells.append(
+            quoted.replace('""', '"') if quoted is not None else None if plain in nulls else plain
+        )
         place = found.end()
         if not end:
             return cells
+
+
+def row_texts(block: Block, source: str, *, quoted: bool = True) -> Iterator[tuple[int, str]]:
+    """Yield the rows of a block of CSV as text, with the number of each one's last line.
+
+    Raises
+    ------
+    DataError
+        A row is not UTF-8.
+    """
+    held, number = b"", block.first_line - 1
+    for line in io.BytesIO(block.data):
+        number += 1
+        held += line
+        if quoted and held.count(b'"') % 2:
+            continue
+        row, held = held.removesuffix(b"\n").removesuffix(b"\r"), b""
+        if row:
+            yield number, _text(row, source, number)
+    if held:
+        message = "a quote is opened here and never closed"
+        raise DataError(message, source=source, row=number, unit="line")
+
+
+def _text(row: bytes, source: str, number: int) -> str:
+    try:
+        return row.decode()
+    except UnicodeDecodeError as error:
+        message = f"not UTF-8 text (byte {error.start + 1} is {row[error.start]:#04x})"
+        raise DataError(message, source=source, row=number, unit="line") from None
 
 
 def _cell(delimiter: str) -> re.Pattern[str]:
@@ -213,11 +248,16 @@ def _cell(delimiter: str) -> re.Pattern[str]:
 
 
 def csv_table(
-    block: Block, names: Sequence[str], *, delimiter: str = ",", null: str = "", quoted: bool = True
+    block: Block,
+    names: Sequence[str],
+    *,
+    delimiter: str = ",",
+    nulls: Sequence[str] = ("",),
+    quoted: bool = True,
 ) -> pa.Table | None:
     """Read a block of CSV without a header with Arrow, or return None where it needs a closer look.
 
-    All columns are text; a cell without quotes that is empty, or is ``null``, is null.
+    All columns are text; a cell without quotes that is one of ``nulls`` is null.
 
     Parameters
     ----------
@@ -225,8 +265,10 @@ def csv_table(
         Of :func:`row_blocks`.
     names : sequence of str
         The header.
-    delimiter, null : str
-        What parts cells, and what stands for no value.
+    delimiter : str
+        What parts cells.
+    nulls : sequence of str
+        What stands for no value.
     quoted : bool
         Whether quotes enclose cells.
     """
@@ -248,7 +290,7 @@ def csv_table(
             ),
             pacsv.ConvertOptions(
                 column_types=types,
-                null_values=["", null],
+                null_values=list(nulls),
                 strings_can_be_null=True,
                 quoted_strings_can_be_null=False,
             ),

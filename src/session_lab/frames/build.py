@@ -49,7 +49,7 @@ def build(schema: Schema, data: Mapping[str, Values], *, n: int) -> pd.DataFrame
     data : mapping of str to array
         A column's values: int64 milliseconds (NAT is missing) for instants and durations, a list
         or Arrow array of text, lists of text for tags, :class:`Coded` or text for categories,
-        integers for counts, integers or None for codes, floats for numbers, -1, 0 and 1 or bools
+        integers for counts, integers (NAT is missing) or None for codes, floats for numbers, -1, 0 and 1 or bools
         for flags. A column that is not given is missing throughout, or left out where the schema
         says it is optional.
     n : int
@@ -180,7 +180,7 @@ def _counts(column: Column, values: Values, n: int) -> NDArray[np.int64]:
 def _codes(_: Column, values: Values, n: int) -> pd.Series:
     if isinstance(values, np.ndarray) and values.dtype.kind == "i":
         numbers = values.astype(np.int64)
-        return pd.Series(pd.arrays.IntegerArray(numbers, np.zeros(n, dtype=bool)))
+        return pd.Series(pd.arrays.IntegerArray(numbers, numbers == NAT))
     if values is None:
         return pd.Series(pd.arrays.IntegerArray(np.zeros(n, np.int64), np.ones(n, dtype=bool)))
     return pd.Series(pd.array(values, dtype="Int64"))

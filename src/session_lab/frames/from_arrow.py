@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 
 from session_lab.errors import DataError, DataWarning
-from session_lab.frames.build import NAT, Coded, build
+from session_lab.frames.build import NAT, TEXT_DTYPE, Coded, build, in_one_piece
 from session_lab.frames.lifetime_columns import derive_lifetimes
 from session_lab.frames.schema import RUNS, SESSIONS, Kind
 from session_lab.timing import instant_text, to_instant
@@ -30,6 +30,15 @@ _END_CAUSES = {"TIMED_OUT": "max_duration", "CRASHED": "crash", "CANCELED": "can
 _COUNTS = ("turns", "resumes")
 _WRITES = ("created_at", "updated_at", "closed_at")
 _RUN_WRITES = ("triggered_at", "updated_at", "ended_at")
+# What is read on the way to a frame and is no column of it.
+_DROPPED = {
+    "payload",
+    "_version",
+    "_is_deleted",
+    *(c.name for s in (SESSIONS, RUNS) for c in s.columns),
+}
+# What seconds since 1970 of the years 2008 to 2065 are where milliseconds are meant.
+_SECONDS = (1_200_000_000, 3_000_000_000)
 
 
 class Observation:
@@ -96,7 +105,9 @@ def sessions_from(table: pa.Table, observation: Observation, source: str) -> pd.
         data["created_at"], data["closed_at"], data["expires_at"], observed_at or 0
     )
     _warn_of_contradictions(table, data, source)
-    return _observed(build(SESSIONS, data, n=table.num_rows), observed_at)
+    _warn_of_seconds(data["created_at"], source, "created_at")
+    frame = _with_others(build(SESSIONS, data, n=table.num_rows), table)
+    return _observed(frame, observed_at)
 
 
 def _warn_of_contradictions(table: pa.Table, data: dict[str, Any], source: str) -> None:
@@ -126,23 +137,26 @@ def runs_from(table: pa.Table, observation: Observation | None, source: str) -> 
 
     Nothing in it is derived from the observation, so a frame that was kept without may stay so.
 
-    What the source does not tell is NA. ``end_cause`` is what the status says of it: the API does
-    not tell why a run that completed did so.
+    What the source does not tell is NA. ``end_cause`` is what the status says of it, and
+    ``end_cause_rule`` says so: the API does not tell why a run that completed did so.
     """
     n = table.num_rows
     given: dict[str, Any] = {name: table[name] for name in table.column_names}
     data = columns_of(table, RUNS)
     if "status" in given and "end_cause" not in given:
-        data["end_cause"] = [_end_cause(status) for status in given["status"].to_pylist()]
+        causes = [_end_cause(status) for status in given["status"].to_pylist()]
+        data["end_cause"] = causes
+        if any(causes):
+            data["end_cause_rule"] = [cause and "status" for cause in causes]
     counts = {name: _whole(given[name]) if name in given else np.full(n, NAT) for name in _COUNTS}
     frame = build(RUNS, data | counts, n=n)
     for name, values in counts.items():
         if (values == NAT).any():
             frame[name] = pd.Series(pd.arrays.IntegerArray(values, values == NAT))
+    _warn_of_seconds(data["triggered_at"], source, "triggered_at")
+    frame = _with_others(frame, table)
     if observation is None:
         return frame
-    if "updated_at" in given:
-        data["updated_at"] = _integers(given["updated_at"])
     return _observed(frame, observation.settle(_newest(data, _RUN_WRITES), source))
 
 
@@ -150,6 +164,38 @@ def _end_cause(status: str | None) -> str | None:
     if status is None or status in FINAL_STATUSES:
         return _END_CAUSES.get(status or "")
     return "open"
+
+
+def _warn_of_seconds(times: NDArray[np.int64], source: str, column: str) -> None:
+    """Warn of times that were surely written in seconds where milliseconds are meant."""
+    first, last = _SECONDS
+    early = (times >= first) & (times < last)
+    if early.any():
+        row = int(early.argmax())
+        message = (
+            f"{source}, row {row}, {column}: {instant_text(int(times[row]))} and "
+            f"{int(early.sum()) - 1:,} more lie in the first weeks of 1970; numbers are taken for "
+            "milliseconds, and these look like seconds"
+        )
+        warnings.warn(message, DataWarning, stacklevel=4)
+
+
+def _with_others(frame: pd.DataFrame, table: pa.Table) -> pd.DataFrame:
+    """Add the columns of the user's, under their own names and in their own types."""
+    for name in table.column_names:
+        if name not in frame and name not in _DROPPED:
+            frame[name] = _of_pandas(table[name])
+    return frame
+
+
+def _of_pandas(column: pa.ChunkedArray) -> Any:  # noqa: ANN401  what a frame takes as a column
+    if pa.types.is_integer(column.type) and column.null_count:
+        return pd.Series(column.to_pandas(types_mapper={column.type: pd.Int64Dtype()}.get))
+    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+        return pd.Series(pd.array(column, dtype=TEXT_DTYPE))
+    if pa.types.is_nested(column.type):
+        return pd.Series(pd.arrays.ArrowExtensionArray(column))
+    return column.to_pandas()
 
 
 def _whole(column: pa.ChunkedArray) -> NDArray[np.int64]:
@@ -178,8 +224,7 @@ def _integers(column: pa.ChunkedArray) -> NDArray[np.int64]:
 
 
 def _coded(column: pa.ChunkedArray) -> Coded:
-    encoded = pa.concat_arrays(column.cast(pa.string()).chunks or [pa.array([], pa.string())])
-    encoded = encoded.dictionary_encode()
+    encoded = in_one_piece(column.cast(pa.string())).dictionary_encode()
     codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
     return Coded(codes, encoded.dictionary.to_pylist())
 
@@ -188,11 +233,18 @@ def _floats(column: pa.ChunkedArray) -> pd.Series:
     return pd.Series(column.to_numpy()).astype("Float64")
 
 
+def _flags(column: pa.ChunkedArray) -> NDArray[np.int8]:
+    return np.asarray(column.cast(pa.int8()).fill_null(-1))
+
+
 _CONVERTERS: dict[Kind, Callable[[pa.ChunkedArray], Any]] = {
     Kind.INSTANT: _integers,
     Kind.DURATION: _whole,
+    Kind.COUNT: _whole,
+    Kind.CODE: _whole,
     Kind.CATEGORY: _coded,
     Kind.NUMBER: _floats,
+    Kind.FLAG: _flags,
 }
 
 

@@ -1,28 +1,30 @@
-"""Frames of what the API answered: lists of the client, pages, models or plain rows."""
+"""Frames of what the API answered, or of frames of others with its columns."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-import pandas as pd
-from pydantic_core import from_json
+import pyarrow as pa
 from tqdm import tqdm
 
 from session_lab.errors import DataError
-from session_lab.frames.api_rows import RUN_ROWS, SESSION_ROWS, Layout, Rows
 from session_lab.frames.from_arrow import Observation, runs_from, sessions_from
+from session_lab.frames.from_rows import runs_of_rows, sessions_of_rows
+from session_lab.frames.native import is_frame, rows_of_frame
+from session_lab.frames.row_formats import API_RUNS, API_SESSIONS, RowFormat
+from session_lab.frames.rows import Places, table_of_rows
 from session_lab.frames.run_sessions import join_runs
+from session_lab.frames.values import decoded
 from session_lab.timing import to_instant
 
 if TYPE_CHECKING:
-    import pyarrow as pa
+    import pandas as pd
 
     from session_lab.timing import Instant
 
-__all__ = ["decoded", "runs_frame", "sessions_frame"]
+__all__ = ["runs_frame", "sessions_frame"]
 
 _BATCH = 2_000
 
@@ -43,8 +45,10 @@ def sessions_frame(
     ----------
     rows : iterable
         A client's list, whose pages are fetched here, as in ``client.sessions.list()``; or pages,
-        as the client's or as the bytes of the replies; or rows, as models or decoded JSON.
-        Fields that no column is made of are left alone.
+        as the client's or as the bytes of the replies; or rows, as models or decoded JSON. Or a
+        frame of pandas, Polars, Arrow or DuckDB with the columns of the API, of the platform's
+        stores or of a sessions frame, as :func:`session_lab.read_sessions` takes them from files.
+        Fields that no column is made of are left alone, but for those of a sessions frame.
     observed_at : str or datetime, optional
         When the rows were read; ``status`` and what is open are told as of it. By default it is the
         newest ``Date`` header of the replies, or the newest instant at which a row was written if
@@ -77,8 +81,10 @@ def sessions_frame(
       external_id        metadata  status        lifetime
     0      chat-1  {"plan":"pro"}  ACTIVE 0 days 02:00:00
     """
+    if is_frame(rows):
+        return sessions_of_rows([rows_of_frame(rows, "sessions")], "sessions", observed_at)
     observation = Observation(observed_at)
-    table = _collect(rows, SESSION_ROWS, "sessions", observation, progress=progress)
+    table = _collect(rows, API_SESSIONS, "sessions", observation, progress=progress)
     return sessions_from(table, observation, "sessions")
 
 
@@ -99,7 +105,10 @@ def runs_frame(
 
     The API tells a run's billed time as one sum, so the frame has a column ``billed`` and leaves
     ``active``, ``idle``, ``suspended``, ``turns`` and ``resumes`` NA. It has no reason in a list;
-    in a payload it tells an ``initial`` run from one that follows another, and no more.
+    in a payload it tells an ``initial`` run from one that follows another, and no more. What is
+    inferred stands beside the rule that it was inferred by: ``reason_rule`` is ``payload``,
+    ``end_cause_rule`` is ``status``. Of the API's other fields the frame has those that any row
+    tells, but for ``env``, the payload, and the flags that repeat the status.
 
     Parameters
     ----------
@@ -125,51 +134,43 @@ def runs_frame(
     DataError
         A row cannot be used, or a run's tags name several sessions.
     """
+    if is_frame(rows):
+        return runs_of_rows([rows_of_frame(rows, "runs")], "runs", observed_at, sessions, tag)
     observation = Observation(observed_at)
-    table = _collect(rows, RUN_ROWS, "runs", observation, progress=progress)
+    table = _collect(rows, API_RUNS, "runs", observation, progress=progress)
     joined = join_runs(table, sessions, tag)
     return runs_from(joined, observation, "runs")
 
 
-def decoded(text: bytes | str) -> Any:  # noqa: ANN401  JSON
-    """Decode JSON.
-
-    Raises
-    ------
-    ValueError
-        It is not JSON.
-    """
-    try:
-        # Few values are seen twice, so only keys are worth a place in its cache.
-        return from_json(text, cache_strings="keys")
-    except ValueError:
-        # Python's own decoder takes half surrogate pairs, and says better what is wrong.
-        return json.loads(text)
-
-
 def _collect(
-    rows: object, layout: Layout, name: str, observation: Observation, *, progress: bool
+    rows: object, format: RowFormat, name: str, observation: Observation, *, progress: bool
 ) -> pa.Table:
-    collected = Rows(layout, name)
+    tables: list[pa.Table] = []
     batch: list[Any] = []
+    count = 0
+
+    def flush() -> None:
+        nonlocal count
+        places = range(count, count + len(batch))
+        tables.append(table_of_rows(batch, format, Places(name, places)))
+        count += len(batch)
+        batch.clear()
+
+    # What is over within a second needs no bar.
     with tqdm(unit=" rows", desc=name, delay=1, disable=not progress) as bar:
         for place, item in enumerate(_items(rows, name)):
-            page, date = _part(item, layout, name, place)
+            page, date = _part(item, format, name, place)
             observation.hear(date)
             batch += page
             bar.update(len(page))
             # Arrow takes a few thousand rows in little more time than a hundred.
             if len(batch) >= _BATCH:
-                collected.add(batch)
-                batch.clear()
-    collected.add(batch)
-    return collected.table()
+                flush()
+    flush()
+    return pa.concat_tables(tables).combine_chunks()
 
 
 def _items(rows: object, name: str) -> Iterable[Any]:
-    if isinstance(rows, pd.DataFrame):
-        message = "this is a frame already; check it with sl.validate"
-        raise DataError(message, source=name)
     if hasattr(rows, "__aiter__"):
         message = "collect an asynchronous list first, as in [row async for row in ...]"
         raise DataError(message, source=name)
@@ -185,7 +186,7 @@ def _items(rows: object, name: str) -> Iterable[Any]:
 
 def _part(
     item: Any,  # noqa: ANN401  anything a user hands in
-    layout: Layout,
+    format: RowFormat,
     name: str,
     place: int,
 ) -> tuple[list[Any], int | None]:
@@ -200,7 +201,7 @@ def _part(
             raise DataError(f"this is not JSON: {error}", source=name, row=place) from None
     page = _page(item)
     if page is None:
-        return [_plain(item, layout)], None
+        return [_plain(item, format)], None
     return page, _date(headers)
 
 
@@ -215,11 +216,11 @@ def _page(item: Any) -> list[Any] | None:  # noqa: ANN401  anything a user hands
     return page if isinstance(page, list) else None
 
 
-def _plain(row: Any, layout: Layout) -> Any:  # noqa: ANN401  anything a user hands in
+def _plain(row: Any, format: RowFormat) -> Any:  # noqa: ANN401  anything a user hands in
     if hasattr(row, "model_dump"):
         return row.model_dump(mode="json", by_alias=True)
-    if isinstance(row, dict) and not layout.renamed.keys().isdisjoint(row):
-        return {layout.renamed.get(key, key): value for key, value in row.items()}
+    if isinstance(row, dict) and not format.renamed.keys().isdisjoint(row):
+        return {format.renamed.get(key, key): value for key, value in row.items()}
     return row
 
 

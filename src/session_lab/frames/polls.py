@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from session_lab.frames.api_rows import POLL_ROWS, Rows
 from session_lab.frames.build import build
 from session_lab.frames.from_arrow import columns_of
+from session_lab.frames.row_formats import POLL_ROWS
+from session_lab.frames.rows import Places, table_of_rows
 from session_lab.frames.schema import POLLS
 
 if TYPE_CHECKING:
@@ -46,8 +47,7 @@ def polls_frame(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
        session_id current_run_id                 polled_at
     0  session_c1         run_c1 2026-01-01 00:00:00+00:00
     """
-    collected = Rows(POLL_ROWS, "polls")
     renamed = POLL_ROWS.renamed
-    collected.add([{renamed.get(key, key): value for key, value in row.items()} for row in rows])
-    table = collected.table()
+    given = [{renamed.get(key, key): value for key, value in row.items()} for row in rows]
+    table = table_of_rows(given, POLL_ROWS, Places("polls", range(len(given))))
     return build(POLLS, columns_of(table, POLLS), n=table.num_rows)

@@ -23,7 +23,7 @@ _TEXT = pa.large_string()
 
 
 def join_runs(table: pa.Table, sessions: pd.DataFrame | None, tag: str) -> pa.Table:
-    """Add ``session_id`` and ``reason`` to runs that have ``tags`` and ``payload``.
+    """Add ``session_id``, ``reason`` and its rule to runs that have ``tags`` and ``payload``.
 
     Parameters
     ----------
@@ -45,7 +45,9 @@ def join_runs(table: pa.Table, sessions: pd.DataFrame | None, tag: str) -> pa.Ta
     known = _known(sessions)
     owners: list[str | None] = []
     reasons: list[str | None] = []
-    columns = zip(table["tags"].to_pylist(), table["payload"].to_pylist(), strict=True)
+    n = table.num_rows
+    payloads = table["payload"].to_pylist() if "payload" in table.column_names else [None] * n
+    columns = zip(table["tags"].to_pylist(), payloads, strict=True)
     for row, (tags, payload_text) in enumerate(columns):
         payload = _payload(payload_text)
         owner = payload.get("sessionId")
@@ -62,9 +64,11 @@ def join_runs(table: pa.Table, sessions: pd.DataFrame | None, tag: str) -> pa.Ta
         owners.append(owner)
         reasons.append(_reason(payload))
     _tell_lost(owners, tag)
-    return table.append_column("session_id", pa.array(owners, _TEXT)).append_column(
-        "reason", pa.array(reasons, _TEXT)
-    )
+    rules = [reason and "payload" for reason in reasons]
+    inferred = {"session_id": owners, "reason": reasons, "reason_rule": rules}
+    for name, values in inferred.items():
+        table = table.append_column(name, pa.array(values, _TEXT))
+    return table
 
 
 def walk_runs(retrieve: Callable[[str], Any], sessions: pd.DataFrame) -> Iterator[Any]:

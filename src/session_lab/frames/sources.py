@@ -127,6 +127,15 @@ class Source:
         return Path(self._text)
 
     @cached_property
+    def size(self) -> int:
+        """How many bytes it has, as it lies there."""
+        if self.is_stream:
+            return self._once().seek(0, io.SEEK_END)
+        system, path = self._place
+        with reading(self.name):
+            return system.get_file_info(path).size or 0
+
+    @cached_property
     def _is_pattern(self) -> bool:
         if self.is_stream or _PATTERN.search(self._place[1]) is None:
             return False
@@ -201,19 +210,24 @@ class Source:
             return stream.read(size)
 
     @contextmanager
-    def parquet(self) -> Generator[pq.ParquetFile]:
-        """Open it as Parquet.
+    def parquet(self, **options: Any) -> Generator[pq.ParquetFile]:  # noqa: ANN401  of Arrow
+        """Open it as Parquet, with options of Arrow's ``ParquetFile``.
 
         Raises
         ------
         DataError
             It is not Parquet, or is damaged; also while it is read.
         """
-        with reading(self.name), self._random_access() as file, pq.ParquetFile(file) as parquet:
+        with (
+            reading(self.name),
+            self.random_access() as file,
+            pq.ParquetFile(file, **options) as parquet,
+        ):
             yield parquet
 
     @contextmanager
-    def _random_access(self) -> Generator[Any]:
+    def random_access(self) -> Generator[Any]:
+        """Open it as a file in which any place can be read, unpacked."""
         with self._raw() as raw:
             is_packed = _packing(raw.peek(4)[:4]) is not None
         if not self.is_stream and not is_packed:
