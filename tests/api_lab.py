@@ -6,10 +6,9 @@ import json
 from typing import Any
 from urllib.parse import urlencode
 
-from session_lab.simulator import World
 from session_lab.simulator.api.auth import Environment, sign
 from session_lab.simulator.api.http_types import Request, Response
-from session_lab.simulator.service import Service
+from session_lab.simulator.backend import Backend
 
 KEY = "tr_prod_example"
 LAB = Environment("env_lab", KEY)
@@ -24,11 +23,11 @@ FORBIDDEN = {
 
 
 class ApiLab:
-    """A world behind a service, and short ways to ask it."""
+    """A backend, and short ways to ask it."""
 
     def __init__(self, profile: str = "2026-08", **options: Any) -> None:
-        self.world = World(profile=profile, **options)
-        self.service = Service(self.world, [LAB, OTHER])
+        self.backend = Backend([LAB, OTHER], profile=profile, **options)
+        self.world = self.backend.world
 
     def ask(
         self,
@@ -40,7 +39,10 @@ class ApiLab:
         key: str | None = KEY,
         **headers: str,
     ) -> Response:
-        """Send a request; a body that is no text goes as JSON, and its length is announced."""
+        """Send a request; a body that is not text goes as JSON, and its length is announced.
+
+        The world's time, which every response has in ``date``, is left out.
+        """
         text = body if isinstance(body, str) else json.dumps(body)
         content = b"" if body is None else text.encode()
         given = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -49,7 +51,9 @@ class ApiLab:
         if key is not None:
             given["authorization"] = f"Bearer {key}"
         asked = query if isinstance(query, str) else urlencode(query)
-        return self.service.handle(Request(method, path, asked, given, content))
+        response = self.backend.handle(Request(method, path, asked, given, content))
+        headers = {name: text for name, text in response.headers.items() if name != "date"}
+        return response._replace(headers=headers)
 
     def json(self, method: str, path: str, body: Any = None, **options: Any) -> Any:
         """Send a request and read the answer."""

@@ -14,11 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from session_lab.simulator import World
 from session_lab.simulator.api.auth import Environment, sign
 from session_lab.simulator.api.auth.tokens import unverified_claims
 from session_lab.simulator.api.http_types import Request, Response
-from session_lab.simulator.service import Service
+from session_lab.simulator.backend import Backend
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,8 +50,9 @@ class Player:
 
     def __init__(self, scenario: Document) -> None:
         self._scenario = scenario
-        self._world = World(seed=1, now=scenario.get("now", START), profile=PROFILE)
-        self._service = Service(self._world, [LAB])
+        now = scenario.get("now", START)
+        self._backend = Backend([LAB], seed=1, now=now, profile=PROFILE)
+        self._world = self._backend.world
         self._values = {"$secret_key": LAB.secret_key, "$env_id": LAB.id}
 
     def play(self) -> None:
@@ -93,7 +93,7 @@ class Player:
             headers["content-length"] = str(len(body))
         segments = (quote(self._filled(part), safe=_PATH_SAFE) for part in asked["path"].split("/"))
         query = _NAME.sub(lambda name: quote(self._values[name[0]]), asked.get("query") or "")
-        return self._service.handle(
+        return self._backend.handle(
             Request(asked["method"], "/".join(segments), query, headers, body)
         )
 

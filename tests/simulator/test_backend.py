@@ -95,7 +95,7 @@ def test_faults_are_given_in_any_form(choice: Any):
 
 def test_an_unknown_trigger_fault_is_refused():
     backend = make()
-    with pytest.raises(DataError, match="'crash' is none of svc_error, throw and None"):
+    with pytest.raises(DataError, match="'crash' is not one of svc_error, throw and None"):
         backend.trigger_fault = "crash"
     assert backend.trigger_fault is None
 

@@ -11,6 +11,7 @@ from session_lab.simulator import RunPolicy
 from session_lab.simulator.api.auth import Environment
 from session_lab.simulator.api.http_types import Request, Response
 from session_lab.simulator.backend import Backend
+from session_lab.simulator.front import handle
 from session_lab.simulator.faults.plan import ConnectionLost
 
 KEY = "tr_dev_control"
@@ -34,7 +35,7 @@ def backend() -> Backend:
 
 def ask(backend: Backend, method: str, path: str, body: Any = None) -> Response:
     content = b"" if body is None else json.dumps(body).encode()
-    return backend.handle(Request(method, path, body=content))
+    return handle(backend, Request(method, path, body=content))
 
 
 def told(backend: Backend, method: str, path: str, body: Any = None) -> Any:
@@ -58,7 +59,7 @@ def start(backend: Backend, external_id: str, key: str = KEY) -> Response:
     }
     content = json.dumps(body).encode()
     headers = {"authorization": f"Bearer {key}", "content-length": str(len(content))}
-    return backend.handle(Request("POST", "/api/v1/sessions", headers=headers, body=content))
+    return handle(backend, Request("POST", "/api/v1/sessions", headers=headers, body=content))
 
 
 def run_id(backend: Backend) -> str:
@@ -182,7 +183,7 @@ def test_a_snapshot_brings_a_world_back(backend: Backend):
     snapshot = ask(backend, "GET", "/_lab/snapshot")
     start(backend, "chat-2")
     told(backend, "POST", "/_lab/clock/advance", {"ms": 1000})
-    response = backend.handle(Request("PUT", "/_lab/snapshot", body=snapshot.body))
+    response = handle(backend, Request("PUT", "/_lab/snapshot", body=snapshot.body))
     assert json.loads(response.body)["ms"] == 1767225600000
     assert [row["externalId"] for row in lines(backend, "/_lab/sessions")] == ["chat-1"]
     assert ask(backend, "GET", "/_lab/snapshot") == snapshot
@@ -239,7 +240,7 @@ def test_a_snapshot_of_an_unknown_profile_changes_nothing(backend: Backend):
 
 @pytest.mark.parametrize("content", [b"{", b"\xff", b"NaN", b"[" * 100_000])
 def test_a_body_that_is_not_json_is_refused(backend: Backend, content: bytes):
-    response = backend.handle(Request("POST", "/_lab/reset", body=content))
+    response = handle(backend, Request("POST", "/_lab/reset", body=content))
     assert response.status == 400
     assert "JSON" in json.loads(response.body)["error"]
 

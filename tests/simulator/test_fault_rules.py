@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from session_lab.errors import DataError
-from session_lab.simulator.api.calls import Call
+from session_lab.simulator.faults.calls import Call
 from session_lab.simulator.faults.rules import FaultRule
 from session_lab.wire.run_status import FINAL_INTERNAL_STATUSES
 

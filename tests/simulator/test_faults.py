@@ -10,7 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from session_lab.errors import DataError
-from session_lab.simulator.api.calls import Call
+from session_lab.simulator.api.auth import Environment
+from session_lab.simulator.api.http_types import Request, Response
+from session_lab.simulator.backend import Backend
+from session_lab.simulator.faults.calls import Call
 from session_lab.simulator.faults.plan import (
     ConnectionLost,
     ConnectionRefused,
@@ -44,25 +47,31 @@ def decide(*rules: FaultRule, call: Call | None = None) -> Faults:
     return decide_all(FaultPlan(rules), [call or append()])[0]
 
 
+def answered(rule: FaultRule) -> Response:
+    """Send an append to a backend with this one rule."""
+    backend = Backend([Environment("env_lab", "tr_dev_example")], now=NOW, faults=rule)
+    path = "/realtime/v1/sessions/chat-1/in/append"
+    return backend.handle(Request("POST", path, headers={"authorization": "tr_dev_example"}))
+
+
 # Every kind of fault
 
 
 def test_without_faults_a_call_is_handled_and_answered_at_once():
     assert decide() == Faults((), NOW)
     faults = decide()
-    assert (faults.is_refused, faults.is_lost, faults.response) == (False, False, None)
+    assert (faults.is_refused, faults.is_lost, faults.status) == (False, False, None)
     assert (faults.run_status, faults.latency, faults.list_lag) == (None, 0, 0)
 
 
 def test_latency_delays_the_reply():
     faults = decide(FaultRule("sessions.append", latency="250ms"))
     assert faults.latency == 250
-    assert (faults.is_refused, faults.is_lost, faults.response) == (False, False, None)
+    assert (faults.is_refused, faults.is_lost, faults.status) == (False, False, None)
 
 
 def test_a_429_stands_in_for_the_effect_with_the_headers_of_the_rate_limit():
-    response = decide(FaultRule("sessions.append", status=429, reset="2s")).response
-    assert response is not None
+    response = answered(FaultRule("sessions.append", status=429, reset="2s"))
     assert response.status == 429
     assert response.headers["x-ratelimit-limit"] == "750"
     assert response.headers["x-ratelimit-remaining"] == "0"
@@ -72,14 +81,12 @@ def test_a_429_stands_in_for_the_effect_with_the_headers_of_the_rate_limit():
 
 @pytest.mark.parametrize(("reset", "wait"), [(None, 1_000), ("0s", 0), ("1m", 60_000)])
 def test_a_429_asks_to_wait_a_second_unless_it_is_told_otherwise(reset: Any, wait: int):
-    response = decide(FaultRule(status=429, reset=reset)).response
-    assert response is not None
+    response = answered(FaultRule(status=429, reset=reset))
     assert response.headers["x-ratelimit-reset"] == str(NOW + wait)
 
 
 def test_a_500_stands_in_for_the_effect_as_the_api_words_it():
-    response = decide(FaultRule("*", status=500)).response
-    assert response is not None
+    response = answered(FaultRule("*", status=500))
     assert (response.status, response.body) == (500, b'{"error":"Internal Server Error"}')
 
 
@@ -93,8 +100,7 @@ def test_a_500_stands_in_for_the_effect_as_the_api_words_it():
     ],
 )
 def test_what_proxies_answer_is_a_page_for_people(status: int, title: str):
-    response = decide(FaultRule("*", status=status)).response
-    assert response is not None
+    response = answered(FaultRule("*", status=status))
     assert response.status == status
     assert response.headers["content-type"] == "text/html; charset=utf-8"
     assert title.encode() in response.body
@@ -103,20 +109,20 @@ def test_what_proxies_answer_is_a_page_for_people(status: int, title: str):
 def test_a_refused_connection_brings_no_reply_and_no_effect():
     faults = decide(FaultRule("sessions.append", refused=True))
     assert faults.is_refused
-    assert (faults.is_lost, faults.response) == (False, None)
+    assert (faults.is_lost, faults.status) == (False, None)
 
 
 def test_a_lost_reply_leaves_the_effect():
     faults = decide(FaultRule("sessions.append", lost=True))
     assert faults.is_lost
-    assert (faults.is_refused, faults.response) == (False, None)
+    assert (faults.is_refused, faults.status) == (False, None)
 
 
 @pytest.mark.parametrize("status", sorted(FINAL_INTERNAL_STATUSES))
 def test_a_run_dies_by_each_final_status_before_the_call(status: str):
     faults = decide(FaultRule("sessions.append", run_status=status))
     assert faults.run_status == status
-    assert (faults.is_refused, faults.is_lost, faults.response) == (False, False, None)
+    assert (faults.is_refused, faults.is_lost, faults.status) == (False, False, None)
 
 
 def test_a_list_lags():
@@ -141,7 +147,7 @@ def test_faults_of_several_rules_come_together():
 def test_the_first_rule_that_ends_a_call_decides_how():
     refused, lost, failed = FaultRule(refused=True), FaultRule(lost=True), FaultRule(status=503)
     ends = [
-        (faults.is_refused, faults.is_lost, faults.response is not None)
+        (faults.is_refused, faults.is_lost, faults.status is not None)
         for faults in (decide(refused, lost), decide(lost, failed), decide(failed, refused))
     ]
     assert ends == [(True, False, False), (False, True, False), (False, False, True)]

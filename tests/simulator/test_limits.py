@@ -16,13 +16,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from session_lab.errors import DataError
+from session_lab.simulator.api import error_responses
 from session_lab.simulator.api.auth import Environment, session_token, sign
 from session_lab.simulator.api.http_types import Request
-from session_lab.simulator.faults.rate_limit import Account, Meter, RateLimit, Verdict, account_of
+from session_lab.simulator.api.rate_limiting import identifier_of
+from session_lab.simulator.faults.rate_limit import (
+    Identifier,
+    RateLimit,
+    RateLimitResult,
+    TokenBucket,
+)
 
 NOW = 1_767_225_600_000
-KEYS = Account("env_lab", is_public=False)
-TOKEN = Account("some-token", is_public=True)
+KEYS = Identifier("env_lab", is_public=False)
+TOKEN = Identifier("some-token", is_public=True)
 LAB = Environment("env_lab", "tr_dev_example")
 PREVIEW = Environment("env_preview", "tr_preview_example")
 BRANCH = Environment("env_branch", "tr_preview_example", branch="feature")
@@ -30,18 +37,18 @@ ENVIRONMENTS = (LAB, PREVIEW, BRANCH)
 
 
 def send(
-    limit: RateLimit, account: Account, instants: list[int], meter: Meter | None = None
-) -> list[Verdict]:
+    limit: RateLimit, identifier: Identifier, instants: list[int], bucket: TokenBucket | None = None
+) -> list[RateLimitResult]:
     """Send one request at each instant."""
-    verdicts: list[Verdict] = []
+    results: list[RateLimitResult] = []
     for now in instants:
-        verdict, meter = limit.take(account, meter, now)
-        verdicts.append(verdict)
-    return verdicts
+        result, bucket = limit.take(identifier, bucket, now)
+        results.append(result)
+    return results
 
 
-def n_admitted(verdicts: list[Verdict]) -> int:
-    return sum(verdict.admitted for verdict in verdicts)
+def n_taken(results: list[RateLimitResult]) -> int:
+    return sum(result.success for result in results)
 
 
 # The bucket of a secret key
@@ -50,9 +57,9 @@ def n_admitted(verdicts: list[Verdict]) -> int:
 def test_a_key_has_750_requests_at_once_and_250_more_every_ten_seconds():
     limit = RateLimit()
     instants = [NOW] * 760 + [NOW + 9_999] * 5 + [NOW + 10_000] * 260 + [NOW + 20_000] * 260
-    verdicts = send(limit, KEYS, instants)
-    assert [n_admitted(verdicts[:760]), n_admitted(verdicts[760:765])] == [750, 0]
-    assert [n_admitted(verdicts[765:1025]), n_admitted(verdicts[1025:])] == [250, 250]
+    results = send(limit, KEYS, instants)
+    assert [n_taken(results[:760]), n_taken(results[760:765])] == [750, 0]
+    assert [n_taken(results[765:1025]), n_taken(results[1025:])] == [250, 250]
 
 
 def test_every_response_tells_the_limit_what_is_left_and_when_more_comes():
@@ -64,15 +71,16 @@ def test_every_response_tells_the_limit_what_is_left_and_when_more_comes():
     }
     assert second.headers["x-ratelimit-remaining"] == "748"
     assert second.headers["x-ratelimit-reset"] == first.headers["x-ratelimit-reset"]
-    assert first.refusal is None
+    assert first.success
 
 
 def test_a_request_over_the_limit_is_answered_429_with_the_same_headers():
     *_, last = send(RateLimit(burst=1, refill=1), KEYS, [NOW, NOW + 2_500])
-    assert last.refusal is not None
-    body = json.loads(last.refusal.body)
-    assert last.refusal.status == 429
-    assert last.headers.items() <= last.refusal.headers.items()
+    assert not last.success
+    refusal = error_responses.rate_limited(last, NOW + 2_500)
+    body = json.loads(refusal.body)
+    assert refusal.status == 429
+    assert last.headers.items() <= refusal.headers.items()
     assert last.headers["x-ratelimit-remaining"] == "0"
     assert (body["remaining"], body["limit"], body["reset"]) == (-1, 1, NOW + 10_000)
     assert body["secondsUntilReset"] == 7.5
@@ -80,9 +88,7 @@ def test_a_request_over_the_limit_is_answered_429_with_the_same_headers():
 
 def test_a_bucket_gains_by_whole_intervals_from_its_first_request_until_it_is_full_again():
     limit = RateLimit(burst=3, refill=1, interval="10s")
-    resets = [
-        verdict.reset - NOW for verdict in send(limit, KEYS, [NOW, NOW + 9_000, NOW + 12_000])
-    ]
+    resets = [result.reset - NOW for result in send(limit, KEYS, [NOW, NOW + 9_000, NOW + 12_000])]
     assert resets == [10_000, 10_000, 20_000]
     # The last of them leaves one of three, so two more intervals after it the bucket is forgotten.
     assert (
@@ -95,7 +101,7 @@ def test_a_bucket_gains_by_whole_intervals_from_its_first_request_until_it_is_fu
 
 def test_what_a_bucket_gains_beyond_its_size_is_lost():
     limit = RateLimit(burst=2, refill=2, interval="1s")
-    assert n_admitted(send(limit, KEYS, [NOW] + [NOW + 3_600_000] * 5)) == 1 + 2
+    assert n_taken(send(limit, KEYS, [NOW] + [NOW + 3_600_000] * 5)) == 1 + 2
 
 
 # The window of a public token
@@ -103,16 +109,15 @@ def test_what_a_bucket_gains_beyond_its_size_is_lost():
 
 def test_a_token_has_60_requests_in_each_minute_of_the_clock():
     instants = [NOW + 59_000] * 70 + [NOW + 60_000] * 70
-    verdicts = send(RateLimit(), TOKEN, instants)
-    assert [n_admitted(verdicts[:70]), n_admitted(verdicts[70:])] == [60, 60]
-    assert {verdict.reset for verdict in verdicts[:70]} == {NOW + 60_000}
-    assert verdicts[0].headers["x-ratelimit-limit"] == "60"
+    results = send(RateLimit(), TOKEN, instants)
+    assert [n_taken(results[:70]), n_taken(results[70:])] == [60, 60]
+    assert {result.reset for result in results[:70]} == {NOW + 60_000}
+    assert results[0].headers["x-ratelimit-limit"] == "60"
 
 
 def test_a_refused_token_is_told_that_nothing_is_left():
     *_, last = send(RateLimit(public_requests=1), TOKEN, [NOW, NOW])
-    assert last.refusal is not None
-    assert json.loads(last.refusal.body)["remaining"] == 0
+    assert (last.success, last.remaining) == (False, 0)
 
 
 # Properties
@@ -141,7 +146,8 @@ def test_no_interval_sees_more_of_a_key_than_a_full_bucket_and_its_refills(
     limit: RateLimit, gaps: list[int]
 ):
     instants = instants_of(gaps)
-    admitted = [v.now for v in send(limit, KEYS, instants) if v.admitted]
+    results = zip(instants, send(limit, KEYS, instants), strict=True)
+    admitted = [now for now, result in results if result.success]
     for first in range(len(admitted)):
         for last in range(first, len(admitted)):
             elapsed = admitted[last] - admitted[first]
@@ -155,18 +161,19 @@ def test_a_bucket_counts_as_one_that_is_filled_tick_by_tick(limit: RateLimit, ga
     interval = milliseconds(limit.interval)
     left, since, clock = limit.burst, NOW + gaps[0], NOW + gaps[0]
     forgotten_after = clock
-    for verdict in send(limit, KEYS, instants_of(gaps)):
-        while clock < verdict.now:
+    instants = instants_of(gaps)
+    for now, result in zip(instants, send(limit, KEYS, instants), strict=True):
+        while clock < now:
             clock += 1
             if clock - since == interval:
                 left, since = min(limit.burst, left + limit.refill), clock
         if clock > forgotten_after:
             assert left == limit.burst
             since = clock
-        assert verdict.admitted == (left > 0)
-        assert verdict.reset == since + interval
-        assert verdict.remaining == left - 1
-        if verdict.admitted:
+        assert result.success == (left > 0)
+        assert result.reset == since + interval
+        assert result.remaining == left - 1
+        if result.success:
             left -= 1
             forgotten_after = clock + math.ceil((limit.burst - left) / limit.refill) * interval
 
@@ -174,48 +181,50 @@ def test_a_bucket_counts_as_one_that_is_filled_tick_by_tick(limit: RateLimit, ga
 @given(limit=limits, gaps=gaps)
 def test_no_window_sees_more_of_a_token_than_its_share(limit: RateLimit, gaps: list[int]):
     length = milliseconds(limit.public_window)
-    verdicts = send(limit, TOKEN, instants_of(gaps))
-    for window in {verdict.now // length for verdict in verdicts}:
-        inside = [v for v in verdicts if v.now // length == window]
-        assert n_admitted(inside) == min(len(inside), limit.public_requests)
-        assert [v.remaining for v in inside] == sorted((v.remaining for v in inside), reverse=True)
+    instants = instants_of(gaps)
+    results = list(zip(instants, send(limit, TOKEN, instants), strict=True))
+    for window in {now // length for now in instants}:
+        inside = [result for now, result in results if now // length == window]
+        assert n_taken(inside) == min(len(inside), limit.public_requests)
+        left = [result.remaining for result in inside]
+        assert left == sorted(left, reverse=True)
 
 
-@given(limit=limits, gaps=gaps, account=st.sampled_from([KEYS, TOKEN]), wait=st.integers(0, 100))
+@given(limit=limits, gaps=gaps, identifier=st.sampled_from([KEYS, TOKEN]), wait=st.integers(0, 100))
 def test_who_waits_longer_never_has_less(
-    limit: RateLimit, gaps: list[int], account: Account, wait: int
+    limit: RateLimit, gaps: list[int], identifier: Identifier, wait: int
 ):
-    meter: Meter | None = None
+    bucket: TokenBucket | None = None
     for now in instants_of(gaps):
-        _, meter = limit.take(account, meter, now)
+        _, bucket = limit.take(identifier, bucket, now)
     waits = range(wait + 1)
-    left = [limit.take(account, meter, now + longer)[0].remaining for longer in waits]
+    left = [limit.take(identifier, bucket, now + longer)[0].remaining for longer in waits]
     assert all(sooner <= later for sooner, later in pairwise(left))
 
 
-@given(limit=limits, gaps=gaps, account=st.sampled_from([KEYS, TOKEN]))
+@given(limit=limits, gaps=gaps, identifier=st.sampled_from([KEYS, TOKEN]))
 def test_a_refused_request_is_taken_when_it_comes_back_at_the_reset(
-    limit: RateLimit, gaps: list[int], account: Account
+    limit: RateLimit, gaps: list[int], identifier: Identifier
 ):
-    meter: Meter | None = None
+    bucket: TokenBucket | None = None
     for now in instants_of(gaps):
-        verdict, meter = limit.take(account, meter, now)
-        assert verdict.reset > now
-        if not verdict.admitted:
-            assert not limit.take(account, meter, verdict.reset - 1)[0].admitted
-            assert limit.take(account, meter, verdict.reset)[0].admitted
+        result, bucket = limit.take(identifier, bucket, now)
+        assert result.reset > now
+        if not result.success:
+            assert not limit.take(identifier, bucket, result.reset - 1)[0].success
+            assert limit.take(identifier, bucket, result.reset)[0].success
 
 
-@given(limit=limits, gaps=gaps, account=st.sampled_from([KEYS, TOKEN]))
+@given(limit=limits, gaps=gaps, identifier=st.sampled_from([KEYS, TOKEN]))
 def test_a_meter_that_is_written_down_and_read_again_goes_on_alike(
-    limit: RateLimit, gaps: list[int], account: Account
+    limit: RateLimit, gaps: list[int], identifier: Identifier
 ):
     *before, last = instants_of(gaps)
-    meter: Meter | None = None
+    bucket: TokenBucket | None = None
     for now in before:
-        _, meter = limit.take(account, meter, now)
-    read = None if meter is None else Meter(*json.loads(json.dumps(meter)))
-    assert limit.take(account, read, last) == limit.take(account, meter, last)
+        _, bucket = limit.take(identifier, bucket, now)
+    read = None if bucket is None else TokenBucket(*json.loads(json.dumps(bucket)))
+    assert limit.take(identifier, read, last) == limit.take(identifier, bucket, last)
 
 
 # Whose requests count together
@@ -239,7 +248,7 @@ def token(**claims: Any) -> str:
 @pytest.mark.parametrize("authorization", ["Bearer tr_dev_example", "tr_dev_example"])
 def test_requests_with_a_key_count_for_its_environment(authorization: str):
     request = Request("GET", "/api/v1/sessions", headers={"authorization": authorization})
-    assert account_of(request, ENVIRONMENTS, NOW) == Account("env_lab", is_public=False)
+    assert identifier_of(request, ENVIRONMENTS, NOW) == Identifier("env_lab", is_public=False)
 
 
 @pytest.mark.parametrize("environments", [ENVIRONMENTS, ENVIRONMENTS[::-1]])
@@ -249,7 +258,7 @@ def test_the_branches_of_an_environment_share_its_account(environments: tuple[En
         "/api/v1/sessions",
         headers={"authorization": "Bearer tr_preview_example", "x-trigger-branch": "feature"},
     )
-    assert account_of(request, environments, NOW) == Account("env_preview", is_public=False)
+    assert identifier_of(request, environments, NOW) == Identifier("env_preview", is_public=False)
 
 
 def test_every_public_token_counts_for_itself():
@@ -259,7 +268,7 @@ def test_every_public_token_counts_for_itself():
         )
         for key in ("a", "b")
     ]
-    first, second = (account_of(bearer(text), ENVIRONMENTS, NOW) for text in tokens)
+    first, second = (identifier_of(bearer(text), ENVIRONMENTS, NOW) for text in tokens)
     assert first is not None
     assert second is not None
     assert first.is_public
@@ -268,16 +277,16 @@ def test_every_public_token_counts_for_itself():
 
 
 def test_tokens_that_act_for_one_user_count_together():
-    accounts = {
-        account_of(bearer(token(act={"sub": "user_1"}, iat=iat)), ENVIRONMENTS, NOW)
+    identifiers = {
+        identifier_of(bearer(token(act={"sub": "user_1"}, iat=iat)), ENVIRONMENTS, NOW)
         for iat in (1, 2)
     }
-    assert accounts == {Account("env_lab/user_1", is_public=True)}
+    assert identifiers == {Identifier("env_lab/user_1", is_public=True)}
 
 
 def test_a_credential_that_is_not_valid_has_a_bucket_of_its_own():
     wrong, expired = (
-        account_of(bearer(secret), ENVIRONMENTS, NOW)
+        identifier_of(bearer(secret), ENVIRONMENTS, NOW)
         for secret in ("tr_dev_wrong", token(exp=NOW // 1000 - 1))
     )
     assert wrong is not None
@@ -289,7 +298,7 @@ def test_a_credential_that_is_not_valid_has_a_bucket_of_its_own():
 
 @pytest.mark.parametrize("secret", ["tr_dev_example", "tr_dev_wrong", token()])
 def test_no_account_gives_its_secret_away(secret: str):
-    assert secret not in repr(account_of(bearer(secret), ENVIRONMENTS, NOW))
+    assert secret not in repr(identifier_of(bearer(secret), ENVIRONMENTS, NOW))
 
 
 @pytest.mark.parametrize(
@@ -304,12 +313,12 @@ def test_no_account_gives_its_secret_away(secret: str):
     ids=["channels", "snapshot-url", "preflight", "no header", "empty header"],
 )
 def test_what_is_not_limited_counts_for_nobody(request_: Request):
-    assert account_of(request_, ENVIRONMENTS, NOW) is None
+    assert identifier_of(request_, ENVIRONMENTS, NOW) is None
 
 
 @pytest.mark.parametrize("path", ["/api/v1/sessions/a", "/api/v3/runs/run_1", "/api/nothing/here"])
 def test_every_other_path_of_the_api_is_limited(path: str):
-    assert account_of(bearer("tr_dev_example", path), ENVIRONMENTS, NOW) == KEYS
+    assert identifier_of(bearer("tr_dev_example", path), ENVIRONMENTS, NOW) == KEYS
 
 
 # The limits as users write them

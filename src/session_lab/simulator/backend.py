@@ -1,23 +1,44 @@
-"""What answers requests: the API's own by the service, those below ``/_lab`` by the control API."""
+"""The simulated API: requests in, responses out, a world behind.
+
+Around the endpoints stand, where they are wanted, the faults that strike a request and the rate
+limit that turns it away.
+"""
 
 from __future__ import annotations
 
 import json
+import threading
 from dataclasses import asdict
 from datetime import timedelta
 from email.utils import formatdate
 from functools import lru_cache
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, cast
 
 from session_lab.errors import DataError
-from session_lab.simulator.control import answer, is_control
-from session_lab.simulator.faults.plan import FaultPlan, FaultState
-from session_lab.simulator.faults.rate_limit import Account, Meter, RateLimit
+from session_lab.simulator.api import error_responses
+from session_lab.simulator.api.rate_limiting import identifier_of
+from session_lab.simulator.api.routing import answer, refuse_early, session_asked_for
+from session_lab.simulator.faults.calls import Call
+from session_lab.simulator.faults.plan import (
+    ConnectionLost,
+    ConnectionRefused,
+    FaultPlan,
+    Faults,
+    FaultState,
+)
+from session_lab.simulator.faults.rate_limit import (
+    Identifier,
+    RateLimit,
+    RateLimitResult,
+    TokenBucket,
+)
 from session_lab.simulator.model.trigger_faults import TRIGGER_FAULTS
-from session_lab.simulator.service import Service
 from session_lab.simulator.world.snapshot import Snapshot
 from session_lab.simulator.world.world import World
 from session_lab.timing import to_instant
+from session_lab.wire.endpoints import endpoint_of
+from session_lab.wire.run_status import FINAL_INTERNAL_STATUSES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,7 +52,9 @@ __all__ = ["Backend"]
 
 
 class Backend:
-    """One simulated API with its control API; it outlives its world, which a reset replaces.
+    """One simulated API; it outlives its world, which a reset replaces.
+
+    Threads may share it: one request is answered at a time, whole.
 
     Parameters
     ----------
@@ -61,6 +84,23 @@ class Backend:
     ----------
     world : World
         The sessions and runs there are.
+    rate_limit : RateLimit or None
+        How many requests are taken.
+    lock : RLock
+        Is held while a request is answered; whoever reads or changes the world beside requests
+        that other threads send holds it too.
+
+    Examples
+    --------
+    >>> from session_lab.simulator.api.auth import Environment
+    >>> from session_lab.simulator.api.http_types import Request
+    >>> backend = Backend([Environment("env_lab", "tr_dev_example")])
+    >>> _ = backend.world.start("chat-1")
+    >>> key = {"authorization": "Bearer tr_dev_example"}
+    >>> backend.handle(Request("GET", "/api/v1/sessions/chat-1", headers=key)).status
+    200
+    >>> backend.handle(Request("GET", "/api/v1/sessions/chat-2", headers=key)).body
+    b'{"error":"Not found"}'
     """
 
     def __init__(
@@ -82,7 +122,8 @@ class Backend:
         self._profile = profile
         self._policy = policy
         self._first_faults = FaultPlan.of(faults)
-        self._rate_limit = RateLimit.of(rate_limit)
+        self.rate_limit = RateLimit.of(rate_limit)
+        self.lock = threading.RLock()
         self._begin(seed, self._now)
 
     @property
@@ -92,12 +133,15 @@ class Backend:
 
     @property
     def faults(self) -> FaultPlan:
-        """What goes wrong; can be set to whatever ``FaultPlan.of`` reads."""
-        return self._service.faults
+        """What goes wrong; can be set to whatever ``FaultPlan.of`` reads, and then counts anew."""
+        return self._faults
 
     @faults.setter
     def faults(self, choice: object) -> None:
-        self._service.faults = FaultPlan.of(choice)
+        plan = FaultPlan.of(choice)
+        with self.lock:
+            self._faults = plan
+            self._fault_state = plan.begin(seed=self.world.seed, now=self.world.now)
 
     @property
     def trigger_fault(self) -> str | None:
@@ -107,7 +151,7 @@ class Backend:
     @trigger_fault.setter
     def trigger_fault(self, fault: str | None) -> None:
         if fault is not None and fault not in TRIGGER_FAULTS:
-            message = f"{fault!r} is none of {', '.join(TRIGGER_FAULTS)} and None"
+            message = f"{fault!r} is not one of {', '.join(TRIGGER_FAULTS)} and None"
             raise DataError(message, column="trigger")
         self.world.trigger_fault = fault
 
@@ -120,26 +164,77 @@ class Backend:
             "seed": self._seed,
             "profile": self._profile,
             "policy": None if self._policy is None else asdict(self._policy),
-            "rate_limit": None if self._rate_limit is None else asdict(self._rate_limit),
+            "rate_limit": None if self.rate_limit is None else asdict(self.rate_limit),
             "environments": [asdict(environment) for environment in self.environments],
         }
 
     def handle(self, request: Request) -> Response:
-        """Answer a request, with the world's time in the header ``date``.
+        """Answer a request to the public API, with the world's time in the header ``date``.
 
         Raises
         ------
         ConnectionRefused, ConnectionLost
             A fault leaves the request without a reply: before it had any effect, or after.
         """
-        if is_control(request.path):
-            return answer(self, request)
-        response = self._service.handle(request)
-        return response.with_headers({"date": _http_date(self.world.now // 1000)})
+        with self.lock:
+            faults = self._faults_of(request) if self._faults.rules else None
+            if faults is not None and faults.is_refused:
+                raise ConnectionRefused
+            response = self._respond(request, faults)
+            if request.method == "HEAD":
+                response = response.without_body()
+            if faults is not None:
+                if faults.is_lost:
+                    raise ConnectionLost
+                response = response.delayed(faults.latency)
+            return response.with_headers({"date": _http_date(self.world.now // 1000)})
+
+    def _faults_of(self, request: Request) -> Faults:
+        endpoint = endpoint_of(request.method, request.path)
+        name = None if endpoint is None else endpoint.name
+        call = Call(name, request.method, request.path, self.world.now)
+        faults, self._fault_state = self._faults.decide(call, self._fault_state)
+        return faults
+
+    def _respond(self, request: Request, faults: Faults | None) -> Response:
+        refusal = refuse_early(request)
+        if refusal is not None:
+            return refusal
+        if faults is not None and faults.status is not None:
+            return _failure(faults.status, faults)
+        limited = None if self.rate_limit is None else self._take(request, self.rate_limit)
+        if limited is not None and not limited.success:
+            return error_responses.rate_limited(limited, self.world.now)
+        if faults is not None and faults.run_status is not None:
+            self._end_run(request, faults.run_status)
+        list_lag = 0 if faults is None else faults.list_lag
+        response = answer(request, self.world, self.environments, list_lag)
+        return response if limited is None else response.with_headers(limited.headers)
+
+    def _take(self, request: Request, limit: RateLimit) -> RateLimitResult | None:
+        """Count a request against the rate limit, if it is limited."""
+        now = self.world.now
+        identifier = identifier_of(request, self.environments, now)
+        if identifier is None:
+            return None
+        result, bucket = limit.take(identifier, self._buckets.get(identifier), now)
+        self._buckets[identifier] = bucket
+        return result
+
+    def _end_run(self, request: Request, status: str) -> None:
+        """End the current run of the session that a request is about, if it is alive."""
+        asked = session_asked_for(request, self.environments, self.world.now)
+        if asked is None:
+            return
+        environment, key = asked
+        record = self.world.current_run(key, environment=environment)
+        if record is not None and record.run.status not in FINAL_INTERNAL_STATUSES:
+            self.world.set_run_status(record.run_id, status)
 
     def wait(self, milliseconds: int) -> None:
-        """Let the world's time pass, as whoever waits for a late reply does."""
-        self.clock.advance(timedelta(milliseconds=milliseconds))
+        """Move the world's time on, as whoever waits for a late reply does."""
+        with self.lock:
+            self.clock.advance(timedelta(milliseconds=milliseconds))
 
     def reset(self, *, seed: int = 0, now: Instant | int | None = None) -> None:
         """Begin again with an empty world, and with the faults that there were at first.
@@ -152,18 +247,19 @@ class Backend:
             Its first instant; by default that of the first world, or, where the clock follows the
             machine's, the present.
         """
-        first = self.clock.milliseconds() if self.follows_system_clock else self._now
-        self._begin(seed, first if now is None else to_instant(now, name="now"))
+        with self.lock:
+            first = self.clock.milliseconds() if self.follows_system_clock else self._now
+            self._begin(seed, first if now is None else to_instant(now, name="now"))
 
     def snapshot(self) -> str:
         """Write all there is: what faults and limits have counted on one line, then the world."""
-        service = self._service
-        counted = {
-            "faults": service.faults.to_dict(),
-            "fault_state": service.fault_state,
-            "meters": list(service.meters.items()),
-        }
-        return f"{json.dumps(counted)}\n{self.world.snapshot().to_json()}"
+        with self.lock:
+            counted = {
+                "faults": self._faults.to_dict(),
+                "fault_state": self._fault_state,
+                "buckets": list(self._buckets.items()),
+            }
+            return f"{json.dumps(counted)}\n{self.world.snapshot().to_json()}"
 
     def restore(self, snapshot: str) -> None:
         """Become what :meth:`snapshot` wrote."""
@@ -174,11 +270,11 @@ class Backend:
             Snapshot.from_json(world),
             FaultPlan.from_dict(counted["faults"]),
             FaultState(seed, since, tuple(counts)),
-            {Account(*account): Meter(*meter) for account, meter in counted["meters"]},
+            {Identifier(*name): TokenBucket(*bucket) for name, bucket in counted["buckets"]},
         )
 
     def fork(self) -> Backend:
-        """Make a second backend that stands where this one does and goes its own way."""
+        """Return a second backend that stands where this one does and goes its own way."""
         other = Backend(
             self.environments,
             seed=self._seed,
@@ -186,13 +282,13 @@ class Backend:
             profile=self._profile,
             policy=self._policy,
             faults=self._first_faults,
-            rate_limit=self._rate_limit,
+            rate_limit=self.rate_limit,
             follows_system_clock=self.follows_system_clock,
         )
-        service = self._service
-        other._adopt(
-            self.world.snapshot(), service.faults, service.fault_state, dict(service.meters)
-        )
+        with self.lock:
+            other._adopt(
+                self.world.snapshot(), self._faults, self._fault_state, dict(self._buckets)
+            )
         return other
 
     def _adopt(
@@ -200,21 +296,18 @@ class Backend:
         snapshot: Snapshot,
         faults: FaultPlan,
         fault_state: FaultState,
-        meters: dict[Account, Meter],
+        buckets: dict[Identifier, TokenBucket],
     ) -> None:
-        self.world.restore(snapshot)
-        self._service.faults = faults
-        self._service.fault_state = fault_state
-        self._service.meters = meters
+        with self.lock:
+            self.world.restore(snapshot)
+            self._faults = faults
+            self._fault_state = fault_state
+            self._buckets = buckets
 
     def _begin(self, seed: int, now: int) -> None:
         self.world = World(seed=seed, now=now, policy=self._policy, profile=self._profile)
-        self._service = Service(
-            self.world,
-            self.environments,
-            faults=self._first_faults,
-            rate_limit=self._rate_limit,
-        )
+        self._buckets: dict[Identifier, TokenBucket] = {}
+        self.faults = self._first_faults
 
 
 def _checked(environments: Sequence[Environment]) -> tuple[Environment, ...]:
@@ -233,6 +326,16 @@ def _checked(environments: Sequence[Environment]) -> tuple[Environment, ...]:
         ids.add(environment.id)
         keys.add((environment.secret_key, environment.branch))
     return tuple(environments)
+
+
+def _failure(status: int, faults: Faults) -> Response:
+    """Answer as the server does where it fails, or as a proxy in front of it does."""
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        result = RateLimitResult(success=False, limit=RateLimit().burst, remaining=-1, reset=faults.reset)
+        return error_responses.rate_limited(result, faults.at)
+    if status == HTTPStatus.INTERNAL_SERVER_ERROR:
+        return error_responses.error(status, HTTPStatus(status).phrase)
+    return error_responses.page(status)
 
 
 @lru_cache(maxsize=1)

@@ -67,7 +67,7 @@ class _Refused(Exception):  # noqa: N818  it carries a response and never reache
 
 
 def is_control(path: str) -> bool:
-    """Tell whether a path is one of the control API.
+    """Return whether a path is one of the control API.
 
     Examples
     --------
@@ -269,7 +269,7 @@ def _json(request: Request) -> Json:
 def _read(model: type[_Body_], request: Request) -> _Body_:
     document = _json(request)
     if not isinstance(document, dict):
-        raise _Refused("the body is no JSON object", "", _allowed(model, ""))
+        raise _Refused("the body is not a JSON object", "", _allowed(model, ""))
     try:
         return model.model_validate(document)
     except ValidationError as error:

@@ -6,40 +6,29 @@ imports the other; what joins them is that a transport is an argument of every h
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import httpx
 
 from session_lab.simulator.api.http_types import Request
 from session_lab.simulator.faults.plan import ConnectionLost, ConnectionRefused
+from session_lab.simulator.front import handle
 
 if TYPE_CHECKING:
-    from session_lab.simulator.api.http_types import Response
+    from session_lab.simulator.backend import Backend
 
-__all__ = ["Answering", "SimulatorTransport"]
-
-
-class Answering(Protocol):
-    """What a transport leads to, such as a :class:`~session_lab.simulator.backend.Backend`."""
-
-    def handle(self, request: Request) -> Response:
-        """Answer a request."""
-        ...
-
-    def wait(self, milliseconds: int) -> None:
-        """Let time pass."""
-        ...
+__all__ = ["SimulatorTransport"]
 
 
 class SimulatorTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
-    """Carries the requests of blocking and asynchronous clients to a simulator.
+    """Carry the requests of blocking and asynchronous clients to a simulator.
 
     A reply that is late moves the simulator's clock. One that is later than the client is ready to
     wait moves it that far, and the client learns that it timed out.
 
     Parameters
     ----------
-    simulator : Answering
+    backend : Backend
         What answers.
 
     Examples
@@ -51,8 +40,8 @@ class SimulatorTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
     {'now': '2026-01-01T00:00:00.000Z', 'ms': 1767225600000, 'seed': 0}
     """
 
-    def __init__(self, simulator: Answering) -> None:
-        self._simulator = simulator
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Answer a request of a blocking client."""
@@ -67,7 +56,7 @@ class SimulatorTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
         headers = {name.lower(): value for name, value in request.headers.items()}
         asked = Request(request.method, path, query, headers, body)
         try:
-            response = self._simulator.handle(asked)
+            response = handle(self._backend, asked)
         except ConnectionRefused as fault:
             raise httpx.ConnectError(str(fault), request=request) from None
         except ConnectionLost as fault:
@@ -82,6 +71,6 @@ class SimulatorTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
     def _wait(self, latency: int, request: httpx.Request) -> None:
         patience = request.extensions.get("timeout", {}).get("read")
         if patience is not None and latency > patience * 1000:
-            self._simulator.wait(round(patience * 1000))
+            self._backend.wait(round(patience * 1000))
             raise httpx.ReadTimeout("the reply is late", request=request)
-        self._simulator.wait(latency)
+        self._backend.wait(latency)

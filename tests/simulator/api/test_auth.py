@@ -1,15 +1,17 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 
+from session_lab.simulator.api.access import Access, created_session, listed_sessions
 from session_lab.simulator.api.auth import (
     Credential,
     Environment,
     Refusal,
+    Resource,
     authenticate,
-    create_resources,
-    list_resources,
-    session_resources,
     session_token,
     sign,
 )
@@ -31,6 +33,11 @@ VALID = {
     "exp": SECONDS + 60,
     "iat": SECONDS,
 }
+
+
+def asked(credential: Credential, **parts: Any) -> Any:
+    """Stand for a request's context, of which access sees no more than this."""
+    return SimpleNamespace(credential=credential, **parts)
 
 
 def resolve(header: str | None, branch: str | None = None) -> Credential | Refusal:
@@ -75,7 +82,7 @@ def test_anything_else_is_an_invalid_key(header: str) -> None:
 
 
 def test_a_secret_key_may_do_everything() -> None:
-    assert Credential(PRODUCTION).may("admin", session_resources("any"))
+    assert Credential(PRODUCTION).may("admin", [Resource("sessions", "any")])
 
 
 @pytest.mark.parametrize(
@@ -103,8 +110,8 @@ def test_a_token_opens_its_environment_as_far_as_its_scopes_go() -> None:
     credential = resolve_token({})
     assert credential == Credential(PRODUCTION, ("read:sessions",))
     assert not credential.is_secret_key
-    assert credential.may("read", session_resources("any"))
-    assert not credential.may("write", session_resources("any"))
+    assert credential.may("read", [Resource("sessions", "any")])
+    assert not credential.may("write", [Resource("sessions", "any")])
 
 
 def test_a_token_of_a_branch_is_signed_with_the_key_it_shares() -> None:
@@ -231,7 +238,10 @@ def test_tokens_are_those_of_an_independent_implementation() -> None:
 )
 def test_a_scope_reaches_one_session(scope: str, *, allowed: bool) -> None:
     credential = Credential(PRODUCTION, (scope,))
-    assert credential.may("read", session_resources("session_x", "chat:7", None)) is allowed
+    assert (
+        credential.may("read", [Resource("sessions", "session_x"), Resource("sessions", "chat:7")])
+        is allowed
+    )
 
 
 @pytest.mark.parametrize(
@@ -248,7 +258,12 @@ def test_a_scope_reaches_one_session(scope: str, *, allowed: bool) -> None:
     ],
 )
 def test_a_create_needs_its_task_or_all_sessions(scope: str, *, allowed: bool) -> None:
-    assert Credential(PRODUCTION, (scope,)).may("write", create_resources("agent")) is allowed
+    assert (
+        Access("write", created_session).is_given(
+            asked(Credential(PRODUCTION, (scope,)), body={"taskIdentifier": "agent"})
+        )
+        is allowed
+    )
 
 
 @pytest.mark.parametrize(
@@ -265,8 +280,10 @@ def test_a_list_needs_a_whole_type_or_the_task_it_filters_for(
     scope: str, *, unfiltered: bool, filtered: bool
 ) -> None:
     credential = Credential(PRODUCTION, (scope,))
-    assert credential.may("read", list_resources(None)) is unfiltered
-    assert credential.may("read", list_resources("agent")) is filtered
+    access = Access("read", listed_sessions)
+    assert access.is_given(asked(credential, query={})) is unfiltered
+    query = {"filter[taskIdentifier]": "agent"}
+    assert access.is_given(asked(credential, query=query)) is filtered
 
 
 def test_secret_keys_stay_out_of_reprs() -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from session_lab.simulator.api.session_list import ListRequest, list_request, page_of
-from session_lab.simulator.api.validation import LIST_QUERY, Flawed
+from session_lab.simulator.api.validation import LIST_QUERY, Invalid
 
 NOW = 1_767_225_600_000
 DAY = 86_400_000
@@ -49,8 +49,8 @@ def ask(rows: list[Row], now: int = NOW, **query: str) -> tuple[str, str | None,
         "from_": "filter[createdAt][from]",
         "to": "filter[createdAt][to]",
     }
-    parsed = LIST_QUERY.parse({names.get(n, f"filter[{n}]"): v for n, v in query.items()})
-    assert not isinstance(parsed, Flawed)
+    parsed = LIST_QUERY.safe_parse({names.get(n, f"filter[{n}]"): v for n, v in query.items()})
+    assert not isinstance(parsed, Invalid)
     page = page_of(rows, list_request(parsed, now), now)
     shown = " ".join(row.session_id.removeprefix("session_") for row in page.rows)
     return shown, page.next, page.previous

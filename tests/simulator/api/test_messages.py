@@ -13,6 +13,7 @@ from session_lab.simulator.api.http_types import (
     text_response,
     with_cors,
 )
+from session_lab.simulator.faults.rate_limit import RateLimitResult
 
 APP = {"origin": "https://app.example"}
 
@@ -99,7 +100,9 @@ def test_a_missing_header_is_answered_with_an_indented_problem() -> None:
 
 
 def test_a_rate_limit_tells_when_to_come_back() -> None:
-    response = error_responses.rate_limited(limit=60, remaining=-2, reset=12_500, now=10_000)
+    response = error_responses.rate_limited(
+        RateLimitResult(success=False, limit=60, remaining=-2, reset=12_500), now=10_000
+    )
     body = json.loads(response.body)
     assert response.status == 429
     assert response.headers["x-ratelimit-remaining"] == "0"
@@ -109,7 +112,9 @@ def test_a_rate_limit_tells_when_to_come_back() -> None:
 
 
 def test_a_rate_limit_counts_whole_seconds_without_a_fraction() -> None:
-    response = error_responses.rate_limited(limit=60, remaining=0, reset=9_000, now=10_000)
+    response = error_responses.rate_limited(
+        RateLimitResult(success=False, limit=60, remaining=0, reset=9_000), now=10_000
+    )
     assert b"Retry in 0 seconds." in response.body
     assert b'"secondsUntilReset": 0,' in response.body
 

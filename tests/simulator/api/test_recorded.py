@@ -19,12 +19,12 @@ from session_lab.simulator.api.validation import (
     CHANNEL_PARAMS,
     LIST_QUERY,
     RECORDS_QUERY,
-    Flawed,
+    Invalid,
     Schema,
     body_error,
 )
 from session_lab.timing import to_instant
-from session_lab.wire import limits
+from session_lab.wire import CloseBody, EndAndContinueBody, StartBody, UpdateBody, limits
 
 RECORDINGS = Path(__file__).parents[3].parent / "shared" / "vectors"
 ENVIRONMENT = Environment("env_recorded", "tr_prod_recorded")
@@ -33,10 +33,10 @@ REFUSED_BODIES = re.compile(
 )
 CASES = BODIES["2026-08"]
 CAPPED_BODIES = {
-    ("POST", 3): (limits.MAX_SESSION_BODY_BYTES, CASES.create),
-    ("PATCH", 4): (limits.MAX_SESSION_BODY_BYTES, CASES.update),
-    ("POST", "close"): (limits.MAX_HANDOVER_BODY_BYTES, CASES.close),
-    ("POST", "end-and-continue"): (limits.MAX_HANDOVER_BODY_BYTES, CASES.end_and_continue),
+    ("POST", 3): (limits.MAX_SESSION_BODY_BYTES, CASES[StartBody]),
+    ("PATCH", 4): (limits.MAX_SESSION_BODY_BYTES, CASES[UpdateBody]),
+    ("POST", "close"): (limits.MAX_HANDOVER_BODY_BYTES, CASES[CloseBody]),
+    ("POST", "end-and-continue"): (limits.MAX_HANDOVER_BODY_BYTES, CASES[EndAndContinueBody]),
     ("POST", "append"): (limits.MAX_APPEND_BODY_BYTES, None),
 }
 Step = dict[str, Any]
@@ -113,13 +113,13 @@ def checked(request: Request) -> Response:
     if cap is not None and (length is None or length > cap):
         return error_responses.error(413, "Request body too large")
     if segments[0] == "realtime":
-        params = CHANNEL_PARAMS.parse({"session": segments[3], "io": segments[4]})
-        if isinstance(params, Flawed):
+        params = CHANNEL_PARAMS.safe_parse({"session": segments[3], "io": segments[4]})
+        if isinstance(params, Invalid):
             return json_response({"error": "Params Error", "details": params.issues}, 400)
     if request.method == "GET":
         query = RECORDS_QUERY if last == "records" else LIST_QUERY
-        parsed = query.parse(query_values(request.query))
-        assert isinstance(parsed, Flawed)
+        parsed = query.safe_parse(query_values(request.query))
+        assert isinstance(parsed, Invalid)
         return json_response({"error": "Query Error", "details": parsed.issues}, 400)
     assert schema is not None
     return error_responses.error(400, checked_body(request.text, schema))
@@ -134,8 +134,8 @@ def checked_body(text: str, schema: Schema) -> str:
         body = None
     if not body and body not in ([], {}):
         return "Invalid JSON"
-    parsed = schema.parse(body)
-    assert isinstance(parsed, Flawed)
+    parsed = schema.safe_parse(body)
+    assert isinstance(parsed, Invalid)
     return body_error(parsed.issues)
 
 

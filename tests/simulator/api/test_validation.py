@@ -10,12 +10,13 @@ from session_lab.simulator.api.validation import (
     CHANNEL_PARAMS,
     LIST_QUERY,
     RECORDS_QUERY,
-    Flawed,
+    Invalid,
     Issue,
     Schema,
     body_error,
 )
 from session_lab.simulator.model.profiles import PROFILES
+from session_lab.wire import CloseBody, EndAndContinueBody, StartBody, UpdateBody
 
 FIRST = BODIES["2026-08"]
 NEWER = BODIES["2026-10"]
@@ -24,8 +25,8 @@ MACHINES = "'micro' | 'small-1x' | 'small-2x' | 'medium-1x' | 'medium-2x' | 'lar
 
 
 def issues_of(schema: Schema, value: Any) -> tuple[Issue, ...]:
-    parsed = schema.parse(value)
-    return parsed.issues if isinstance(parsed, Flawed) else ()
+    parsed = schema.safe_parse(value)
+    return parsed.issues if isinstance(parsed, Invalid) else ()
 
 
 def problems(schema: Schema, body: Any) -> str:
@@ -65,7 +66,7 @@ def test_a_valid_create_is_parsed() -> None:
             "maxAttempts": 3,
         },
     )
-    assert FIRST.create.parse(body) == {
+    assert FIRST[StartBody].safe_parse(body) == {
         "type": "chat",
         "externalId": "chat:7",
         "taskIdentifier": "agent",
@@ -78,11 +79,11 @@ def test_a_valid_create_is_parsed() -> None:
 def test_a_body_that_is_no_object_is_named_by_its_type() -> None:
     expected = {"array": [], "string": "a", "number": 5, "boolean": True, "null": None}
     for kind, body in expected.items():
-        assert problems(FIRST.create, body) == f"Expected object, received {kind}"
+        assert problems(FIRST[StartBody], body) == f"Expected object, received {kind}"
 
 
 def test_all_issues_are_listed_in_the_order_of_the_schema() -> None:
-    assert problems(FIRST.create, {"expiresAt": "never", "tags": [1], "triggerConfig": {}}) == (
+    assert problems(FIRST[StartBody], {"expiresAt": "never", "tags": [1], "triggerConfig": {}}) == (
         'Required at "type"; Required at "taskIdentifier"; '
         'Required at "triggerConfig.basePayload"; '
         'Expected string, received number at "tags[0]"; Invalid date at "expiresAt"'
@@ -137,7 +138,7 @@ def test_all_issues_are_listed_in_the_order_of_the_schema() -> None:
     ],
 )
 def test_a_create_is_held_to_its_limits(changes: dict[str, Any], problem: str) -> None:
-    assert problems(FIRST.create, create_body(**changes)) == problem
+    assert problems(FIRST[StartBody], create_body(**changes)) == problem
 
 
 @pytest.mark.parametrize(
@@ -177,7 +178,7 @@ def test_a_create_is_held_to_its_limits(changes: dict[str, Any], problem: str) -
     ],
 )
 def test_a_trigger_config_is_held_to_its_limits(changes: dict[str, Any], problem: str) -> None:
-    found = problems(FIRST.create, config_body(**changes))
+    found = problems(FIRST[StartBody], config_body(**changes))
     assert found.replace('"triggerConfig', "").replace('"', "") == problem
 
 
@@ -199,12 +200,12 @@ def test_a_trigger_config_is_held_to_its_limits(changes: dict[str, Any], problem
     ],
 )
 def test_an_update_is_held_to_its_limits(body: dict[str, Any], problem: str) -> None:
-    assert problems(FIRST.update, body) == problem
+    assert problems(FIRST[UpdateBody], body) == problem
 
 
 def test_an_update_keeps_null_and_absent_apart() -> None:
-    assert FIRST.update.parse({"metadata": None}) == {"metadata": None}
-    assert FIRST.update.parse({"externalId": " a "}) == {"externalId": "a"}
+    assert FIRST[UpdateBody].safe_parse({"metadata": None}) == {"metadata": None}
+    assert FIRST[UpdateBody].safe_parse({"externalId": " a "}) == {"externalId": "a"}
 
 
 @pytest.mark.parametrize(
@@ -216,11 +217,11 @@ def test_an_update_keeps_null_and_absent_apart() -> None:
     ],
 )
 def test_a_close_is_held_to_its_limits(body: dict[str, Any], problem: str) -> None:
-    assert problems(FIRST.close, body) == problem
+    assert problems(FIRST[CloseBody], body) == problem
 
 
 def test_an_end_and_continue_needs_its_run_and_a_reason() -> None:
-    schema = FIRST.end_and_continue
+    schema = FIRST[EndAndContinueBody]
     assert problems(schema, {}) == 'Required at "callingRunId"; Required at "reason"'
     assert problems(schema, {"callingRunId": "", "reason": ""}) == ""
     assert problems(schema, {"callingRunId": "run_1", "reason": "r" * 65}) == (
@@ -229,7 +230,7 @@ def test_an_end_and_continue_needs_its_run_and_a_reason() -> None:
 
 
 def test_no_more_than_99_issues_are_told() -> None:
-    assert problems(FIRST.update, {"tags": [1] * 120}).count("received number") == 98
+    assert problems(FIRST[UpdateBody], {"tags": [1] * 120}).count("received number") == 98
 
 
 NEWER_FIELDS = {
@@ -241,13 +242,13 @@ NEWER_FIELDS = {
 
 
 def test_the_first_profile_drops_fields_that_came_later() -> None:
-    parsed = FIRST.create.parse(config_body(**NEWER_FIELDS))
+    parsed = FIRST[StartBody].safe_parse(config_body(**NEWER_FIELDS))
     assert parsed["triggerConfig"] == {"basePayload": {}}
-    assert FIRST.close.parse({"callingRunId": "run_1"}) == {}
+    assert FIRST[CloseBody].safe_parse({"callingRunId": "run_1"}) == {}
 
 
 def test_the_newer_profile_takes_them() -> None:
-    parsed = NEWER.create.parse(config_body(**NEWER_FIELDS, tags=["t"] * 10))
+    parsed = NEWER[StartBody].safe_parse(config_body(**NEWER_FIELDS, tags=["t"] * 10))
     assert parsed["triggerConfig"] == {
         "basePayload": {},
         "concurrency": ["a", "b"],
@@ -256,9 +257,9 @@ def test_the_newer_profile_takes_them() -> None:
         "externalDeploymentId": "v1",
         "ttl": 60,
     }
-    assert NEWER.close.parse({"callingRunId": "run_1"}) == {"callingRunId": "run_1"}
+    assert NEWER[CloseBody].safe_parse({"callingRunId": "run_1"}) == {"callingRunId": "run_1"}
     body = {"callingRunId": "run_1", "reason": "upgrade", "externalDeploymentId": None}
-    assert NEWER.end_and_continue.parse(body) == {
+    assert NEWER[EndAndContinueBody].safe_parse(body) == {
         "callingRunId": "run_1",
         "reason": "upgrade",
     }
@@ -301,16 +302,16 @@ def test_the_newer_profile_takes_them() -> None:
     ],
 )
 def test_the_newer_fields_are_held_to_their_limits(changes: dict[str, Any], problem: str) -> None:
-    found = problems(NEWER.create, config_body(**changes))
+    found = problems(NEWER[StartBody], config_body(**changes))
     assert found.replace('"triggerConfig', "").replace('"', "") == problem
 
 
 def test_the_list_query_has_defaults_and_ignores_other_names() -> None:
-    assert LIST_QUERY.parse({"filter[status][]": "ACTIVE"}) == {"page[size]": 20}
+    assert LIST_QUERY.safe_parse({"filter[status][]": "ACTIVE"}) == {"page[size]": 20}
 
 
 def test_the_list_query_reads_numbers_as_javascript_does() -> None:
-    parsed = LIST_QUERY.parse({"page[size]": " 0x10 ", "filter[createdAt][to]": ""})
+    parsed = LIST_QUERY.safe_parse({"page[size]": " 0x10 ", "filter[createdAt][to]": ""})
     assert parsed == {"page[size]": 16, "filter[createdAt][to]": 0}
 
 
@@ -380,7 +381,7 @@ def test_both_cursors_are_reported_beside_a_broken_bound_but_not_beside_a_wrong_
 
 
 def test_records_are_asked_for_after_a_whole_number() -> None:
-    assert RECORDS_QUERY.parse({"afterEventId": "007"}) == {"afterEventId": "007"}
+    assert RECORDS_QUERY.safe_parse({"afterEventId": "007"}) == {"afterEventId": "007"}
     for text in ("", "-1", "1.0", "7\n", "٣"):
         assert details(RECORDS_QUERY, {"afterEventId": text}) == (
             '[{"validation":"regex","code":"invalid_string","message":"Invalid",'

@@ -7,117 +7,91 @@ server).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from dataclasses import KW_ONLY, dataclass
+from typing import TYPE_CHECKING
 
 from session_lab.simulator.api import error_responses
 from session_lab.simulator.api.auth import Credential, Refusal, authenticate
-from session_lab.simulator.api.context import Exchange
+from session_lab.simulator.api.context import Context
 from session_lab.simulator.api.database_limits import StoreError
 from session_lab.simulator.api.http_types import Response, json_response
 from session_lab.simulator.api.javascript.json_text import Json, parse_json
 from session_lab.simulator.api.paths import query_values
-from session_lab.simulator.api.validation import BODIES, Flawed, body_error
+from session_lab.simulator.api.validation import BODIES, Invalid, body_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from session_lab.simulator.api.access import Access
     from session_lab.simulator.api.auth import Environment
     from session_lab.simulator.api.http_types import Request
     from session_lab.simulator.api.validation import Schema
     from session_lab.simulator.world.world import World
+    from session_lab.wire.base import WireModel
+    from session_lab.wire.endpoints import Endpoint
 
-__all__ = ["Reading", "Setting", "Writing", "authenticated", "read", "write"]
-
-_FAILURE = "Internal Server Error"
+__all__ = ["Route", "authenticated", "respond"]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Reading:
-    """An endpoint that is read with ``GET`` or ``HEAD``.
+@dataclass(frozen=True)
+class Route:
+    """An endpoint with everything that checks, handlers and the API's description know of it.
 
     Attributes
     ----------
+    endpoint : Endpoint
+        Its name, method and path.
+    summary : str
+        What it does, in a line.
     handle : callable
-        Answers, given the exchange and the resource.
-    may : callable
-        Whether the caller may read the resource.
-    find : callable
-        Looks the resource up; None when it is not there.
+        Answers a request that got past the checks.
+    reply : WireModel subclass or None
+        What it answers; None: an event stream.
+    access : Access or None
+        What the caller's scopes must reach; None: any valid credential will do.
+    body : WireModel subclass, str or None
+        What its body is; ``str`` is text that is not looked into.
+    find : callable or None
+        Of a read: finds what is read; None where it is not there.
     missing : callable
-        Answers when it is not there.
+        Of a read: answers when it is not there.
     params, query : Schema or None
         What path and query must be.
-    """
-
-    handle: Callable[[Exchange, Any], Response]
-    may: Callable[[Exchange, Any], bool]
-    find: Callable[[Exchange], object] = lambda _: True
-    missing: Callable[[Exchange], Response] = lambda _: error_responses.not_found()
-    params: Schema | None = None
-    query: Schema | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Writing:
-    """An endpoint that changes something, with its one method.
-
-    Attributes
-    ----------
-    method : str
-        The method.
-    handle : callable
-        Answers.
-    may : callable
-        Whether the caller may do it.
+    max_body_bytes : int or None
+        The longest body that can be announced.
     takes_tokens : bool
         Whether public tokens are accepted at all.
-    most_bytes : int or None
-        The longest body that can be announced.
-    params : Schema or None
-        What the path must be.
-    body : str or None
-        Which of the profile's schemas the body must fit; None where it is not JSON.
+    has_cors : bool
+        Whether browsers may read the responses of its path, which adds headers to them.
     failure : str
         The error where the store fails.
+    headers : tuple of str
+        The headers that mean something to it.
+    statuses, refusals : tuple of int
+        How it answers; refusals beside 400, 401, 403, 413 and 429.
+    text_refusals : tuple of int
+        Those that can come as plain text.
     """
 
-    method: str
-    handle: Callable[[Exchange], Response]
-    may: Callable[[Exchange], bool] = lambda _: True
-    takes_tokens: bool = True
-    most_bytes: int | None = None
+    endpoint: Endpoint
+    summary: str
+    handle: Callable[[Context], Response]
+    reply: type[WireModel] | None
+    access: Access | None = None
+    _: KW_ONLY
+    body: type[WireModel | str] | None = None
+    find: Callable[[Context], object] | None = None
+    missing: Callable[[Context], Response] = lambda _: error_responses.not_found()
     params: Schema | None = None
-    body: str | None = None
-    failure: str = _FAILURE
-
-
-class Setting(NamedTuple):
-    """What a request is checked against.
-
-    Attributes
-    ----------
-    world : World
-        The world that it is for.
-    environments : sequence of Environment
-        Those whose credentials are accepted.
-    list_lag : int
-        For how many milliseconds lists do not show what is new.
-    """
-
-    world: World
-    environments: Sequence[Environment]
-    list_lag: int = 0
-
-
-def authenticated(request: Request, setting: Setting) -> Credential | Refusal:
-    """Resolve a request's credential."""
-    return authenticate(
-        request.headers.get("authorization"),
-        setting.environments,
-        setting.world.now,
-        branch=request.headers.get("x-trigger-branch"),
-    )
+    query: Schema | None = None
+    max_body_bytes: int | None = None
+    takes_tokens: bool = True
+    has_cors: bool = True
+    failure: str = "Internal Server Error"
+    headers: tuple[str, ...] = ()
+    statuses: tuple[int, ...] = (200,)
+    refusals: tuple[int, ...] = ()
+    text_refusals: tuple[int, ...] = ()
 
 
 class _Refused(Exception):  # noqa: N818  it carries a response and never leaves this module
@@ -126,81 +100,107 @@ class _Refused(Exception):  # noqa: N818  it carries a response and never leaves
         self.response = response
 
 
-def read(
-    endpoint: Reading, request: Request, params: Mapping[str, str], setting: Setting
+def authenticated(
+    request: Request, environments: Sequence[Environment], now: int
+) -> Credential | Refusal:
+    """Resolve a request's credential."""
+    headers = request.headers
+    branch = headers.get("x-trigger-branch")
+    return authenticate(headers.get("authorization"), environments, now, branch=branch)
+
+
+def respond(
+    route: Route,
+    request: Request,
+    world: World,
+    environments: Sequence[Environment],
+    *,
+    params: Mapping[str, str],
+    list_lag: int,
 ) -> Response:
-    """Check a reading request and answer it."""
+    """Check a request and answer it.
+
+    Parameters
+    ----------
+    route : Route
+        The endpoint it is for.
+    request : Request
+        The request.
+    world : World
+        The world that it is about.
+    environments : sequence of Environment
+        Those whose credentials are accepted.
+    params : mapping of str to str
+        What the path names.
+    list_lag : int
+        For how many milliseconds lists do not show what is new.
+    """
+    check = _read if route.endpoint.method == "GET" else _write
     try:
-        credential = _admitted(request, setting)
-        _check_params(endpoint.params, params)
-        query = _parsed_query(endpoint.query, request)
-        world, lag = setting.world, setting.list_lag
-        exchange = Exchange(request, world, credential, world.now, params, query, {}, lag)
-        resource = endpoint.find(exchange)
-        if resource is None:
-            return endpoint.missing(exchange)
-        _check_scopes(allowed=endpoint.may(exchange, resource))
-        return endpoint.handle(exchange, resource)
+        now = world.now
+        credential = _admitted(route, authenticated(request, environments, now))
+        context = Context(request, world, credential, now, params, {}, {}, list_lag)
+        return route.handle(check(route, context))
     except _Refused as refused:
         return refused.response
     except StoreError:
-        return error_responses.error(500, _FAILURE)
+        return error_responses.error(500, route.failure)
 
 
-def write(
-    endpoint: Writing, request: Request, params: Mapping[str, str], setting: Setting
-) -> Response:
-    """Check a writing request and answer it."""
-    try:
-        credential = _admitted(request, setting, takes_tokens=endpoint.takes_tokens)
-        _check_length(endpoint.most_bytes, request)
-        _check_params(endpoint.params, params)
-        world = setting.world
-        body = _parsed_body(endpoint.body, request, world.profile.name)
-        exchange = Exchange(request, world, credential, world.now, params, {}, body)
-        _check_scopes(allowed=endpoint.may(exchange))
-        return endpoint.handle(exchange)
-    except _Refused as refused:
-        return refused.response
-    except StoreError:
-        return error_responses.error(500, endpoint.failure)
+def _read(route: Route, context: Context) -> Context:
+    _check_params(route, context.params)
+    if route.query is not None:
+        context = context._replace(query=_parsed_query(route.query, context.request))
+    if route.find is not None:
+        context = context._replace(found=route.find(context))
+        if context.found is None:
+            raise _Refused(route.missing(context))
+    _check_access(route, context)
+    return context
 
 
-def _admitted(request: Request, setting: Setting, *, takes_tokens: bool = True) -> Credential:
-    credential = authenticated(request, setting)
+def _write(route: Route, context: Context) -> Context:
+    _check_length(route, context.request)
+    _check_params(route, context.params)
+    if route.body is not None and route.body is not str:
+        schema = BODIES[context.world.profile.name][route.body]
+        context = context._replace(body=_parsed_body(schema, context.request))
+    _check_access(route, context)
+    return context
+
+
+def _admitted(route: Route, credential: Credential | Refusal) -> Credential:
     if isinstance(credential, Refusal):
         raise _Refused(error_responses.error(401, credential.error))
-    if not takes_tokens and not credential.is_secret_key:
+    if not route.takes_tokens and not credential.is_secret_key:
         raise _Refused(error_responses.error(401, "Invalid API key"))
     return credential
 
 
-def _check_length(most_bytes: int | None, request: Request) -> None:
+def _check_length(route: Route, request: Request) -> None:
     """Check the announced length; the body itself is never measured."""
+    if route.max_body_bytes is None:
+        return
     length = request.content_length
-    if most_bytes is not None and (length is None or length > most_bytes):
+    if length is None or length > route.max_body_bytes:
         raise _Refused(error_responses.error(413, "Request body too large"))
 
 
-def _check_params(schema: Schema | None, params: Mapping[str, str]) -> None:
-    parsed = None if schema is None else schema.parse(dict(params))
-    if isinstance(parsed, Flawed):
+def _check_params(route: Route, params: Mapping[str, str]) -> None:
+    parsed = None if route.params is None else route.params.safe_parse(dict(params))
+    if isinstance(parsed, Invalid):
         raise _Refused(json_response({"error": "Params Error", "details": parsed.issues}, 400))
 
 
-def _parsed_query(schema: Schema | None, request: Request) -> Mapping[str, Json]:
-    if schema is None:
-        return {}
-    parsed = schema.parse(query_values(request.query))
-    if isinstance(parsed, Flawed):
+def _parsed_query(schema: Schema, request: Request) -> Mapping[str, Json]:
+    parsed = schema.safe_parse(query_values(request.query))
+    if isinstance(parsed, Invalid):
         raise _Refused(json_response({"error": "Query Error", "details": parsed.issues}, 400))
     query: Mapping[str, Json] = parsed
     return query
 
 
-def _parsed_body(name: str | None, request: Request, profile: str) -> Json:
-    if name is None:
-        return {}
+def _parsed_body(schema: Schema, request: Request) -> Json:
     text = request.text
     if not text:
         raise _Refused(error_responses.error(400, "Request body is empty"))
@@ -210,16 +210,15 @@ def _parsed_body(name: str | None, request: Request, profile: str) -> Json:
         value = None
     except RecursionError:
         raise StoreError("the body nests deeper than the store takes") from None
-    # What JavaScript takes for false is refused, which arrays and objects never are.
+    # What is false to JavaScript is refused, which arrays and objects never are.
     if not value and not isinstance(value, (dict, list)):
         raise _Refused(error_responses.error(400, "Invalid JSON"))
-    schema: Schema = getattr(BODIES[profile], name)
-    parsed = schema.parse(value)
-    if isinstance(parsed, Flawed):
+    parsed = schema.safe_parse(value)
+    if isinstance(parsed, Invalid):
         raise _Refused(error_responses.error(400, body_error(parsed.issues)))
     return parsed
 
 
-def _check_scopes(*, allowed: bool) -> None:
-    if not allowed:
+def _check_access(route: Route, context: Context) -> None:
+    if route.access is not None and not route.access.is_given(context):
         raise _Refused(error_responses.forbidden())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from session_lab.simulator.api.http_types import Response, json_response
@@ -10,6 +11,7 @@ from session_lab.simulator.api.javascript.numbers import number_text
 
 if TYPE_CHECKING:
     from session_lab.simulator.api.javascript.json_text import Json
+    from session_lab.simulator.faults.rate_limit import RateLimitResult
 
 __all__ = [
     "error",
@@ -64,40 +66,24 @@ def missing_authorization() -> Response:
     return _problem(401, "Unauthorized", {"detail": detail, "error": detail})
 
 
-def rate_limited(*, limit: int, remaining: int, reset: int, now: int) -> Response:
-    """Refuse a request over the rate limit.
-
-    Parameters
-    ----------
-    limit, remaining : int
-        Tokens in the bucket when full, and now; a deficit is shown as it is in ``remaining`` alone.
-    reset : int
-        When the bucket gains its next tokens, in milliseconds since 1970.
-    now : int
-        The present, in milliseconds since 1970.
-    """
-    left = max(0, remaining)
-    seconds = max(0, reset - now) / 1000
+def rate_limited(result: RateLimitResult, now: int) -> Response:
+    """Refuse a request over the rate limit, at an instant in milliseconds since 1970."""
+    left = max(0, result.remaining)
+    seconds = max(0, result.reset - now) / 1000
     seconds = int(seconds) if seconds.is_integer() else seconds
     detail = (
-        f"Rate limit exceeded {left}/{limit} requests remaining. "
+        f"Rate limit exceeded {left}/{result.limit} requests remaining. "
         f"Retry in {number_text(seconds)} seconds."
     )
     body = {
         "detail": detail,
-        "reset": reset,
-        "limit": limit,
-        "remaining": remaining,
+        "reset": result.reset,
+        "limit": result.limit,
+        "remaining": result.remaining,
         "secondsUntilReset": seconds,
         "error": detail,
     }
-    return _problem(429, "Rate Limit Exceeded", body).with_headers(
-        {
-            "x-ratelimit-limit": str(limit),
-            "x-ratelimit-remaining": str(left),
-            "x-ratelimit-reset": str(reset),
-        }
-    )
+    return _problem(429, "Rate Limit Exceeded", body).with_headers(result.headers)
 
 
 def _problem(status: int, title: str, members: dict[str, Json]) -> Response:
@@ -116,7 +102,25 @@ def moved(location: str) -> Response:
     return Response(301, headers, f"Moved Permanently. Redirecting to {location}".encode())
 
 
-def page(status: int, title: str) -> Response:
-    """Refuse with a page for people, as the web framework does where no route was reached."""
-    headers = {"content-type": "text/html; charset=utf-8"}
-    return Response(status, headers, f"<!DOCTYPE html>\n<title>{title}</title>\n".encode())
+def page(status: int) -> Response:
+    """Refuse with the page of the web framework (Express 4), where no route was reached."""
+    phrase = HTTPStatus(status).phrase
+    headers = {
+        "content-security-policy": "default-src 'none'",
+        "x-content-type-options": "nosniff",
+        "content-type": "text/html; charset=utf-8",
+    }
+    return Response(status, headers, _PAGE.format(phrase).encode())
+
+
+_PAGE = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<title>Error</title>
+</head>
+<body>
+<pre>{}</pre>
+</body>
+</html>
+"""

@@ -6,8 +6,10 @@ import functools
 from typing import TYPE_CHECKING
 
 from session_lab.simulator.model.calendar import date_text
+from session_lab.simulator.model.machine import Row
 from session_lab.simulator.model.run_payload import tags_of
 from session_lab.wire.run_status import CURRENT_STATUSES, FINAL_INTERNAL_STATUSES, OLD_STATUSES
+from session_lab.wire.sessions import SessionRow
 
 if TYPE_CHECKING:
     from session_lab.simulator.api.auth import Environment
@@ -36,20 +38,26 @@ def retrieved_session(shown: Shown) -> dict[str, Json]:
 def listed_session(shown: Shown) -> dict[str, Json]:
     """Write a session as a list shows it."""
     row = shown.row
-    return {
-        "id": row.session_id,
-        "externalId": row.external_id,
-        "type": row.type or "",
-        "taskIdentifier": row.task_identifier or "",
-        "currentRunId": shown.run_id,
-        "tags": list(row.tags),
-        "metadata": row.metadata,
-        "closedAt": None if row.closed_at is None else _text(row.closed_at),
-        "closedReason": row.closed_reason,
-        "expiresAt": None if row.expires_at is None else _text(row.expires_at),
-        "createdAt": _text(row.created_at),
-        "updatedAt": _text(row.updated_at),
-    }
+    written = {name: row[place] for name, place in _AS_THEY_ARE}
+    for name, place in _INSTANTS:
+        instant = row[place]
+        written[name] = None if instant is None else _text(instant)
+    written["currentRunId"] = shown.run_id
+    return written
+
+
+def _places(*, instants: bool) -> list[tuple[str, int]]:
+    """Return the wire name and the place in a stored row of what a list shows of a session."""
+    columns = {"id": "session_id"}
+    return [
+        (field.alias or name, Row._fields.index(columns.get(name, name)))
+        for name, field in SessionRow.model_fields.items()
+        if name != "current_run_id" and name.endswith("_at") is instants
+    ]
+
+
+_AS_THEY_ARE = _places(instants=False)
+_INSTANTS = _places(instants=True)
 
 
 def shown_status(status: str, api_version: str | None) -> str:

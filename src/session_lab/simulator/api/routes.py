@@ -1,188 +1,199 @@
-"""The routes of the API, and what becomes of a request before and after its endpoint.
+"""The one table of endpoints.
 
-The order is: a trailing slash, a missing ``Authorization``, the route, ``OPTIONS``, the method, and
-then the checks of :mod:`session_lab.simulator.api.checks`. Paths match without regard to
-case (``apps/webapp/server.ts`` of the open-source server and the web framework under it).
+Routing, scopes, validation and the API's description derive from it; names, methods and paths, which
+fault rules and clients use too, stand in :mod:`session_lab.wire.endpoints`.
 """
 
 from __future__ import annotations
 
-import functools
-from dataclasses import dataclass
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from session_lab.simulator.api import error_responses
-from session_lab.simulator.api.auth import Refusal
-from session_lab.simulator.api.checks import (
-    Reading,
-    Setting,
-    Writing,
-    authenticated,
-    read,
-    write,
+from session_lab import wire
+from session_lab.simulator.api import access
+from session_lab.simulator.api.access import Access
+from session_lab.simulator.api.checks import Route
+from session_lab.simulator.api.handlers import agents, channels, runs, sessions
+from session_lab.simulator.api.validation import (
+    CHANNEL_PARAMS,
+    LIST_QUERY,
+    RECORDS_QUERY,
+    RUNS_QUERY,
 )
-from session_lab.simulator.api.handlers import channels, end_and_continue, runs, sessions, tokens
-from session_lab.simulator.api.http_types import Response, preflight_response, with_cors
-from session_lab.simulator.api.paths import path_segments, redirect_target
+from session_lab.wire import limits
+from session_lab.wire.endpoints import ENDPOINTS
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from session_lab.simulator.api.http_types import Request
-
-__all__ = ["ROUTES", "Route", "answer", "refuse_at_the_door", "session_asked_for"]
-
-_READS = {"GET", "HEAD"}
-_WRITES = {"DELETE", "PATCH", "POST", "PUT"}
-_REMEMBERED_PATHS = 4096
-
-
-@dataclass(frozen=True)
-class Route:
-    """One path with its endpoints.
-
-    Attributes
-    ----------
-    path : str
-        With parameters in braces.
-    reading : Reading or None
-        What answers ``GET`` and ``HEAD``.
-    writing : Writing or None
-        What answers the one other method.
-    shared : bool
-        Whether browsers may read the responses, which adds headers to them.
-    """
-
-    path: str
-    reading: Reading | None = None
-    writing: Writing | None = None
-    shared: bool = True
-
-
-_SESSION = "/api/v1/sessions/{session}"
-_CHANNEL = "/realtime/v1/sessions/{session}/{io}"
+__all__ = ["ROUTES"]
 
 ROUTES: Final = (
-    Route("/api/v1/sessions", sessions.LIST, sessions.CREATE),
-    Route(_SESSION, sessions.RETRIEVE, sessions.UPDATE),
-    Route(f"{_SESSION}/close", writing=sessions.CLOSE),
-    Route(f"{_SESSION}/end-and-continue", writing=end_and_continue.END_AND_CONTINUE),
     Route(
-        f"{_SESSION}/snapshot-url", end_and_continue.READ_SNAPSHOT, end_and_continue.WRITE_SNAPSHOT
+        ENDPOINTS["sessions.start"],
+        "Create a session, or fetch it and make sure that a run lives",
+        sessions.create,
+        wire.StartedSession,
+        Access("write", access.created_session),
+        body=wire.StartBody,
+        max_body_bytes=limits.MAX_SESSION_BODY_BYTES,
+        failure="Something went wrong",
+        statuses=(200, 201),
+        refusals=(409, 422, 500),
     ),
-    Route(_CHANNEL, channels.STREAM, channels.INITIALIZE),
-    Route(f"{_CHANNEL}/append", writing=channels.APPEND),
-    Route(f"{_CHANNEL}/records", channels.RECORDS),
-    Route("/api/v1/runs", runs.LIST),
-    Route("/api/v3/runs/{run}", runs.RETRIEVE),
-    Route("/api/v2/runs/{run}/cancel", writing=runs.CANCEL, shared=False),
-    Route("/api/v1/runs/{run}/session-streams/wait", writing=end_and_continue.WAIT, shared=False),
-    Route("/api/v1/auth/jwt/claims", writing=tokens.CLAIMS, shared=False),
+    Route(
+        ENDPOINTS["sessions.list"],
+        "List sessions, newest first",
+        sessions.list_,
+        wire.SessionPage,
+        Access("read", access.listed_sessions),
+        query=LIST_QUERY,
+    ),
+    Route(
+        ENDPOINTS["sessions.retrieve"],
+        "Read a session",
+        sessions.retrieve,
+        wire.Session,
+        Access("read", access.found_session),
+        find=sessions.find,
+        missing=sessions.missing,
+        refusals=(404,),
+    ),
+    Route(
+        ENDPOINTS["sessions.update"],
+        "Replace tags and metadata",
+        sessions.update,
+        wire.Session,
+        Access("admin", access.named_session),
+        body=wire.UpdateBody,
+        max_body_bytes=limits.MAX_SESSION_BODY_BYTES,
+        refusals=(404, 422),
+    ),
+    Route(
+        ENDPOINTS["sessions.close"],
+        "Close a session for good",
+        sessions.close,
+        wire.Session,
+        Access("admin", access.named_session),
+        body=wire.CloseBody,
+        max_body_bytes=limits.MAX_HANDOVER_BODY_BYTES,
+        refusals=(404,),
+    ),
+    Route(
+        ENDPOINTS["sessions.end_and_continue"],
+        "Hand a session over to a new run",
+        sessions.end_and_continue,
+        wire.SwappedRun,
+        Access("write", access.session_by_any_name),
+        body=wire.EndAndContinueBody,
+        max_body_bytes=limits.MAX_HANDOVER_BODY_BYTES,
+        refusals=(404, 500),
+    ),
+    Route(
+        ENDPOINTS["sessions.append"],
+        "Append a record to a channel",
+        channels.append,
+        wire.AppendReply,
+        Access("write", access.session_by_any_name),
+        params=CHANNEL_PARAMS,
+        body=str,
+        max_body_bytes=limits.MAX_APPEND_BODY_BYTES,
+        headers=("X-Part-Id",),
+        refusals=(404, 409),
+    ),
+    Route(
+        ENDPOINTS["sessions.records"],
+        "Read the records of a channel",
+        channels.records,
+        wire.RecordsReply,
+        Access("read", access.channel),
+        params=CHANNEL_PARAMS,
+        query=RECORDS_QUERY,
+        find=channels.find,
+        refusals=(404,),
+    ),
+    Route(
+        ENDPOINTS["sessions.stream"],
+        "Follow a channel as server-sent events",
+        channels.stream,
+        None,
+        Access("read", access.channel),
+        params=CHANNEL_PARAMS,
+        find=channels.find,
+        headers=("Last-Event-ID", "Timeout-Seconds", "X-Peek-Settled"),
+        refusals=(404,),
+        text_refusals=(400,),
+    ),
+    Route(
+        ENDPOINTS["channels.open"],
+        "Open a channel for writing past the API",
+        channels.open_,
+        wire.OpenedChannel,
+        Access("write", access.named_session),
+        params=CHANNEL_PARAMS,
+        statuses=(202,),
+        refusals=(404,),
+        text_refusals=(400, 403, 404),
+    ),
+    Route(
+        ENDPOINTS["snapshots.read"],
+        "Ask where the chat's snapshot is read",
+        sessions.read_snapshot,
+        wire.SnapshotUrl,
+        Access("read", access.session_by_any_name),
+        find=sessions.find,
+        refusals=(404, 500),
+    ),
+    Route(
+        ENDPOINTS["snapshots.write"],
+        "Ask where the chat's snapshot is written",
+        sessions.write_snapshot,
+        wire.SnapshotUrl,
+        Access("write", access.session_by_any_name),
+        refusals=(404, 500),
+    ),
+    Route(
+        ENDPOINTS["runs.list"],
+        "List runs, newest first",
+        runs.list_,
+        wire.RunPage,
+        Access("read", access.listed_runs),
+        query=RUNS_QUERY,
+    ),
+    Route(
+        ENDPOINTS["runs.retrieve"],
+        "Read a run with its payload",
+        runs.retrieve,
+        wire.RetrievedRun,
+        Access("read", access.retrieved_run),
+        find=runs.find,
+        missing=runs.missing,
+        refusals=(404,),
+    ),
+    Route(
+        ENDPOINTS["runs.cancel"],
+        "Cancel a run",
+        runs.cancel,
+        wire.CanceledRun,
+        Access("write", access.named_run),
+        has_cors=False,
+        refusals=(404,),
+    ),
+    Route(
+        ENDPOINTS["runs.wait"],
+        "Wait for a record of a channel",
+        agents.wait,
+        wire.WaitReply,
+        body=wire.WaitBody,
+        max_body_bytes=limits.MAX_WAIT_BODY_BYTES,
+        takes_tokens=False,
+        has_cors=False,
+        failure="Something went wrong",
+        refusals=(404, 422, 500),
+    ),
+    Route(
+        ENDPOINTS["tokens.claims"],
+        "Ask what a public token must claim",
+        agents.claims,
+        wire.TokenClaims,
+        takes_tokens=False,
+        has_cors=False,
+    ),
 )
-"""Every path that is served."""
-
-
-def refuse_at_the_door(request: Request) -> Response | None:
-    """Answer a request that gets no further than the server's front.
-
-    Returns
-    -------
-    Response or None
-        A redirect of a trailing slash, or the refusal of a request below ``/api`` that has no
-        ``Authorization``; None where the request may come in.
-    """
-    target = redirect_target(request.path, request.query)
-    if target is not None:
-        return error_responses.moved(target)
-    if not request.path.startswith("/api") or request.method == "OPTIONS":
-        return None
-    return None if request.headers.get("authorization") else error_responses.missing_authorization()
-
-
-def answer(request: Request, setting: Setting) -> Response:
-    """Answer a request that came in.
-
-    Parameters
-    ----------
-    request : Request
-        The request.
-    setting : Setting
-        What it is checked against.
-    """
-    try:
-        found = _match(request.path)
-    except ValueError:
-        return error_responses.page(400, "Bad Request")
-    if found is None:
-        return error_responses.page(404, "Not Found")
-    return _dispatched(found[0], request, found[1], setting)
-
-
-def session_asked_for(request: Request, setting: Setting) -> tuple[str, str] | None:
-    """Tell which session a request is about: its environment and its key as it was asked for.
-
-    None where it is about no single session, or comes with no valid credential.
-    """
-    credential = authenticated(request, setting)
-    try:
-        found = _match(request.path)
-    except ValueError:
-        found = None
-    if isinstance(credential, Refusal) or found is None:
-        return None
-    route, params = found
-    key = params.get("session")
-    if route.writing is sessions.CREATE and request.method == "POST":
-        key = sessions.external_id_in(request.text)
-    return None if key is None else (credential.environment.id, key)
-
-
-def _dispatched(
-    route: Route, request: Request, params: Mapping[str, str], setting: Setting
-) -> Response:
-    method, reading, writing = request.method, route.reading, route.writing
-    if method == "OPTIONS" and route.shared:
-        return preflight_response(request)
-    if method in _READS or method == "OPTIONS":
-        if reading is None:
-            return Response(405)
-        response = read(reading, request, params, setting)
-    elif method not in _WRITES or writing is None:
-        return error_responses.wrong_method()
-    elif method != writing.method:
-        response = error_responses.method_not_allowed(writing.method)
-    else:
-        response = write(writing, request, params, setting)
-    return with_cors(response, request) if route.shared else response
-
-
-def _segments(path: str) -> tuple[str, ...]:
-    return tuple(path.split("/")[1:])
-
-
-_PATTERNS: Sequence[tuple[tuple[str, ...], Route]] = [
-    (_segments(route.path), route) for route in ROUTES
-]
-
-
-@functools.lru_cache(maxsize=_REMEMBERED_PATHS)
-def _match(path: str) -> tuple[Route, Mapping[str, str]] | None:
-    segments = path_segments(path)
-    for pattern, route in _PATTERNS:
-        params = _params(pattern, segments)
-        if params is not None:
-            return route, MappingProxyType(params)
-    return None
-
-
-def _params(pattern: tuple[str, ...], segments: tuple[str, ...]) -> dict[str, str] | None:
-    if len(pattern) != len(segments):
-        return None
-    params: dict[str, str] = {}
-    for wanted, segment in zip(pattern, segments, strict=True):
-        if wanted.startswith("{") and segment:
-            params[wanted[1:-1]] = segment
-        elif wanted != segment.lower():
-            return None
-    return params
+"""Every endpoint that is served."""

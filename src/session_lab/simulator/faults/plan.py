@@ -3,7 +3,7 @@
 A plan is a value and so is what it has counted; deciding changes neither::
 
     state = plan.begin(seed=0, now=now)
-    faults, state = plan.decide(call_of(request, now), state)
+    faults, state = plan.decide(call, state)
 
 Random numbers come from a stream of their own, one for each rule and each call that the rule sees,
 so that faults disturb nothing else in a world, and a rule added at the end disturbs no other rule.
@@ -13,34 +13,31 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from session_lab.errors import DataError
-from session_lab.simulator.api import error_responses
-from session_lab.simulator.faults.rate_limit import RateLimit
 from session_lab.simulator.faults.rules import FaultRule
 from session_lab.simulator.model.randomness import Stream
 from session_lab.timing import to_milliseconds
 
 if TYPE_CHECKING:
-    from session_lab.simulator.api.calls import Call
-    from session_lab.simulator.api.http_types import Response
+    from session_lab.simulator.faults.calls import Call
     from session_lab.timing import Duration
 
 __all__ = ["ConnectionLost", "ConnectionRefused", "FaultPlan", "FaultState", "Faults"]
 
 _DEFAULT_RESET = 1_000
+"""How many milliseconds a 429 asks to wait whose rule does not say."""
 
 
-class ConnectionRefused(Exception):  # noqa: N818  a signal to what carries requests, no mistake
+class ConnectionRefused(Exception):  # noqa: N818  a signal to what carries requests, not an error
     """There is no reply, and the request had no effect."""
 
     def __init__(self) -> None:
         super().__init__("a fault refused the connection before the request had any effect")
 
 
-class ConnectionLost(Exception):  # noqa: N818  a signal to what carries requests, no mistake
+class ConnectionLost(Exception):  # noqa: N818  a signal to what carries requests, not an error
     """There is no reply, though the request had its effect."""
 
     def __init__(self) -> None:
@@ -98,11 +95,15 @@ class Faults(NamedTuple):
         return self._end is not None and self._end.refused
 
     @property
-    def response(self) -> Response | None:
-        """The response in place of any effect; None: the call is handled."""
-        if self._end is None or self._end.status is None:
-            return None
-        return _response(self._end.status, self._end.reset, self.at)
+    def status(self) -> int | None:
+        """The status that answers in place of any effect; None: the call is handled."""
+        return None if self._end is None else self._end.status
+
+    @property
+    def reset(self) -> int:
+        """When a 429 lets the caller try again, in milliseconds since 1970."""
+        given = None if self._end is None else self._end.reset
+        return self.at + (_DEFAULT_RESET if given is None else _length(given))
 
     @property
     def is_lost(self) -> bool:
@@ -134,11 +135,11 @@ class FaultPlan:
     Raises
     ------
     DataError
-        These are no rules.
+        These are not rules.
 
     Examples
     --------
-    >>> from session_lab.simulator.api.calls import Call
+    >>> from session_lab.simulator.faults.calls import Call
     >>> plan = FaultPlan([FaultRule("sessions.append", nth=2, lost=True)])
     >>> state = plan.begin(seed=0, now=0)
     >>> append = Call("sessions.append", "POST", "/realtime/v1/sessions/chat-1/in/append", at=0)
@@ -191,7 +192,7 @@ class FaultPlan:
         Raises
         ------
         DataError
-            It is no plan, or a rule makes no sense; the error says which and why.
+            It is not a plan, or a rule makes no sense; the error says which and why.
         """
         if not isinstance(document, Mapping) or set(document) != {"rules"}:
             message = f'{document!r} is not an object of the form {{"rules": [...]}}'
@@ -257,14 +258,3 @@ def _uniform(rule: FaultRule, seed: int, number: int, count: int) -> float:
 
 def _length(duration: Duration | None) -> int:
     return 0 if duration is None else to_milliseconds(duration)
-
-
-def _response(status: int, reset: Duration | None, at: int) -> Response:
-    """Answer as the server does where it fails, or as a proxy in front of it does."""
-    if status == HTTPStatus.TOO_MANY_REQUESTS:
-        limit, wait = RateLimit().burst, _DEFAULT_RESET if reset is None else _length(reset)
-        return error_responses.rate_limited(limit=limit, remaining=-1, reset=at + wait, now=at)
-    phrase = HTTPStatus(status).phrase
-    if status == HTTPStatus.INTERNAL_SERVER_ERROR:
-        return error_responses.error(status, phrase)
-    return error_responses.page(status, phrase)

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from session_lab.errors import DataError
-from session_lab.simulator.api.calls import CALLS, Call
+from session_lab.simulator.faults.calls import Call
 from session_lab.timing import (
     LAST_INSTANT,
     duration_text,
@@ -17,6 +17,7 @@ from session_lab.timing import (
     to_instant,
     to_milliseconds,
 )
+from session_lab.wire.endpoints import ENDPOINTS
 from session_lab.wire.run_status import FINAL_INTERNAL_STATUSES
 
 if TYPE_CHECKING:
@@ -35,7 +36,9 @@ _RHYTHMS: Final = ("nth", "every", "probability")
 _REACH: Final[Mapping[str, frozenset[str]]] = {
     "list_lag": frozenset({"sessions.list", "runs.list"}),
     "run_status": frozenset(
-        name for name in CALLS if name.startswith("sessions.") and name != "sessions.list"
+        endpoint.name
+        for endpoint in ENDPOINTS.values()
+        if "{session}" in endpoint.path or endpoint.name == "sessions.start"
     ),
 }
 
@@ -123,14 +126,14 @@ class FaultRule:
         return next(name for name, _ in self._given() if name in _EFFECTS)
 
     def sees(self, call: Call, since: int) -> bool:
-        """Tell whether the rule is about a call; ``since`` is when it was set."""
+        """Return whether the rule is about a call; ``since`` is when it was set."""
         if not (self._reaches(call.name) and call.matches(self.match)):
             return False
         last = LAST_INSTANT + 1 if self.until is None else _resolve(self.until, since)
         return _resolve(self.from_, since) <= call.at < last
 
     def strikes(self, count: int, uniform: float) -> bool:
-        """Tell whether the rule strikes the call that it sees as number ``count``.
+        """Return whether the rule strikes the call that it sees as number ``count``.
 
         ``uniform`` is a random number from 0 up to 1.
         """
@@ -159,7 +162,7 @@ class FaultRule:
         Raises
         ------
         DataError
-            It is no rule, has a field that rules do not have, or makes no sense.
+            It is not a rule, has a field that rules do not have, or makes no sense.
         """
         if not isinstance(document, Mapping):
             example = '{"match": "sessions.append", "status": 503}'
@@ -203,7 +206,9 @@ class FaultRule:
         if self.status is not None and not _is_one_of(self.status, _STATUSES):
             raise _refusal("status", f"{self.status!r} is not one of {_listed(_STATUSES)}")
         if self.run_status is not None and not _is_one_of(self.run_status, _RUN_STATUSES):
-            message = f"{self.run_status!r} is no status that ends a run: {_listed(_RUN_STATUSES)}"
+            message = (
+                f"{self.run_status!r} is not a status that ends a run: {_listed(_RUN_STATUSES)}"
+            )
             raise _refusal("run_status", message)
         if self.reset is not None and self.status != _RATE_LIMITED:
             raise _refusal("reset", "only a 429 tells when the limit resets; give status=429 too")
@@ -217,10 +222,10 @@ class FaultRule:
         method, blank, path = self.match.rpartition(" ")
         if path.startswith("/") and (method in _METHODS or not blank):
             return
-        meant = [name for name in CALLS if Call(name, "", "", 0).matches(self.match)]
+        meant = [name for name in ENDPOINTS if Call(name, "", "", 0).matches(self.match)]
         if not meant:
             message = (
-                f"{self.match!r} means no call; the calls are {_listed(CALLS)}; a path starts "
+                f"{self.match!r} matches no call; the calls are {_listed(ENDPOINTS)}; a path starts "
                 f"with '/', if need be after its method ({_listed(_METHODS)}) and a blank"
             )
             raise _refusal("match", message)
@@ -282,7 +287,7 @@ def _moment(name: str, value: object) -> str:
 
 
 def _is_instant(moment: object) -> bool:
-    """Tell the two canonical forms apart."""
+    """Return which of the two canonical forms this is."""
     return "T" in str(moment)
 
 

@@ -1,148 +1,34 @@
-"""The public paths as an OpenAPI 3.1 description, from the wire models and the table of calls."""
+"""The public paths as an OpenAPI 3.1 description, derived from the table of endpoints."""
 
 from __future__ import annotations
 
 import re
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, get_args
+from typing import TYPE_CHECKING, Any, Final, get_args
 
 from pydantic.json_schema import models_json_schema
 
 from session_lab import wire
 from session_lab._version import __version__
-from session_lab.simulator.api.calls import CALLS
 from session_lab.simulator.api.javascript.dates import LAST_DATE
+from session_lab.simulator.api.routes import ROUTES
+from session_lab.simulator.api.validation import zod
+from session_lab.simulator.api.validation.issues import ABSENT
 from session_lab.wire.base import OmittingModel
-from session_lab.wire.limits import (
-    DEFAULT_PAGE_SIZE,
-    DEFAULT_RUNS_PAGE_SIZE,
-    MAX_PAGE_SIZE,
-    MAX_STREAM_TIMEOUT_SECONDS,
-)
-from session_lab.wire.run_status import CURRENT_STATUSES, OLD_STATUSES
+from session_lab.wire.limits import MAX_STREAM_TIMEOUT_SECONDS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from pydantic import BaseModel
+
+    from session_lab.simulator.api.checks import Route
+    from session_lab.simulator.api.validation import Schema
 
 __all__ = ["describe"]
 
 Document = dict[str, Any]
 
-
-class _Operation(NamedTuple):
-    """What is said of a call beyond its method and path."""
-
-    summary: str
-    reply: type[BaseModel] | None
-    body: type[BaseModel] | None = None
-    refusals: tuple[int, ...] = ()
-    parameters: tuple[str, ...] = ()
-    success: tuple[int, ...] = (200,)
-    plain: tuple[int, ...] = ()  # Refusals that can come as plain text.
-
-
-_OPERATIONS: Final[Mapping[str, _Operation]] = {
-    "sessions.start": _Operation(
-        "Create a session, or fetch it and make sure that a run lives",
-        wire.StartedSession,
-        wire.StartBody,
-        (409, 413, 422, 500),
-        success=(200, 201),
-    ),
-    "sessions.list": _Operation(
-        "List sessions, newest first",
-        wire.SessionPage,
-        parameters=(
-            "page[size]",
-            "page[after]",
-            "page[before]",
-            "filter[type]",
-            "filter[tags]",
-            "filter[taskIdentifier]",
-            "filter[externalId]",
-            "filter[status]",
-            "filter[createdAt][period]",
-            "filter[createdAt][from]",
-            "filter[createdAt][to]",
-        ),
-    ),
-    "sessions.retrieve": _Operation("Read a session", wire.Session, refusals=(404,)),
-    "sessions.update": _Operation(
-        "Replace tags and metadata", wire.Session, wire.UpdateBody, (404, 413, 422)
-    ),
-    "sessions.close": _Operation(
-        "Close a session for good", wire.Session, wire.CloseBody, (404, 413)
-    ),
-    "sessions.end_and_continue": _Operation(
-        "Hand a session over to a new run",
-        wire.SwappedRun,
-        wire.EndAndContinueBody,
-        (404, 413, 500),
-    ),
-    "sessions.append": _Operation(
-        "Append a record to a channel",
-        wire.AppendReply,
-        refusals=(404, 409, 413),
-        parameters=("X-Part-Id",),
-    ),
-    "sessions.records": _Operation(
-        "Read the records of a channel",
-        wire.RecordsReply,
-        refusals=(404,),
-        parameters=("afterEventId",),
-    ),
-    "sessions.stream": _Operation(
-        "Follow a channel as server-sent events",
-        None,
-        refusals=(404,),
-        parameters=("Last-Event-ID", "Timeout-Seconds", "X-Peek-Settled"),
-        plain=(400,),
-    ),
-    "runs.list": _Operation(
-        "List runs, newest first",
-        wire.RunPage,
-        parameters=(
-            "page[size] of runs",
-            "page[after]",
-            "page[before]",
-            "filter[status] of runs",
-            "filter[taskIdentifier] of runs",
-            "filter[tag] of runs",
-            "filter[createdAt][period]",
-        ),
-    ),
-    "runs.retrieve": _Operation("Read a run with its payload", wire.RetrievedRun, refusals=(404,)),
-    "runs.cancel": _Operation("Cancel a run", wire.CanceledRun, refusals=(404,)),
-    "channels.open": _Operation(
-        "Open a channel for writing past the API",
-        wire.OpenedChannel,
-        refusals=(404,),
-        success=(202,),
-        plain=(400, 403, 404),
-    ),
-    "snapshots.read": _Operation(
-        "Ask where the chat's snapshot is read", wire.SnapshotUrl, refusals=(404, 500)
-    ),
-    "snapshots.write": _Operation(
-        "Ask where the chat's snapshot is written", wire.SnapshotUrl, refusals=(404, 500)
-    ),
-    "runs.wait": _Operation(
-        "Wait for a record of a channel", wire.WaitReply, wire.WaitBody, (404, 413, 422, 500)
-    ),
-    "tokens.claims": _Operation("Ask what a public token must claim", wire.TokenClaims),
-}
-
-_REQUESTS: Final[Mapping[str, str]] = {
-    **CALLS,
-    "channels.open": "PUT /realtime/v1/sessions/{session}/{io}",
-    "snapshots.read": "GET /api/v1/sessions/{session}/snapshot-url",
-    "snapshots.write": "PUT /api/v1/sessions/{session}/snapshot-url",
-    "runs.wait": "POST /api/v1/runs/{run}/session-streams/wait",
-    "tokens.claims": "POST /api/v1/auth/jwt/claims",
-}
-"""Method and path of what is described: the client's calls, and what other programs ask for."""
 
 _REFUSALS: Final = {
     400: "The request is malformed, or not allowed in this state",
@@ -158,26 +44,8 @@ _REFUSALS: Final = {
 _ANY_CALL: Final = (400, 401, 403)
 
 
-def _page_size(default: int) -> Document:
-    return {"type": "integer", "minimum": 1, "maximum": MAX_PAGE_SIZE, "default": default}
-
-
 _TEXT: Final[Document] = {"type": "string"}
-_MILLISECONDS: Final[Document] = {"type": "integer", "minimum": -LAST_DATE, "maximum": LAST_DATE}
-_WORDS: Final[Document] = {"type": "array", "items": {"type": "string", "pattern": "^[^,]+$"}}
-_PARAMETERS: Final[Mapping[str, Document]] = {
-    "page[size]": _page_size(DEFAULT_PAGE_SIZE),
-    "page[size] of runs": _page_size(DEFAULT_RUNS_PAGE_SIZE),
-    "filter[status]": {"enum": list(get_args(wire.SessionStatus))},
-    "filter[status] of runs": {
-        "type": "array",
-        "items": {"enum": sorted({*CURRENT_STATUSES.values(), *OLD_STATUSES.values()})},
-    },
-    "filter[taskIdentifier] of runs": _WORDS,
-    "filter[tag] of runs": _WORDS,
-    "filter[createdAt][from]": _MILLISECONDS,
-    "filter[createdAt][to]": _MILLISECONDS,
-    "afterEventId": {"type": "string", "pattern": "^[0-9]+$"},
+_HEADERS: Final[Mapping[str, Document]] = {
     "Timeout-Seconds": {
         "type": "integer",
         "minimum": 1,
@@ -185,8 +53,8 @@ _PARAMETERS: Final[Mapping[str, Document]] = {
         "default": 60,
     },
     "X-Peek-Settled": {"enum": ["1"]},
-    "io": {"enum": list(get_args(wire.ChannelName))},
 }
+_PATH_PARAMETERS: Final[Mapping[str, Document]] = {"io": {"enum": list(get_args(wire.ChannelName))}}
 
 
 def describe() -> Document:
@@ -201,9 +69,9 @@ def describe() -> Document:
         An OpenAPI 3.1 document as JSON values.
     """
     paths: dict[str, Document] = {}
-    for name, request in _REQUESTS.items():
-        method, path = request.split(" ")
-        paths.setdefault(path, {})[method.lower()] = _operation(name, path, _OPERATIONS[name])
+    for route in ROUTES:
+        _, method, path = route.endpoint
+        paths.setdefault(path, {})[method.lower()] = _operation(route)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -220,54 +88,90 @@ def describe() -> Document:
     }
 
 
-def _operation(name: str, path: str, operation: _Operation) -> Document:
-    parameters = [_parameter(found, "path") for found in re.findall(r"\{(\w+)\}", path)]
-    for parameter in operation.parameters:
-        place = "header" if "-" in parameter else "query"
-        parameters.append(_parameter(parameter, place))
+def _operation(route: Route) -> Document:
+    named = re.findall(r"\{(\w+)\}", route.endpoint.path)
     described: Document = {
-        "operationId": name,
-        "summary": operation.summary,
-        "parameters": parameters,
-        "responses": _responses(operation),
+        "operationId": route.endpoint.name,
+        "summary": route.summary,
+        "parameters": [
+            *(_parameter(name, "path", _PATH_PARAMETERS.get(name, _TEXT)) for name in named),
+            *(_parameter(name, "query", schema) for name, schema in _query(route.query)),
+            *(_parameter(name, "header", _HEADERS.get(name, _TEXT)) for name in route.headers),
+        ],
+        "responses": _responses(route),
     }
-    if operation.body is not None:
-        content = {"application/json": {"schema": _reference(operation.body)}}
-        described["requestBody"] = {"required": True, "content": content}
-    elif name == "sessions.append":
-        content = {"text/plain": {"schema": _TEXT}}
+    if route.body is not None:
+        content = {"application/json": {"schema": _reference(route.body)}}
+        if route.body is str:
+            content = {"text/plain": {"schema": _TEXT}}
         described["requestBody"] = {"required": True, "content": content}
     return described
 
 
-def _parameter(name: str, place: str) -> Document:
-    schema = _PARAMETERS.get(name, _TEXT)
+def _parameter(name: str, place: str, schema: Document) -> Document:
     # Several values stand in one, with commas between them.
     style = {"style": "form", "explode": False} if schema.get("type") == "array" else {}
+    required = place == "path"
+    return {"name": name, "in": place, "required": required, "schema": schema, **style}
+
+
+def _query(schema: Schema | None) -> Iterator[tuple[str, Document]]:
+    if isinstance(schema, zod.Refine):
+        yield from _query(schema.schema)
+    elif isinstance(schema, zod.Object):
+        for name, member in schema.members.items():
+            yield name, _json_schema(member)
+
+
+def _json_schema(schema: Schema) -> Document:
+    """Describe what a parameter of a query documents that it takes."""
+    described = _TEXT
+    match schema:
+        case zod.Optional():
+            given = {} if schema.default is ABSENT else {"default": schema.default}
+            described = _json_schema(schema.schema) | given
+        case zod.Union():
+            described = _json_schema(schema.schemas[0])
+        case zod.Enum():
+            described = {"enum": list(schema.options)}
+        case zod.Number():
+            described = _integer(schema.minimum, schema.maximum)
+        case zod.Preprocess():  # An instant as a number, or as a text that reads as one.
+            described = _integer(None, None)
+        case zod.CommaSeparated():
+            items = {"type": "string", "pattern": "^[^,]+$"}
+            if schema.table is not None:
+                items = {"enum": sorted(schema.table)}
+            described = {"type": "array", "items": items} if schema.joined else items
+        case zod.String(pattern=re.Pattern(pattern=pattern)):
+            described = {"type": "string", "pattern": f"^{pattern}$"}
+    return described
+
+
+def _integer(minimum: int | None, maximum: int | None) -> Document:
     return {
-        "name": name.removesuffix(" of runs"),
-        "in": place,
-        "required": place == "path",
-        "schema": schema,
-        **style,
+        "type": "integer",
+        "minimum": -LAST_DATE if minimum is None else minimum,
+        "maximum": LAST_DATE if maximum is None else maximum,
     }
 
 
-def _responses(operation: _Operation) -> Document:
-    if operation.reply is None:
+def _responses(route: Route) -> Document:
+    if route.reply is None:
         content: Document = {"text/event-stream": {"schema": _TEXT}}
     else:
-        content = {"application/json": {"schema": _reference(operation.reply)}}
+        content = {"application/json": {"schema": _reference(route.reply)}}
     responses: Document = {
         str(status): {"description": HTTPStatus(status).phrase, "content": content}
-        for status in operation.success
+        for status in route.statuses
     }
     problem = {"application/json": {"schema": _reference(wire.ErrorBody)}}
     document = {"application/problem+json": {"schema": _reference(wire.Problem)}}
-    for status in sorted({*_ANY_CALL, *operation.refusals, 429}):
+    too_large = () if route.max_body_bytes is None else (413,)
+    for status in sorted({*_ANY_CALL, *route.refusals, *too_large, 429}):
         forms = document if status == 429 else problem
         forms = problem | document if status == 401 else forms
-        if status in operation.plain:
+        if status in route.text_refusals:
             forms = {"text/plain": {"schema": _TEXT}} | problem
         responses[str(status)] = {"description": _REFUSALS[status], "content": forms}
     return responses
@@ -279,8 +183,8 @@ def _reference(model: type[BaseModel]) -> Document:
 
 def _schemas() -> Document:
     models: list[type[BaseModel]] = [wire.ErrorBody, wire.Problem]
-    for operation in _OPERATIONS.values():
-        models += [model for model in (operation.reply, operation.body) if model is not None]
+    for route in ROUTES:
+        models += [model for model in (route.reply, route.body) if model not in (None, str)]
     _, generated = models_json_schema(
         [(model, "validation") for model in models],
         ref_template="#/components/schemas/{model}",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from session_lab.errors import DataError, SessionLabWarning
 from session_lab.simulator.api.http_types import json_response
+from session_lab.simulator.front import handle
 from session_lab.simulator.server.state_file import KeptRequest, UnwritableError
 from session_lab.timing import SystemClock
 
@@ -127,7 +128,7 @@ class Sequencer:
         self._announce()
 
     def _answer(self, request: Request) -> Response:
-        response = self.backend.handle(request)
+        response = handle(self.backend, request)
         if response.latency and self._clock is None:
             # Where time stands still a late reply moves it, as if its reader were all there is.
             self.backend.wait(response.latency)

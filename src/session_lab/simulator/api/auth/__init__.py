@@ -8,12 +8,7 @@ from session_lab.simulator.api.auth.credentials import (
     Refusal,
     authenticate,
 )
-from session_lab.simulator.api.auth.scopes import (
-    Resource,
-    create_resources,
-    list_resources,
-    session_resources,
-)
+from session_lab.simulator.api.auth.scopes import Resource
 from session_lab.simulator.api.auth.tokens import session_token, sign
 
 __all__ = [
@@ -22,9 +17,6 @@ __all__ = [
     "Refusal",
     "Resource",
     "authenticate",
-    "create_resources",
-    "list_resources",
-    "session_resources",
     "session_token",
     "sign",
 ]

@@ -8,12 +8,10 @@ open-source server.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from session_lab.simulator.api import error_responses
-from session_lab.simulator.api.auth import session_resources
-from session_lab.simulator.api.checks import Reading, Writing
-from session_lab.simulator.api.context import Exchange, journaled
+from session_lab.simulator.api.context import journaled
 from session_lab.simulator.api.http_types import (
     Follow,
     Response,
@@ -22,66 +20,55 @@ from session_lab.simulator.api.http_types import (
 )
 from session_lab.simulator.api.javascript.json_text import Json, parse_json, render_json
 from session_lab.simulator.api.javascript.numbers import to_number
+from session_lab.simulator.api.session_list import status_at
 from session_lab.simulator.api.sse import DONE, EventWriter
-from session_lab.simulator.api.validation import CHANNEL_PARAMS, RECORDS_QUERY
-from session_lab.wire.limits import (
-    MAX_APPEND_BODY_BYTES,
-    MAX_STREAM_TIMEOUT_SECONDS,
-    RESERVED_ID_PREFIX,
-)
+from session_lab.wire.limits import MAX_STREAM_TIMEOUT_SECONDS, RESERVED_ID_PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from session_lab.simulator.api.context import Context
     from session_lab.simulator.model.machine import Row
     from session_lab.simulator.world.channels import Record
     from session_lab.simulator.world.journal import Entry
 
-__all__ = ["APPEND", "INITIALIZE", "RECORDS", "STREAM"]
+__all__ = ["FoundChannel", "append", "find", "open_", "records", "stream"]
 
 _FOR_KEYS_ONLY = "requires secret key authentication"
 _DEFAULT_PATIENCE = 60
+_STORE_SETTINGS = {"x-s2-flush-interval-ms": "100", "x-s2-max-retries": "10"}
 _TURN_COMPLETE = "turn-complete"
 
 
-class _Channel(NamedTuple):
+class FoundChannel(NamedTuple):
     """A channel by its session's row, if there is one, and by the name it goes under."""
 
     row: Row | None
     key: str
 
 
-def _find(exchange: Exchange) -> _Channel | None:
+def find(context: Context) -> FoundChannel | None:
     """Find a channel; one that nothing was started under is there and empty, but for ids."""
-    row, key = exchange.session, exchange.session_key
+    row, key = context.session, context.session_key
     if row is None:
-        return None if key.startswith(RESERVED_ID_PREFIX) else _Channel(None, key)
-    return _Channel(row, row.external_id or row.session_id)
+        return None if key.startswith(RESERVED_ID_PREFIX) else FoundChannel(None, key)
+    return FoundChannel(row, row.external_id or row.session_id)
 
 
-def _may_read(exchange: Exchange, channel: _Channel) -> bool:
-    row, key = channel
-    ids = (key,) if row is None else (key, row.session_id, row.external_id)
-    return exchange.may("read", session_resources(*ids))
-
-
-def _may_append(exchange: Exchange) -> bool:
-    return exchange.may("write", session_resources(*exchange.session_ids))
-
-
-def _append(exchange: Exchange) -> Response:
-    io, row = exchange.params["io"], exchange.session
-    is_open = row is not None and exchange.is_open(row)
-    if is_open and io == "out" and not exchange.credential.is_secret_key:
+def append(context: Context) -> Response:
+    """Append a record."""
+    io, row = context.params["io"], context.session
+    is_open = row is not None and status_at(row, context.now) == "ACTIVE"
+    if is_open and io == "out" and not context.credential.is_secret_key:
         message = f"Appending to the out channel {_FOR_KEYS_ONLY}"
         return json_response({"ok": False, "error": message}, 403)
-    text = exchange.request.text
-    entry = exchange.world.append(
-        exchange.session_key,
+    text = context.request.text
+    entry = context.world.append(
+        context.session_key,
         _without_webhook_mark(text) if io == "in" else text,
         io=io,
-        part_id=exchange.request.headers.get("x-part-id") or None,
-        environment=exchange.environment,
+        part_id=context.request.headers.get("x-part-id") or None,
+        environment=context.environment,
     )
     return journaled(_appended(entry), entry)
 
@@ -100,7 +87,7 @@ def _appended(entry: Entry) -> Response:
 
 
 def _without_webhook_mark(text: str) -> str:
-    """Take out the mark with which callers could pass records off as a webhook's."""
+    """Remove the mark with which callers could pass records off as a webhook's."""
     try:
         body = parse_json(text) if "actionSource" in text else None
     except (ValueError, RecursionError):
@@ -114,11 +101,12 @@ def _without_webhook_mark(text: str) -> str:
     return render_json({**body, "payload": rest}).decode()
 
 
-def _records(exchange: Exchange, channel: _Channel) -> Response:
-    after = exchange.query.get("afterEventId")
-    records = _stored(exchange, channel)
+def records(context: Context) -> Response:
+    """Answer with the records of a channel."""
+    after = context.query.get("afterEventId")
+    stored = _stored(context)
     first = 0 if after is None else int(after) + 1
-    shown = [_shown(records[seq], seq) for seq in range(min(first, len(records)), len(records))]
+    shown = [_shown(stored[seq], seq) for seq in range(min(first, len(stored)), len(stored))]
     return json_response({"records": shown})
 
 
@@ -127,33 +115,33 @@ def _shown(record: Record, seq: int) -> Json:
     return shown | {"headers": list(record.headers)} if record.headers else shown
 
 
-def _stored(exchange: Exchange, channel: _Channel) -> Sequence[Record]:
-    io = exchange.params["io"]
-    return exchange.world.records(channel.key, io=io, environment=exchange.environment)
+def _stored(context: Context) -> Sequence[Record]:
+    io = context.params["io"]
+    return context.world.records(context.found.key, io=io, environment=context.environment)
 
 
-def _stream(exchange: Exchange, channel: _Channel) -> Response:
+def stream(context: Context) -> Response:
     """Answer with the events of the records that there are, and with how to go on from there."""
-    if exchange.request.method == "HEAD":
+    if context.request.method == "HEAD":
         return Response(200, {"x-last-chunk-index": "0"})
-    headers = exchange.request.headers
+    headers = context.request.headers
     patience = _patience(headers.get("timeout-seconds", ""))
     if isinstance(patience, Response):
         return patience
-    records, io = _stored(exchange, channel), exchange.params["io"]
-    position = min(_position(headers.get("last-event-id", "")), len(records))
+    stored, io = _stored(context), context.params["io"]
+    position = min(_position(headers.get("last-event-id", "")), len(stored))
     sent = {
         "content-type": "text/event-stream",
         "x-stream-version": "v2",
         "access-control-expose-headers": "*",
     }
-    settled = io == "out" and headers.get("x-peek-settled") == "1" and _is_settled(records)
+    settled = io == "out" and headers.get("x-peek-settled") == "1" and _is_settled(stored)
     follow = None
     if settled:
         sent["x-session-settled"] = "true"
     else:
-        follow = Follow(exchange.environment, channel.key, io, position, patience)
-    return Response(200, sent, EventWriter(position).batches(records) + DONE, follow)
+        follow = Follow(context.environment, context.found.key, io, position, patience)
+    return Response(200, sent, EventWriter(position).batches(stored) + DONE, follow)
 
 
 def _patience(seconds: str) -> int | Response:
@@ -182,39 +170,17 @@ def _is_settled(records: Sequence[Record]) -> bool:
     return bool(records) and records[-1].control == _TURN_COMPLETE
 
 
-def _may_initialize(exchange: Exchange) -> bool:
-    return exchange.may("write", session_resources(exchange.params["session"]))
-
-
-def _initialize(exchange: Exchange) -> Response:
+def open_(context: Context) -> Response:
     """Open a channel for writing past the API.
 
     The stream store that agents then write to is not simulated, so neither its address nor a token
     for it is given; the SDK's writers say what they miss.
     """
-    if exchange.params["io"] == "out" and not exchange.credential.is_secret_key:
+    if context.params["io"] == "out" and not context.credential.is_secret_key:
         return text_response(f"Initializing the out channel {_FOR_KEYS_ONLY}", 403)
-    channel = _find(exchange)
+    channel = find(context)
     if channel is None:
         return text_response("Session not found", 404)
     if channel.row is not None and channel.row.closed_at is not None:
         return text_response("Cannot initialize a channel on a closed session", 400)
     return json_response({"version": "v2"}, 202, _STORE_SETTINGS)
-
-
-_STORE_SETTINGS = {"x-s2-flush-interval-ms": "100", "x-s2-max-retries": "10"}
-
-APPEND: Final = Writing(
-    method="POST",
-    most_bytes=MAX_APPEND_BODY_BYTES,
-    params=CHANNEL_PARAMS,
-    may=_may_append,
-    handle=_append,
-)
-RECORDS: Final = Reading(
-    params=CHANNEL_PARAMS, query=RECORDS_QUERY, find=_find, may=_may_read, handle=_records
-)
-STREAM: Final = Reading(params=CHANNEL_PARAMS, find=_find, may=_may_read, handle=_stream)
-INITIALIZE: Final = Writing(
-    method="PUT", params=CHANNEL_PARAMS, may=_may_initialize, handle=_initialize
-)

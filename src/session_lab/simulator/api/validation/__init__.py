@@ -8,10 +8,9 @@ from session_lab.simulator.api.validation.bodies import (
     LIST_QUERY,
     RECORDS_QUERY,
     RUNS_QUERY,
-    Bodies,
 )
 from session_lab.simulator.api.validation.issues import Issue, body_error
-from session_lab.simulator.api.validation.zod import Flawed, Schema
+from session_lab.simulator.api.validation.zod import Invalid, Schema
 
 __all__ = [
     "BODIES",
@@ -19,8 +18,7 @@ __all__ = [
     "LIST_QUERY",
     "RECORDS_QUERY",
     "RUNS_QUERY",
-    "Bodies",
-    "Flawed",
+    "Invalid",
     "Issue",
     "Schema",
     "body_error",

@@ -10,190 +10,185 @@ from __future__ import annotations
 import math
 import re
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from session_lab.simulator.api.javascript.numbers import number_text, to_number
 from session_lab.simulator.api.validation.issues import ABSENT
 from session_lab.simulator.api.validation.zod import (
-    AnyOf,
-    Converted,
-    Instant,
-    ListOf,
-    Null,
+    AnyRecord,
+    Array,
+    CommaSeparated,
+    Date,
+    Enum,
+    Literal,
     Nullable,
     Number,
-    OneOf,
+    Object,
     Optional,
-    Prepared,
-    Record,
-    Refined,
+    Preprocess,
+    Refine,
     Schema,
-    Shape,
-    Text,
-    Words,
+    String,
+    Transform,
+    Union,
 )
 from session_lab.wire import limits
+from session_lab.wire.bodies import CloseBody, EndAndContinueBody, StartBody, UpdateBody
 from session_lab.wire.run_status import CURRENT_STATUSES, OLD_STATUSES
 from session_lab.wire.text import trim, utf16_length
+from session_lab.wire.waitpoints import WaitBody
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from session_lab.simulator.api.javascript.json_text import Json
+    from session_lab.wire.base import WireModel
 
-__all__ = ["BODIES", "CHANNEL_PARAMS", "LIST_QUERY", "RECORDS_QUERY", "RUNS_QUERY", "Bodies"]
-
-
-class Bodies(NamedTuple):
-    """The body schemas of one profile."""
-
-    create: Schema
-    update: Schema
-    close: Schema
-    end_and_continue: Schema
-    wait: Schema
+__all__ = ["BODIES", "CHANNEL_PARAMS", "LIST_QUERY", "RECORDS_QUERY", "RUNS_QUERY"]
 
 
-def _prepare_deployment_id(value: Json) -> Json:
-    """Take null and blank text for absent."""
+def _blank_to_absent(value: Json) -> Json:
+    """Return the value without blanks around it; null and blank text count as absent."""
     if isinstance(value, str):
         value = trim(value)
     return ABSENT if value is None or value == "" else value
 
 
-_EXTERNAL_ID = Refined(
-    Text(trimmed=True, least=1, most=limits.MAX_EXTERNAL_ID_LENGTH),
+_EXTERNAL_ID = Refine(
+    String(trims=True, minimum=1, maximum=limits.MAX_EXTERNAL_ID_LENGTH),
     lambda text: not text.startswith(limits.RESERVED_ID_PREFIX),
     f"externalId cannot start with '{limits.RESERVED_ID_PREFIX}' "
     "(reserved prefix for internal friendlyIds)",
 )
-_TAG = Text(most=limits.MAX_TAG_LENGTH)
-_TAGS = Optional(ListOf(_TAG, most=limits.MAX_TAGS))
-_CONCURRENCY_NAME = Refined(
-    Text(),
+_TAG = String(maximum=limits.MAX_TAG_LENGTH)
+_TAGS = Optional(Array(_TAG, maximum=limits.MAX_TAGS))
+_CONCURRENCY_NAME = Refine(
+    String(),
     lambda text: re.fullmatch(limits.CONCURRENCY_NAME, text) is not None,
     "Concurrency limit names are 1-122 characters using only letters, numbers, underscores and "
     "hyphens",
 )
-_SHORT_ID = Refined(
-    Text(),
+_SHORT_ID = Refine(
+    String(),
     lambda text: utf16_length(text) <= limits.MAX_EXTERNAL_DEPLOYMENT_ID_LENGTH,
     f"externalId must be at most {limits.MAX_EXTERNAL_DEPLOYMENT_ID_LENGTH} characters",
 )
-_DEPLOYMENT_ID = Optional(Prepared(_prepare_deployment_id, Optional(_SHORT_ID)))
+_DEPLOYMENT_ID = Optional(Preprocess(_blank_to_absent, Optional(_SHORT_ID)))
 _TRIGGER_CONFIG: Mapping[str, Schema] = {
-    "basePayload": Record(),
-    "machine": Optional(OneOf(limits.MACHINES)),
-    "queue": Optional(Text(most=limits.MAX_QUEUE_LENGTH)),
-    "concurrency": Optional(ListOf(_CONCURRENCY_NAME, most=limits.MAX_CONCURRENCY_NAMES)),
+    "basePayload": AnyRecord(),
+    "machine": Optional(Enum(limits.MACHINES)),
+    "queue": Optional(String(maximum=limits.MAX_QUEUE_LENGTH)),
+    "concurrency": Optional(Array(_CONCURRENCY_NAME, maximum=limits.MAX_CONCURRENCY_NAMES)),
     "concurrencyKey": Optional(
-        Converted(
-            AnyOf((Text(), Number())),
+        Transform(
+            Union((String(), Number())),
             lambda key: key if isinstance(key, str) else number_text(key),
         )
     ),
-    "tags": Optional(ListOf(_TAG, most=limits.MAX_RUN_TAGS)),
-    "maxAttempts": Optional(Number(whole=True, above=0, most=limits.MAX_ATTEMPTS)),
-    "maxDuration": Optional(Number(whole=True, above=0)),
-    "lockToVersion": Optional(Text()),
+    "tags": Optional(Array(_TAG, maximum=limits.MAX_RUN_TAGS)),
+    "maxAttempts": Optional(Number(integer=True, greater_than=0, maximum=limits.MAX_ATTEMPTS)),
+    "maxDuration": Optional(Number(integer=True, greater_than=0)),
+    "lockToVersion": Optional(String()),
     "externalDeploymentId": _DEPLOYMENT_ID,
-    "region": Optional(Text()),
+    "region": Optional(String()),
     "idleTimeoutInSeconds": Optional(
-        Number(whole=True, above=0, most=limits.MAX_IDLE_TIMEOUT_SECONDS)
+        Number(integer=True, greater_than=0, maximum=limits.MAX_IDLE_TIMEOUT_SECONDS)
     ),
-    "ttl": Optional(AnyOf((Text(), Number(whole=True, least=0)))),
+    "ttl": Optional(Union((String(), Number(integer=True, minimum=0)))),
 }
 _NEWER_IN_TRIGGER_CONFIG = {"concurrency", "concurrencyKey", "externalDeploymentId", "ttl"}
 _FIRST_TRIGGER_CONFIG: Mapping[str, Schema] = {
     name: schema for name, schema in _TRIGGER_CONFIG.items() if name not in _NEWER_IN_TRIGGER_CONFIG
-} | {"tags": Optional(ListOf(_TAG, most=5))}
+} | {"tags": Optional(Array(_TAG, maximum=5))}
 
 
-def _create(trigger_config: Mapping[str, Schema]) -> Shape:
-    return Shape(
+def _create(trigger_config: Mapping[str, Schema]) -> Object:
+    return Object(
         {
-            "type": Text(least=1, most=limits.MAX_TYPE_LENGTH),
+            "type": String(minimum=1, maximum=limits.MAX_TYPE_LENGTH),
             "externalId": Optional(_EXTERNAL_ID),
-            "taskIdentifier": Text(least=1, most=limits.MAX_TASK_IDENTIFIER_LENGTH),
-            "triggerConfig": Shape(trigger_config),
+            "taskIdentifier": String(minimum=1, maximum=limits.MAX_TASK_IDENTIFIER_LENGTH),
+            "triggerConfig": Object(trigger_config),
             "tags": _TAGS,
-            "metadata": Optional(Record()),
-            "expiresAt": Optional(Instant()),
+            "metadata": Optional(AnyRecord()),
+            "expiresAt": Optional(Date()),
         }
     )
 
 
-_UPDATE = Shape(
+_UPDATE = Object(
     {
         "tags": _TAGS,
-        "metadata": Optional(Nullable(Record())),
-        "externalId": Optional(AnyOf((Null(), _EXTERNAL_ID))),
+        "metadata": Optional(Nullable(AnyRecord())),
+        "externalId": Optional(Union((Literal(None), _EXTERNAL_ID))),
     }
 )
-_CLOSE: Mapping[str, Schema] = {"reason": Optional(Text(most=limits.MAX_CLOSE_REASON_LENGTH))}
+_CLOSE: Mapping[str, Schema] = {"reason": Optional(String(maximum=limits.MAX_CLOSE_REASON_LENGTH))}
 _END_AND_CONTINUE: Mapping[str, Schema] = {
-    "callingRunId": Text(),
-    "reason": Text(most=limits.MAX_HANDOVER_REASON_LENGTH),
+    "callingRunId": String(),
+    "reason": String(maximum=limits.MAX_HANDOVER_REASON_LENGTH),
 }
 
-_IO = OneOf(("out", "in"))
-_WAIT = Shape(
+_IO = Enum(("out", "in"))
+_WAIT = Object(
     {
-        "session": Text(),
+        "session": String(),
         "io": _IO,
-        "timeout": Optional(Text()),
+        "timeout": Optional(String()),
         "idempotencyKey": Optional(
-            Refined(
-                Text(),
+            Refine(
+                String(),
                 lambda key: utf16_length(key) <= limits.MAX_IDEMPOTENCY_KEY_LENGTH,
                 f"idempotencyKey must be {limits.MAX_IDEMPOTENCY_KEY_LENGTH} characters or less",
             )
         ),
-        "idempotencyKeyTTL": Optional(Text()),
-        "tags": Optional(AnyOf((Text(), ListOf(Text())))),
+        "idempotencyKeyTTL": Optional(String()),
+        "tags": Optional(Union((String(), Array(String())))),
         "lastSeqNum": Optional(Number()),
     }
 )
 
-BODIES: Final[Mapping[str, Bodies]] = MappingProxyType(
+BODIES: Final[Mapping[str, Mapping[type[WireModel], Schema]]] = MappingProxyType(
     {
-        "2026-08": Bodies(
-            create=_create(_FIRST_TRIGGER_CONFIG),
-            update=_UPDATE,
-            close=Shape(_CLOSE),
-            end_and_continue=Shape(_END_AND_CONTINUE),
-            wait=_WAIT,
-        ),
-        "2026-10": Bodies(
-            create=_create(_TRIGGER_CONFIG),
-            update=_UPDATE,
-            close=Shape({**_CLOSE, "callingRunId": Optional(Text())}),
-            end_and_continue=Shape({**_END_AND_CONTINUE, "externalDeploymentId": _DEPLOYMENT_ID}),
-            wait=_WAIT,
-        ),
+        "2026-08": {
+            StartBody: _create(_FIRST_TRIGGER_CONFIG),
+            UpdateBody: _UPDATE,
+            CloseBody: Object(_CLOSE),
+            EndAndContinueBody: Object(_END_AND_CONTINUE),
+            WaitBody: _WAIT,
+        },
+        "2026-10": {
+            StartBody: _create(_TRIGGER_CONFIG),
+            UpdateBody: _UPDATE,
+            CloseBody: Object({**_CLOSE, "callingRunId": Optional(String())}),
+            EndAndContinueBody: Object(
+                {**_END_AND_CONTINUE, "externalDeploymentId": _DEPLOYMENT_ID}
+            ),
+            WaitBody: _WAIT,
+        },
     }
 )
-"""The body schemas by the name of the profile."""
+"""The schema of each body, by the name of the profile and the model of the body."""
 
-_STATUS = OneOf(("ACTIVE", "CLOSED", "EXPIRED"))
+_STATUS = Enum(("ACTIVE", "CLOSED", "EXPIRED"))
 
-LIST_QUERY: Final[Schema] = Refined(
-    Shape(
+LIST_QUERY: Final[Schema] = Refine(
+    Object(
         {
             "page[size]": Optional(
-                Number(coerced=True, whole=True, least=1, most=limits.MAX_PAGE_SIZE),
+                Number(coerce=True, integer=True, minimum=1, maximum=limits.MAX_PAGE_SIZE),
                 default=limits.DEFAULT_PAGE_SIZE,
             ),
-            "page[after]": Optional(Text()),
-            "page[before]": Optional(Text()),
-            "filter[type]": Optional(Text()),
-            "filter[tags]": Optional(Text()),
-            "filter[taskIdentifier]": Optional(Text()),
-            "filter[externalId]": Optional(Text()),
-            "filter[status]": Optional(AnyOf((_STATUS, ListOf(_STATUS)))),
-            "filter[createdAt][period]": Optional(Text()),
-            "filter[createdAt][from]": Optional(Number(coerced=True, whole=True)),
-            "filter[createdAt][to]": Optional(Number(coerced=True, whole=True)),
+            "page[after]": Optional(String()),
+            "page[before]": Optional(String()),
+            "filter[type]": Optional(String()),
+            "filter[tags]": Optional(String()),
+            "filter[taskIdentifier]": Optional(String()),
+            "filter[externalId]": Optional(String()),
+            "filter[status]": Optional(Union((_STATUS, Array(_STATUS)))),
+            "filter[createdAt][period]": Optional(String()),
+            "filter[createdAt][from]": Optional(Number(coerce=True, integer=True)),
+            "filter[createdAt][to]": Optional(Number(coerce=True, integer=True)),
         }
     ),
     lambda query: not (query.get("page[after]") and query.get("page[before]")),
@@ -204,13 +199,13 @@ LIST_QUERY: Final[Schema] = Refined(
 
 
 def _number_or_text(value: Json) -> Json:
-    """Take text for the number it reads as, if it is one."""
+    """Return text as the number it reads as, if it is one."""
     number = to_number(value) if isinstance(value, str) else math.nan
     return value if math.isnan(number) else number
 
 
 def _stored_statuses() -> Mapping[str, frozenset[str]]:
-    """Tell for each name of a status, current or old, which stored statuses it means."""
+    """Map each name of a status, current or old, to the stored statuses that it means."""
     meant: dict[str, frozenset[str]] = {}
     for stored in CURRENT_STATUSES:
         for name in {CURRENT_STATUSES[stored], OLD_STATUSES[stored]}:
@@ -218,30 +213,32 @@ def _stored_statuses() -> Mapping[str, frozenset[str]]:
     return meant
 
 
-_MOMENT = Optional(Prepared(_number_or_text, Instant()))
+_MOMENT = Optional(Preprocess(_number_or_text, Date()))
 
-RUNS_QUERY: Final[Schema] = Shape(
+RUNS_QUERY: Final[Schema] = Object(
     {
         "page[size]": Optional(
-            Number(coerced=True, whole=True, above=0, least=1, most=limits.MAX_PAGE_SIZE)
+            Number(
+                coerce=True, integer=True, greater_than=0, minimum=1, maximum=limits.MAX_PAGE_SIZE
+            )
         ),
-        "page[after]": Optional(Text()),
-        "page[before]": Optional(Text()),
+        "page[after]": Optional(String()),
+        "page[before]": Optional(String()),
         "filter[status]": Optional(
-            Words(table=_stored_statuses(), refusal="Invalid status values")
+            CommaSeparated(table=_stored_statuses(), refusal="Invalid status values")
         ),
-        "filter[taskIdentifier]": Optional(Words()),
-        "filter[version]": Optional(Words()),
-        "filter[tag]": Optional(Words()),
-        "filter[queue]": Optional(Words()),
-        "filter[region]": Optional(Words()),
-        "filter[machine]": Optional(Words()),
-        "filter[bulkAction]": Optional(Text()),
-        "filter[schedule]": Optional(Text()),
-        "filter[batch]": Optional(Text()),
-        "filter[error]": Optional(Text()),
+        "filter[taskIdentifier]": Optional(CommaSeparated()),
+        "filter[version]": Optional(CommaSeparated()),
+        "filter[tag]": Optional(CommaSeparated()),
+        "filter[queue]": Optional(CommaSeparated()),
+        "filter[region]": Optional(CommaSeparated()),
+        "filter[machine]": Optional(CommaSeparated()),
+        "filter[bulkAction]": Optional(String()),
+        "filter[schedule]": Optional(String()),
+        "filter[batch]": Optional(String()),
+        "filter[error]": Optional(String()),
         "filter[isTest]": Optional(
-            Words(
+            CommaSeparated(
                 joined=False,
                 table={name: frozenset({name}) for name in ("true", "false")},
                 refusal="Invalid value for isTest",
@@ -249,15 +246,15 @@ RUNS_QUERY: Final[Schema] = Shape(
         ),
         "filter[createdAt][from]": _MOMENT,
         "filter[createdAt][to]": _MOMENT,
-        "filter[createdAt][period]": Optional(Text()),
+        "filter[createdAt][period]": Optional(String()),
     }
 )
 """The query of ``GET /api/v1/runs``."""
 
-RECORDS_QUERY: Final[Schema] = Shape(
-    {"afterEventId": Optional(Text(pattern=re.compile(r"[0-9]+")))}
+RECORDS_QUERY: Final[Schema] = Object(
+    {"afterEventId": Optional(String(pattern=re.compile(r"[0-9]+")))}
 )
 """The query of ``GET /realtime/v1/sessions/{session}/{io}/records``."""
 
-CHANNEL_PARAMS: Final[Schema] = Shape({"session": Text(), "io": _IO})
+CHANNEL_PARAMS: Final[Schema] = Object({"session": String(), "io": _IO})
 """The path parameters of all channel routes."""

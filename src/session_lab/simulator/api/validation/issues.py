@@ -30,7 +30,7 @@ __all__ = [
     "invalid_pattern",
     "invalid_type",
     "invalid_union",
-    "not_whole",
+    "not_integer",
     "too_big",
     "too_small",
 ]
@@ -82,7 +82,7 @@ def invalid_type(value: Json, expected: str) -> Issue:
     }
 
 
-def not_whole() -> Issue:
+def not_integer() -> Issue:
     """Report a number with a fraction, or an infinite one."""
     return {
         "code": "invalid_type",

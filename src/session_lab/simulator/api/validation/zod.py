@@ -1,7 +1,7 @@
 """A small schema language with the semantics of zod 3.
 
-A schema is a frozen value whose ``parse`` returns what it made of a value, or a :class:`Flawed` with
-every issue. A value of the wrong type *aborts* its schema: no rule that builds on the value is tried
+A schema is a frozen value whose ``safe_parse`` returns what it made of a value, or an
+:class:`Invalid` with every issue. A value of the wrong type *aborts* its schema: no rule that builds on the value is tried
 any more. A value that only breaks a bound does not, so further issues can follow.
 """
 
@@ -26,30 +26,30 @@ if TYPE_CHECKING:
     from session_lab.simulator.api.javascript.json_text import Json
 
 __all__ = [
-    "AnyOf",
-    "Converted",
-    "Flawed",
-    "Instant",
-    "ListOf",
-    "Null",
+    "AnyRecord",
+    "Array",
+    "CommaSeparated",
+    "Date",
+    "Enum",
+    "Invalid",
+    "Literal",
     "Nullable",
     "Number",
-    "OneOf",
+    "Object",
     "Optional",
-    "Prepared",
-    "Record",
-    "Refined",
+    "Preprocess",
+    "Refine",
     "Schema",
-    "Shape",
-    "Text",
-    "Words",
+    "String",
+    "Transform",
+    "Union",
 ]
 
 
 _REQUIRED = object()
 
 
-class Flawed(NamedTuple):
+class Invalid(NamedTuple):
     """What is wrong with a value, and what a schema made of it that only breaks bounds."""
 
     value: Json
@@ -60,77 +60,77 @@ class Flawed(NamedTuple):
 class Schema(Protocol):
     """Anything that parses."""
 
-    def parse(self, value: Json) -> Json | Flawed:
+    def safe_parse(self, value: Json) -> Json | Invalid:
         """Check a value, and return its parsed form; paths of issues begin at the value."""
         ...
 
 
-def _abort(issue: Issue) -> Flawed:
-    return Flawed(ABSENT, (issue,), aborted=True)
+def _abort(issue: Issue) -> Invalid:
+    return Invalid(ABSENT, (issue,), aborted=True)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Text:
+class String:
     """Text, measured in UTF-16 units after trimming."""
 
-    least: int = 0
-    most: int = sys.maxsize
-    trimmed: bool = False
+    minimum: int = 0
+    maximum: int = sys.maxsize
+    trims: bool = False
     pattern: re.Pattern[str] | None = None
 
-    def parse(self, value: Json) -> Json | Flawed:
+    def safe_parse(self, value: Json) -> Json | Invalid:
         """Check a text."""
         if not isinstance(value, str):
             return _abort(issues.invalid_type(value, "string"))
-        text = trim(value) if self.trimmed else value
+        text = trim(value) if self.trims else value
         length = len(text) if text.isascii() else utf16_length(text)
-        if self.least <= length <= self.most and self.pattern is None:
+        if self.minimum <= length <= self.maximum and self.pattern is None:
             return text
         found: list[Issue] = []
-        if length < self.least:
-            found.append(issues.too_small("string", self.least))
-        if length > self.most:
-            found.append(issues.too_big("string", self.most))
+        if length < self.minimum:
+            found.append(issues.too_small("string", self.minimum))
+        if length > self.maximum:
+            found.append(issues.too_big("string", self.maximum))
         if self.pattern and not self.pattern.fullmatch(text):
             found.append(issues.invalid_pattern())
-        return Flawed(text, tuple(found)) if found else text
+        return Invalid(text, tuple(found)) if found else text
 
 
 @dataclass(frozen=True, kw_only=True)
 class Number:
-    """A number; ``coerced`` reads it from text as JavaScript does."""
+    """A number; ``coerce`` reads it from text as JavaScript does."""
 
-    whole: bool = False
-    above: int | None = None
-    least: int | None = None
-    most: int | None = None
-    coerced: bool = False
+    integer: bool = False
+    greater_than: int | None = None
+    minimum: int | None = None
+    maximum: int | None = None
+    coerce: bool = False
 
-    def parse(self, value: Json) -> Json | Flawed:
+    def safe_parse(self, value: Json) -> Json | Invalid:
         """Check a number."""
-        if self.coerced and isinstance(value, str):
+        if self.coerce and isinstance(value, str):
             value = to_number(value)
         if isinstance(value, bool) or not isinstance(value, (int, float)) or math.isnan(value):
             return _abort(issues.invalid_type(value, "number"))
         found: list[Issue] = []
-        if self.whole and not float(value).is_integer():
-            found.append(issues.not_whole())
-        if self.above is not None and value <= self.above:
-            found.append(issues.too_small("number", self.above, inclusive=False))
-        if self.least is not None and value < self.least:
-            found.append(issues.too_small("number", self.least))
-        if self.most is not None and value > self.most:
-            found.append(issues.too_big("number", self.most))
-        return Flawed(value, tuple(found)) if found else value
+        if self.integer and not float(value).is_integer():
+            found.append(issues.not_integer())
+        if self.greater_than is not None and value <= self.greater_than:
+            found.append(issues.too_small("number", self.greater_than, inclusive=False))
+        if self.minimum is not None and value < self.minimum:
+            found.append(issues.too_small("number", self.minimum))
+        if self.maximum is not None and value > self.maximum:
+            found.append(issues.too_big("number", self.maximum))
+        return Invalid(value, tuple(found)) if found else value
 
 
 @dataclass(frozen=True)
-class OneOf:
+class Enum:
     """One of a few texts."""
 
     options: tuple[str, ...]
 
-    def parse(self, value: Json) -> Json | Flawed:
+    def safe_parse(self, value: Json) -> Json | Invalid:
         """Check that a value is an option."""
         if value not in self.options:
             return _abort(issues.invalid_option(value, self.options))
@@ -138,8 +138,8 @@ class OneOf:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Words:
-    """Texts joined with commas, or one text; empty text is absent.
+class CommaSeparated:
+    """Texts joined with commas, or one text; empty text counts as absent.
 
     With a table each is looked up, and the value is what they mean together; the refusal lists
     those that it does not know.
@@ -149,7 +149,7 @@ class Words:
     table: Mapping[str, frozenset[str]] | None = None
     refusal: str = ""
 
-    def parse(self, value: Json) -> Json | Flawed:
+    def safe_parse(self, value: Json) -> Json | Invalid:
         """Split a text and look its parts up."""
         if not isinstance(value, str):
             return _abort(issues.invalid_type(value, "string"))
@@ -165,29 +165,33 @@ class Words:
 
 
 @dataclass(frozen=True)
-class Null:
-    """Nothing but null."""
+class Literal:
+    """One value alone."""
 
-    def parse(self, value: Json) -> Json | Flawed:
-        """Check for null."""
-        return None if value is None else _abort(issues.invalid_literal(value, None))
+    expected: Json
+
+    def safe_parse(self, value: Json) -> Json | Invalid:
+        """Check for the value."""
+        if type(value) is type(self.expected) and value == self.expected:
+            return value
+        return _abort(issues.invalid_literal(value, self.expected))
 
 
 @dataclass(frozen=True)
-class Instant:
+class Date:
     """Whatever ``new Date(value)`` understands, as milliseconds since 1970."""
 
-    def parse(self, value: Json) -> Json | Flawed:
+    def safe_parse(self, value: Json) -> Json | Invalid:
         """Coerce a value to an instant."""
         instant = to_date(value)
         return _abort(issues.invalid_date()) if instant is None else instant
 
 
 @dataclass(frozen=True)
-class Record:
+class AnyRecord:
     """Any object; the key ``__proto__`` is dropped from it."""
 
-    def parse(self, value: Json) -> Json | Flawed:
+    def safe_parse(self, value: Json) -> Json | Invalid:
         """Check for an object."""
         if not isinstance(value, dict):
             return _abort(issues.invalid_type(value, "object"))
@@ -197,33 +201,33 @@ class Record:
 
 
 @dataclass(frozen=True)
-class ListOf:
+class Array:
     """An array whose items all fit one schema."""
 
     item: Schema
-    most: int | None = None
+    maximum: int | None = None
 
-    def parse(self, value: Json) -> Json | Flawed:
+    def safe_parse(self, value: Json) -> Json | Invalid:
         """Check the array, then each item."""
         if not isinstance(value, list):
             return _abort(issues.invalid_type(value, "array"))
         found: list[Issue] = []
-        if self.most is not None and len(value) > self.most:
-            found.append(issues.too_big("array", self.most))
+        if self.maximum is not None and len(value) > self.maximum:
+            found.append(issues.too_big("array", self.maximum))
         items: list[Json] = []
         aborted = False
         for place, item in enumerate(value):
-            parsed = self.item.parse(item)
-            if isinstance(parsed, Flawed):
+            parsed = self.item.safe_parse(item)
+            if isinstance(parsed, Invalid):
                 found += issues.below(place, parsed.issues)
                 aborted |= parsed.aborted
                 parsed = parsed.value
             items.append(parsed)
-        return Flawed(items, tuple(found), aborted) if found else items
+        return Invalid(items, tuple(found), aborted) if found else items
 
 
 @dataclass(frozen=True)
-class Shape:
+class Object:
     """An object with known members; others are dropped."""
 
     members: Mapping[str, Schema]
@@ -238,7 +242,7 @@ class Shape:
             for name, schema in self.members.items()
         )
 
-    def parse(self, value: Json) -> Json | Flawed:
+    def safe_parse(self, value: Json) -> Json | Invalid:
         """Check every member, in the order of the schema."""
         if not isinstance(value, dict):
             return _abort(issues.invalid_type(value, "object"))
@@ -247,38 +251,38 @@ class Shape:
         aborted = False
         for name, schema, default in self._plan:
             if name in value:
-                parsed = schema.parse(value[name])
+                parsed = schema.safe_parse(value[name])
             elif default is ABSENT:
                 continue
             else:
-                parsed = schema.parse(ABSENT) if default is _REQUIRED else default
-            if isinstance(parsed, Flawed):
+                parsed = schema.safe_parse(ABSENT) if default is _REQUIRED else default
+            if isinstance(parsed, Invalid):
                 found += issues.below(name, parsed.issues)
                 aborted |= parsed.aborted
                 parsed = parsed.value
             if parsed is not ABSENT:
                 members[name] = parsed
-        return Flawed(members, tuple(found), aborted) if found else members
+        return Invalid(members, tuple(found), aborted) if found else members
 
 
 @dataclass(frozen=True)
-class AnyOf:
+class Union:
     """The first schema that fits; else the issues of the first that was not aborted, else all."""
 
     schemas: tuple[Schema, ...]
 
-    def parse(self, value: Json) -> Json | Flawed:
+    def safe_parse(self, value: Json) -> Json | Invalid:
         """Try one schema after the other."""
-        flawed: list[Flawed] = []
+        invalid: list[Invalid] = []
         for schema in self.schemas:
-            parsed = schema.parse(value)
-            if not isinstance(parsed, Flawed):
+            parsed = schema.safe_parse(value)
+            if not isinstance(parsed, Invalid):
                 return parsed
-            flawed.append(parsed)
-        for attempt in flawed:
+            invalid.append(parsed)
+        for attempt in invalid:
             if not attempt.aborted:
                 return attempt
-        return _abort(issues.invalid_union([attempt.issues for attempt in flawed]))
+        return _abort(issues.invalid_union([attempt.issues for attempt in invalid]))
 
 
 @dataclass(frozen=True)
@@ -288,9 +292,9 @@ class Optional:
     schema: Schema
     default: Json = ABSENT
 
-    def parse(self, value: Json) -> Json | Flawed:
+    def safe_parse(self, value: Json) -> Json | Invalid:
         """Check a value that is there."""
-        return self.default if value is ABSENT else self.schema.parse(value)
+        return self.default if value is ABSENT else self.schema.safe_parse(value)
 
 
 @dataclass(frozen=True)
@@ -299,38 +303,38 @@ class Nullable:
 
     schema: Schema
 
-    def parse(self, value: Json) -> Json | Flawed:
+    def safe_parse(self, value: Json) -> Json | Invalid:
         """Check a value that is not null."""
-        return None if value is None else self.schema.parse(value)
+        return None if value is None else self.schema.safe_parse(value)
 
 
 @dataclass(frozen=True)
-class Prepared:
+class Preprocess:
     """A schema that sees what a function made of the value."""
 
-    prepare: Callable[[Json], Json]
+    preprocess: Callable[[Json], Json]
     schema: Schema
 
-    def parse(self, value: Json) -> Json | Flawed:
-        """Prepare the value and check it."""
-        return self.schema.parse(self.prepare(value))
+    def safe_parse(self, value: Json) -> Json | Invalid:
+        """Preprocess the value and check it."""
+        return self.schema.safe_parse(self.preprocess(value))
 
 
 @dataclass(frozen=True)
-class Converted:
+class Transform:
     """A schema whose parsed value a function replaces."""
 
     schema: Schema
-    convert: Callable[[Json], Json]
+    transform: Callable[[Json], Json]
 
-    def parse(self, value: Json) -> Json | Flawed:
-        """Check the value and convert it."""
-        parsed = self.schema.parse(value)
-        return parsed if isinstance(parsed, Flawed) else self.convert(parsed)
+    def safe_parse(self, value: Json) -> Json | Invalid:
+        """Check the value and transform it."""
+        parsed = self.schema.safe_parse(value)
+        return parsed if isinstance(parsed, Invalid) else self.transform(parsed)
 
 
 @dataclass(frozen=True)
-class Refined:
+class Refine:
     """A schema and a further rule, tried unless the schema was aborted."""
 
     schema: Schema
@@ -338,11 +342,11 @@ class Refined:
     message: str
     at: Path = ()
 
-    def parse(self, value: Json) -> Json | Flawed:
+    def safe_parse(self, value: Json) -> Json | Invalid:
         """Check the schema, then the rule."""
-        parsed = self.schema.parse(value)
-        if not isinstance(parsed, Flawed):
-            return parsed if self.holds(parsed) else Flawed(parsed, (self._broken(),))
+        parsed = self.schema.safe_parse(value)
+        if not isinstance(parsed, Invalid):
+            return parsed if self.holds(parsed) else Invalid(parsed, (self._broken(),))
         if parsed.aborted or self.holds(parsed.value):
             return parsed
         return parsed._replace(issues=(*parsed.issues, self._broken()))

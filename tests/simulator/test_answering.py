@@ -1,4 +1,4 @@
-"""The service: what stands around the routes, and where answers are explained."""
+"""The backend: what stands around the endpoints, and where answers are explained."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from session_lab.simulator.faults.plan import (
     ConnectionLost,
     ConnectionRefused,
     FaultPlan,
-    FaultRule,
 )
 from session_lab.simulator.faults.rate_limit import RateLimit
+from session_lab.simulator.faults.rules import FaultRule
 from tests.api_lab import CREATE, ApiLab
 
 CHAT = "/api/v1/sessions/chat"
@@ -100,7 +100,7 @@ def test_the_same_requests_make_the_same_world() -> None:
 
 
 def test_limited_responses_tell_what_is_left(lab: ApiLab) -> None:
-    lab.service.rate_limit = RateLimit(burst=2, refill=1, interval="10s")
+    lab.backend.rate_limit = RateLimit(burst=2, refill=1, interval="10s")
     first = lab.ask("GET", CHAT).headers
     assert (first["x-ratelimit-limit"], first["x-ratelimit-remaining"]) == ("2", "1")
     assert first["x-ratelimit-reset"] == str(lab.world.now + 10_000)
@@ -114,7 +114,7 @@ def test_limited_responses_tell_what_is_left(lab: ApiLab) -> None:
 
 
 def test_what_is_not_limited_is_not_counted(lab: ApiLab) -> None:
-    lab.service.rate_limit = RateLimit(burst=1, refill=1, interval="10s")
+    lab.backend.rate_limit = RateLimit(burst=1, refill=1, interval="10s")
     for response in (
         lab.ask("POST", APPEND, "x"),
         lab.ask("GET", f"{CHAT}/snapshot-url"),
@@ -130,7 +130,7 @@ def test_what_is_not_limited_is_not_counted(lab: ApiLab) -> None:
 
 
 def test_a_refused_connection_has_no_effect(lab: ApiLab) -> None:
-    lab.service.faults = FaultPlan([FaultRule("sessions.close", nth=1, refused=True)])
+    lab.backend.faults = FaultPlan([FaultRule("sessions.close", nth=1, refused=True)])
     with pytest.raises(ConnectionRefused):
         lab.ask("POST", f"{CHAT}/close", {})
     assert lab.json("GET", CHAT)["closedAt"] is None
@@ -138,15 +138,15 @@ def test_a_refused_connection_has_no_effect(lab: ApiLab) -> None:
 
 
 def test_a_lost_reply_has_its_effect(lab: ApiLab) -> None:
-    lab.service.faults = FaultPlan([FaultRule("sessions.close", lost=True)])
+    lab.backend.faults = FaultPlan([FaultRule("sessions.close", lost=True)])
     with pytest.raises(ConnectionLost):
         lab.ask("POST", f"{CHAT}/close", {})
     assert lab.json("GET", CHAT)["closedAt"] is not None
 
 
 def test_a_failing_server_has_no_effect_and_uses_no_limit(lab: ApiLab) -> None:
-    lab.service.rate_limit = RateLimit(burst=1, refill=1, interval="10s")
-    lab.service.faults = FaultPlan([FaultRule("sessions.close", nth=1, status=503)])
+    lab.backend.rate_limit = RateLimit(burst=1, refill=1, interval="10s")
+    lab.backend.faults = FaultPlan([FaultRule("sessions.close", nth=1, status=503)])
     response = lab.ask("POST", f"{CHAT}/close", {})
     assert (response.status, ENTRY_HEADER in response.headers) == (503, False)
     assert lab.json("POST", f"{CHAT}/close", {})["closedAt"] is not None
@@ -154,22 +154,22 @@ def test_a_failing_server_has_no_effect_and_uses_no_limit(lab: ApiLab) -> None:
 
 def test_a_late_reply_says_how_late_it_is(lab: ApiLab) -> None:
     rules = [FaultRule("*", latency="2s"), FaultRule("sessions.retrieve", latency="1s")]
-    lab.service.faults = FaultPlan(rules)
+    lab.backend.faults = FaultPlan(rules)
     assert lab.ask("GET", CHAT).latency == 3_000
     assert lab.ask("GET", "/api/v1/sessions").latency == 2_000
-    lab.service.faults = FaultPlan()
+    lab.backend.faults = FaultPlan()
     assert lab.ask("GET", CHAT).latency == 0
 
 
 @pytest.mark.parametrize("path", ["/api/v1/sessions", "/api/v1/runs"])
 def test_a_lagging_list_does_not_show_what_is_new(lab: ApiLab, path: str) -> None:
-    lab.service.faults = FaultPlan([FaultRule("*.list", list_lag="5s")])
+    lab.backend.faults = FaultPlan([FaultRule("*.list", list_lag="5s")])
     lab.world.clock.advance("4999ms")
     lab.start("new")
     assert lab.json("GET", path)["data"] == []
     lab.world.clock.advance("1ms")
     assert len(lab.json("GET", path)["data"]) == 1
-    lab.service.faults = FaultPlan()
+    lab.backend.faults = FaultPlan()
     assert len(lab.json("GET", path)["data"]) == 2
 
 
@@ -185,7 +185,7 @@ def test_a_run_can_be_made_to_end_just_before_a_call(
     lab: ApiLab, match: str, method: str, path: str, body: object
 ) -> None:
     first = lab.json("GET", CHAT)["currentRunId"]
-    lab.service.faults = FaultPlan([FaultRule(match, run_status="CRASHED")])
+    lab.backend.faults = FaultPlan([FaultRule(match, run_status="CRASHED")])
     assert lab.ask(method, path, body, key="wrong").status == 401
     assert lab.world.current_run("chat") == lab.world.run(first)
     assert lab.ask(method, path, body).status == 200
@@ -198,7 +198,7 @@ def test_a_run_can_be_made_to_end_just_before_a_call(
 
 
 def test_a_run_cannot_be_made_to_end_where_there_is_none(lab: ApiLab) -> None:
-    lab.service.faults = FaultPlan([FaultRule("sessions.*", run_status="CRASHED")])
+    lab.backend.faults = FaultPlan([FaultRule("sessions.*", run_status="CRASHED")])
     for method, path, body in (
         ("GET", "/api/v1/sessions/none", None),
         ("GET", "/api/v1/sessions/%zz", None),
@@ -212,5 +212,5 @@ def test_a_run_cannot_be_made_to_end_where_there_is_none(lab: ApiLab) -> None:
 def test_a_new_plan_begins_to_count_anew(lab: ApiLab) -> None:
     plan = FaultPlan([FaultRule("sessions.retrieve", nth=1, status=500)])
     for _ in range(2):
-        lab.service.faults = plan
+        lab.backend.faults = plan
         assert [lab.ask("GET", CHAT).status for _ in range(2)] == [500, 200]
