@@ -11,8 +11,8 @@ from session_lab.simulator import RunPolicy
 from session_lab.simulator.api.auth import Environment
 from session_lab.simulator.api.http_types import Request, Response
 from session_lab.simulator.backend import Backend
-from session_lab.simulator.front import handle
 from session_lab.simulator.faults.plan import ConnectionLost
+from session_lab.simulator.front import handle
 
 KEY = "tr_dev_control"
 PATHS = [

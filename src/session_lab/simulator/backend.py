@@ -124,6 +124,7 @@ class Backend:
         self._first_faults = FaultPlan.of(faults)
         self.rate_limit = RateLimit.of(rate_limit)
         self.lock = threading.RLock()
+        self._buckets: dict[Identifier, TokenBucket]
         self._begin(seed, self._now)
 
     @property
@@ -306,7 +307,7 @@ class Backend:
 
     def _begin(self, seed: int, now: int) -> None:
         self.world = World(seed=seed, now=now, policy=self._policy, profile=self._profile)
-        self._buckets: dict[Identifier, TokenBucket] = {}
+        self._buckets = {}
         self.faults = self._first_faults
 
 
@@ -331,7 +332,9 @@ def _checked(environments: Sequence[Environment]) -> tuple[Environment, ...]:
 def _failure(status: int, faults: Faults) -> Response:
     """Answer as the server does where it fails, or as a proxy in front of it does."""
     if status == HTTPStatus.TOO_MANY_REQUESTS:
-        result = RateLimitResult(success=False, limit=RateLimit().burst, remaining=-1, reset=faults.reset)
+        result = RateLimitResult(
+            success=False, limit=RateLimit().burst, remaining=-1, reset=faults.reset
+        )
         return error_responses.rate_limited(result, faults.at)
     if status == HTTPStatus.INTERNAL_SERVER_ERROR:
         return error_responses.error(status, HTTPStatus(status).phrase)

@@ -49,8 +49,10 @@ class Route:
         What it answers; None: an event stream.
     access : Access or None
         What the caller's scopes must reach; None: any valid credential will do.
-    body : WireModel subclass, str or None
-        What its body is; ``str`` is text that is not looked into.
+    body : WireModel subclass or None
+        What its body is, if it is JSON.
+    takes_text : bool
+        Whether its body is text that is not looked into.
     find : callable or None
         Of a read: finds what is read; None where it is not there.
     missing : callable
@@ -79,7 +81,8 @@ class Route:
     reply: type[WireModel] | None
     access: Access | None = None
     _: KW_ONLY
-    body: type[WireModel | str] | None = None
+    body: type[WireModel] | None = None
+    takes_text: bool = False
     find: Callable[[Context], object] | None = None
     missing: Callable[[Context], Response] = lambda _: error_responses.not_found()
     params: Schema | None = None
@@ -162,7 +165,7 @@ def _read(route: Route, context: Context) -> Context:
 def _write(route: Route, context: Context) -> Context:
     _check_length(route, context.request)
     _check_params(route, context.params)
-    if route.body is not None and route.body is not str:
+    if route.body is not None:
         schema = BODIES[context.world.profile.name][route.body]
         context = context._replace(body=_parsed_body(schema, context.request))
     _check_access(route, context)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from session_lab.simulator.model.calendar import date_text
 from session_lab.simulator.model.machine import Row
@@ -37,7 +37,7 @@ def retrieved_session(shown: Shown) -> dict[str, Json]:
 
 def listed_session(shown: Shown) -> dict[str, Json]:
     """Write a session as a list shows it."""
-    row = shown.row
+    row: tuple[Any, ...] = shown.row
     written = {name: row[place] for name, place in _AS_THEY_ARE}
     for name, place in _INSTANTS:
         instant = row[place]

@@ -92,7 +92,7 @@ ROUTES: Final = (
         wire.AppendReply,
         Access("write", access.session_by_any_name),
         params=CHANNEL_PARAMS,
-        body=str,
+        takes_text=True,
         max_body_bytes=limits.MAX_APPEND_BODY_BYTES,
         headers=("X-Part-Id",),
         refusals=(404, 409),

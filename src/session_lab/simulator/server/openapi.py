@@ -102,8 +102,9 @@ def _operation(route: Route) -> Document:
     }
     if route.body is not None:
         content = {"application/json": {"schema": _reference(route.body)}}
-        if route.body is str:
-            content = {"text/plain": {"schema": _TEXT}}
+        described["requestBody"] = {"required": True, "content": content}
+    elif route.takes_text:
+        content = {"text/plain": {"schema": _TEXT}}
         described["requestBody"] = {"required": True, "content": content}
     return described
 
@@ -139,7 +140,7 @@ def _json_schema(schema: Schema) -> Document:
         case zod.Preprocess():  # An instant as a number, or as a text that reads as one.
             described = _integer(None, None)
         case zod.CommaSeparated():
-            items = {"type": "string", "pattern": "^[^,]+$"}
+            items: Document = {"type": "string", "pattern": "^[^,]+$"}
             if schema.table is not None:
                 items = {"enum": sorted(schema.table)}
             described = {"type": "array", "items": items} if schema.joined else items
@@ -184,7 +185,7 @@ def _reference(model: type[BaseModel]) -> Document:
 def _schemas() -> Document:
     models: list[type[BaseModel]] = [wire.ErrorBody, wire.Problem]
     for route in ROUTES:
-        models += [model for model in (route.reply, route.body) if model not in (None, str)]
+        models += [model for model in (route.reply, route.body) if model is not None]
     _, generated = models_json_schema(
         [(model, "validation") for model in models],
         ref_template="#/components/schemas/{model}",

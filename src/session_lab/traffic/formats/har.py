@@ -17,12 +17,11 @@ from urllib.parse import unquote, urlsplit
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from session_lab.errors import DataError
-from session_lab.simulator.api.calls import call_of
-from session_lab.simulator.api.http_types import Request
 from session_lab.simulator.model.run_payload import carries_turn, is_stop
 from session_lab.timing import to_instant
 from session_lab.traffic.formats.events import frame_of, parse
 from session_lab.traffic.formats.journal import Names
+from session_lab.wire.endpoints import endpoint_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -139,7 +138,8 @@ def _calls(entries: list[Any], source: str, bad: BadRows) -> Iterator[_Call]:
             bad.report(DataError(_first(error)), source=source, row=row, unit="entry")
             continue
         path = _path(entry.request.url)
-        name = call_of(Request(entry.request.method, path), now=0).name or ""
+        endpoint = endpoint_of(entry.request.method, path)
+        name = "" if endpoint is None else endpoint.name
         post = entry.request.post_data
         asked = (post and post.text) or ""
         answered = _json_object(entry.response.content.text or "")

@@ -6,7 +6,7 @@ open-source server.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from session_lab.simulator.api import error_responses
 from session_lab.simulator.api.auth import session_token
@@ -58,8 +58,9 @@ def external_id_in(body: str) -> str | None:
 
 def create(context: Context) -> Response:
     """Create a session, or fetch it and make sure that a run lives."""
-    columns = {
-        _COLUMNS[name]: _STORED.get(name, stored_json)(context.body[name]) for name in context.body
+    columns: dict[str, Any] = {
+        _COLUMNS[name]: _STORED.get(name, stored_json)(value)
+        for name, value in context.body.items()
     }
     entry = context.world.start(
         columns.pop("external_id", None), environment=context.environment, **columns
