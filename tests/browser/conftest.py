@@ -34,10 +34,11 @@ PATIENCE = 90
 
 
 class Lab(NamedTuple):
-    """Where a JupyterLab listens, and the key to it."""
+    """Where a JupyterLab listens, the key to it, and the folder that it shows."""
 
     url: str
     token: str
+    folder: Path
 
 
 @pytest.fixture(scope="session")
@@ -84,7 +85,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
         )
         try:
             _wait_for(f"http://127.0.0.1:{port}/api", server, home / "lab.log")
-            yield Lab(f"http://127.0.0.1:{port}", token)
+            yield Lab(f"http://127.0.0.1:{port}", token, home)
         finally:
             # It ends its kernels itself.
             server.terminate()

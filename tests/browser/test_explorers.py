@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.needs_chromium
 
-PICTURE = ".widget-html img"
+PICTURE = ".sl-view svg"
 RUN = "name => { window.jupyterapp.commands.execute(name); }"
 EXPLORER = "print(id(explorer))"
 WIDGETS = "import ipywidgets; print(len(ipywidgets.Widget.get_manager_state()['state']))"
@@ -29,7 +29,7 @@ class Seen:
 
     def now(self) -> tuple[str | None, str]:
         images = self._explorer.locator(f"{PICTURE}:visible")
-        source = images.first.get_attribute("src") if images.count() else None
+        source = images.first.evaluate("one => one.outerHTML") if images.count() else None
         return source, self._explorer.inner_text()
 
     def settled(self) -> tuple[str | None, str]:
@@ -47,7 +47,7 @@ class Seen:
         self._page.wait_for_function(
             """([root, selector, [picture, text]]) => {
                 const image = [...root.querySelectorAll(selector)].find(one => one.offsetParent);
-                return root.innerText !== text && (image?.src ?? null) !== picture
+                return root.innerText !== text && (image?.outerHTML ?? null) !== picture
                     && !root.innerText.includes('Working');
             }""",
             arg=[self._explorer.element_handle(), PICTURE, before],

@@ -90,7 +90,7 @@ def test_the_risk_table_tells_the_numbers_at_its_ticks():
     hours = [pd.Timedelta(tick, "h") for tick in ax.get_xticks()]
     expected = [f"{np.count_nonzero(np.timedelta64(age) <= AGES):,}" for age in hours]
     assert [text.get_text() for text in ax.texts] == ["at risk", *expected]
-    assert ax.get_xlabel() == "time (h)"
+    assert ax.get_xlabel() == "age of the session (h)"
 
 
 def test_a_curve_is_drawn_with_its_band():

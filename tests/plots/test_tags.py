@@ -66,7 +66,7 @@ def drawn_to_the_end(ax: Axes) -> Axes:
 @pytest.mark.parametrize("count", RESULTS)
 def test_odd_tags_are_drawn_without_a_warning(count: Callable[..., Any]):
     ax = drawn_to_the_end(count(frame([ODD, ODD[:6], ODD[3:]])).plot())
-    assert ax.get_title(loc="left") == count(frame([])).title
+    assert ax.get_title(loc="left").startswith(count(frame([])).title)
     assert ax.get_label()
 
 

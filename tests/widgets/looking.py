@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import gc
 from typing import Any
+from unittest import mock
 
 import ipywidgets
 from matplotlib.figure import Figure
 
-__all__ = ["control", "labelled", "picture", "text", "tree", "widgets_and_figures"]
+from session_lab.widgets.view import View
+
+__all__ = ["control", "displayed", "labelled", "picture", "text", "tree", "widgets_and_figures"]
 
 
 def control(explorer: Any, description: str) -> Any:
@@ -25,15 +28,24 @@ def tree(widget: Any) -> list[Any]:
 
 
 def picture(explorer: Any) -> str:
-    return "".join(html for html in pieces(explorer) if html.startswith("<img"))
+    """Return the SVG that the picture shows; empty where there is none."""
+    views = [one for one in tree(explorer.widget) if isinstance(one, View)]
+    return "".join(view.svg for view in views)
 
 
 def text(explorer: Any) -> str:
-    return "".join(html for html in pieces(explorer) if not html.startswith("<img"))
+    return "".join(pieces(explorer))
 
 
 def pieces(explorer: Any) -> list[str]:
     return [one.value for one in tree(explorer.widget) if isinstance(one, ipywidgets.HTML)]
+
+
+def displayed(explorer: Any) -> list[dict[str, Any]]:
+    """Return the outputs that showing something in a notebook writes, one after the other."""
+    with mock.patch("session_lab.widgets.static_twin.display") as display:
+        explorer._ipython_display_()
+    return [call.args[0] for call in display.call_args_list]
 
 
 def widgets_and_figures() -> tuple[set[str], int]:

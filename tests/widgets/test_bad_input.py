@@ -88,8 +88,8 @@ def test_a_hundred_thousand_tags_are_counted_and_only_some_are_offered():
     ]
     assert max(len(one.options) for one in offered) == 100
     exploration.selection = Selection(tags="user:99999")
-    assert exploration["Tags"].data().sessions == 1
     lifetimes = exploration["Lifetimes"]
+    assert lifetimes.data().n == 1
     exploration.selection = Selection()
     lifetimes.show()
     lifetimes.state = type(lifetimes.state)(by="tags")

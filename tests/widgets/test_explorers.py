@@ -21,7 +21,15 @@ from session_lab.widgets import (
     TagState,
 )
 from tests.widgets import replays
-from tests.widgets.looking import control, labelled, picture, text, tree, widgets_and_figures
+from tests.widgets.looking import (
+    control,
+    displayed,
+    labelled,
+    picture,
+    text,
+    tree,
+    widgets_and_figures,
+)
 from tests.widgets.sessions import sessions_frame
 
 SESSIONS = sessions_frame()
@@ -41,8 +49,8 @@ def explorer(request: pytest.FixtureRequest):
 
 
 def test_an_explorer_opens_with_a_picture_a_table_and_code(explorer: Any):
-    assert picture(explorer).startswith('<img alt="')
-    assert "data:image/png;base64,iVBOR" in picture(explorer)
+    assert picture(explorer).startswith("<svg")
+    assert "data:image/png;base64,iVBOR" in explorer.to_html()
     shown = text(explorer)
     n = 300 if explorer.title in {"Tags", "Lifetimes"} else len(replays.SESSIONS)
     assert f"{n} of {n} sessions" in shown
@@ -274,11 +282,13 @@ def test_pyplot_knows_of_no_figure(explorer: Any):
 
 
 def test_pages_without_a_kernel_get_the_picture_and_the_table(explorer: Any):
-    bundle = explorer._repr_mimebundle_()
-    assert "application/vnd.jupyter.widget-view+json" in bundle
-    assert bundle["text/plain"] == repr(explorer)
-    assert '<img alt="' in bundle["text/html"]
-    assert "data:image/png;base64,iVBOR" in bundle["text/html"]
-    assert "<table" in bundle["text/html"]
+    static, live = displayed(explorer)
+    assert static["text/plain"] == repr(explorer)
+    assert '<img alt="' in static["text/html"]
+    assert "data:image/png;base64,iVBOR" in static["text/html"]
+    assert "<table" in static["text/html"]
+    assert "application/vnd.jupyter.widget-view+json" in live
+    assert live["text/plain"] == ""
     explorer.close()
-    assert "application/vnd.jupyter.widget-view+json" not in explorer._repr_mimebundle_()
+    (static,) = displayed(explorer)
+    assert "data:image/png;base64,iVBOR" in static["text/html"]

@@ -11,7 +11,7 @@ import pytest
 
 import session_lab as sl
 from session_lab.widgets import Selection, TagExplorer
-from tests.widgets.looking import picture, text, tree, widgets_and_figures
+from tests.widgets.looking import displayed, picture, text, tree, widgets_and_figures
 from tests.widgets.sessions import sessions_frame
 
 SESSIONS = sessions_frame()
@@ -63,11 +63,12 @@ def test_what_is_behind_another_tab_waits_until_it_is_opened(exploration: Any):
     assert text(exploration["Tags"]) != tags
 
 
-def test_pages_without_a_kernel_get_every_tab(exploration: Any):
-    bundle = exploration._repr_mimebundle_()
-    assert bundle["text/html"].count("<img alt=") == len(exploration.explorers)
-    assert "application/vnd.jupyter.widget-view+json" in bundle
-    assert repr(exploration["Tags"]) in bundle["text/plain"]
+def test_pages_without_a_kernel_get_the_tab_that_is_open(exploration: Any):
+    static, live = displayed(exploration)
+    assert static["text/html"].count("<img alt=") == 1
+    assert repr(exploration["Tags"]) in static["text/plain"]
+    assert "application/vnd.jupyter.widget-view+json" in live
+    assert exploration.to_html().count("<img alt=") == len(exploration.explorers)
 
 
 def test_closing_leaves_no_widget_and_no_figure():

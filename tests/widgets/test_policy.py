@@ -97,7 +97,7 @@ def test_a_slider_moves_the_point_and_the_code():
     before = picture(explorer)
     control(explorer, "Idle timeout").value = "5 min"
     assert "idle_timeout=&#x27;5 min&#x27;" in text(explorer)
-    assert "5 min, has" in picture(explorer)
+    assert "5 min, has" in explorer.to_html()
     assert picture(explorer) != before
     explorer.close()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -17,7 +17,7 @@ from session_lab.frames.schema import SESSIONS
 from session_lab.timing import Duration, duration_text, instant_text, to_instant, to_milliseconds
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -113,6 +113,11 @@ class Selection:
         idle = {"match"} if len(self.tags) < 2 else set[str]()
         return {name: value for name, value in self._changed().items() if name not in idle}
 
+    def without(self, names: Collection[str]) -> Selection:
+        """Return the same choice without some of its criteria."""
+        idle = {name: value for name, value in _DEFAULTS.items() if name in names}
+        return replace(self, **idle)
+
     def __repr__(self) -> str:
         """Show only what differs from selecting all."""
         shown = ", ".join(f"{name}={value!r}" for name, value in self._changed().items())
@@ -124,6 +129,9 @@ class Selection:
             for field in fields(self)
             if getattr(self, field.name) != field.default
         }
+
+
+_DEFAULTS: dict[str, Any] = {field.name: field.default for field in fields(Selection)}
 
 
 def select(

@@ -18,6 +18,7 @@ from session_lab.analysis.churn import (
     Transitions,
 )
 from session_lab.plots.drawing import draw
+from session_lab.plots.marks import Unit, mark_bars, mark_boxes, mark_curve, mark_units
 from session_lab.plots.texts import share_text
 from session_lab.plots.theme import COLOURS, INK, axes_for, tidy
 
@@ -53,6 +54,11 @@ def runs_per_session(result: RunsPerSession, ax: Axes | None = None) -> Axes:
     ax = axes_for(ax)
     frame = result.to_frame()
     bars = ax.bar(frame["runs"], frame["sessions"], width=0.9, color=COLOURS[0])
+    texts = [
+        f"{runs:,} runs: {n:,} sessions ({share_text(share)})"
+        for runs, n, share in zip(frame["runs"], frame["sessions"], frame["share"], strict=True)
+    ]
+    mark_bars(ax, bars, map(str, frame["runs"]), texts)
     if len(frame) <= _MANY:
         ax.bar_label(
             bars, labels=[share_text(share) for share in frame["share"]], color=INK, size=8
@@ -81,9 +87,16 @@ def gaps(result: Gaps, ax: Axes | None = None) -> Axes:
     ax = axes_for(ax)
     frame = result.to_frame()
     place = np.arange(len(frame))
-    ax.bar(place - 0.2, frame["gaps"], width=0.4, color=COLOURS[0], label="next run came")
-    waiting = "none yet, waiting so long"
-    ax.bar(place + 0.2, frame["waiting"], width=0.4, color=COLOURS[1], label=waiting)
+    for shift, column, colour, label in (
+        (-0.2, "gaps", COLOURS[0], "next run came"),
+        (0.2, "waiting", COLOURS[1], "none yet, waiting so long"),
+    ):
+        bars = ax.bar(place + shift, frame[column], width=0.4, color=colour, label=label)
+        keys = [(str(gap), column) for gap in frame["gap"]]
+        texts = [
+            f"{gap}: {n:,}, {label}" for gap, n in zip(frame["gap"], frame[column], strict=True)
+        ]
+        mark_bars(ax, bars, keys, texts)
     ax.set_xticks(place, frame["gap"], rotation=35, ha="right", rotation_mode="anchor")
     ax.legend(frameon=False, labelcolor=INK)
     alt = (
@@ -111,9 +124,16 @@ def reasons(result: Reasons, ax: Axes | None = None) -> Axes:
     place = np.arange(len(frame)) + (frame["of"] == "end_cause").to_numpy()
     bars = ax.barh(place, frame["runs"], color=colours)
     ax.bar_label(bars, labels=[share_text(share) for share in frame["share"]], color=INK, padding=3)
+    names = {"reason": "triggered for", "end_cause": "ended by"}
+    texts = [
+        f"{names[row.of]} {str(row.value).replace('_', ' ')}: {row.runs:,} runs "
+        f"({share_text(row.share)})"
+        for row in frame.itertuples()
+    ]
+    mark_bars(ax, bars, zip(frame["of"], frame["value"], strict=True), texts)
     ax.invert_yaxis()
     ax.margins(x=0.1)
-    for kind, name in (("reason", "triggered for"), ("end_cause", "ended by")):
+    for kind, name in names.items():
         rows = np.flatnonzero(frame["of"] == kind)
         if len(rows):
             bars[rows[0]].set_label(name)
@@ -169,6 +189,9 @@ def transitions(result: Transitions, ax: Axes | None = None) -> Axes:
         colour = "white" if share > 0.6 else "#1f2937"
         label = f"{share_text(share)}\n{runs:,}" if runs else "0"
         ax.text(column, row, label, ha="center", va="center", color=colour, size=8)
+        key = (result.end_causes[row], result.reasons[column])
+        text = f"ended by {key[0].replace('_', ' ')}, then {key[1]}: {runs:,} runs"
+        mark_boxes(ax, [(column - 0.5, row - 0.5, column + 0.5, row + 0.5)], [key], [text])
     ax.set_xticks(range(len(result.reasons)), result.reasons)
     ax.set_yticks(range(len(result.end_causes)), [c.replace("_", " ") for c in result.end_causes])
     listed = ", ".join(
@@ -197,7 +220,9 @@ def churn_rate(result: Rate, ax: Axes | None = None) -> Axes:
     rates = frame["rate"].to_numpy(dtype=float, na_value=np.nan)
     days = frame["period"].dt.tz_localize(None)
     ax.step(days, rates, where="post", color=COLOURS[0])
-    ax.plot(days, rates, "o", markersize=4, color=COLOURS[0])
+    (line,) = ax.plot(days, rates, "o", markersize=4, color=COLOURS[0])
+    mark_curve(ax, line, "hand-overs per session-hour")
+    mark_units(ax, Unit("time", 86_400_000), Unit("number"))
     if len(frame):
         _dates(ax)
         ax.set_ylim(0, 1.05 * np.nanmax(rates, initial=0) or 1)

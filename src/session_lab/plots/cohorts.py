@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 from matplotlib import dates as mdates
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from session_lab.analysis.churn import Cohorts, Identities
 from session_lab.analysis.periods import period_name
 from session_lab.plots.drawing import draw
+from session_lab.plots.marks import mark_boxes
 from session_lab.plots.theme import COLOURS, INK, axes_for, tidy
 
 if TYPE_CHECKING:
@@ -23,6 +25,9 @@ _FEW = 14
 _DAYS = {"1d": 1, "1w": 7, "1mo": 28}
 """How wide the bar of a period is."""
 """Cohorts and ages up to which each cell is labelled."""
+
+_CELLS = 400
+"""Cells that answer to a pointer; more are too small to be met."""
 
 _LABELS = 12
 """Cohorts named along the axis."""
@@ -47,11 +52,15 @@ def cohorts(result: Cohorts, ax: Axes | None = None) -> Axes:
         step = -(-n_cohorts // _LABELS)
         names = result.names()[::step]
         ax.set_yticks(range(0, n_cohorts, step), names)
-    if n_cohorts <= _FEW and n_ages <= _FEW:
-        for (row, age), share in np.ndenumerate(shares):
-            if result.observed[row, age]:
-                colour = "white" if share > 0.6 else "#1f2937"
-                ax.text(age, row, f"{share:.0%}", ha="center", va="center", color=colour, size=8)
+    cohort = result.names()
+    for row, age in np.argwhere(result.observed)[:_CELLS].tolist():
+        share = float(shares[row, age])
+        text = f"{cohort[row]}, {age} on: {share:.0%} of {result.members[row]:,}"
+        box = (age - 0.5, row - 0.5, age + 0.5, row + 0.5)
+        mark_boxes(ax, [box], [(cohort[row], str(age))], [text])
+        if n_cohorts <= _FEW and n_ages <= _FEW:
+            colour = "white" if share > 0.6 else "#1f2937"
+            ax.text(age, row, f"{share:.0%}", ha="center", va="center", color=colour, size=8)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     names_of_cohorts = ax.yaxis.get_major_formatter()
     unit = f"{period_name(result.freq)}s"
@@ -97,7 +106,7 @@ def retention(result: Cohorts, ax: Axes | None = None) -> Axes:
 
 @draw.register(Identities)
 def identities(result: Identities, ax: Axes | None = None) -> Axes:
-    """Draw new and returning ids above the axis, dormant ones below it.
+    """Draw new and returning ids as bars, one above the other, and dormant ones as a line.
 
     Parameters
     ----------
@@ -120,15 +129,8 @@ def identities(result: Identities, ax: Axes | None = None) -> Axes:
         color=COLOURS[2],
         label="returning",
     )
-    ax.bar(
-        days,
-        -frame["dormant"],
-        width=width,
-        align="edge",
-        color=COLOURS[1],
-        label="dormant (downwards)",
-    )
-    ax.axhline(0, color=INK, linewidth=0.8)
+    middles = days + pd.Timedelta(days=width / 2)
+    ax.plot(middles, frame["dormant"], marker="o", color=COLOURS[5], label="dormant")
     if len(frame):
         ax.legend(frameon=False, labelcolor=INK)
         locator = mdates.AutoDateLocator(minticks=3, maxticks=7)

@@ -22,6 +22,7 @@ from session_lab.analysis.lifetimes import (
     SurvivalByGroup,
 )
 from session_lab.plots.drawing import draw
+from session_lab.plots.marks import Unit, mark_boxes, mark_curve, mark_units
 from session_lab.plots.texts import drawn
 from session_lab.plots.theme import COLOURS, INK, axes_for, legend_above, tidy
 
@@ -39,6 +40,9 @@ _STYLES = ("-", "--", ":", "-.")
 _UNITS = (("d", 86_400_000), ("h", 3_600_000), ("min", 60_000), ("s", 1_000), ("ms", 1))
 
 _RATES = (("hour", 3_600_000), ("minute", 60_000), ("second", 1_000))
+
+_STEPS = 300
+"""Steps of a curve that a picture can show."""
 
 _BARS = 8
 """Groups of a comparison that are drawn."""
@@ -88,7 +92,12 @@ class _Scale(NamedTuple):
 
     @property
     def label(self) -> str:
-        return f"time ({self.name})" if self.name else "time"
+        return f"age of the session ({self.name})" if self.name else "time"
+
+    @property
+    def unit(self) -> Unit:
+        """The unit as marks have it."""
+        return Unit("age", self.milliseconds, self.name) if self.name else Unit("number")
 
 
 def _scale(times: NDArray[Any]) -> _Scale:
@@ -121,10 +130,15 @@ def survival(result: Survival | SurvivalByGroup, ax: Axes | None = None) -> Axes
         figure = cast("Figure", ax.figure)
         figure.set_figheight(figure.get_figheight() + len(names) * _ROW / 72)
     scale = _scale(max((curve.time for curve in curves), key=lambda time: time[-1]))
+    still = "still open" if scale.name else "surviving"
     for colour, name, curve in zip(COLOURS, names, curves, strict=False):
         x = scale.shown(curve.time)
-        ax.step(x, curve.survival, where="post", color=colour, label=name)
-        ax.fill_between(x, curve.lower, curve.upper, step="post", color=colour, alpha=0.15, lw=0)
+        seen = _seen(x)
+        (line,) = ax.step(x[seen], curve.survival[seen], where="post", color=colour, label=name)
+        band = curve.lower[seen], curve.upper[seen]
+        ax.fill_between(x[seen], *band, step="post", color=colour, alpha=0.15, lw=0)
+        mark_curve(ax, line, name or still)
+    mark_units(ax, scale.unit, Unit("share"))
     ax.set_ylim(0, 1.02)
     ax.set_xlim(left=0)
     _risk_table(ax, names, curves, scale)
@@ -134,9 +148,9 @@ def survival(result: Survival | SurvivalByGroup, ax: Axes | None = None) -> Axes
     medians = "; ".join(
         name + _median(curve, scale) for name, curve in zip(told, curves, strict=True)
     )
-    alt = f"Share surviving over time. {medians}."
+    alt = f"Share {still} by {'age' if scale.name else 'time'}. {medians}."
     title = f"{result.title}{_some(curves, parts)}"
-    tidy(ax, title=title, x=scale.label, y="surviving", alt=alt)
+    tidy(ax, title=title, x=scale.label, y=f"share {still}", alt=alt)
     return _as_shares(ax)
 
 
@@ -203,11 +217,19 @@ def incidence(result: Incidence, ax: Axes | None = None) -> Axes:
     x = scale.shown(result.time)
     # The last step needs some width, else nobody would see what happens at the last time.
     x = np.append(x, x[-1] * 1.03 or 1.0)
+    seen = _seen(x)
     floor = np.zeros(len(x))
     for colour, cause, share in zip(COLOURS, result.causes, result.incidence, strict=False):
         top = floor + np.append(share, share[-1])
-        ax.fill_between(x, floor, top, step="post", color=colour, alpha=0.7, lw=0, label=str(cause))
+        band = x[seen], floor[seen], top[seen]
+        ax.fill_between(*band, step="post", color=colour, alpha=0.7, lw=0, label=str(cause))
+        # An upper edge without width: not to be seen, but to be read under the pointer.
+        (line,) = ax.step(x[seen], top[seen], where="post", color=colour, lw=0)
+        mark_curve(ax, line, f"{cause} and what is below it" if floor.any() else str(cause))
+        box = (float(x[-1]) * 0.98, float(floor[-1]), float(x[-1]), float(top[-1]))
+        mark_boxes(ax, [box], [str(cause)], [f"{cause}: {share[-1]:.1%} by the last time"])
         floor = top
+    mark_units(ax, scale.unit, Unit("share"))
     ax.set_ylim(0, 1)
     ax.set_xlim(0, x[-1])
     legend_above(ax)
@@ -232,10 +254,13 @@ def incidences(result: IncidenceByGroup, ax: Axes | None = None) -> Axes:
     parts = _largest(result.parts)
     names = drawn(map(str, parts))
     scale = _scale(max((part.time for part in parts.values()), key=lambda time: time[-1]))
-    for colour, part in zip(COLOURS, parts.values(), strict=False):
+    for colour, name, part in zip(COLOURS, names, parts.values(), strict=False):
         x = scale.shown(part.time)
-        for style, share in zip(_STYLES, part.incidence, strict=False):
-            ax.step(x, share, where="post", color=colour, linestyle=style)
+        for style, cause, share in zip(_STYLES, part.causes, part.incidence, strict=False):
+            seen = _seen(x)
+            (line,) = ax.step(x[seen], share[seen], where="post", color=colour, linestyle=style)
+            mark_curve(ax, line, f"{name}, {cause}")
+    mark_units(ax, scale.unit, Unit("share"))
     ax.set_ylim(0, 1)
     ax.set_xlim(left=0)
     causes = map(str, next(iter(parts.values())).causes)
@@ -282,6 +307,15 @@ def comparison(result: Comparison, ax: Axes | None = None) -> Axes:
     tidy(ax, title=f"{result.title}{some}", x=f"events ({result.notes[0]})", y="", alt=alt)
     ax.set_yticks(places, drawn(map(str, largest["group"])))
     return ax
+
+
+def _seen(x: NDArray[np.float64]) -> NDArray[np.intp]:
+    """Return the steps that can be told apart: the last of those that fall on one place."""
+    if len(x) <= _STEPS:
+        return np.arange(len(x))
+    places = np.floor((x - x[0]) / (x[-1] - x[0]) * _STEPS)
+    last = np.flatnonzero(np.append(np.diff(places) > 0, True))
+    return np.union1d([0], last)
 
 
 def _risk_table(ax: Axes, names: Sequence[str], curves: Sequence[Survival], scale: _Scale) -> None:

@@ -9,10 +9,15 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.image import imsave
 
+from session_lab.plots.marks import forget_marks
+from session_lab.plots.scene import scene_of
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.transforms import Bbox
 
     from session_lab.analysis.results import Result
+    from session_lab.plots.scene import Scene
 
 __all__ = ["Picture"]
 
@@ -35,6 +40,7 @@ class Picture:
     def __init__(self) -> None:
         self._canvas: FigureCanvasAgg | None = None
         self._kind: type[Result] | None = None
+        self._layouts: dict[object, list[Bbox]] = {}
         self.alt = ""
         """What the picture shows, in words."""
 
@@ -46,6 +52,28 @@ class Picture:
         # The lightest compression takes a fraction of the time and makes hardly larger pictures.
         imsave(png, canvas.buffer_rgba(), format="png", pil_kwargs={"compress_level": 1})
         return png.getvalue()
+
+    def scene(self, result: Result) -> Scene:
+        """Draw a result as SVG with the places that answer.
+
+        The layout is found once for each kind of picture and length of its labels, and kept: it
+        takes longer than all the drawing.
+        """
+        figure = self.update(result).figure
+        shape = _shape(figure)
+        if shape not in self._layouts:
+            engine = figure.get_layout_engine()
+            if engine is not None:
+                engine.execute(figure)
+            self._layouts[shape] = [ax.get_position() for ax in figure.axes]
+        for ax, position in zip(figure.axes, self._layouts[shape], strict=True):
+            ax.set_position(position)
+            ax.set_in_layout(True)
+        figure.set_layout_engine("none")
+        try:
+            return scene_of(figure)
+        finally:
+            figure.set_layout_engine("constrained")
 
     def update(self, result: Result) -> FigureCanvasAgg:
         """Put a result onto the figure without rendering it; return what can render it."""
@@ -74,6 +102,7 @@ class Picture:
 
 def _remove_data(ax: Axes) -> None:
     """Take away what shows data, and let the scales follow what comes next."""
+    forget_marks(ax)
     for container in list(ax.containers):
         container.remove()
     for artist in [*ax.lines, *ax.patches, *ax.collections, *ax.images, *ax.texts]:
@@ -89,3 +118,18 @@ def _remove_data(ax: Axes) -> None:
     place = ax.get_subplotspec()
     if place is not None:
         ax.set_subplotspec(place)
+
+
+def _shape(figure: Figure) -> object:
+    """Return what decides about a layout: kinds of Axes, size, and how long the labels are."""
+    axes = []
+    for ax in figure.axes:
+        lengths = [
+            max((len(label.get_text()) for label in axis.get_ticklabels()), default=0) // 4
+            for axis in (ax.xaxis, ax.yaxis)
+        ]
+        legend = ax.get_legend()
+        named = [] if legend is None else [len(text.get_text()) for text in legend.get_texts()]
+        texts = max((len(text.get_text()) for text in ax.texts), default=0)
+        axes.append((ax.get_title(loc="left"), ax.get_xlabel(), *lengths, tuple(named), texts))
+    return (*figure.get_size_inches().tolist(), *axes)

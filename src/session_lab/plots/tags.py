@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import matplotlib.dates as mdates
 import numpy as np
@@ -17,7 +17,8 @@ from session_lab.analysis.tags import (
     TagStatuses,
 )
 from session_lab.plots.drawing import draw
-from session_lab.plots.texts import drawn
+from session_lab.plots.marks import Unit, mark_bars, mark_boxes, mark_curve, mark_units
+from session_lab.plots.texts import drawn, share_text
 from session_lab.plots.theme import COLOURS, INK, axes_for, tidy
 
 if TYPE_CHECKING:
@@ -27,12 +28,16 @@ if TYPE_CHECKING:
 
 
 __all__ = [
+    "OTHER",
     "namespace_bars",
     "tag_bars",
     "tag_drift",
     "tag_pairs",
     "tag_statuses",
 ]
+
+OTHER = ""
+"""Stands for all tags that have no bar of their own; no tag is empty."""
 
 _BARS = 15
 _CELLS = 15
@@ -57,7 +62,8 @@ def tag_bars(result: Distribution, ax: Axes | None = None) -> Axes:
     if tail.tags:
         labels.append(f"other ({tail.tags:,} tags)")
         counts.append(tail.uses)
-    ax = _bars(axes_for(ax), labels, counts)
+    keys = [*top["tag"], *([OTHER] if tail.tags else [])]
+    ax = _bars(axes_for(ax), labels, counts, keys, of=result.sessions)
     if tail.tags:
         ax.patches[-1].set_color(INK)
     listed = ", ".join(f"{name} {n:,}" for name, n in zip(names[:5], counts, strict=False))
@@ -82,7 +88,7 @@ def namespace_bars(result: Namespaces, ax: Axes | None = None) -> Axes:
     frame = result.to_frame().head(_BARS)
     names = [short_text(name) if name else "(none)" for name in frame["namespace"]]
     labels = drawn(names)
-    ax = _bars(axes_for(ax), labels, frame["sessions"].tolist())
+    ax = _bars(axes_for(ax), labels, frame["sessions"].tolist(), list(frame["namespace"]))
     listed = ", ".join(
         f"{name} {row.sessions:,} with {row.tags:,} different tags"
         for name, row in zip(names, frame.itertuples(), strict=True)
@@ -108,10 +114,9 @@ def tag_pairs(result: Cooccurrence, ax: Axes | None = None) -> Axes:
     # A tag always occurs with itself, and the upper triangle repeats the lower one.
     shown = np.ma.masked_where(np.triu(np.ones((k, k), dtype=bool)), result.jaccard[:k, :k])
     if k > 1:
-        image = ax.imshow(shown[1:, :-1], cmap="cividis", vmin=0, aspect="auto")
-        bar = ax.figure.colorbar(image, ax=ax)
-        bar.set_label("Jaccard: both / either", color=INK)
-        bar.ax.tick_params(colors=INK)
+        shares = shown[1:, :-1]
+        ax.imshow(shares, cmap="cividis", vmin=0, aspect="auto")
+        _label_pairs(ax, shares, result)
     pairs = result.to_frame()
     strongest = pairs.iloc[int(pairs["jaccard"].argmax())] if len(pairs) else None
     told = (
@@ -121,7 +126,7 @@ def tag_pairs(result: Cooccurrence, ax: Axes | None = None) -> Axes:
         f"{short_text(strongest['other'])}, {strongest['jaccard']:.0%} of the sessions with either"
     )
     alt = f"How often {k:,} tags occur together in {result.sessions:,} sessions: {told}."
-    ax = tidy(ax, title=result.title, x="", y="", alt=alt)
+    ax = tidy(ax, title=f"{result.title}: sessions with both, % of either", x="", y="", alt=alt)
     ax.set_xticks(range(max(0, k - 1)), names[:-1], rotation=40, ha="right")
     ax.set_yticks(range(max(0, k - 1)), names[1:])
     return ax
@@ -143,7 +148,7 @@ def tag_drift(result: Drift, ax: Axes | None = None) -> Axes:
     styles = ("-", "--", ":", "-.")
     names = result.names[:_LINES]
     for place, label in enumerate(drawn(names)):
-        ax.plot(
+        (line,) = ax.plot(
             periods,
             result.shares[:, place],
             color=COLOURS[place % len(COLOURS)],
@@ -152,7 +157,9 @@ def tag_drift(result: Drift, ax: Axes | None = None) -> Axes:
             markersize=3,
             label=label,
         )
+        mark_curve(ax, line, short_text(names[place]))
     if names:
+        mark_units(ax, Unit("time", 86_400_000), Unit("share"))
         ax.legend(frameon=False, labelcolor=INK, loc="upper left", bbox_to_anchor=(1, 1))
         locator = mdates.AutoDateLocator()
         ax.xaxis.set_major_locator(locator)
@@ -184,12 +191,21 @@ def tag_statuses(result: TagStatuses, ax: Axes | None = None) -> Axes:
     places = np.arange(len(names))
     left = np.zeros(len(names))
     for number, status in enumerate(drawn(result.statuses)):
-        ax.barh(
+        bars = ax.barh(
             places,
             shares[:, number],
             left=left,
             color=COLOURS[number % len(COLOURS)],
             label=status,
+        )
+        mark_bars(
+            ax,
+            bars,
+            [(tag, result.statuses[number]) for tag in result.names[:_BARS]],
+            [
+                f"{short_text(tag)}, {status}: {share:.1%}"
+                for tag, share in zip(result.names, shares[:, number], strict=False)
+            ],
         )
         left = left + shares[:, number]
     listed = ", ".join(result.statuses) or "none"
@@ -203,13 +219,42 @@ def tag_statuses(result: TagStatuses, ax: Axes | None = None) -> Axes:
     return ax
 
 
-def _bars(ax: Axes, labels: Sequence[str], counts: Sequence[int]) -> Axes:
-    """Draw bars that lie, the first on top, each with its number."""
+def _bars(
+    ax: Axes, labels: Sequence[str], counts: Sequence[int], keys: Sequence[str], of: int = 0
+) -> Axes:
+    """Draw bars that lie, the first on top, each with its number, and its share of a total."""
     bars = ax.barh(range(len(labels)), counts, color=COLOURS[0])
+    shares = [f" ({share_text(n / of)})" if of else "" for n in counts]
+    names = [short_text(key) if key else label for key, label in zip(keys, labels, strict=True)]
+    texts = [
+        f"{name}: {n:,} sessions{share}"
+        for name, n, share in zip(names, counts, shares, strict=True)
+    ]
+    mark_bars(ax, bars, keys, texts)
     ax.bar_label(bars, labels=[f"{n:,}" for n in counts], color=INK, padding=3)
     ax.margins(x=0.12)
     ax.invert_yaxis()
     return ax
+
+
+def _label_pairs(ax: Axes, shares: np.ma.MaskedArray[Any, Any], result: Cooccurrence) -> None:
+    """Write the share of each pair into its cell, as far as there is room, and mark the cell."""
+    most = float(shares.max()) or 1.0
+    for (row, column), share in np.ndenumerate(shares.filled(np.nan)):
+        if np.isnan(share):
+            continue
+        one, other = result.names[column], result.names[row + 1]
+        box = (column - 0.5, row - 0.5, column + 0.5, row + 0.5)
+        text = (
+            f"{short_text(one)} and {short_text(other)}: both in {share:.1%} of those with either"
+        )
+        mark_boxes(ax, [box], [(one, other)], [text])
+        if len(shares) < _CELLS:
+            # Dark cells have light numbers; cividis turns light at about its middle.
+            colour = "white" if share < 0.55 * most else "#1f2937"
+            ax.text(
+                column, row, f"{100 * share:.0f}", color=colour, ha="center", va="center", size=8
+            )
 
 
 def _tidy_bars(ax: Axes, labels: Sequence[str], *, title: str, x: str, alt: str) -> Axes:

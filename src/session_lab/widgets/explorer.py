@@ -1,9 +1,9 @@
 """What every explorer is: a state, the result it stands for, and a thin shell of controls.
 
 A subclass says how a state becomes a result (:meth:`Explorer._result`, the headless twin), how it
-becomes code (:meth:`Explorer._code`), and which control moves which field of the state. All else
-is here: keeping controls and state in step, drawing the newest state only, messages in the place
-of tracebacks, the static page, and closing.
+becomes code (:meth:`Explorer._code`), which control moves which field of the state, and what its
+marks choose. All else is here: keeping controls and state in step, drawing the newest state only,
+gestures, messages in the place of tracebacks, the static page, and closing.
 """
 
 from __future__ import annotations
@@ -18,19 +18,28 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 import ipywidgets  # type: ignore[import-untyped]
 
 from session_lab.errors import DataError, SessionLabError
-from session_lab.frames.selection import Selection
+from session_lab.frames import Selection
 from session_lab.plots.picture import Picture
+from session_lab.timing import duration_text, instant_text
 from session_lab.widgets.cell_cleanup import close_earlier
-from session_lab.widgets.controls import close_tree, given, put, view_of
+from session_lab.widgets.controls import close_tree, given, put
 from session_lab.widgets.html import code_html, figure_html, message_html, table_html
+from session_lab.widgets.static_twin import display_both, name_of
+from session_lab.widgets.view import View
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from session_lab.analysis.results import Result
+    from session_lab.plots.marks import Key
+    from session_lab.plots.scene import Scene
     from session_lab.widgets.selection_panel import SelectionPanel
 
 __all__ = ["Explorer", "ExplorerState"]
 
 _WORKING = "Working …"
+_STEPS = (3_600_000, 60_000, 1_000, 1)
+"""What the ends of a stretch are rounded to, in milliseconds."""
 
 
 @dataclass(frozen=True)
@@ -76,9 +85,10 @@ class Explorer(ABC, Generic[State]):
         self._is_following = False
         self._is_shown, self._is_stale, self._is_closed = not shared, True, False
         self._picture = Picture()
+        self._scene: tuple[State, Scene] | None = None
         self._controls = self._make_controls()
-        # Pictures are HTML too: ipywidgets' own images have no words for those who cannot see them.
-        self._message, self._image, self._table, self._text = (ipywidgets.HTML() for _ in range(4))
+        self._view = View(self._on_gesture)
+        self._message, self._table, self._text = (ipywidgets.HTML() for _ in range(3))
         self.widget = self._assembled()
         self._follow()
         for control in self._controls.values():
@@ -103,6 +113,22 @@ class Explorer(ABC, Generic[State]):
     def _in_use(self, state: State) -> set[str]:  # noqa: ARG002  for subclasses
         """Return the controls that make a difference in a state; the others are switched off."""
         return set(self._controls)
+
+    def _owned(self, state: State) -> tuple[str, ...]:  # noqa: ARG002  for subclasses
+        """Name the criteria that the view itself shows, and is therefore not filtered by."""
+        return ()
+
+    def _picking(self, state: State, mark: Key) -> State:  # noqa: ARG002  for subclasses
+        """Return the state after a mark was picked."""
+        raise DataError("the marks of this view choose no sessions", column=str(mark))
+
+    def _picked(self, state: State) -> Sequence[Key]:  # noqa: ARG002  for subclasses
+        """Return the marks that are picked in a state."""
+        return ()
+
+    def _stretch(self, state: State) -> str | None:  # noqa: ARG002  for subclasses
+        """Name the criterion, ``created`` or ``lifetime``, that a stretch of the axis chooses."""
+        return None
 
     def _coverage(self, state: State) -> tuple[int, int]:
         """Return how many sessions a state is about, and how many there are."""
@@ -137,6 +163,56 @@ class Explorer(ABC, Generic[State]):
         self._panel.value = state.selection
         self._refresh()
 
+    @property
+    def filter(self) -> Selection:
+        """What the current view is filtered by: the selection without what the view itself shows.
+
+        A view of tags shows all tags, also those that are not picked, so that others can be.
+        """
+        return self._filtered(self._state).selection
+
+    def _filtered(self, state: State) -> State:
+        return replace(state, selection=state.selection.without(self._owned(state)))
+
+    def pick(self, mark: Key) -> None:
+        """Pick a mark of the picture, or put it back: what a click in the browser does.
+
+        Parameters
+        ----------
+        mark : str or tuple of str
+            What the mark stands for: a tag, a pair of tags, a group, an end cause, a timeout.
+
+        Raises
+        ------
+        DataError
+            The view has no such mark, or its marks choose nothing.
+        """
+        self.state = self._picking(self._state, mark)
+
+    def brush(self, start: Any = None, end: Any = None) -> None:  # noqa: ANN401  times or durations
+        """Choose a stretch of the horizontal axis: what dragging in the browser does.
+
+        Parameters
+        ----------
+        start, end : str, datetime or timedelta, optional
+            Its bounds: instants where the axis is time, durations where it is the age of sessions;
+            without both, the stretch is taken away.
+
+        Raises
+        ------
+        DataError
+            The axis is neither, or the stretch is empty.
+        """
+        name = self._stretch(self._state)
+        if name is None:
+            raise DataError("no stretch can be chosen in this view", column="start")
+        bounds = {f"{name}_from": start, f"{name}_to": end}
+        self.state = replace(self._state, selection=replace(self._state.selection, **bounds))
+
+    def reset(self) -> None:
+        """Take every criterion of the selection away."""
+        self.state = replace(self._state, selection=Selection())
+
     def data(self) -> Result:
         """Return the result that is shown: what the code of :meth:`code` returns.
 
@@ -145,7 +221,7 @@ class Explorer(ABC, Generic[State]):
         DataError
             The analysis cannot be done on what is selected.
         """
-        return self._computed(self._state)
+        return self._computed(self._filtered(self._state))
 
     def code(self) -> str:
         """Return the call that makes the current view; it calls the frames by their usual names.
@@ -153,7 +229,7 @@ class Explorer(ABC, Generic[State]):
         Paste it where ``session_lab`` is imported as ``sl`` and the frames are called ``sessions``,
         ``runs`` and ``operations``.
         """
-        return self._code(self._state)
+        return self._code(self._filtered(self._state))
 
     def to_html(self) -> str:
         """Return the current view as a page without controls: message, picture, table and code."""
@@ -161,11 +237,18 @@ class Explorer(ABC, Generic[State]):
         parts = [
             f"<h4>{escape(self.title)}</h4>",
             self._message.value,
-            self._image.value,
+            self._image_html(),
             self._table.value,
             self._text.value,
         ]
         return f"<div>{''.join(parts)}</div>"
+
+    def _image_html(self) -> str:
+        """Return the picture for a page without a kernel; empty where there is none."""
+        if not self._view.svg:
+            return ""
+        png = self._picture.draw(self.data())
+        return figure_html(png, self._picture.alt)
 
     def show(self) -> None:
         """Draw what waited for the explorer to be seen."""
@@ -190,15 +273,21 @@ class Explorer(ABC, Generic[State]):
         """Show the state."""
         return f"{type(self).__name__}({self._state!r})"
 
-    def _repr_mimebundle_(self, **_: object) -> dict[str, object]:
-        """Offer the live controls, and for pages without a kernel the picture and the table."""
-        bundle: dict[str, object] = {"text/plain": repr(self), "text/html": self.to_html()}
-        return bundle if self._is_closed else {**view_of(self.widget), **bundle}
+    def _ipython_display_(self) -> None:
+        """Display the live controls, and for pages without a kernel the picture and the table."""
+        html = self.to_html()
+        name = self.live_as(html)
+        display_both(html, name, repr(self), None if self._is_closed else self.widget)
+
+    def live_as(self, html: str) -> str:
+        """Let the view stand for a static twin from now on; return the twin's name."""
+        self._view.name = name_of(html)
+        return self._view.name
 
     def _assembled(self) -> Any:  # noqa: ANN401  ipywidgets has no types
         row = ipywidgets.HBox([*self._controls.values()], layout={"flex_flow": "row wrap"})
         above = [] if self._shared else [self._panel.widget]
-        return ipywidgets.VBox([*above, row, self._message, self._image, self._table, self._text])
+        return ipywidgets.VBox([*above, row, self._message, self._view, self._table, self._text])
 
     def _on_control(self, change: Any) -> None:  # noqa: ANN401  ipywidgets has no types
         if self._is_following:
@@ -208,6 +297,34 @@ class Explorer(ABC, Generic[State]):
             self.state = replace(self._state, **{name: given(change["new"])})
         except DataError as error:
             self._message.value = message_html([str(error)])
+
+    def _on_gesture(self, gesture: dict[str, Any]) -> None:
+        """Do what was done in the browser, by the same methods that code calls."""
+        try:
+            match gesture:
+                case {"pick": [*parts]}:
+                    self.pick(tuple(map(str, parts)))
+                case {"pick": str(mark)}:
+                    self.pick(mark)
+                case {"brush": [int() | float() as start, int() | float() as end]}:
+                    self.brush(*self._values(start, end))
+                case {"brush": []}:
+                    self.brush()
+                case {"reset": True}:
+                    self.reset()
+        except DataError as error:
+            self._message.value = message_html([str(error)])
+
+    def _values(self, start: float, end: float) -> tuple[str, str]:
+        """Return places on the axis as text, no finer than the eye can tell them apart."""
+        unit = None if self._scene is None else self._scene[1].x
+        if unit is None:
+            raise DataError("no stretch can be chosen in this view", column="start")
+        low, high = (one * unit.milliseconds for one in (start, end))
+        step = next((step for step in _STEPS if step <= (high - low) / 20), 1)
+        low, high = (round(one / step) * step for one in (low, high))
+        text = instant_text if unit.kind == "time" else duration_text
+        return text(low), text(high)
 
     def _on_selection(self, selection: Selection) -> None:
         if selection != self._state.selection:
@@ -255,23 +372,43 @@ class Explorer(ABC, Generic[State]):
         self._message.value = message_html([_WORKING])
         n, total = self._coverage(state)
         lines = [f"{n:,} of {total:,} sessions"]
-        image = table = ""
+        scene, table = None, ""
+        filtered = self._filtered(state)
+        if filtered != state:
+            owned = [name for name in self._owned(state) if name in state.selection.criteria]
+            names = " and ".join(name.replace("_", " ") for name in owned)
+            # On the same line: a line more would move the picture away from under the pointer.
+            lines[0] += f", not filtered by {names}, which this view shows"
         try:
-            if lacking := self._lacking(state):
+            if lacking := self._lacking(filtered):
                 raise DataError(lacking)
-            result = self._computed(state)
+            result = self._computed(filtered)
             if self._wanted is not None:
                 return  # A newer state is waiting, so nobody would see this one.
-            png = self._picture.draw(result)
-            image = figure_html(png, self._picture.alt)
+            scene = self._drawn(filtered, result)
             table = table_html(result.overview(), (result.formula, *result.notes))
             lines += self._notes
         except SessionLabError as error:
             lines.append(str(error))
-        self._image.value = image
+        self._view.show(scene, self._picked(state), self._brushed(state, scene))
         self._table.value = table
-        self._text.value = code_html(self._code(state))
+        self._text.value = code_html(self._code(filtered))
         self._message.value = message_html(lines)
+
+    def _drawn(self, state: State, result: Result) -> Scene:
+        """Return the picture of a state, which is drawn once."""
+        if self._scene is None or self._scene[0] != state:
+            self._scene = (state, self._picture.scene(result))
+        return self._scene[1]
+
+    def _brushed(self, state: State, scene: Scene | None) -> list[float | None]:
+        """Return the chosen stretch in the unit of the axis; empty where there is none."""
+        name = self._stretch(state)
+        if scene is None or scene.x is None or name is None:
+            return []
+        bounds = state.selection.window if name == "created" else state.selection.lengths
+        unit = scene.x.milliseconds
+        return [] if bounds == (None, None) else [at and at / unit for at in bounds]
 
     def _computed(self, state: State) -> Result:
         """Return the result of a state, which is computed once."""

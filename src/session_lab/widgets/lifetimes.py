@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 import ipywidgets  # type: ignore[import-untyped]
@@ -20,9 +20,12 @@ from session_lab.widgets.selection_panel import SelectionPanel
 from session_lab.widgets.session_index import Prepared
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pandas as pd
 
     from session_lab.analysis.results import Result
+    from session_lab.plots.marks import Key
 
 __all__ = ["LifetimeExplorer", "LifetimeState", "LifetimeView"]
 
@@ -144,6 +147,22 @@ class LifetimeExplorer(Explorer[LifetimeState]):
             # One at a time: an axis of ages takes room, and the slider moves on one of them.
             self._lives = {resolution: lives}
         return self._lives[resolution]
+
+    def _owned(self, state: LifetimeState) -> tuple[str, ...]:
+        ends = ("end_cause",) if state.view == "incidence" else ()
+        return ("lifetime_from", "lifetime_to", *ends)
+
+    def _picking(self, state: LifetimeState, mark: Key) -> LifetimeState:
+        if state.view != "incidence" or not isinstance(mark, str):
+            return super()._picking(state, mark)
+        chosen = () if state.selection.end_cause == (mark,) else (mark,)
+        return replace(state, selection=replace(state.selection, end_cause=chosen))
+
+    def _picked(self, state: LifetimeState) -> Sequence[Key]:
+        return state.selection.end_cause if state.view == "incidence" else ()
+
+    def _stretch(self, state: LifetimeState) -> str | None:  # noqa: ARG002  every view has ages
+        return "lifetime"
 
     def _code(self, state: LifetimeState) -> str:
         return call(f"sl.lifetimes.{state.view}", selected(state.selection), **state.options)

@@ -8,11 +8,12 @@ import ipywidgets  # type: ignore[import-untyped]
 
 from session_lab.widgets.cell_cleanup import close_earlier
 from session_lab.widgets.churn import ChurnExplorer
-from session_lab.widgets.controls import close_tree, view_of
+from session_lab.widgets.controls import close_tree
 from session_lab.widgets.lifetimes import LifetimeExplorer
 from session_lab.widgets.policy import PolicyExplorer
 from session_lab.widgets.selection_panel import SelectionPanel
 from session_lab.widgets.session_index import Prepared
+from session_lab.widgets.static_twin import display_both
 from session_lab.widgets.tags import TagExplorer
 
 if TYPE_CHECKING:
@@ -126,10 +127,15 @@ class Exploration:
         lines = "".join(f"\n  {explorer!r}" for explorer in self.explorers.values())
         return f"Exploration of {len(self.explorers)} explorers:{lines}"
 
-    def _repr_mimebundle_(self, **_: object) -> dict[str, object]:
-        """Offer the live controls, and for pages without a kernel all pictures and tables."""
-        bundle: dict[str, object] = {"text/plain": repr(self), "text/html": self.to_html()}
-        return bundle if self._is_closed else {**view_of(self.widget), **bundle}
+    def _ipython_display_(self) -> None:
+        """Display the live tabs, and for pages without a kernel the tab that is open.
+
+        What nobody sees is not computed; :meth:`to_html` writes all of them.
+        """
+        explorer = self.explorers[self._shown() or self._titles[0]]
+        html = explorer.to_html()
+        name = explorer.live_as(html)
+        display_both(html, name, repr(self), None if self._is_closed else self.widget)
 
     def _on_tab(self, _: object) -> None:
         self._show_only(self._shown())

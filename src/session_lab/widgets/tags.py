@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 import ipywidgets  # type: ignore[import-untyped]
@@ -10,6 +10,7 @@ import ipywidgets  # type: ignore[import-untyped]
 from session_lab.analysis import tags
 from session_lab.errors import DataError
 from session_lab.frames.selection import one_of
+from session_lab.plots.tags import OTHER
 from session_lab.timing import to_milliseconds
 from session_lab.widgets.call_text import call, selected
 from session_lab.widgets.explorer import Explorer, ExplorerState
@@ -17,11 +18,12 @@ from session_lab.widgets.selection_panel import SelectionPanel
 from session_lab.widgets.session_index import Prepared
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     import pandas as pd
 
     from session_lab.analysis.results import Result
+    from session_lab.plots.marks import Key
 
 __all__ = ["TagExplorer", "TagState", "TagView"]
 
@@ -36,6 +38,7 @@ _TITLES = {
     "Over time": "drift",
 }
 _MOST = 200
+_PAIR = 2
 
 
 @dataclass(frozen=True)
@@ -110,6 +113,48 @@ class TagExplorer(Explorer[TagState]):
         columns = ("tags", "status", "created_at")
         return analyse(self._prepared.selected(state.selection, columns), **state.options)
 
+    def _owned(self, state: TagState) -> tuple[str, ...]:
+        return {
+            "by_status": ("tags", "match", "status"),
+            "drift": ("tags", "match", "created_from", "created_to"),
+        }.get(state.view, ("tags", "match"))
+
+    def _picking(self, state: TagState, mark: Key) -> TagState:
+        selection = state.selection
+        if state.view == "distribution" and mark == OTHER:
+            message = "'other' stands for many tags; choose one of them by its name"
+            raise DataError(message, column="tags")
+        if state.view == "by_status" and isinstance(mark, tuple):
+            tag, status = mark
+            chosen: dict[str, Any] = {"tags": (tag,), "status": (status,)}
+        elif isinstance(mark, tuple):
+            chosen = {"tags": mark, "match": "all"}
+        elif state.view == "namespaces":
+            chosen = {"tags": self._in_namespace(mark), "match": "any"}
+        else:
+            kept = tuple(tag for tag in selection.tags if tag != mark)
+            chosen = {"tags": kept if mark in selection.tags else (*kept, mark)}
+        if all(getattr(selection, name) == value for name, value in chosen.items()):
+            return replace(state, selection=selection.without(chosen))
+        return replace(state, selection=replace(selection, **chosen))
+
+    def _picked(self, state: TagState) -> Sequence[Key]:
+        tags, status = state.selection.tags, state.selection.status
+        if state.view == "by_status":
+            return [(tag, one) for tag in tags for one in status]
+        if state.view == "cooccurrence":
+            return [tags, tags[::-1]] if len(tags) == _PAIR else []
+        if state.view == "namespaces":
+            spaces = dict.fromkeys(_namespace(tag) for tag in tags)
+            return [one for one in spaces if set(self._in_namespace(one)) <= set(tags)]
+        return tags
+
+    def _in_namespace(self, name: str) -> tuple[str, ...]:
+        return tuple(tag for tag in self._prepared.tags.names if _namespace(tag) == name)
+
+    def _stretch(self, state: TagState) -> str | None:
+        return "created" if state.view == "drift" else None
+
     def _code(self, state: TagState) -> str:
         return call(f"sl.tags.{state.view}", selected(state.selection), **state.options)
 
@@ -124,3 +169,9 @@ class TagExplorer(Explorer[TagState]):
 
     def _in_use(self, state: TagState) -> set[str]:
         return {"view", *state.options}
+
+
+def _namespace(tag: str) -> str:
+    """Return what stands before the first colon; nothing where there is none."""
+    space, colon, _ = tag.partition(":")
+    return space if colon else ""
