@@ -15,13 +15,13 @@ import pandas as pd
 
 import session_lab as sl
 from tests.oracles.simpy_model import Policy
-from tests.strategies import ORIGIN, events_frame, run_policy
+from tests.strategies import ORIGIN, events_frame, settings_of
 
 __all__ = ["Story", "close", "instant", "message", "ms", "or_none", "play", "retrieve", "start"]
 
 Event = dict[str, Any]
 
-POLICY = Policy(idle_timeout=10, turn_timeout=100, turn_duration=5)
+POLICY = Policy(idle_timeout=10, turn_timeout=100, turn_duration=5, on_deploy="hand_over")
 """What holds in a story unless it says otherwise."""
 
 
@@ -130,7 +130,7 @@ def play(*events: Event, until: int | None = None, seed: int = 0, **settings: An
     return Story(
         sl.replay(
             events_frame(list(events)),
-            run_policy(replace(POLICY, **settings)),
+            **settings_of(replace(POLICY, **settings)),
             seed=seed,
             until=None if until is None else instant(until),
         )

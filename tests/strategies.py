@@ -6,14 +6,18 @@ before" or "at exactly", turn up all the time.
 
 from __future__ import annotations
 
-from typing import Any
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from hypothesis import settings
 from hypothesis import strategies as st
 
 import session_lab as sl
-from tests.oracles.simpy_model import Policy
+from tests.oracles.simpy_model import Policy, Time
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ORIGIN = 1_767_225_600_000
 """2026-01-01T00:00:00Z."""
@@ -23,6 +27,10 @@ replays = settings(max_examples=settings().max_examples // 4)
 
 instants = st.integers(0, 60)
 durations = st.integers(0, 12)
+times = st.integers(0, 4) | st.lists(st.integers(0, 6), min_size=2, max_size=3).map(
+    lambda values: tuple((i / (len(values) - 1), ms) for i, ms in enumerate(sorted(values)))
+)
+"""Boot times and the like: always the same, or quantiles of what is drawn."""
 
 policies = st.builds(
     Policy,
@@ -30,9 +38,13 @@ policies = st.builds(
     turn_timeout=st.integers(0, 15),
     max_turns=st.integers(1, 4),
     max_duration=st.none() | st.integers(1, 20),
-    boot_time=st.integers(0, 4),
-    resume_time=st.integers(0, 4),
-    turn_duration=st.integers(0, 6),
+    preload_idle_timeout=st.none() | st.integers(0, 9),
+    preload_timeout=st.none() | st.integers(0, 9),
+    exit_after_preload_idle=st.booleans(),
+    on_deploy=st.sampled_from(["stay", "hand_over", "hand_over"]),
+    boot_time=times,
+    resume_time=times,
+    turn_duration=st.integers(0, 6) | times,
     deploys=st.lists(instants.map(lambda at: ORIGIN + at), max_size=3).map(
         lambda deploys: tuple(sorted(set(deploys)))
     ),
@@ -65,20 +77,58 @@ def histories(draw: st.DrawFn, *, max_events: int = 25) -> list[dict[str, Any]]:
     return events
 
 
-def run_policy(policy: Policy) -> sl.RunPolicy:
-    """Say a policy in the package's own terms."""
-    durations = {
-        name: pd.Timedelta(getattr(policy, name), unit="ms").to_pytimedelta()
-        for name in ("idle_timeout", "turn_timeout", "boot_time", "resume_time", "turn_duration")
+def settings_of(policy: Policy) -> dict[str, Any]:
+    """Return the policy and the platform that the oracle has in one, as arguments."""
+    chosen = {
+        name: None if (value := getattr(policy, name)) is None else _span(value)
+        for name in (
+            "idle_timeout",
+            "turn_timeout",
+            "max_duration",
+            "preload_idle_timeout",
+            "preload_timeout",
+        )
     }
-    cap = policy.max_duration
-    return sl.RunPolicy(
-        **durations,
-        max_turns=policy.max_turns,
-        max_duration=None if cap is None else pd.Timedelta(cap, unit="ms").to_pytimedelta(),
-        deploys=[pd.Timestamp(at, unit="ms", tz="UTC") for at in policy.deploys],
-        crash_rate=policy.crash_rate,
-    )
+    assumed = {
+        name: _time(getattr(policy, name)) for name in ("boot_time", "resume_time", "turn_duration")
+    }
+    return {
+        "policy": sl.RunPolicy(
+            **chosen,
+            max_turns=policy.max_turns,
+            exit_after_preload_idle=policy.exit_after_preload_idle,
+            on_deploy=policy.on_deploy,
+        ),
+        "platform": sl.Platform(
+            **assumed,
+            crash_rate=policy.crash_rate,
+            deploys=[pd.Timestamp(at, unit="ms", tz="UTC") for at in policy.deploys],
+        ),
+    }
+
+
+def drawn(policy: Policy, seed: int) -> Callable[[str, str, int, int], int]:
+    """Return where the oracle gets its times from that are not always the same."""
+    made = settings_of(policy)
+    timings = made["policy"].timings(made["platform"], seed)
+
+    def draw(name: str, external_id: str, accepted: int, triggered: int) -> int:
+        if name == "turn_duration":
+            return timings.duration(external_id, accepted)
+        kind = timings.boot if name == "boot_time" else timings.resume
+        return kind(external_id, accepted, triggered)
+
+    return draw
+
+
+def _span(milliseconds: int) -> timedelta:
+    return timedelta(milliseconds=milliseconds)
+
+
+def _time(time: Time) -> timedelta | sl.Distribution:
+    if isinstance(time, int):
+        return _span(time)
+    return sl.Distribution({p: _span(ms) for p, ms in time})
 
 
 def events_frame(events: list[dict[str, Any]]) -> pd.DataFrame:

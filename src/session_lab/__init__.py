@@ -59,7 +59,7 @@ if typing.TYPE_CHECKING:
     from session_lab.replays.replay import Replay, replay
     from session_lab.replays.simulator import Simulator
     from session_lab.replays.sweep import sweep
-    from session_lab.simulator import RunPolicy
+    from session_lab.simulator import Distribution, Platform, RunPolicy
     from session_lab.simulator.faults.rules import FaultRule
     from session_lab.traffic import ChatWorkload
     from session_lab.widgets import explore
@@ -81,6 +81,8 @@ else:
         "FaultRule": "simulator.faults.rules",
         "Replay": "replays",
         "RunPolicy": "simulator",
+        "Platform": "simulator",
+        "Distribution": "simulator",
         "Simulator": "replays.simulator",
         "explore": "widgets",
         "read_runs": "frames.reading",
@@ -134,11 +136,13 @@ __all__ = [
     "ConflictError",
     "DataError",
     "DataWarning",
+    "Distribution",
     "FaultRule",
     "InternalServerError",
     "MissingDependencyError",
     "NotFoundError",
     "PermissionDeniedError",
+    "Platform",
     "RateLimitError",
     "Replay",
     "RequestTooLargeError",

@@ -17,7 +17,7 @@ from session_lab.analysis import churn
 from session_lab.analysis.churn.successors import chain_by_passes, chain_by_sorting, counts_of
 from session_lab.errors import DataError, DataWarning
 from session_lab.frames import NAT, RUNS, empty, to_instants
-from tests.strategies import ORIGIN, events_frame, histories, policies, replays, run_policy
+from tests.strategies import ORIGIN, events_frame, histories, policies, replays, settings_of
 
 if TYPE_CHECKING:
     from tests.oracles.simpy_model import Policy
@@ -253,7 +253,7 @@ def test_the_churn_rate_relates_handovers_to_hours_alive(
 @replays
 @given(events=histories(), policy=policies)
 def test_a_replays_runs_and_operations_tell_one_story(events: list[Row], policy: Policy):
-    replay = sl.replay(events_frame(events), run_policy(policy))
+    replay = sl.replay(events_frame(events), **settings_of(policy))
     runs, sessions, operations = replay.runs, replay.sessions, replay.operations
     counted = churn.runs_per_session(runs, sessions)
     assert counted.summary()["sessions"] == len(sessions)

@@ -13,7 +13,7 @@ import session_lab as sl
 from session_lab.analysis.churn import cost, price_list
 from session_lab.errors import DataError, DataWarning
 from tests.stories import message, ms, play, start
-from tests.strategies import events_frame, histories, policies, replays, run_policy
+from tests.strategies import events_frame, histories, policies, replays, settings_of
 
 if TYPE_CHECKING:
     from tests.oracles.simpy_model import Policy
@@ -26,7 +26,7 @@ PRICES = {"micro": 0.00002, "small-1x": 0.00004, "large-2x": 0.0016}
 def test_runs_cost_their_billed_seconds_and_their_number(
     events: list[dict[str, Any]], policy: Policy, per_run: float
 ):
-    replay = sl.replay(events_frame(events), run_policy(policy))
+    replay = sl.replay(events_frame(events), **settings_of(policy))
     cost = replay.cost(PRICES, per_run=per_run)
     seconds = sum((ms(run.active) + ms(run.idle)) / 1000 for run in replay.runs.itertuples())
     for machine, price in PRICES.items():
@@ -85,7 +85,7 @@ def test_prices_are_of_known_machines_and_zero_or_more(
 @replays
 @given(events=histories(), policy=policies)
 def test_suspended_time_is_told_and_not_billed(events: list[dict[str, Any]], policy: Policy):
-    replay = sl.replay(events_frame(events), run_policy(policy))
+    replay = sl.replay(events_frame(events), **settings_of(policy))
     cost = replay.cost(PRICES)
     assert ms(cost.suspended) == sum(ms(run.suspended) for run in replay.runs.itertuples())
     assert ms(cost.billed) == sum(ms(run.active) + ms(run.idle) for run in replay.runs.itertuples())

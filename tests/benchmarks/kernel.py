@@ -36,18 +36,19 @@ if TYPE_CHECKING:
 
 __all__ = ["BENCHMARKS", "Columns", "columns", "copies", "write_shards"]
 
-PLAIN = sl.RunPolicy()
+PLAIN = sl.RunPolicy().timings()
 BUSY = sl.RunPolicy(
-    idle_timeout="60s",
-    turn_timeout="30m",
-    max_turns=20,
-    boot_time="2s500ms",
-    resume_time="400ms",
-    deploys=[
-        pd.Timestamp(MIDNIGHT + hour * DAY // 24, unit="ms", tz="UTC") for hour in (8, 14, 20)
-    ],
+    idle_timeout="60s", turn_timeout="30m", max_turns=20, on_deploy="hand_over"
+).timings(
+    sl.Platform(
+        boot_time="2s500ms",
+        resume_time="400ms",
+        deploys=[
+            pd.Timestamp(MIDNIGHT + hour * DAY // 24, unit="ms", tz="UTC") for hour in (8, 14, 20)
+        ],
+    )
 )
-FRAIL = sl.RunPolicy(crash_rate=0.05, max_duration="10m")
+FRAIL = sl.RunPolicy(max_duration="10m").timings(sl.Platform(crash_rate=0.05))
 
 
 class Columns(NamedTuple):
@@ -117,8 +118,8 @@ def of_played(made: Played) -> dict[str, object]:
 
 
 @contextmanager
-def against_c(policy: sl.RunPolicy) -> Iterator[tuple[Side, Side]]:
-    log, timings = columns(1_000_000, 100_000), policy.timings()
+def against_c(timings: Timings) -> Iterator[tuple[Side, Side]]:
+    log = columns(1_000_000, 100_000)
     hashes = hashes_of(log.chat)
     yield (
         Side("columnar kernel, 1,000,000 events", partial(played, log, timings), of_played),
@@ -149,7 +150,7 @@ def against_readable(policy: Policy) -> Iterator[tuple[Side, Side]]:
 @contextmanager
 def from_text_to_frames() -> Iterator[tuple[Side, Side]]:
     """From an events frame with text ids to the three frames, against the kernel alone."""
-    log, timings = columns(1_000_000, 100_000), PLAIN.timings()
+    log, timings = columns(1_000_000, 100_000), PLAIN
     frame = events_frame(log)
     yield (
         Side("sl.replay from text ids to frames", lambda: sl.replay(frame), _counts_of_replay),
@@ -181,7 +182,7 @@ def growing(n: int) -> Iterator[tuple[Side, Side]]:
 
 
 def _per_copy(log: Columns, n: int) -> Side:
-    timings = [PLAIN.timings()]
+    timings = [PLAIN]
 
     def run() -> tuple[float, Any]:
         # A log that takes a millisecond is played often enough for the clock.
@@ -209,7 +210,7 @@ def shards(
         yield (
             Side(
                 f"play_shards, {n_events:,} events of {n_chats:,} sessions in {n} shards",
-                lambda: play_shards(folder, PLAIN, workers=2),
+                lambda: play_shards(folder, sl.RunPolicy(), workers=2),
                 lambda made: {"events": made.events, "sessions": made.sessions},
             ),
             Side(

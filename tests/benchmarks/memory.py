@@ -55,7 +55,7 @@ def measured(job: str, *arguments: object) -> dict[str, int]:
 
 def play_log(n_events: str, n_chats: str, policy: str) -> dict[str, int]:
     """Play a log once, after the code was compiled, and tell the peak beyond the log itself."""
-    timings = [POLICIES[policy].timings()]
+    timings = [POLICIES[policy]]
     columns(1_000, 100).grouped().play(timings, once=True)
     log = columns(int(n_events), int(n_chats))
     # From here on the peak is that of what follows.

@@ -93,7 +93,7 @@ def play_in_c(  # noqa: PLR0917
         timings.idle_timeout,
         timings.turn_timeout,
         timings.max_turns,
-        2**63 - 1 if timings.max_duration is None else timings.max_duration,
+        timings.max_duration,
         timings.boot_time,
         timings.resume_time,
         timings.turn_duration,

@@ -15,7 +15,7 @@ from session_lab.traffic.reference_engine import play
 from tests.benchmarks.harness import Benchmark, Side
 from tests.benchmarks.logs import DAY, MIDNIGHT, chats
 from tests.oracles.simpy_model import Policy, simulate
-from tests.strategies import events_frame, run_policy
+from tests.strategies import events_frame, settings_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,6 +36,7 @@ __all__ = [
 
 DEFAULT = Policy()
 DEPLOYS = Policy(
+    on_deploy="hand_over",
     idle_timeout=60_000,
     turn_timeout=1_800_000,
     max_turns=20,
@@ -51,9 +52,9 @@ ACCOUNTS = ("active", "idle", "suspended")
 def whole_replay(policy: Policy, n_chats: int = 3_000) -> Iterator[tuple[Side, Side]]:
     """From an events frame to the frames of operations, sessions and runs."""
     events = chats(n_chats)
-    frame, ours = events_frame(events), run_policy(policy)
+    frame, ours = events_frame(events), settings_of(policy)
     label = f"sl.replay, {len(events):,} events"
-    yield Side(label, lambda: sl.replay(frame, ours), _of_replay), simpy_side(events, policy)
+    yield Side(label, lambda: sl.replay(frame, **ours), _of_replay), simpy_side(events, policy)
 
 
 @contextmanager
@@ -76,7 +77,7 @@ BENCHMARKS = (
 
 def as_log(events: list[dict[str, Any]], policy: Policy) -> Log:
     """Bring events into the columns that an engine plays."""
-    return to_log(check_events(events_frame(events)), run_policy(policy), seed=0)
+    return to_log(check_events(events_frame(events)), **settings_of(policy), seed=0)
 
 
 def played_by_engine(log: Log) -> Played:

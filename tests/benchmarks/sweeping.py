@@ -22,7 +22,7 @@ GRID = {
     "idle_timeout": [f"{seconds}s" for seconds in (2, 5, 10, 20, 30, 60, 120, 300)],
     "turn_timeout": [f"{minutes}m" for minutes in (1, 5, 10, 20, 30, 60, 120, 240)],
 }
-POLICY = sl.RunPolicy(boot_time="3s", resume_time="500ms")
+PLATFORM = sl.Platform(boot_time="3s", resume_time="500ms")
 
 
 @contextmanager
@@ -34,7 +34,7 @@ def dask_workers(chats_per_hour: float) -> Iterator[tuple[Side, Side]]:
         sides = [
             Side(
                 f"sl.sweep of {len(events):,} events on {name}",
-                partial(sl.sweep, events, GRID, policy=POLICY, scheduler=client),
+                partial(sl.sweep, events, GRID, platform=PLATFORM, scheduler=client),
                 _of_frame,
             )
             for name, client in (("two dask workers", two), ("one dask worker", one))

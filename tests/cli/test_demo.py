@@ -31,8 +31,13 @@ def test_longer_idle_timeouts_cost_more_and_wait_less():
 
 def test_the_numbers_are_those_of_a_replay_of_the_sample():
     events = sl.traffic.read(sl.traffic.sample_path("chats.ndjson"))
-    policy = sl.RunPolicy(idle_timeout="2m", boot_time="3s", resume_time="1s")
-    assert json.loads(run("demo", "--json"))["2 min"] == sl.replay(events, policy).to_dict()
+    policy, platform = (
+        sl.RunPolicy(idle_timeout="2m"),
+        sl.Platform(boot_time="3s", resume_time="1s"),
+    )
+    assert (
+        json.loads(run("demo", "--json"))["2 min"] == sl.replay(events, policy, platform).to_dict()
+    )
 
 
 def test_it_ends_with_commands_that_work():

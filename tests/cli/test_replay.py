@@ -7,7 +7,7 @@ import json
 import signal
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from unittest.mock import Mock
 
 import pytest
@@ -60,19 +60,25 @@ def refused(
 
 def test_it_prints_the_summary_of_the_replay_and_its_digest():
     replay = sl.replay(
-        sl.traffic.read(LOG), sl.RunPolicy(idle_timeout="2m", boot_time="3s"), seed=5
+        sl.traffic.read(LOG), sl.RunPolicy(idle_timeout="2m"), sl.Platform(boot_time="3s"), seed=5
     )
     told = run(LOG, "--idle-timeout", "2m", "--boot-time", "3s", "--seed", "5")
     assert told.startswith(replay.summary().to_text())
     assert told.endswith(f"digest {replay.digest()}\n")
 
 
-def test_every_flag_of_the_policy_reaches_the_policy():
+def test_every_flag_of_policy_and_platform_reaches_them():
     policy = sl.RunPolicy(
         idle_timeout="5s",
         turn_timeout="10m",
         max_turns=7,
         max_duration="1m",
+        preload_idle_timeout="3s",
+        preload_timeout="4m",
+        exit_after_preload_idle=True,
+        on_deploy="hand_over",
+    )
+    platform = sl.Platform(
         boot_time="2s",
         resume_time="500ms",
         turn_duration="3s",
@@ -82,22 +88,82 @@ def test_every_flag_of_the_policy_reaches_the_policy():
     told = run(
         *(LOG, "--json", "--idle-timeout", "5s", "--turn-timeout", "10m", "--max-turns", "7"),
         *("--max-duration", "1m", "--boot-time", "2s", "--resume-time", "500ms"),
+        *("--preload-idle-timeout", "3s", "--preload-timeout", "4m", "--exit-after-preload-idle"),
+        *("--on-deploy", "hand_over"),
         *("--turn-duration", "3s", "--crash-rate", "0.05"),
         *("--deploy", "2026-01-01T00:30:00Z", "--deploy", "2026-01-01T01:00:00Z"),
         *("--until", "2026-01-01T02:00:00Z"),
     )
-    replay = sl.replay(sl.traffic.read(LOG), policy, until="2026-01-01T02:00:00Z")
+    replay = sl.replay(sl.traffic.read(LOG), policy, platform, until="2026-01-01T02:00:00Z")
     assert json.loads(told) == replay.to_dict()
 
 
-@pytest.mark.parametrize("engine", ["readable", "columnar"])
+PLATFORM = {"boot_time": {"0": "1s", "1": "3s"}, "resume_time": "1s"}
+
+
+@pytest.mark.parametrize(
+    ("document", "policy", "platform"),
+    [
+        ({"max_turns": 4}, sl.RunPolicy(max_turns=4, idle_timeout="9s"), None),
+        (
+            {"policy": {"max_turns": 4}, "platform": PLATFORM},
+            sl.RunPolicy(max_turns=4, idle_timeout="9s"),
+            sl.Platform(**PLATFORM),
+        ),
+        ({"platform": PLATFORM}, sl.RunPolicy(idle_timeout="9s"), sl.Platform(**PLATFORM)),
+        (
+            {"policy": {"support": {"max_turns": 4}, "sales": {}}},
+            {
+                "support": sl.RunPolicy(max_turns=4, idle_timeout="9s"),
+                "sales": sl.RunPolicy(idle_timeout="9s"),
+            },
+            None,
+        ),
+    ],
+    ids=["a policy", "both", "a platform", "a policy for each task"],
+)
+def test_a_policy_may_stand_in_a_file_and_flags_win(
+    document: object, policy: Any, platform: sl.Platform | None, tmp_path: Path
+):
+    path, log = tmp_path / "policy.json", tmp_path / "log.parquet"
+    path.write_text(json.dumps(document), encoding="utf-8")
+    events = sl.traffic.read(LOG).assign(task_identifier="support")
+    sl.write_frame(events, log)
+    told = run(str(log), "--json", "--policy", str(path), "--idle-timeout", "9s")
+    assert json.loads(told) == sl.replay(events, policy, platform).to_dict()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{", "cannot be read as JSON"),
+        ("[]", "does not hold a JSON object"),
+        ('{"policy": 3}', "policy: is not a JSON object"),
+        ('{"idle": "3s"}', "'idle' is not one of idle_timeout, turn_timeout"),
+        ('{"platform": {"idle_timeout": "3s"}}', "'idle_timeout' is not one of boot_time"),
+        ('{"idle_timeout": 3}', "3 is not a duration with a unit"),
+    ],
+)
+def test_a_policy_file_that_cannot_be_used_is_refused_in_one_line(
+    text: str,
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+):
+    path = tmp_path / "policy.json"
+    path.write_text(text, encoding="utf-8")
+    assert said in refused((LOG, "--policy", str(path)), monkeypatch, capsys)
+
+
+@pytest.mark.parametrize("engine", ["reference", "columnar"])
 def test_the_engine_that_is_asked_for_plays(engine: str, monkeypatch: pytest.MonkeyPatch):
     expected = sl.replay(sl.traffic.read(LOG))
     module = importlib.import_module("session_lab.replays.replay")
     readable = Mock(wraps=module.play)
     monkeypatch.setattr(module, "play", readable)
     assert json.loads(run(LOG, "--engine", engine, "--json")) == expected.to_dict()
-    assert readable.called is (engine == "readable")
+    assert readable.called is (engine == "reference")
 
 
 def test_the_frames_and_the_summary_are_written_on_request(tmp_path: Path):
@@ -158,7 +224,10 @@ def test_a_row_that_cannot_be_used_ends_it_with_file_line_and_field(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--engine", "steam"), "engine: 'steam' is not an engine; the engines are auto, readable"),
+        (
+            ("--engine", "steam"),
+            "engine: 'steam' is not an engine; the engines are auto, reference",
+        ),
         (
             ("--format", "pcap"),
             "'pcap' is not a known format; the known ones are auto, events, moon",

@@ -10,7 +10,7 @@ import pytest
 
 from session_lab.frames import RUNS, SESSIONS
 from session_lab.frames.from_world import runs_of, sessions_of
-from session_lab.simulator import RunPolicy, World
+from session_lab.simulator import Platform, World
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def world() -> World:
-    world = World(seed=1, policy=RunPolicy(turn_duration="10s"))
+    world = World(seed=1, platform=Platform(turn_duration="10s"))
     world.start("a", type="chat", task_identifier="agent", tags=["x", "y"], metadata={"ü": [1]})
     world.start("b", expires_at="2026-01-01T01:00:00Z")
     world.start()

@@ -47,6 +47,7 @@ END_STATUS = {
     "max_turns": "COMPLETED",
     "upgrade": "COMPLETED",
     "session_closed": "COMPLETED",
+    "preload_exit": "COMPLETED",
     "max_duration": "TIMED_OUT",
     "crash": "CRASHED",
 }
@@ -58,17 +59,25 @@ REFUSALS = {
 }
 
 
+Time = int | tuple[tuple[float, int], ...]
+"""Milliseconds, or quantiles of what is drawn from outside."""
+
+
 @dataclass(frozen=True)
 class Policy:
-    """How long runs live, in integer milliseconds."""
+    """How long runs live and what befalls them, in integer milliseconds."""
 
     idle_timeout: int = 30_000
     turn_timeout: int = 3_600_000
     max_turns: int = 100
     max_duration: int | None = None
-    boot_time: int = 0
-    resume_time: int = 0
-    turn_duration: int = 0
+    preload_idle_timeout: int | None = None
+    preload_timeout: int | None = None
+    exit_after_preload_idle: bool = False
+    on_deploy: str = "stay"
+    boot_time: Time = 0
+    resume_time: Time = 0
+    turn_duration: Time = 0
     deploys: tuple[int, ...] = ()
     crash_rate: float = 0.0
 
@@ -79,6 +88,7 @@ def simulate(
     *,
     until: int | None = None,
     crash: Callable[[str, int], float] | None = None,
+    draw: Callable[[str, str, int, int], int] | None = None,
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Play events under a policy and return the rows of operations and of runs.
 
@@ -94,6 +104,9 @@ def simulate(
     crash
         The uniform number for the n-th accepted turn (from 0) of a session; needed when the
         policy has a crash rate.
+    draw
+        A time that is not always the same: of which field, for which external id, how many turns
+        were accepted before, and how many runs were triggered since.
     """
     if policy.crash_rate and crash is None:
         message = "a crash rate needs the numbers to compare it with: pass crash="
@@ -101,7 +114,7 @@ def simulate(
     if not events or (until is not None and until < events[0]["at"]):
         return [], []
     env = Environment(initial_time=events[0]["at"])
-    platform = Platform(env, policy, crash)
+    platform = Platform(env, policy, crash, draw)
     played = [event for event in events if until is None or event["at"] <= until]
     env.process(platform.play(played))
     env.run(until=None if until is None else until + 1)
@@ -136,6 +149,7 @@ class Turn:
     """A turn from its acceptance on; `run` and `waited` are known once it has started."""
 
     arrived_at: int
+    index: int
     duration: int
     crashes: bool
     start_kind: str
@@ -147,12 +161,14 @@ class Turn:
 class Run:
     """One run: a process that serves the queue of its session until something ends it."""
 
-    def __init__(self, session: Session, reason: str) -> None:
+    def __init__(self, session: Session, reason: str, *, preloaded: bool) -> None:
         self.env = session.platform.env
         self.policy = session.platform.policy
         self.session = session
         self.number = len(session.runs)
         self.reason = reason
+        self.preloaded = preloaded
+        self.boot_time = session.time("boot_time")
         self.triggered_at = self.since = self.env.now
         self.ended_at: int | None = None
         self.end_cause = "open"
@@ -172,8 +188,8 @@ class Run:
         """Serve turns and rest in between; return what ended the run."""
         queue, policy = self.session.queue, self.policy
         if not queue:
-            yield from self.rest(BOOTING, policy.boot_time)
-        delay = self.triggered_at + policy.boot_time - self.env.now
+            yield from self.rest(BOOTING, self.boot_time)
+        delay = self.triggered_at + self.boot_time - self.env.now
         while True:
             if queue:
                 cause = yield from self.take(queue[0], delay)
@@ -182,10 +198,24 @@ class Run:
                 delay = 0
             elif self.session.closed:
                 return "session_closed"
-            elif (yield from self.rest(IDLE, policy.idle_timeout)):
-                if (yield from self.rest(SUSPENDED, policy.turn_timeout)):
+            elif (yield from self.rest(IDLE, self.patience("idle_timeout"))):
+                if self.fresh and policy.exit_after_preload_idle:
+                    return "preload_exit"
+                if (yield from self.rest(SUSPENDED, self.patience("turn_timeout"))):
                     return "turn_timeout"
-                self.phase, delay = RESUMING, policy.resume_time
+                self.phase, delay = RESUMING, self.session.time("resume_time") if queue else 0
+
+    @property
+    def fresh(self) -> bool:
+        """Whether it was preloaded and still waits for its first turn."""
+        return self.preloaded and not self.turns
+
+    def patience(self, name: str) -> int:
+        """Return how long it stays awake, or suspended, without a turn."""
+        usual: int = getattr(self.policy, name)
+        own = {"idle_timeout": "preload_idle_timeout", "turn_timeout": "preload_timeout"}[name]
+        preloaded: int | None = getattr(self.policy, own)
+        return preloaded if self.fresh and preloaded is not None else usual
 
     def take(self, turn: Turn, delay: int) -> Steps[str | None]:
         """Serve the head of the queue after a delay, or give way to a deploy before it starts."""
@@ -268,6 +298,7 @@ class Session:
         self.accepted = 0
         self.queue: deque[Turn] = deque()
         self.runs: list[Run] = []
+        self.triggered: Counter[int] = Counter()
 
     @property
     def state(self) -> str:
@@ -282,9 +313,20 @@ class Session:
         """The newest run, unless it has ended."""
         return self.runs[-1] if self.runs and self.runs[-1].ended_at is None else None
 
-    def trigger(self, reason: str) -> None:
+    def trigger(self, reason: str, *, preloaded: bool = False) -> None:
         """Trigger a run now."""
-        self.runs.append(Run(self, reason))
+        self.runs.append(Run(self, reason, preloaded=preloaded))
+        self.triggered[self.next_turn] += 1
+
+    @property
+    def next_turn(self) -> int:
+        """How many turns were accepted before the one that is to be served next."""
+        return self.queue[0].index if self.queue else self.accepted
+
+    def time(self, name: str) -> int:
+        """Return how long a boot or a resume takes now."""
+        n = self.next_turn
+        return self.platform.time(name, self.external_id, n, self.triggered[n])
 
     def accept(self, duration: int) -> Turn:
         """Queue a turn and see that there is a run to serve it."""
@@ -292,7 +334,6 @@ class Session:
         crashes = platform.crash is not None and (
             platform.crash(self.external_id, self.accepted) < platform.policy.crash_rate
         )
-        self.accepted += 1
         run = self.live_run
         if run is None:
             kind = "continuation" if self.runs else "initial"
@@ -300,7 +341,8 @@ class Session:
         else:
             kind = {IDLE: "warm", SUSPENDED: "resumed"}.get(run.phase, "queued")
             run.wake()
-        turn = Turn(platform.env.now, duration, crashes, kind)
+        turn = Turn(platform.env.now, self.accepted, duration, crashes, kind)
+        self.accepted += 1
         self.queue.append(turn)
         return turn
 
@@ -351,11 +393,13 @@ class Platform:
         env: Environment,
         policy: Policy,
         crash: Callable[[str, int], float] | None,
+        draw: Callable[[str, str, int, int], int] | None,
     ) -> None:
         self.env = env
         self.policy = policy
         self.crash = crash
-        self.deploys = sorted(policy.deploys)
+        self.draw = draw
+        self.deploys = sorted(policy.deploys) if policy.on_deploy == "hand_over" else []
         self.sessions: dict[str, Session] = {}
         self.operations: list[Operation] = []
 
@@ -364,6 +408,14 @@ class Platform:
         position = bisect_right(self.deploys, up_to)
         latest = self.deploys[position - 1] if position else None
         return latest if latest is not None and latest > after else None
+
+    def time(self, name: str, external_id: str, accepted: int, triggered: int) -> int:
+        """Return a time of the policy: the same one always, or one that is drawn."""
+        time: Time = getattr(self.policy, name)
+        if isinstance(time, int):
+            return time
+        assert self.draw is not None, "times that differ need draw="
+        return self.draw(name, external_id, accepted, triggered)
 
     def play(self, events: Sequence[Mapping[str, Any]]) -> Steps[None]:
         """Answer every event at its instant."""
@@ -386,7 +438,8 @@ class Platform:
             operation.newest_run = newest_run(session)
         elif op == "message":
             duration = event.get("turn_duration")
-            duration = self.policy.turn_duration if duration is None else duration
+            if duration is None:
+                duration = self.time("turn_duration", session.external_id, session.accepted, 0)
             operation.turn = session.accept(duration)
         elif op == "close":
             session.close()
@@ -401,7 +454,7 @@ class Platform:
             return Operation(event, *REFUSALS["start", "expired"])
         operation = Operation(event, 201, None)
         if event.get("turn_duration") is None:
-            session.trigger("initial")
+            session.trigger("initial", preloaded=True)
         else:
             operation.turn = session.accept(event["turn_duration"])
         operation.is_cached = False

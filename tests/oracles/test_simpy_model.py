@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 Rows = list[dict[str, Any]]
 
-BASE = Policy(idle_timeout=10, turn_timeout=100, turn_duration=5)
+BASE = Policy(idle_timeout=10, turn_timeout=100, turn_duration=5, on_deploy="hand_over")
 
 
 def event(at: int, op: str, duration: int | None = None, **more: object) -> dict[str, Any]:

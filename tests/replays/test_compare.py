@@ -13,7 +13,7 @@ from hypothesis import given
 import session_lab as sl
 from session_lab.errors import StatisticalWarning
 from tests.stories import close, message, play, start
-from tests.strategies import events_frame, histories, policies, replays, run_policy
+from tests.strategies import events_frame, histories, policies, replays, settings_of
 
 if TYPE_CHECKING:
     from tests.oracles.simpy_model import Policy
@@ -101,7 +101,7 @@ def test_the_second_against_the_first_is_the_first_against_the_second_turned_rou
     history: list[dict[str, object]], one: Policy, two: Policy
 ):
     events = events_frame([*history, start(10_000, chat="x"), start(10_001, chat="y")])
-    first, second = (sl.replay(events, run_policy(policy)) for policy in (one, two))
+    first, second = (sl.replay(events, **settings_of(policy)) for policy in (one, two))
     there, back = first.compare(second, n_resamples=100), second.compare(first, n_resamples=100)
     for ours, theirs in (("difference", "difference"), ("lower", "upper"), ("upper", "lower")):
         np.testing.assert_allclose(there.metrics[ours], -back.metrics[theirs], atol=1e-12)

@@ -6,7 +6,9 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -18,19 +20,23 @@ from tests.strategies import events_frame
 ROOT = Path(__file__).parents[2]
 
 POLICIES = {
-    "defaults": sl.RunPolicy(),
-    "short turns": sl.RunPolicy(
-        idle_timeout="10ms", turn_timeout="50ms", turn_duration="7ms", max_turns=2
+    "defaults": (sl.RunPolicy(), sl.Platform()),
+    "short turns": (
+        sl.RunPolicy(idle_timeout="10ms", turn_timeout="50ms", max_turns=2),
+        sl.Platform(turn_duration="7ms"),
     ),
-    "slow machines": sl.RunPolicy(
-        idle_timeout="5ms", boot_time="9ms", resume_time="6ms", max_duration="20ms"
+    "slow machines": (
+        sl.RunPolicy(idle_timeout="5ms", max_duration="20ms"),
+        sl.Platform(boot_time="9ms", resume_time="6ms"),
     ),
-    "deploys and crashes": sl.RunPolicy(
-        idle_timeout="20ms",
-        turn_duration="3ms",
-        crash_rate=0.4,
-        boot_time="2ms",
-        deploys=["2026-01-01T00:00:00.030Z", "2026-01-01T00:00:00.090Z"],
+    "deploys and crashes": (
+        sl.RunPolicy(idle_timeout="20ms", on_deploy="hand_over"),
+        sl.Platform(
+            turn_duration="3ms",
+            crash_rate=0.4,
+            boot_time="2ms",
+            deploys=["2026-01-01T00:00:00.030Z", "2026-01-01T00:00:00.090Z"],
+        ),
     ),
 }
 GOLDEN: dict[str, list[str]] = {
@@ -86,19 +92,21 @@ def history() -> pd.DataFrame:
     return events.assign(tags=tags, type="chat", task_identifier="support")
 
 
-def digests(policy: sl.RunPolicy) -> list[str]:
+def digests(policy: sl.RunPolicy, platform: sl.Platform) -> list[str]:
     """Replay the history to the end and to a horizon."""
     horizons = (None, "2026-01-01T00:00:00.141Z")
-    return [sl.replay(history(), policy, seed=11, until=until).digest() for until in horizons]
+    return [
+        sl.replay(history(), policy, platform, seed=11, until=until).digest() for until in horizons
+    ]
 
 
 def all_digests() -> dict[str, list[str]]:
-    return {name: digests(policy) for name, policy in POLICIES.items()}
+    return {name: digests(*both) for name, both in POLICIES.items()}
 
 
 @pytest.mark.parametrize("name", POLICIES)
 def test_a_replay_has_the_digest_it_always_had(name: str):
-    assert digests(POLICIES[name]) == GOLDEN[name]
+    assert digests(*POLICIES[name]) == GOLDEN[name]
 
 
 def test_the_history_meets_every_answer():
@@ -192,22 +200,32 @@ def test_a_change_of_the_input_changes_the_digest(column: str, row: int, value: 
     [
         {"idle_timeout": "8ms"},
         {"turn_timeout": "49ms"},
-        {"turn_duration": "6ms"},
         {"max_turns": 3},
-        {"boot_time": "1ms"},
-        {"resume_time": "1ms"},
         {"max_duration": "5ms"},
+        {"preload_idle_timeout": "3ms"},
+        {"preload_timeout": "3ms"},
+        {"exit_after_preload_idle": True},
+        {"on_deploy": "stay"},
+        {"turn_duration": "6ms"},
+        {"boot_time": "1ms"},
+        {"boot_time": {0: "1ms", 1: "9ms"}},
+        {"resume_time": "1ms"},
         {"crash_rate": 1},
-        {"deploys": ["2026-01-01T00:00:00.030Z"]},
+        {"deploys": ["2026-01-01T00:00:00.035Z"]},
     ],
     ids=lambda change: next(iter(change)),
 )
-def test_a_change_of_the_policy_changes_the_digest(change: dict[str, object]):
-    given = {
-        "idle_timeout": "10ms",
-        "turn_timeout": "50ms",
-        "turn_duration": "7ms",
-        "max_turns": 2,
-    }
-    one, other = sl.RunPolicy(**given), sl.RunPolicy(**{**given, **change})
-    assert sl.replay(history(), one).digest() != sl.replay(history(), other).digest()
+def test_a_change_of_the_policy_or_the_platform_changes_the_digest(change: dict[str, Any]):
+    policy = sl.RunPolicy(
+        idle_timeout="10ms", turn_timeout="50ms", max_turns=2, on_deploy="hand_over"
+    )
+    platform = sl.Platform(turn_duration="7ms", deploys=["2026-01-01T00:00:00.005Z"])
+    is_choice = next(iter(change)) in {field.name for field in fields(sl.RunPolicy)}
+    changed = (
+        (replace(policy, **change), platform)
+        if is_choice
+        else (policy, replace(platform, **change))
+    )
+    assert sl.replay(history(), policy, platform).digest() != (
+        sl.replay(history(), *changed).digest()
+    )

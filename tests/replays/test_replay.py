@@ -84,14 +84,14 @@ def test_the_lifetime_of_a_session_ends_with_it_or_with_the_observation():
     assert [ms(life) for life in sessions["lifetime"]] == [40, 90]
 
 
-def test_both_names_of_the_readable_engine_give_the_same():
-    assert sl.replay(events()).digest() == sl.replay(events(), engine="readable").digest()
+def test_both_names_of_the_reference_engine_give_the_same():
+    assert sl.replay(events()).digest() == sl.replay(events(), engine="reference").digest()
 
 
 def test_an_unknown_engine_is_refused_with_the_known_ones():
     error = refusal(events(), engine="warp")
     assert error.column == "engine"
-    assert "auto, readable" in str(error)
+    assert "auto, reference" in str(error)
 
 
 @pytest.mark.parametrize("until", ["soon", "2026-01-01", "1969-01-01T00:00:00Z", 1.5])
@@ -128,6 +128,13 @@ def test_what_is_no_policy_is_refused(policy: Any):
     error = refusal(events(), policy)
     assert error.column == "policy"
     assert "RunPolicy" in str(error)
+
+
+@pytest.mark.parametrize("platform", ["30s", {"boot_time": "2s"}, sl.RunPolicy()])
+def test_what_is_not_a_platform_is_refused(platform: Any):
+    error = refusal(events(), None, platform)
+    assert error.column == "platform"
+    assert str(error).endswith("is not a Platform")
 
 
 @pytest.mark.parametrize("seed", ["a", 1.0, None, [1]])
@@ -181,7 +188,8 @@ def test_no_events_make_an_empty_replay():
 def test_a_replay_shows_what_was_replayed():
     replay = sl.replay(events(), sl.RunPolicy(max_turns=3), seed=7)
     assert repr(replay) == (
-        "Replay(5 events, 2 sessions, 2 runs, policy=RunPolicy(max_turns=3), seed=7)"
+        "Replay(5 events, 2 sessions, 2 runs, policy=RunPolicy(max_turns=3), "
+        "platform=Platform(), seed=7)"
     )
     assert "<table" in replay._repr_html_()
 
@@ -253,7 +261,8 @@ def test_the_policy_of_each_task_is_saved(tmp_path: Path):
     given = events(start(0)).assign(task_identifier="support")
     folder = sl.replay(given, {"support": sl.RunPolicy(max_turns=3)}).save(tmp_path)
     saved = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
-    assert saved["policy"] == {"support": "RunPolicy(max_turns=3)"}
+    assert sl.RunPolicy(**saved["policy"]["support"]) == sl.RunPolicy(max_turns=3)
+    assert sl.Platform(**saved["platform"]) == sl.Platform()
 
 
 def test_ids_of_unlike_lengths_name_the_same_rows_in_every_frame():

@@ -12,19 +12,24 @@ from hypothesis import strategies as st
 
 import session_lab as sl
 from tests.stories import Run, Story, instant, ms
-from tests.strategies import events_frame, histories, instants, policies, replays, run_policy
+from tests.strategies import events_frame, histories, instants, policies, replays, settings_of
 
 if TYPE_CHECKING:
-    from tests.oracles.simpy_model import Policy
+    from tests.oracles.simpy_model import Policy, Time
 
 SEED = 5
 
 Event = dict[str, Any]
 
 
+def bounds(time: Time) -> tuple[int, int]:
+    """Return the shortest and the longest that a time can be."""
+    return (time, time) if isinstance(time, int) else (time[0][1], time[-1][1])
+
+
 def replayed(events: list[Event], policy: Policy, *, until: int | None = None) -> Story:
     horizon = None if until is None else instant(until)
-    return Story(sl.replay(events_frame(events), run_policy(policy), seed=SEED, until=horizon))
+    return Story(sl.replay(events_frame(events), **settings_of(policy), seed=SEED, until=horizon))
 
 
 def runs_by_chat(story: Story) -> dict[str, list[Run]]:
@@ -67,14 +72,13 @@ def test_the_reason_of_a_run_is_the_end_of_the_one_before(events: list[Event], p
 def test_the_times_of_a_run_cover_its_life(events: list[Event], policy: Policy):
     for run in replayed(events, policy).runs:
         life = run.ended_at - run.triggered_at
-        boot = min(policy.boot_time, life)
-        resuming = run.resumes * policy.resume_time
-        left = life - (boot + run.active + run.idle + run.suspended + resuming)
-        if run.end_cause == "upgrade":
-            # The turn that was moved may have begun to wake the run.
-            assert 0 <= left <= policy.resume_time
-        else:
-            assert left == 0
+        left = life - (run.active + run.idle + run.suspended)
+        shortest, longest = bounds(policy.boot_time)
+        wakes = bounds(policy.resume_time)
+        # A run may end while it boots, and a turn that is moved may have begun to wake it.
+        moved = run.end_cause == "upgrade"
+        assert min(shortest, life) + run.resumes * wakes[0] <= left
+        assert left <= longest + (run.resumes + moved) * wakes[1]
 
 
 @replays
@@ -83,7 +87,8 @@ def test_a_run_keeps_within_its_policy(events: list[Event], policy: Policy):
     for run in replayed(events, policy).runs:
         assert 0 <= run.resumes <= run.turns <= policy.max_turns
         assert run.active <= (policy.max_duration or run.active)
-        assert run.idle <= (run.turns + 1) * policy.idle_timeout
+        idle = max(policy.idle_timeout, policy.preload_idle_timeout or 0)
+        assert run.idle <= (run.turns + 1) * idle
         assert (run.turns == policy.max_turns) >= (run.end_cause == "max_turns")
         assert (run.active == policy.max_duration) == (run.end_cause == "max_duration")
 
@@ -132,7 +137,7 @@ def test_turns_are_served_one_after_the_other_in_the_order_of_their_arrival(
     for event, number, row in rows:
         if not pd.isna(row.start_kind):
             duration = event["turn_duration"]
-            duration = policy.turn_duration if duration is None else duration
+            duration = bounds(policy.turn_duration)[0] if duration is None else duration
             start = ms(row.at) + ms(row.waited)
             assert start >= ms(row.at)
             served.setdefault(event["external_id"], []).append((number, start, duration))

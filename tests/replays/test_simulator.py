@@ -272,7 +272,7 @@ def test_it_shows_what_there_is_and_no_key():
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"policy": "30s"}, "policy: '30s' is no RunPolicy"),
+        ({"policy": "30s"}, "policy: '30s' is not a RunPolicy"),
         ({"seed": 1.0}, "seed: 1.0 is not a whole number"),
         ({"profile": "2026-11"}, "the known ones are 2026-08, 2026-10"),
     ],

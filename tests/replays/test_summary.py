@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 from typing import TYPE_CHECKING
 
@@ -90,6 +91,7 @@ def test_the_summary_as_a_dictionary_is_plain_json(summary: ReplaySummary):
         "end_causes",
         "time",
         "concurrency",
+        "notes",
     ]
 
 
@@ -99,13 +101,43 @@ def test_the_summary_as_a_frame_is_to_be_read(summary: ReplaySummary):
     shown = frame.set_index(["section", "name"])["value"]
     assert shown["time", "suspended"] == "115 ms"
     assert shown["totals", "turns served"] == "4"
-    assert len(frame) == sum(len(numbers) for numbers in summary.to_dict().values())
+    sections = [part for name, part in summary.to_dict().items() if name != "notes"]
+    assert len(frame) == sum(map(len, sections))
 
 
 def test_the_summary_shows_itself_with_its_formula(summary: ReplaySummary):
     for shown in (repr(summary), summary._repr_html_()):
         assert "billed = active + idle" in shown
         assert "start kinds" in shown
+
+
+def test_what_is_zero_only_by_assumption_is_said_wherever_the_summary_is_shown():
+    summary = play(start(0), message(2), message(9, lasting=3), turn_duration=0).replay.summary()
+    zeros, silent = summary.notes
+    assert zeros.startswith("zero by assumption: boot time, resume time, crash rate, deploys")
+    assert silent == "1 of 2 messages do not say how long their turn lasts: 0 s here"
+    for note in summary.notes:
+        assert note in repr(summary)
+        assert note in summary.to_text()
+        assert note in html.unescape(summary._repr_html_())
+        assert note in summary.to_dict()["notes"]
+
+
+def test_what_was_said_is_no_assumption():
+    settings = {"boot_time": 1, "resume_time": 1, "turn_duration": 1, "crash_rate": 0.1}
+    assert play(start(0), message(2), deploys=[9], **settings).replay.summary().notes == ()
+    (note,) = play(start(0), message(2), **settings).replay.summary().notes
+    assert note.startswith("zero by assumption: deploys;")
+
+
+def test_more_than_a_fifth_of_404s_is_said():
+    answered = [start(0), *[message(1)] * 7]
+    silent, said = (
+        play(*answered, *[message(2, chat="x")] * n).replay.summary().notes for n in (2, 3)
+    )
+    assert [note for note in said if note not in silent] == [
+        "3 of 11 events (27%) are answered 404: the log holds no start of their chats"
+    ]
 
 
 def test_large_numbers_are_shown_with_separators():

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import os
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +18,7 @@ from session_lab.analysis.recommend import pareto_front
 from session_lab.errors import DataError
 from session_lab.frames import NAT, milliseconds
 from tests.stories import close, message, start
-from tests.strategies import events_frame, histories, policies, replays, run_policy
+from tests.strategies import events_frame, histories, policies, replays, settings_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,7 +34,7 @@ HISTORY = (
     close(8_100_000),
     message(8_200_000),
 )
-POLICY = sl.RunPolicy(boot_time="2s", resume_time="500ms", turn_duration="4s")
+PLATFORM = sl.Platform(boot_time="2s", resume_time="500ms", turn_duration="4s")
 GRID = {"idle_timeout": ["5s", "1m"], "turn_timeout": ["1m", "1h", "5h"]}
 
 
@@ -77,20 +79,14 @@ def of_sweep(frame: pd.DataFrame, row: int) -> dict[str, Any]:
 
 
 def test_each_row_says_what_a_replay_of_its_policy_says():
-    frame = sl.sweep(events(), GRID, policy=POLICY)
+    frame = sl.sweep(events(), GRID, platform=PLATFORM)
     assert len(frame) == 6
     for row, (idle, turn) in enumerate((i, t) for i in ("5s", "1m") for t in ("1m", "1h", "5h")):
-        policy = sl.RunPolicy(
-            idle_timeout=idle,
-            turn_timeout=turn,
-            boot_time="2s",
-            resume_time="500ms",
-            turn_duration="4s",
-        )
+        policy = sl.RunPolicy(idle_timeout=idle, turn_timeout=turn)
         assert frame["idle_timeout"][row] == pd.Timedelta(idle)
         assert frame["turn_timeout"][row] == pd.Timedelta(turn)
-        assert of_sweep(frame, row) == of_replay(sl.replay(events(), policy))
-        mean = sl.replay(events(), policy).summary().waits["mean"]
+        assert of_sweep(frame, row) == of_replay(sl.replay(events(), policy, PLATFORM))
+        mean = sl.replay(events(), policy, PLATFORM).summary().waits["mean"]
         assert frame["wait_mean"][row] == pd.Timedelta(mean, unit="ms")
 
 
@@ -99,21 +95,26 @@ def test_each_row_says_what_a_replay_of_its_policy_says():
 def test_any_policy_in_a_sweep_is_as_in_a_replay(history: Any, tried: Any, until: int | None):
     frame = events_frame(history)
     horizon = None if until is None else frame["at"].min() + pd.Timedelta(until, unit="ms")
-    for policy in map(run_policy, tried):
-        grid = {"crash_rate": [0.0, policy.crash_rate], "deploys": [(), policy.deploys]}
-        swept = sl.sweep(frame, grid, policy=policy, seed=3, until=horizon)
-        alone = of_replay(sl.replay(frame, policy, seed=3, until=horizon))
-        assert of_sweep(swept, 3) == alone
+    for settings in map(settings_of, tried):
+        policy = settings["policy"]
+        grid = {
+            "max_turns": [7, policy.max_turns],
+            "on_deploy": ["stay", policy.on_deploy],
+            "exit_after_preload_idle": [False, policy.exit_after_preload_idle],
+        }
+        swept = sl.sweep(frame, grid, **settings, seed=3, until=horizon)
+        alone = of_replay(sl.replay(frame, **settings, seed=3, until=horizon))
+        assert of_sweep(swept, 7) == alone
 
 
 def test_an_expiry_replaces_every_recorded_one():
     frame = events_frame([start(0, lasting=5, expires_at=10), message(20), message(90_000)])
-    swept = sl.sweep(frame, {"expiry": ["15ms", "1m", None]}, policy=POLICY)
+    swept = sl.sweep(frame, {"expiry": ["15ms", "1m", None]}, platform=PLATFORM)
     assert swept["refused"].tolist() == [2, 1, 0]
     for row, after in enumerate(["15ms", "1m"]):
-        assert of_sweep(swept, row) == of_replay(sl.replay(expiring(frame, after), POLICY))
+        assert of_sweep(swept, row) == of_replay(sl.replay(expiring(frame, after), None, PLATFORM))
     never = frame.drop(columns="expires_at")
-    assert of_sweep(swept, 2) == of_replay(sl.replay(never, POLICY))
+    assert of_sweep(swept, 2) == of_replay(sl.replay(never, None, PLATFORM))
     assert swept["expiry"].isna().tolist() == [False, False, True]
 
 
@@ -132,15 +133,61 @@ def test_events_may_come_in_any_order_and_are_left_alone():
 
 def test_a_policy_of_each_task_is_changed_in_the_fields_of_the_grid():
     frame = events().assign(task_identifier=["x", "x", "y", "x", "y", "x", "x", "x"])
-    tasks = {"x": POLICY, "y": sl.RunPolicy(boot_time="9s")}
-    swept = sl.sweep(frame, {"idle_timeout": ["7s"]}, policy=tasks)
+    tasks = {"x": sl.RunPolicy(), "y": sl.RunPolicy(max_turns=2)}
+    swept = sl.sweep(frame, {"idle_timeout": ["7s"]}, policy=tasks, platform=PLATFORM)
     changed = {
-        "x": sl.RunPolicy(
-            idle_timeout="7s", boot_time="2s", resume_time="500ms", turn_duration="4s"
-        ),
-        "y": sl.RunPolicy(idle_timeout="7s", boot_time="9s"),
+        "x": sl.RunPolicy(idle_timeout="7s"),
+        "y": sl.RunPolicy(idle_timeout="7s", max_turns=2),
     }
-    assert of_sweep(swept, 0) == of_replay(sl.replay(frame, changed))
+    assert of_sweep(swept, 0) == of_replay(sl.replay(frame, changed, PLATFORM))
+
+
+def test_every_choice_can_be_tried():
+    grid = {
+        "max_duration": [None, "4s"],
+        "preload_idle_timeout": [None, "1s"],
+        "preload_timeout": [None, "1s"],
+        "exit_after_preload_idle": [False, True],
+        "on_deploy": ["stay", "hand_over"],
+    }
+    frame = events_frame([start(0), message(9_000, lasting=5_000), message(99_000)])
+    platform = sl.Platform(deploys=[frame["at"][2]])
+    swept = sl.sweep(frame, grid, platform=platform)
+    for row, choices in enumerate(itertools.product(*grid.values())):
+        policy = sl.RunPolicy(**dict(zip(grid, choices, strict=True)))
+        assert of_sweep(swept, row) == of_replay(sl.replay(frame, policy, platform))
+    assert swept["on_deploy"].tolist()[:2] == ["stay", "hand_over"]
+    assert swept["exit_after_preload_idle"].dtype == bool
+    assert swept["max_duration"].isna().sum() == 16
+
+
+SENSITIVITY = {"boot_time": ["9s", {0: "1s", 1: "9s"}], "crash_rate": [0.5]}
+
+
+def test_an_assumption_is_varied_by_itself_and_never_recommended():
+    swept = sl.sweep(events(), GRID, platform=PLATFORM, sensitivity=SENSITIVITY)
+    boots = sl.Distribution({0: "1s", 1: "9s"})
+    platforms = {
+        "": PLATFORM,
+        "boot_time 9 s": replace(PLATFORM, boot_time="9s"),
+        f"boot_time {boots!r}": replace(PLATFORM, boot_time=boots),
+        "crash_rate 0.5": replace(PLATFORM, crash_rate=0.5),
+    }
+    assert swept["assumption"].unique().tolist() == list(platforms)
+    choice = sl.recommend(swept, at_most="1s")
+    for name, platform in platforms.items():
+        alone = sl.sweep(events(), GRID, platform=platform)
+        part = swept[swept["assumption"] == name].drop(columns="assumption")
+        pd.testing.assert_frame_equal(part.reset_index(drop=True), alone)
+        settings = sl.recommend(alone, at_most="1s").settings
+        assert (choice.settings if name == "" else choice.sensitivity[name]) == settings
+
+
+def test_a_choice_that_depends_on_no_assumption_says_so():
+    swept = table(**POLICIES, assumption=["", "", "", "boot_time 9 s", "boot_time 9 s"])
+    assert "under boot_time 9 s it would be idle_timeout 4 s" in sl.recommend(swept).notes
+    same = pd.concat([table(**POLICIES, assumption=name) for name in ("", "boot_time 9 s")])
+    assert "the same is recommended under boot_time 9 s" in sl.recommend(same).notes
 
 
 def test_prices_are_those_of_the_replays_cost():
@@ -163,15 +210,15 @@ def test_a_log_without_events_has_no_waits_and_no_front():
 @pytest.mark.parametrize(
     ("grid", "place", "said"),
     [
-        ({}, "grid", "no mapping"),
+        ({}, "grid", "not a mapping"),
         ({"idle": ["5s"]}, "grid, idle", "idle_timeout, turn_timeout"),
         ({"idle_timeout": "5s"}, "grid, idle_timeout", "'5s' is not a list"),
         ({"idle_timeout": []}, "grid, idle_timeout", "no value"),
         ({"idle_timeout": ["5s", 30]}, "grid, idle_timeout", "30 is not a duration with a unit"),
         ({"turn_timeout": ["200000d"]}, "grid, turn_timeout", "longer than a century"),
         ({"max_turns": [0]}, "grid, max_turns", "0 is not a whole number of 1 or more"),
-        ({"crash_rate": [1.5]}, "grid, crash_rate", "1.5 is not a probability from 0 to 1"),
-        ({"deploys": ["2026-01-01T00:00:00Z"]}, "grid, deploys", "not a list of instants"),
+        ({"boot_time": ["1s"]}, "grid, boot_time", "give it in platform="),
+        ({"on_deploy": ["leave"]}, "grid, on_deploy", "'leave' is not one of stay"),
         ({"expiry": [timedelta(-1)]}, "grid, expiry", "negative"),
     ],
 )
@@ -180,6 +227,23 @@ def test_a_grid_that_cannot_be_played_is_refused_with_field_and_value(
 ):
     with pytest.raises(DataError, match=said) as caught:
         sl.sweep(events(), grid)
+    assert str(caught.value).startswith(f"{place}: ")
+
+
+@pytest.mark.parametrize(
+    ("sensitivity", "place", "said"),
+    [
+        ({}, "sensitivity", "not a mapping"),
+        ({"idle_timeout": ["5s"]}, "sensitivity, idle_timeout", "try it in the grid"),
+        ({"crash_rate": [1.5]}, "sensitivity, crash_rate", "1.5 is not a probability"),
+        ({"deploys": ["2026-01-01T00:00:00Z"]}, "sensitivity, deploys", "not a list of instants"),
+    ],
+)
+def test_assumptions_that_cannot_be_varied_are_refused_with_field_and_value(
+    sensitivity: Any, place: str, said: str
+):
+    with pytest.raises(DataError, match=said) as caught:
+        sl.sweep(events(), GRID, sensitivity=sensitivity)
     assert str(caught.value).startswith(f"{place}: ")
 
 
@@ -322,10 +386,10 @@ def cluster() -> Iterator[Any]:
 @pytest.mark.long
 @pytest.mark.filterwarnings("default")
 def test_dask_gives_the_same_to_the_bit(cluster: Any):
-    grid = {**GRID, "crash_rate": [0.0, 0.5], "expiry": [None, "1h"]}
+    grid = {**GRID, "on_deploy": ["stay", "hand_over"], "expiry": [None, "1h"]}
     pd.testing.assert_frame_equal(
-        sl.sweep(events(), grid, policy=POLICY, scheduler=cluster, progress=True),
-        sl.sweep(events(), grid, policy=POLICY),
+        sl.sweep(events(), grid, platform=PLATFORM, scheduler=cluster, progress=True),
+        sl.sweep(events(), grid, platform=PLATFORM),
         check_exact=True,
     )
 
@@ -339,8 +403,10 @@ def test_nothing_is_lost_or_doubled_when_workers_die(cluster: Any, tmp_path: Pat
     plugin = type("DiesOnce", (_DiesOnce, WorkerPlugin), {})(tmp_path, deaths)
     cluster.register_plugin(plugin, name="dies once")
     try:
-        swept = sl.sweep(events(), GRID, policy=POLICY, scheduler=cluster)
+        swept = sl.sweep(events(), GRID, platform=PLATFORM, scheduler=cluster)
     finally:
         cluster.unregister_worker_plugin("dies once")
     assert len(list(tmp_path.iterdir())) == deaths
-    pd.testing.assert_frame_equal(swept, sl.sweep(events(), GRID, policy=POLICY), check_exact=True)
+    pd.testing.assert_frame_equal(
+        swept, sl.sweep(events(), GRID, platform=PLATFORM), check_exact=True
+    )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from session_lab.simulator import RunPolicy, World
+from session_lab.simulator import Platform, RunPolicy, World
 from session_lab.simulator.world.diff import Difference
 
 if TYPE_CHECKING:
@@ -92,7 +92,6 @@ def _let_triggers_fail(world: World) -> None:
         ("trigger_fault", _let_triggers_fail),
         ("seed", lambda world: world.restore(World(seed=2).snapshot())),
         ("profile", lambda world: world.restore(World(profile="2026-08").snapshot())),
-        ("policy", lambda world: world.restore(World(policy=RunPolicy()).snapshot())),
     ],
 )
 def test_what_holds_for_a_whole_world_is_compared_too(field: str, change: Callable[[World], None]):
@@ -101,3 +100,10 @@ def test_what_holds_for_a_whole_world_is_compared_too(field: str, change: Callab
     (only,) = world.diff(other)
     assert (only.kind, only.field) == ("world", field)
     assert world.digest() != other.digest()
+
+
+def test_policy_and_platform_are_compared_too():
+    world, other = World(), World(policy=RunPolicy())
+    assert [one.field for one in world.diff(other)] == ["policy", "platform"]
+    (only,) = other.diff(World(platform=Platform(boot_time="1s")))
+    assert (only.kind, only.field) == ("world", "platform")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from session_lab.simulator import RunPolicy, World
+from session_lab.simulator import Platform, RunPolicy, World
 from session_lab.wire.limits import MAX_RECORD_BYTES
 
 if TYPE_CHECKING:
@@ -14,12 +14,10 @@ if TYPE_CHECKING:
 
     from session_lab.simulator.world.journal import Entry
 
-POLICY = RunPolicy(
-    idle_timeout="10ms",
-    turn_timeout="100ms",
-    turn_duration="5ms",
-    deploys=["2026-01-01T00:00:01Z"],
-)
+SETTINGS: dict[str, Any] = {
+    "policy": RunPolicy(idle_timeout="10ms", turn_timeout="100ms", on_deploy="hand_over"),
+    "platform": Platform(turn_duration="5ms", deploys=["2026-01-01T00:00:01Z"]),
+}
 
 
 def plain(*, end: str | None = None) -> World:
@@ -34,7 +32,7 @@ def plain(*, end: str | None = None) -> World:
 
 def a_turn(*, after: str) -> Entry:
     """Send a message some time after a start whose turn takes 5 ms."""
-    world = World(policy=POLICY)
+    world = World(**SETTINGS)
     world.start("chat", turn_duration="5ms")
     world.clock.advance(after)
     return world.message("chat")
@@ -112,7 +110,7 @@ CASES: list[tuple[Callable[[], Entry], str]] = [
         "201: no external id was given, so the session was created and its first run triggered",
     ),
     (
-        lambda: World(policy=POLICY).start("chat", turn_duration="1s"),
+        lambda: World(**SETTINGS).start("chat", turn_duration="1s"),
         "201: the session was created, and its first run serves the turn that came with the start",
     ),
     (lambda: plain().start("chat"), "200: the session was there and its run alive, so only its "),
@@ -143,7 +141,7 @@ CASES: list[tuple[Callable[[], Entry], str]] = [
     (lambda: a_turn(after="50ms"), "200: the run was suspended and had to be resumed"),
     (lambda: a_turn(after="1h"), "200: no run was alive, so a continuation was triggered for the"),
     (
-        lambda: World(policy=POLICY, now="2026-01-01T00:00:01Z").message("chat"),
+        lambda: World(**SETTINGS, now="2026-01-01T00:00:01Z").message("chat"),
         "404: nothing was ever started under the external id 'chat'",
     ),
     (lambda: plain().message("chat"), "200: the session was open and its run alive, so no run"),
@@ -243,7 +241,7 @@ def test_the_sentence_gives_the_status_code_and_the_reason(
 
 
 def test_a_turn_that_a_deploy_moved_is_explained_by_the_deploy():
-    world = World(policy=POLICY)
+    world = World(**SETTINGS)
     world.start("chat")
     world.clock.advance("990ms")
     world.message("chat", turn_duration="20ms")

@@ -5,11 +5,13 @@ from __future__ import annotations
 import pytest
 
 from session_lab.errors import DataError
-from session_lab.simulator import PROFILES, Profile, RunPolicy, profile_named
+from session_lab.simulator import PROFILES, Platform, Profile, RunPolicy, profile_named
 from session_lab.simulator.model import machine
 from session_lab.simulator.model.machine import Row, Session, Step
 
-TIMINGS = RunPolicy(idle_timeout="10ms", turn_timeout="100ms", turn_duration="5ms").timings()
+TIMINGS = RunPolicy(idle_timeout="10ms", turn_timeout="100ms").timings(
+    Platform(turn_duration="5ms")
+)
 AUGUST, OCTOBER = PROFILES["2026-08"], PROFILES["2026-10"]
 AT = 1_000
 """When the operations under test arrive."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import copy
+import json
 import math
 import pickle
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -17,16 +18,16 @@ DURATIONS = [
     "idle_timeout",
     "turn_timeout",
     "max_duration",
-    "boot_time",
-    "resume_time",
-    "turn_duration",
+    "preload_idle_timeout",
+    "preload_timeout",
 ]
 
 
 def test_the_defaults_are_those_of_the_platform():
     timings = sl.RunPolicy().timings()
     assert (timings.idle_timeout, timings.turn_timeout) == (30_000, 3_600_000)
-    assert (timings.max_turns, timings.max_duration) == (100, None)
+    assert (timings.max_turns, timings.max_duration) == (100, 2**63 - 1)
+    assert timings.preload() == (30_000, 3_600_000)
     assert (timings.boot_time, timings.resume_time, timings.turn_duration) == (0, 0, 0)
     assert (timings.deploys, timings.crash_rate) == ((), 0.0)
 
@@ -71,76 +72,61 @@ def test_max_turns_is_a_whole_number_of_one_or_more(value: Any):
     assert sl.RunPolicy(max_turns=1).timings().max_turns == 1
 
 
-@pytest.mark.parametrize("value", [-0.1, 1.1, math.nan, math.inf, "0.5", True, None])
-def test_a_crash_rate_is_a_probability(value: Any):
-    with pytest.raises(DataError, match="crash_rate"):
-        sl.RunPolicy(crash_rate=value)
-
-
-@pytest.mark.parametrize("value", [0, 0.0, 0.25, 1, 1.0])
-def test_a_crash_rate_may_be_nothing_or_certain(value: float):
-    assert sl.RunPolicy(crash_rate=value).timings().crash_rate == value
+def test_a_preload_waits_as_other_runs_do_unless_it_is_told_otherwise():
+    assert sl.RunPolicy(idle_timeout="5s", turn_timeout="9s").timings().preload() == (5_000, 9_000)
+    policy = sl.RunPolicy(preload_idle_timeout="1s", preload_timeout="2s")
+    assert policy.timings().preload() == (1_000, 2_000)
+    leaves = sl.RunPolicy(preload_timeout="2s", exit_after_preload_idle=True)
+    assert leaves.timings().preload() == (30_000, 0)
 
 
 @pytest.mark.parametrize(
-    "value",
+    ("field", "value"),
     [
-        "2026-01-01T00:00:00Z",
-        ["2026-01-01T00:00:00"],
-        ["soon"],
-        [None],
-        [datetime(2026, 1, 1)],  # noqa: DTZ001 (a time without a zone is what is refused)
-        ["1969-12-31T23:59:59Z"],
-        5,
-        None,
+        ("exit_after_preload_idle", 1),
+        ("exit_after_preload_idle", "yes"),
+        ("on_deploy", "leave"),
+        ("on_deploy", None),
+        ("on_deploy", ["stay"]),
     ],
 )
-def test_deploys_are_a_list_of_instants_with_a_zone(value: Any):
-    with pytest.raises(DataError, match="deploys"):
-        sl.RunPolicy(deploys=value)
+def test_what_is_not_among_the_answers_is_refused(field: str, value: Any):
+    with pytest.raises(DataError, match="is not") as caught:
+        sl.RunPolicy(**{field: value})
+    assert (caught.value.source, caught.value.column) == ("RunPolicy", field)
 
 
-def test_deploys_are_kept_in_order_and_once():
-    policy = sl.RunPolicy(
-        deploys=iter(
-            [
-                "2026-01-02T00:00:00Z",
-                datetime(2026, 1, 1, tzinfo=UTC),
-                "2026-01-02T01:00:00+01:00",
-            ]
-        )
-    )
-    assert policy.deploys == ("2026-01-01T00:00:00.000Z", "2026-01-02T00:00:00.000Z")
-    assert policy.timings().deploys == (1_767_225_600_000, 1_767_312_000_000)
-
-
-def test_the_latest_deploy_at_an_instant_includes_one_at_that_instant():
-    timings = sl.RunPolicy(deploys=["2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"]).timings()
-    first, second = timings.deploys
-    assert timings.latest_deploy(first - 1) == -1
-    assert timings.latest_deploy(first) == timings.latest_deploy(second - 1) == first
-    assert timings.latest_deploy(second) == second
+def test_only_a_policy_that_hands_over_heeds_deploys():
+    platform = sl.Platform(deploys=["2026-01-01T00:00:00Z"])
+    assert sl.RunPolicy().timings(platform).deploys == ()
+    assert sl.RunPolicy(on_deploy="hand_over").timings(platform).deploys == (1_767_225_600_000,)
 
 
 def test_policies_that_mean_the_same_are_equal_and_hash_alike():
-    one = sl.RunPolicy(idle_timeout="90s", deploys=["2026-01-01T01:00:00+01:00"])
-    other = sl.RunPolicy(idle_timeout="1m30s", deploys=("2026-01-01T00:00:00Z",))
+    one, other = sl.RunPolicy(idle_timeout="90s"), sl.RunPolicy(idle_timeout="1m30s")
     assert one == other
     assert hash(one) == hash(other)
-    assert one != sl.RunPolicy(idle_timeout="91s", deploys=one.deploys)
+    assert one != sl.RunPolicy(idle_timeout="91s")
 
 
 def test_a_policy_shows_what_differs_from_the_defaults():
     assert repr(sl.RunPolicy()) == "RunPolicy()"
-    policy = sl.RunPolicy(max_turns=3, idle_timeout="60s", crash_rate=0.5)
-    assert repr(policy) == "RunPolicy(idle_timeout='1 min', max_turns=3, crash_rate=0.5)"
+    policy = sl.RunPolicy(max_turns=3, idle_timeout="60s", on_deploy="hand_over")
+    assert repr(policy) == "RunPolicy(idle_timeout='1 min', max_turns=3, on_deploy='hand_over')"
 
 
-def test_a_policy_can_be_made_again_from_what_it_shows():
-    policy = sl.RunPolicy(
-        idle_timeout="1500ms", max_duration="2h", deploys=["2026-01-01T00:00:00.007Z"]
-    )
-    assert eval(repr(policy), {"RunPolicy": sl.RunPolicy}) == policy  # noqa: S307 (our own repr)
+POLICY = sl.RunPolicy(
+    idle_timeout="1500ms",
+    max_duration="2h",
+    preload_idle_timeout="5s",
+    exit_after_preload_idle=True,
+    on_deploy="hand_over",
+)
+
+
+def test_a_policy_can_be_made_again_from_what_it_shows_and_from_json():
+    assert eval(repr(POLICY), {"RunPolicy": sl.RunPolicy}) == POLICY  # noqa: S307 (our own repr)
+    assert sl.RunPolicy(**json.loads(json.dumps(POLICY.to_dict()))) == POLICY
 
 
 def test_a_policy_is_frozen_and_takes_its_fields_by_name():
@@ -149,18 +135,9 @@ def test_a_policy_is_frozen_and_takes_its_fields_by_name():
     with pytest.raises(TypeError):
         sl.RunPolicy("30s")  # type: ignore[misc]
     with pytest.raises(TypeError):
-        sl.RunPolicy(idle="30s")  # type: ignore[call-arg]
+        sl.RunPolicy(boot_time="30s")  # type: ignore[call-arg]
 
 
 def test_a_policy_survives_pickling_and_copying():
-    policy = sl.RunPolicy(idle_timeout="7s", deploys=["2026-01-01T00:00:00Z"])
-    assert pickle.loads(pickle.dumps(policy)) == policy  # noqa: S301 (our own pickle)
-    assert copy.deepcopy(policy) == policy
-
-
-def test_crashes_draw_on_the_seed():
-    policy = sl.RunPolicy(crash_rate=0.5)
-    drawn = [[policy.timings(seed).crashes("a", turn) for turn in range(64)] for seed in range(2)]
-    assert drawn[0] != drawn[1]
-    assert not any(sl.RunPolicy().timings(0).crashes("a", turn) for turn in range(64))
-    assert all(sl.RunPolicy(crash_rate=1).timings(0).crashes("a", turn) for turn in range(64))
+    assert pickle.loads(pickle.dumps(POLICY)) == POLICY  # noqa: S301 (our own pickle)
+    assert copy.deepcopy(POLICY) == POLICY

@@ -191,6 +191,46 @@ def test_each_quiet_time_begins_anew_after_a_turn():
     assert run.ended_at == 45 + 110
 
 
+def test_a_preload_idles_and_is_suspended_for_times_of_its_own():
+    run = play(start(0), preload_idle_timeout=3, preload_timeout=7, boot_time=2).run
+    assert (run.ended_at, run.end_cause, run.status) == (12, "turn_timeout", "COMPLETED")
+    assert (run.idle, run.suspended) == (3, 7)
+
+
+def test_a_preload_finds_its_first_turn_by_its_own_times_and_the_next_by_the_usual_ones():
+    times = {"preload_idle_timeout": 3, "preload_timeout": 7, "resume_time": 2}
+    story = play(start(0), message(2), message(16), **times)
+    assert [turn.kind for turn in story.turns] == ["warm", "warm"]
+    story = play(start(0), message(3), message(19), **times)
+    assert story.turns == [(0, "resumed", 5, 2), (0, "warm", 19, 0)]
+    assert (story.run.idle, story.run.suspended) == (3 + 9 + 10, 100)
+    assert play(start(0), message(10), **times).turns == [(1, "continuation", 10, 0)]
+
+
+def test_a_preload_may_end_after_its_idle_time():
+    story = play(start(0), message(10), exit_after_preload_idle=True)
+    first, second = story.runs
+    assert (first.ended_at, first.end_cause, first.status) == (10, "preload_exit", "COMPLETED")
+    assert (first.idle, first.suspended) == (10, 0)
+    assert (second.reason, second.end_cause) == ("continuation", "turn_timeout")
+    assert play(start(0), message(9), exit_after_preload_idle=True).turns[0].kind == "warm"
+
+
+def test_only_the_initial_run_of_a_start_without_a_turn_is_a_preload():
+    times: dict[str, int | bool] = {"preload_idle_timeout": 1, "exit_after_preload_idle": True}
+    assert play(start(0, lasting=5), **times).run.ended_at == 115
+    again = play(start(0), start(5), **times)
+    assert [(run.ended_at, run.end_cause) for run in again.runs] == [
+        (1, "preload_exit"),
+        (5 + 110, "turn_timeout"),
+    ]
+
+
+def test_a_preload_that_is_closed_counts_its_own_idle_time():
+    run = play(start(0), close(8), preload_idle_timeout=3).run
+    assert (run.idle, run.suspended, run.end_cause) == (3, 5, "session_closed")
+
+
 # Rule 3: max_turns
 
 
@@ -274,6 +314,12 @@ def test_a_continuation_starts_to_count_towards_the_cap_anew():
 
 
 # Rule 5: deploys
+
+
+def test_a_run_that_stays_keeps_its_version_also_when_it_wakes():
+    story = play(start(0, lasting=5), message(9), message(40), deploys=[7, 30], on_deploy="stay")
+    assert [turn.kind for turn in story.turns] == ["initial", "warm", "resumed"]
+    assert len(story.runs) == 1
 
 
 def test_the_next_turn_after_a_deploy_is_served_by_an_upgrade():
@@ -712,16 +758,20 @@ def test_each_task_follows_its_own_policy_and_a_message_that_of_its_session():
     events = events_frame([start(0, chat="a"), start(0, chat="b"), message(3, chat="b")])
     events["task_identifier"] = ["slow", "fast", None]
     policies = {
-        "slow": RunPolicy(turn_duration="1s"),
-        "fast": RunPolicy(turn_duration="9ms", idle_timeout="1ms"),
+        "slow": RunPolicy(idle_timeout="9s"),
+        "fast": RunPolicy(idle_timeout="1ms"),
     }
-    runs = sl.replay(events, policies).runs
+    runs = sl.replay(events, policies, sl.Platform(turn_duration="9ms")).runs
     assert runs["active"].dt.total_seconds().tolist() == [0, 0.009]
-    assert runs["idle"].dt.total_seconds().tolist() == [30, 0.002]
+    assert runs["idle"].dt.total_seconds().tolist() == [9, 0.002]
 
 
 def test_deploys_are_instants_in_time():
     events = events_frame([start(0, lasting=5), message(9)])
-    policy = RunPolicy(deploys=["2026-01-01T01:00:00.007+01:00"])
-    assert sl.replay(events, policy).runs["end_cause"].tolist() == ["upgrade", "turn_timeout"]
+    policy = RunPolicy(on_deploy="hand_over")
+    platform = sl.Platform(deploys=["2026-01-01T01:00:00.007+01:00"])
+    assert sl.replay(events, policy, platform).runs["end_cause"].tolist() == [
+        "upgrade",
+        "turn_timeout",
+    ]
     assert ORIGIN == 1_767_225_600_000

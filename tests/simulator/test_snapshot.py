@@ -11,18 +11,18 @@ from typing import Any
 import pytest
 
 from session_lab.errors import DataError
-from session_lab.simulator import RunPolicy, Snapshot, World
+from session_lab.simulator import Platform, RunPolicy, Snapshot, World
 from session_lab.timing import SystemClock, instant_text
 
-POLICY = RunPolicy(
-    idle_timeout="10ms",
-    turn_timeout="1h",
+POLICY = RunPolicy(idle_timeout="10ms", turn_timeout="1h", max_turns=2, on_deploy="hand_over")
+PLATFORM = Platform(
+    boot_time={0: "1ms", 1: "3ms"},
     turn_duration="5ms",
-    boot_time="2ms",
-    max_turns=2,
-    deploys=["2026-01-01T00:00:01Z"],
     crash_rate=0.25,
+    deploys=["2026-01-01T00:00:01Z"],
 )
+NONE: dict[str, Any] = {"policy": None, "platform": None}
+SETTINGS: dict[str, Any] = {"policy": POLICY, "platform": PLATFORM}
 
 STORY = """
 def play(world):
@@ -50,7 +50,7 @@ play = play["play"]
 
 def a_world(**settings: Any) -> World:
     """Make a world in which a good deal has happened."""
-    world = World(**{"seed": 3, "policy": POLICY} | settings)
+    world = World(**{"seed": 3} | SETTINGS | settings)
     play(world)
     return world
 
@@ -58,23 +58,28 @@ def a_world(**settings: Any) -> World:
 # Keeping and restoring
 
 
-@pytest.mark.parametrize("policy", [None, POLICY], ids=["no policy", "policy"])
+@pytest.mark.parametrize("settings", [NONE, SETTINGS], ids=["no policy", "policy"])
 @pytest.mark.parametrize("profile", ["2026-08", "2026-10"])
-def test_a_restored_snapshot_is_the_world_it_was_taken_of(policy: RunPolicy | None, profile: str):
-    world = a_world(policy=policy, profile=profile)
+def test_a_restored_snapshot_is_the_world_it_was_taken_of(settings: dict[str, Any], profile: str):
+    world = a_world(**settings, profile=profile)
     world.trigger_fault = "throw"
     other = World(seed=9, policy=RunPolicy(max_turns=7))
     other.start("something else")
     other.restore(world.snapshot())
     assert other.digest() == world.digest()
     assert other.diff(world) == ()
-    assert (other.seed, other.policy, other.profile) == (3, policy, world.profile)
+    assert (other.seed, other.policy, other.platform, other.profile) == (
+        3,
+        settings["policy"],
+        settings["platform"],
+        world.profile,
+    )
     assert (other.now, other.trigger_fault) == (world.now, "throw")
     assert (other.sessions, other.runs) == (world.sessions, world.runs)
 
 
 def test_a_world_goes_on_from_a_snapshot_as_it_went_on_from_the_moment():
-    world = World(seed=3, policy=POLICY)
+    world = World(seed=3, **SETTINGS)
     world.start("early", turn_duration="2s")
     snapshot = world.snapshot()
     play(world)
@@ -132,9 +137,9 @@ def test_forks_that_are_asked_the_same_are_the_same():
 # As text
 
 
-@pytest.mark.parametrize("policy", [None, POLICY], ids=["no policy", "policy"])
-def test_a_snapshot_survives_being_written_and_read(policy: RunPolicy | None):
-    world = a_world(policy=policy)
+@pytest.mark.parametrize("settings", [NONE, SETTINGS], ids=["no policy", "policy"])
+def test_a_snapshot_survives_being_written_and_read(settings: dict[str, Any]):
+    world = a_world(**settings)
     text = world.snapshot().to_json()
     again = Snapshot.from_json(text)
     assert again.to_json() == text
@@ -157,7 +162,7 @@ def test_a_snapshot_shows_how_much_it_holds():
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{", "[]", "null", '"text"', "{}", '{"format": 1}', '{"format": 1, "seed": 0}']
+    "text", ["", "{", "[]", "null", '"text"', "{}", '{"format": 2}', '{"format": 2, "seed": 0}']
 )
 def test_what_is_no_snapshot_is_refused(text: str):
     with pytest.raises(DataError, match="this is not a snapshot"):
@@ -204,10 +209,10 @@ def test_the_digest_tells_worlds_apart_by_everything_they_know():
 
 PROGRAM = f"""
 import sys
-from session_lab.simulator import RunPolicy, World
+from session_lab.simulator import Distribution, Platform, RunPolicy, World
 from session_lab.simulator.world.journal import to_line
 {STORY}
-world = World(seed=3, policy={POLICY!r})
+world = World(seed=3, policy={POLICY!r}, platform={PLATFORM!r})
 play(world)
 lines = [to_line(entry) for entry in world.journal]
 sys.stdout.buffer.write("\\n".join([*lines, world.digest()]).encode())

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from session_lab.errors import DataError, SimulationError
-from session_lab.simulator import RunPolicy, World
+from session_lab.simulator import Platform, RunPolicy, World
 from session_lab.simulator.world.channels import PART_ID_LIFE
 from session_lab.simulator.world.journal import to_line
 from session_lab.wire.limits import MAX_RECORD_BYTES, record_bytes
@@ -16,10 +16,16 @@ from session_lab.wire.limits import MAX_RECORD_BYTES, record_bytes
 OTHER = "env_other"
 
 
-def a_world(**policy: Any) -> World:
+def a_world(**settings: Any) -> World:
     """Make a world; with settings its runs follow a policy of short times."""
-    short = {"idle_timeout": "10ms", "turn_timeout": "100ms", "turn_duration": "5ms"}
-    return World(seed=1, policy=RunPolicy(**short | policy) if policy else None)
+    if not settings:
+        return World(seed=1)
+    assumed = {
+        name: settings.pop(name, default)
+        for name, default in (("turn_duration", "5ms"), ("boot_time", "0s"), ("deploys", ()))
+    }
+    short = {"idle_timeout": "10ms", "turn_timeout": "100ms", "on_deploy": "hand_over"}
+    return World(seed=1, policy=RunPolicy(**short | settings), platform=Platform(**assumed))
 
 
 def accounts(world: World) -> list[tuple[str, int, int | None, str, int]]:
@@ -863,7 +869,7 @@ def test_a_hand_over_whose_run_fails_changes_nothing():
 
 
 def test_the_journal_tells_what_was_asked_answered_and_set_off():
-    world = World(seed=1, policy=RunPolicy(turn_duration="1s", boot_time="2s"))
+    world = World(seed=1, platform=Platform(turn_duration="1s", boot_time="2s"))
     first = world.start("chat", tags=["a"], turn_duration="3s")
     world.clock.advance("1s")
     world.message("chat")

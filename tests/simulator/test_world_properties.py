@@ -26,7 +26,7 @@ from session_lab.simulator.world.channels import PART_ID_LIFE
 from session_lab.simulator.world.diff import differences
 from session_lab.simulator.world.journal import to_line
 from session_lab.wire.run_status import CURRENT_STATUSES, FINAL_INTERNAL_STATUSES
-from tests.strategies import ORIGIN, events_frame, histories, policies, run_policy
+from tests.strategies import ORIGIN, events_frame, histories, policies, settings_of
 
 if TYPE_CHECKING:
     from session_lab.simulator.model.machine import Row
@@ -139,11 +139,11 @@ class AnyWorld(RuleBasedStateMachine):
 
     @initialize(
         profile=st.sampled_from(sorted(PROFILES)),
-        policy=st.none() | policies.map(run_policy),
+        policy=st.just({}) | policies.map(settings_of),
         seed=st.integers(0, 2**64 - 1),
     )
-    def begin(self, profile: str, policy: sl.RunPolicy | None, seed: int):
-        self.settings = {"seed": seed, "policy": policy, "profile": profile, "now": ORIGIN}
+    def begin(self, profile: str, policy: dict[str, Any], seed: int):
+        self.settings = {"seed": seed, **policy, "profile": profile, "now": ORIGIN}
         self.world = World(**self.settings)
         self.commands: list[Command] = []
         self.expected = Expected()
@@ -591,9 +591,9 @@ def operation_of(entry: Entry) -> tuple[Any, ...]:
 
 @given(events=histories(), policy=policies)
 def test_a_world_answers_a_history_as_a_replay_does(events: list[dict[str, Any]], policy: Policy):
-    world = World(seed=SEED, policy=run_policy(policy), now=ORIGIN)
+    world = World(seed=SEED, **settings_of(policy), now=ORIGIN)
     entries = [play(world, event) for event in events]
-    replay = sl.replay(events_frame(events), run_policy(policy), seed=SEED)
+    replay = sl.replay(events_frame(events), **settings_of(policy), seed=SEED)
     assert [operation_of(entry) for entry in entries] == [
         (
             row.status_code,
@@ -625,11 +625,13 @@ def session_of(world: World, row: Row) -> tuple[Any, ...]:
 def test_the_accounts_of_a_world_are_those_of_a_replay_until_now(
     events: list[dict[str, Any]], policy: Policy, rest: int
 ):
-    world = World(seed=SEED, policy=run_policy(policy), now=ORIGIN)
+    world = World(seed=SEED, **settings_of(policy), now=ORIGIN)
     for event in events:
         play(world, event)
     world.clock.advance(timedelta(milliseconds=rest))
-    replay = sl.replay(events_frame(events), run_policy(policy), seed=SEED, until=world.clock.now)
+    replay = sl.replay(
+        events_frame(events), **settings_of(policy), seed=SEED, until=world.clock.now
+    )
     assert [run_of(record) for record in world.runs] == [
         (
             row.run_id,

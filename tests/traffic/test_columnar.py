@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from dataclasses import fields
+from dataclasses import fields, replace
 from random import Random
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -15,17 +15,20 @@ from hypothesis import strategies as st
 
 import session_lab as sl
 from session_lab.errors import DataError
-from session_lab.simulator import PROFILES, RunPolicy
-from session_lab.simulator.model.randomness import crash_uniform, fnv1a, stream_key
+from session_lab.simulator import PROFILES, Platform, RunPolicy
+from session_lab.simulator.model.randomness import fnv1a, stream_key
 from session_lab.traffic import reference_engine
-from session_lab.traffic.columnar import GroupedLog, crashes
+from session_lab.traffic.columnar import GroupedLog, draws
+from session_lab.traffic.columnar.layout import STREAMS
 from session_lab.traffic.engine_result import NAT, OPS, Log, Played
-from tests.oracles.simpy_model import Policy
+from tests.oracles.simpy_model import Policy, Time
 from tests.replays.test_determinism import GOLDEN, POLICIES, history
-from tests.strategies import ORIGIN, histories, instants, policies
+from tests.strategies import ORIGIN, histories, instants, policies, settings_of
 
 if TYPE_CHECKING:
     from session_lab.simulator import Timings
+
+PLATFORM = [field.name for field in fields(Platform)]
 
 many_examples = settings(max_examples=settings().max_examples * 20)
 """For the property that the engine stands on: 2,000 examples, and 40,000 with ``--long``."""
@@ -40,15 +43,17 @@ class Case(NamedTuple):
 
 def timings(policy: Policy, seed: int) -> Timings:
     """Say a policy of the oracle as the engines want it."""
-    return (
-        RunPolicy()
-        .timings(seed)
-        ._replace(**{name: getattr(policy, name) for name in policy.__dataclass_fields__})
-    )
+    made = settings_of(policy)
+    return made["policy"].timings(made["platform"], seed)
 
 
 def as_log(events: list[dict[str, Any]], chosen: list[Policy], seed: int) -> Log:
-    """Say a history as columns; each chat follows the policy that its place among chats says."""
+    """Return a history as columns; each chat follows the policy that its place among chats says.
+
+    They are on one platform, that of the first policy.
+    """
+    platform = {name: getattr(chosen[0], name) for name in PLATFORM}
+    chosen = [replace(policy, **platform) for policy in chosen]
     external_ids = list(dict.fromkeys(event["external_id"] for event in events))
     chat = np.array([external_ids.index(event["external_id"]) for event in events], np.int64)
 
@@ -90,6 +95,14 @@ def differing(one: Played, other: Played) -> list[str]:
     return [name for name in names if not np.array_equal(getattr(one, name), getattr(other, name))]
 
 
+def random_time(dice: Random, below: int) -> Time:
+    """Make up a time that is always the same, or quantiles."""
+    if dice.random() < 0.6:
+        return dice.randrange(below)
+    low = dice.randrange(below)
+    return (0.0, low), (0.5, low + dice.randrange(3)), (1.0, low + 2 + dice.randrange(9))
+
+
 def random_case(seed: int) -> Case:
     """Make up a case all at once, which takes hypothesis far less time than to draw each value."""
     dice = Random(seed)
@@ -116,9 +129,13 @@ def random_case(seed: int) -> Case:
             turn_timeout=dice.randrange(16),
             max_turns=dice.randrange(1, 6),
             max_duration=dice.choice((None, dice.randrange(1, 21))),
-            boot_time=dice.randrange(5),
-            resume_time=dice.randrange(5),
-            turn_duration=dice.randrange(7),
+            preload_idle_timeout=dice.choice((None, dice.randrange(9))),
+            preload_timeout=dice.choice((None, dice.randrange(9))),
+            exit_after_preload_idle=dice.random() < 0.3,
+            on_deploy=dice.choice(("stay", "hand_over", "hand_over")),
+            boot_time=random_time(dice, 5),
+            resume_time=random_time(dice, 5),
+            turn_duration=random_time(dice, 7),
             deploys=tuple(sorted({ORIGIN + dice.randrange(90) for _ in range(dice.randrange(4))})),
             crash_rate=dice.choice((0.0, 0.0, 0.3, 1.0)),
         )
@@ -190,7 +207,7 @@ def test_the_engine_follows_the_profile(profile: str):
 def test_a_replay_has_the_digest_it_always_had(name: str):
     horizons = (None, "2026-01-01T00:00:00.141Z")
     replays = [
-        sl.replay(history(), POLICIES[name], seed=11, until=until, engine="columnar")
+        sl.replay(history(), *POLICIES[name], seed=11, until=until, engine="columnar")
         for until in horizons
     ]
     assert [replay.digest() for replay in replays] == GOLDEN[name]
@@ -213,14 +230,16 @@ def many_chats(n: int = 12_000) -> Log:
         expires_at=expires_at,
         policy=np.zeros(len(at), np.int64),
         timings=(
-            RunPolicy(
-                turn_timeout="5m",
-                boot_time="2s",
-                resume_time="300ms",
-                max_turns=4,
-                crash_rate=0.05,
-                deploys=["2026-01-01T00:20:00Z", "2026-01-01T00:40:00Z"],
-            ).timings(3),
+            RunPolicy(turn_timeout="5m", max_turns=4, on_deploy="hand_over").timings(
+                Platform(
+                    boot_time={0: "1s", 0.5: "2s", 1: "20s"},
+                    resume_time="300ms",
+                    turn_duration={0: "1s", 1: "9s"},
+                    crash_rate=0.05,
+                    deploys=["2026-01-01T00:20:00Z", "2026-01-01T00:40:00Z"],
+                ),
+                seed=3,
+            ),
         ),
     )
 
@@ -287,16 +306,27 @@ def test_an_empty_log_has_an_empty_outcome():
     assert (outcome.events, outcome.runs, outcome.wait(0.5), outcome.mean_wait) == (0, 0, 0, 0.0)
 
 
-@given(st.integers(), st.text(st.characters(exclude_categories=["Cs"])), st.integers(0, 2**40))
-def test_crashes_draw_the_numbers_of_the_readable_engine(seed: int, text: str, accepted: int):
-    keys = map(np.uint64, stream_key(seed, "crashes"))
-    drawn = crashes.crash_uniform(*keys, np.uint64(fnv1a(text)), np.int64(accepted))
-    assert drawn == crash_uniform(seed, text, accepted)
+@given(
+    st.integers(),
+    st.text(st.characters(exclude_categories=["Cs"])),
+    st.integers(0, 2**40),
+    st.integers(0, 99),
+)
+def test_compiled_draws_are_those_of_the_reference_engine(
+    seed: int, text: str, accepted: int, triggered: int
+):
+    platform = Platform(boot_time={0: "0s", 0.3: "1s", 1: "500h"}, crash_rate=0.5)
+    timings = RunPolicy().timings(platform, seed)
+    keys = np.array([stream_key(seed, stream) for stream in STREAMS], np.uint64).ravel()
+    table, hashed = np.array(timings.boot_time, np.int64), np.uint64(fnv1a(text))
+    assert draws.crashes(keys, hashed, accepted, 0.5) == timings.crashes(text, accepted)
+    drawn = draws.draw(table, keys, STREAMS.index("boots"), hashed, accepted, triggered)
+    assert drawn == timings.boot(text, accepted, triggered)
 
 
 @given(st.lists(st.integers(0, 2**63 - 1), min_size=1))
 def test_whole_numbers_are_hashed_as_their_digits(values: list[int]):
-    hashes = crashes.hash_integers(np.array(values, np.int64))
+    hashes = draws.hash_integers(np.array(values, np.int64))
     assert hashes.tolist() == [fnv1a(str(value)) for value in values]
 
 

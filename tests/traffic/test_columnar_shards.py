@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-POLICY = sl.RunPolicy(resume_time="1s", crash_rate=0.2, turn_timeout="10m")
+POLICY = sl.RunPolicy(turn_timeout="10m")
+PLATFORM = sl.Platform(resume_time="1s", crash_rate=0.2)
 IDS = 7_000_000_000
 
 
@@ -64,8 +65,8 @@ def test_shards_add_up_to_the_replay_of_the_whole(
     tmp_path: Path, form: Callable[[pd.DataFrame], pd.DataFrame], workers: int, *, sparse: bool
 ):
     frame = events(sparse=sparse)
-    outcome = play_shards(write(form(frame), tmp_path), POLICY, seed=4, workers=workers)
-    summary = sl.replay(in_words(frame), POLICY, seed=4).summary()
+    outcome = play_shards(write(form(frame), tmp_path), POLICY, PLATFORM, seed=4, workers=workers)
+    summary = sl.replay(in_words(frame), POLICY, PLATFORM, seed=4).summary()
     assert outcome.events == len(frame)
     assert outcome.billed == summary.time["billed"]
     assert outcome.suspended == summary.time["suspended"]
@@ -86,13 +87,13 @@ def test_shards_add_up_to_the_replay_of_the_whole(
 @pytest.mark.parametrize("categories", [False, True])
 def test_external_ids_of_text_play_as_those_of_numbers(tmp_path: Path, *, categories: bool):
     frame = in_words(events()).sort_values("at", kind="stable")
-    summary = sl.replay(frame, POLICY, seed=4).summary()
+    summary = sl.replay(frame, POLICY, PLATFORM, seed=4).summary()
     paths = sl.traffic.write_shards(frame.astype({"external_id": str}), tmp_path, shards=3)
     if categories:
         for path in paths:
             shard = pd.read_parquet(path)
             shard.astype({"external_id": "category"}).to_parquet(path, index=False)
-    outcome = play_shards(tmp_path, POLICY, seed=4)
+    outcome = play_shards(tmp_path, POLICY, PLATFORM, seed=4)
     assert outcome.answers == summary.outcomes
     assert outcome.billed == summary.time["billed"]
     crashes = outcome.end_causes["crash"]
@@ -101,7 +102,7 @@ def test_external_ids_of_text_play_as_those_of_numbers(tmp_path: Path, *, catego
 
 def refusal(shards: Path) -> DataError:
     with pytest.raises(DataError) as caught:
-        play_shards(shards, POLICY)
+        play_shards(shards, POLICY, PLATFORM)
     return caught.value
 
 

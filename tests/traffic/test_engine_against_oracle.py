@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import session_lab as sl
 from session_lab.simulator.model.randomness import crash_uniform
 from tests.oracles.simpy_model import Policy, simulate
-from tests.strategies import ORIGIN, events_frame, histories, instants, policies, run_policy
+from tests.strategies import ORIGIN, drawn, events_frame, histories, instants, policies, settings_of
 
 SEED = 5
 
@@ -80,13 +80,19 @@ def test_every_operation_and_run_is_as_the_oracle_says(
     events: list[dict[str, Any]], policy: Policy, until: int | None
 ):
     horizon = None if until is None else ORIGIN + until
-    operations, runs = simulate(events, policy, until=horizon, crash=partial(crash_uniform, SEED))
+    operations, runs = simulate(
+        events,
+        policy,
+        until=horizon,
+        crash=partial(crash_uniform, SEED),
+        draw=drawn(policy, SEED),
+    )
     for row in operations:
         row["refused"] = row.pop("error") is not None
 
     replay = sl.replay(
         events_frame(events),
-        run_policy(policy),
+        **settings_of(policy),
         seed=SEED,
         until=None if horizon is None else pd.Timestamp(horizon, unit="ms", tz="UTC"),
     )

@@ -34,5 +34,7 @@ def events_frame(n: int = 150, *, seed: int = 5) -> pd.DataFrame:
 
 
 EVENTS = events_frame()
-_REPLAY = sl.replay(EVENTS, sl.RunPolicy(max_turns=3, crash_rate=0.1, turn_timeout="2h"))
+_REPLAY = sl.replay(
+    EVENTS, sl.RunPolicy(max_turns=3, turn_timeout="2h"), sl.Platform(crash_rate=0.1)
+)
 SESSIONS, RUNS, OPERATIONS = _REPLAY.sessions, _REPLAY.runs, _REPLAY.operations

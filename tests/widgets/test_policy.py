@@ -20,7 +20,7 @@ from tests.widgets.replays import EVENTS, RUNS, SESSIONS
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-BASE = sl.RunPolicy(resume_time="2s", crash_rate=0.2)
+BASE, PLATFORM = sl.RunPolicy(max_duration="2h"), sl.Platform(resume_time="2s", crash_rate=0.2)
 states = st.builds(
     PolicyState,
     selection=st.builds(
@@ -39,7 +39,7 @@ states = st.builds(
 
 @pytest.fixture(scope="module", params=[None, SESSIONS], ids=["log alone", "with sessions"])
 def explorer(request: pytest.FixtureRequest) -> Iterator[PolicyExplorer]:
-    made = PolicyExplorer(EVENTS, request.param, policy=BASE)
+    made = PolicyExplorer(EVENTS, request.param, policy=BASE, platform=PLATFORM)
     made.hide()
     yield made
     made.close()
@@ -69,20 +69,20 @@ def test_events_are_those_of_the_sessions_selected(explorer: PolicyExplorer):
     vip = {f"chat-{number}" for number in range(0, 24, 4)}
     chosen = EVENTS[EVENTS["external_id"].isin(vip)]
     policy = replace(BASE, turn_timeout="1m")
-    expected = sl.replay(chosen, policy).summary()
+    expected = sl.replay(chosen, policy, PLATFORM).summary()
     assert explorer.data().summary()["turns"] == expected.totals["turns served"]
     assert explorer.data().summary()["billed"] == expected.time["billed"]
 
 
 def test_every_idle_timeout_is_one_that_a_replay_has():
-    explorer = PolicyExplorer(EVENTS, policy=BASE)
+    explorer = PolicyExplorer(EVENTS, policy=BASE, platform=PLATFORM)
     explorer.state = replace(explorer.state, idle_timeout="7s")
     frame = explorer.data().to_frame()
     assert frame["current"].sum() == 1
     assert frame["idle_timeout"].is_monotonic_increasing
     for row in frame.itertuples():
         policy = replace(BASE, idle_timeout=row.idle_timeout.to_pytimedelta())
-        summary = sl.replay(EVENTS, policy).summary()
+        summary = sl.replay(EVENTS, policy, PLATFORM).summary()
         assert row.billed == pd.Timedelta(milliseconds=summary.time["billed"])
         assert row.wait_mean == pd.Timedelta(milliseconds=summary.waits["mean"])
         assert row.wait_p95 == pd.Timedelta(milliseconds=summary.waits["p95"])
@@ -93,7 +93,7 @@ def test_every_idle_timeout_is_one_that_a_replay_has():
 
 
 def test_a_slider_moves_the_point_and_the_code():
-    explorer = PolicyExplorer(EVENTS, policy=BASE)
+    explorer = PolicyExplorer(EVENTS, policy=BASE, platform=PLATFORM)
     before = picture(explorer)
     control(explorer, "Idle timeout").value = "5 min"
     assert "idle_timeout=&#x27;5 min&#x27;" in text(explorer)
@@ -103,7 +103,7 @@ def test_a_slider_moves_the_point_and_the_code():
 
 
 def test_a_slider_keeps_its_durations_in_order():
-    explorer = PolicyExplorer(EVENTS, policy=BASE)
+    explorer = PolicyExplorer(EVENTS, policy=BASE, platform=PLATFORM)
     explorer.state = replace(explorer.state, idle_timeout="45s", boot_time="90s")
     idle = [value for _, value in control(explorer, "Idle timeout").options]
     assert idle[idle.index("45 s") - 1 :][:3] == ["30 s", "45 s", "1 min"]
@@ -112,7 +112,7 @@ def test_a_slider_keeps_its_durations_in_order():
 
 
 def test_what_else_the_policy_says_stays():
-    explorer = PolicyExplorer(EVENTS, policy=replace(BASE, idle_timeout="45s"))
+    explorer = PolicyExplorer(EVENTS, policy=replace(BASE, idle_timeout="45s"), platform=PLATFORM)
     assert explorer.state.idle_timeout == "45 s"
     assert control(explorer, "Idle timeout").value == "45 s"
     assert "resume_time='2 s'" in explorer.code()
@@ -144,7 +144,7 @@ def test_logs_without_turns_get_a_message(events: pd.DataFrame, said: str):
 
 
 def test_tabs_have_what_was_given():
-    exploration = sl.explore(SESSIONS, RUNS, events=EVENTS, policy=BASE)
+    exploration = sl.explore(SESSIONS, RUNS, events=EVENTS, policy=BASE, platform=PLATFORM)
     assert "crash_rate=0.2" in exploration["What if"].code()
     assert list(exploration.explorers) == ["Tags", "Lifetimes", "Churn", "What if"]
     exploration.selection = Selection(tags="vip")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -25,7 +25,7 @@ __all__ = ["Recommendation", "best_cost", "pareto_front", "recommend"]
 
 _NEIGHBOURS = 5
 """How many policies on either side of the chosen one are shown with it."""
-_SETTINGS = (*(field.name for field in fields(RunPolicy)), "expiry")
+_SETTINGS = (*(one.name for one in fields(RunPolicy)), "expiry")
 
 
 @dataclass(frozen=True, repr=False)
@@ -45,6 +45,8 @@ class Recommendation(Result):
         How it was chosen, and what that assumes.
     caveats : tuple of str
         What to bear in mind.
+    sensitivity : mapping of str to mapping of str to str
+        The settings that would be recommended under each other assumption of the sweep.
     """
 
     policies: pd.DataFrame
@@ -53,6 +55,7 @@ class Recommendation(Result):
     chosen: int
     rule: str
     caveats: tuple[str, ...]
+    sensitivity: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     title: ClassVar[str] = "Waiting against cost"
     formula: ClassVar[str] = (
@@ -71,7 +74,17 @@ class Recommendation(Result):
         chosen = ", ".join(f"{name} {value}" for name, value in self.settings.items())
         n, shown = int(self.policies["front"].sum()), len(self.overview())
         part = () if shown == n else (f"shown: {shown} of the {n:,} policies on the front",)
-        return (*part, f"recommended: {chosen}", self.rule, *self.caveats)
+        return (*part, f"recommended: {chosen}", self.rule, *self._under(), *self.caveats)
+
+    def _under(self) -> tuple[str, ...]:
+        """Say what depends on the assumptions that were varied."""
+        other = {name: one for name, one in self.sensitivity.items() if one != self.settings}
+        if self.sensitivity and not other:
+            return (f"the same is recommended under {', '.join(self.sensitivity)}",)
+        return tuple(
+            f"under {name} it would be {', '.join(f'{key} {one[key]}' for key in one)}"
+            for name, one in other.items()
+        )
 
     def summary(self) -> pd.Series:
         """Return the row of the chosen policy."""
@@ -110,7 +123,8 @@ def recommend(
     Parameters
     ----------
     policies : DataFrame
-        What ``sl.sweep`` returned.
+        What ``sl.sweep`` returned. Rows under another assumption are not recommended; what they
+        would lead to is said beside it.
     wait : str
         What waiting is measured by: ``wait_p50``, ``wait_p95``, ``wait_p99``, ``wait_mean``,
         ``cold_starts`` or ``resumed``.
@@ -128,6 +142,23 @@ def recommend(
         A column is missing, no policy served a turn, or none has so few refusals.
     """
     cost = best_cost(policies) if cost is None else cost
+    if "assumption" in policies:
+        given, *others = (part for _, part in policies.groupby("assumption", sort=False))
+        first, *rest = (
+            recommend(
+                part.drop(columns="assumption"),
+                wait=wait,
+                cost=cost,
+                at_most=at_most,
+                most_refused=most_refused,
+            )
+            for part in (given, *others)
+        )
+        names = [str(part["assumption"].iloc[0]) for part in others]
+        return replace(
+            first,
+            sensitivity=dict(zip(names, (one.settings for one in rest), strict=True)),
+        )
     policies = policies.reset_index(drop=True)
     waits, costs, refused = (_numbers(policies, name) for name in (wait, cost, "refused"))
     fewest = np.nanmin(refused) if len(refused) else 0
@@ -150,7 +181,8 @@ def recommend(
         chosen, rule = _cheapest(
             rows, waits, wait, cost, at_most, shares=not _is_time(policies, wait)
         )
-    caveats = ["boot and resume time is not billed (assumption)"]
+    caveats = ["neither boot time (fact) nor resume time (assumption) is billed"]
+    caveats += policies.attrs.get("assumptions", [])
     if considered.sum() > 1 and np.ptp(waits[considered]) == 0:
         caveats.append(f"{wait} is the same under every policy here, so only {cost} was weighed")
     if left_out := int((refused > limit).sum()):

@@ -39,7 +39,8 @@ def demo(
     played = {
         timeout: sl.replay(
             events,
-            sl.RunPolicy(idle_timeout=timeout, boot_time="3s", resume_time="1s"),
+            sl.RunPolicy(idle_timeout=timeout),
+            sl.Platform(boot_time="3s", resume_time="1s"),
             progress=shows_progress(quiet=quiet),
         )
         for timeout in _TIMEOUTS

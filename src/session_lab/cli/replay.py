@@ -25,6 +25,7 @@ def _engines(incomplete: str) -> list[str]:
 
 
 def replay(
+    context: typer.Context,
     path: Annotated[Path, typer.Argument(help="The recording.", show_default=False)],
     *,
     format: recording.Format = "auto",
@@ -32,16 +33,23 @@ def replay(
     origin: recording.Origin = "2026-01-01T00:00:00Z",
     tokens_per_second: recording.TokensPerSecond = 50.0,
     skip_bad_rows: recording.SkipBadRows = False,
-    idle_timeout: flags.IdleTimeout = "30 s",
-    turn_timeout: flags.TurnTimeout = "1 h",
-    max_turns: flags.MaxTurns = 100,
+    policy: flags.PolicyFile = None,
+    idle_timeout: flags.IdleTimeout = None,
+    turn_timeout: flags.TurnTimeout = None,
+    max_turns: flags.MaxTurns = None,
     max_duration: flags.MaxDuration = None,
-    boot_time: flags.BootTime = "0 s",
-    resume_time: flags.ResumeTime = "0 s",
-    turn_duration: flags.TurnDuration = "0 s",
+    preload_idle_timeout: flags.PreloadIdleTimeout = None,
+    preload_timeout: flags.PreloadTimeout = None,
+    exit_after_preload_idle: flags.ExitAfterPreloadIdle = None,
+    on_deploy: flags.OnDeploy = None,
+    boot_time: flags.BootTime = None,
+    resume_time: flags.ResumeTime = None,
+    turn_duration: flags.TurnDuration = None,
     deploys: flags.Deploys = None,
-    crash_rate: flags.CrashRate = 0.0,
-    seed: Annotated[int, typer.Option("--seed", help="Of identifiers and crashes.")] = 0,
+    crash_rate: flags.CrashRate = None,
+    seed: Annotated[
+        int, typer.Option("--seed", help="Of identifiers, crashes and random times.")
+    ] = 0,
     until: Annotated[
         str | None, typer.Option("--until", help="Look at the world at this instant.")
     ] = None,
@@ -49,7 +57,7 @@ def replay(
         str,
         typer.Option(
             "--engine",
-            help="auto, readable or columnar, which is compiled and pays off from 100,000 events "
+            help="auto, reference or columnar, which is compiled and pays off from 100,000 events "
             "on; the outcome is the same.",
             autocompletion=_engines,
         ),
@@ -71,17 +79,6 @@ def replay(
 
     Example: session-lab replay trace.jsonl --format mooncake --json
     """
-    policy = sl.RunPolicy(
-        idle_timeout=idle_timeout,
-        turn_timeout=turn_timeout,
-        max_turns=max_turns,
-        max_duration=max_duration,
-        boot_time=boot_time,
-        resume_time=resume_time,
-        turn_duration=turn_duration,
-        deploys=deploys or (),
-        crash_rate=crash_rate,
-    )
     events = recording.read_recording(
         path,
         format,
@@ -92,7 +89,8 @@ def replay(
     )
     played = sl.replay(
         events,
-        policy,
+        flags.policy_of(context),
+        flags.platform_of(context),
         seed=seed,
         until=until,
         engine=engine,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -72,15 +72,20 @@ def serve(
         Path | None,
         typer.Option("--state", help="SQLite file that keeps the world; made if it is not there."),
     ] = None,
-    idle_timeout: flags.IdleTimeout = "30 s",
-    turn_timeout: flags.TurnTimeout = "1 h",
-    max_turns: flags.MaxTurns = 100,
+    policy: flags.PolicyFile = None,
+    idle_timeout: flags.IdleTimeout = None,
+    turn_timeout: flags.TurnTimeout = None,
+    max_turns: flags.MaxTurns = None,
     max_duration: flags.MaxDuration = None,
-    boot_time: flags.BootTime = "0 s",
-    resume_time: flags.ResumeTime = "0 s",
-    turn_duration: flags.TurnDuration = "0 s",
+    preload_idle_timeout: flags.PreloadIdleTimeout = None,
+    preload_timeout: flags.PreloadTimeout = None,
+    exit_after_preload_idle: flags.ExitAfterPreloadIdle = None,
+    on_deploy: flags.OnDeploy = None,
+    boot_time: flags.BootTime = None,
+    resume_time: flags.ResumeTime = None,
+    turn_duration: flags.TurnDuration = None,
     deploys: flags.Deploys = None,
-    crash_rate: flags.CrashRate = 0.0,
+    crash_rate: flags.CrashRate = None,
 ) -> None:
     """Serve a simulated Sessions API until Ctrl+C; its address is printed when it is ready.
 
@@ -95,18 +100,9 @@ def serve(
     from session_lab.simulator.backend import Backend
     from session_lab.simulator.server.serving import serve as serve_backend
 
-    policy = _policy(
-        context,
-        idle_timeout=idle_timeout,
-        turn_timeout=turn_timeout,
-        max_turns=max_turns,
-        max_duration=max_duration,
-        boot_time=boot_time,
-        resume_time=resume_time,
-        turn_duration=turn_duration,
-        deploys=deploys or (),
-        crash_rate=crash_rate,
-    )
+    chosen = flags.policy_of(context)
+    if isinstance(chosen, dict):
+        raise sl.DataError("serve follows one policy, not one for each task", column="--policy")
     follows_system_clock = clock is _Clock.REAL
     if speed is not None and not follows_system_clock:
         raise sl.DataError("a virtual clock has no speed; add --clock real", column="--speed")
@@ -119,7 +115,8 @@ def serve(
         seed=seed,
         now=_first_instant(first, follows_system_clock=follows_system_clock),
         profile=profile,
-        policy=policy,
+        policy=chosen,
+        platform=flags.platform_of(context),
         rate_limit=rate_limit,
         follows_system_clock=follows_system_clock,
     )
@@ -143,13 +140,6 @@ def _first_instant(first: int | None, *, follows_system_clock: bool) -> int | st
 
 def _announce(url: str) -> None:
     typer.echo(f"session-lab serves {url}")
-
-
-def _policy(context: typer.Context, **values: Any) -> sl.RunPolicy | None:  # noqa: ANN401  the fields of a policy
-    """Make a policy if one of its flags was given."""
-    sources = (context.get_parameter_source(name) for name in values)
-    is_given = any(source is not None and source.name != "DEFAULT" for source in sources)
-    return sl.RunPolicy(**values) if is_given else None
 
 
 def _environment(pair: str) -> Environment:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import session_lab as sl
+from session_lab.cli import policy as flags
 from session_lab.cli import recording
 from session_lab.cli.output import Quiet, shows_progress
 
@@ -33,6 +34,7 @@ def _choice(name: str, text: str) -> typer.models.OptionInfo:
 
 
 def sweep(
+    context: typer.Context,
     path: Annotated[Path, typer.Argument(help="The recording.", show_default=False)],
     *,
     format: recording.Format = "auto",
@@ -50,24 +52,31 @@ def sweep(
     max_duration: Annotated[
         str | None, _grid("--max-duration", "Cap on a run's active time, or none.")
     ] = None,
-    boot_time: Annotated[
-        str | None, _grid("--boot-time", "From a run's trigger to its being ready.")
+    preload_idle_timeout: Annotated[
+        str | None, _grid("--preload-idle-timeout", "The same until a preload's first turn.")
     ] = None,
-    resume_time: Annotated[str | None, _grid("--resume-time", "To wake a suspended run.")] = None,
-    turn_duration: Annotated[
-        str | None, _grid("--turn-duration", "Of a turn whose event does not say.")
+    preload_timeout: Annotated[
+        str | None, _grid("--preload-timeout", "The same until a preload's first turn.")
     ] = None,
-    crash_rate: Annotated[
-        str | None, _grid("--crash-rate", "Probability that a turn crashes its run.")
-    ] = None,
+    on_deploy: Annotated[str | None, _grid("--on-deploy", "stay, hand_over.")] = None,
     expiry: Annotated[
         str | None, _grid("--expiry", "From a session's first start to its expiry, or none.")
     ] = None,
-    deploys: Annotated[
+    policy: flags.PolicyFile = None,
+    boot_time: flags.BootTime = None,
+    resume_time: flags.ResumeTime = None,
+    turn_duration: flags.TurnDuration = None,
+    deploys: flags.Deploys = None,
+    crash_rate: flags.CrashRate = None,
+    sensitivity: Annotated[
         list[str] | None,
-        typer.Option("--deploy", help="Instant of a deploy, in all policies; may be repeated."),
+        typer.Option(
+            "--sensitivity",
+            help="NAME=VALUES: play the grid again under other boot-time, resume-time, ...; may be "
+            "repeated. Never recommended.",
+        ),
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", help="Of crashes.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", help="Of crashes and random times.")] = 0,
     until: Annotated[
         str | None, typer.Option("--until", help="Look at the world at this instant.")
     ] = None,
@@ -95,7 +104,8 @@ def sweep(
 ) -> None:
     """Replay recorded chat traffic under many policies, and recommend one.
 
-    Each option of the grid takes the values to try, with commas between.
+    Each option of the grid takes the values to try, with commas between. What is assumed about the
+    platform is one value each, and can be varied with --sensitivity.
 
     Example: session-lab sweep chats.ndjson --idle-timeout 5s,30s,2m --turn-timeout 10m,1h
 
@@ -109,10 +119,9 @@ def sweep(
         "turn_timeout": turn_timeout,
         "max_turns": max_turns,
         "max_duration": max_duration,
-        "boot_time": boot_time,
-        "resume_time": resume_time,
-        "turn_duration": turn_duration,
-        "crash_rate": crash_rate,
+        "preload_idle_timeout": preload_idle_timeout,
+        "preload_timeout": preload_timeout,
+        "on_deploy": on_deploy,
         "expiry": expiry,
     }
     grid = {name: _values(name, text) for name, text in given.items() if text is not None}
@@ -129,7 +138,9 @@ def sweep(
     frame = sl.sweep(
         events,
         grid,
-        policy=sl.RunPolicy(deploys=deploys or ()),
+        policy=flags.policy_of(context, ()),
+        platform=flags.platform_of(context),
+        sensitivity=dict(map(_assumption, sensitivity)) if sensitivity else None,
         seed=seed,
         until=until,
         prices=dict(map(_price, prices)) if prices else None,
@@ -146,7 +157,8 @@ def sweep(
         typer.echo(f"wrote the front to {plot}", err=True)
     if as_json:
         told = {"policies": _plain(frame).to_dict("records"), "recommended": choice.chosen}
-        typer.echo(json.dumps({**told, "settings": choice.settings, "rule": choice.rule}, indent=2))
+        told |= {"settings": choice.settings, "rule": choice.rule}
+        typer.echo(json.dumps({**told, "sensitivity": dict(choice.sensitivity)}, indent=2))
     else:
         typer.echo(repr(choice))
 
@@ -160,6 +172,15 @@ def _values(name: str, text: str) -> list[Any]:
         return [int(n) if n.is_integer() else n for n in numbers]
     optional = name in {"max_duration", "expiry"}
     return [None if optional and part == "none" else part for part in parts]
+
+
+def _assumption(pair: str) -> tuple[str, list[Any]]:
+    name, equals, values = pair.partition("=")
+    if not (name and equals):
+        message = f"{pair!r} is not NAME=VALUES, as in boot-time=1s,10s"
+        raise sl.DataError(message, column="--sensitivity")
+    field = name.replace("-", "_")
+    return field, _values(field, values)
 
 
 def _number(flag: str, text: str) -> float:

@@ -23,8 +23,9 @@ from session_lab.frames import (
     whole_file,
     write_parquet,
 )
+from session_lab.replays.assumptions import zeros_assumed
 from session_lab.replays.summary import ReplaySummary, summarise
-from session_lab.simulator import RunPolicy, profile_named
+from session_lab.simulator import Platform, RunPolicy, profile_named
 from session_lab.simulator.model.randomness import to_seed
 from session_lab.timing import LAST_INSTANT, instant_text, to_instant
 from session_lab.traffic.engine_frames import Frames, to_frames, to_log
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Replay", "replay"]
 
-ENGINES = ("auto", "readable", "columnar")
+ENGINES = ("auto", "reference", "columnar")
 COLUMNAR_FROM = 100_000
 """How many events it takes before the columnar engine, which loads numba, is worth its start."""
 PROFILE = "2026-10"
@@ -62,26 +63,33 @@ class Replay:
     runs : DataFrame
         One row per run, by session, then in order of trigger.
     policy : RunPolicy or mapping of str to RunPolicy
-        What the runs followed.
+        What the team chose.
+    platform : Platform
+        What the environment did to the runs.
     seed : int
-        What identifiers and crashes drew on.
+        What identifiers, crashes and random times drew on.
     until : str or None
         The horizon.
     left_out : int
         How many events lay after the horizon and were not played.
+    assumptions : tuple of str
+        What is zero only because nothing else was said.
     """
 
     operations: pd.DataFrame
     sessions: pd.DataFrame
     runs: pd.DataFrame
     policy: RunPolicy | Mapping[str, RunPolicy]
+    platform: Platform
     seed: int
     until: str | None
     left_out: int = field(default=0)
+    assumptions: tuple[str, ...] = ()
 
     def summary(self) -> ReplaySummary:
         """Return outcomes, start kinds, waits, runs, billed time and concurrency."""
-        return summarise(Frames(self.operations, self.sessions, self.runs), left_out=self.left_out)
+        frames = Frames(self.operations, self.sessions, self.runs)
+        return summarise(frames, left_out=self.left_out, assumptions=self.assumptions)
 
     def concurrency(self) -> Concurrency:
         """Return the runs alive over time."""
@@ -104,7 +112,7 @@ class Replay:
         return compare(ours, theirs, seed=seed, level=level, n_resamples=n_resamples)
 
     def fidelity(self) -> Agreement:
-        """Hold the outcomes that were recorded with the events against the replayed ones.
+        """Compare the outcomes that were recorded with the events with the replayed ones.
 
         Raises
         ------
@@ -113,7 +121,7 @@ class Replay:
         """
         recorded = recorded_outcomes(self.operations)
         if recorded is None:
-            message = "the events carry no recorded outcomes to hold against the replayed ones"
+            message = "the events carry no recorded outcomes to compare with the replayed ones"
             raise DataError(message, source="events", column="recorded_status")
         return agreement(self.operations, recorded, basis="recorded")
 
@@ -143,15 +151,16 @@ class Replay:
         return folder
 
     def to_dict(self) -> dict[str, object]:
-        """Return seed, policy, horizon, digest and summary as plain JSON values."""
+        """Return seed, policy, platform, horizon, digest and summary as plain JSON values."""
         policy = self.policy
         if isinstance(policy, RunPolicy):
-            shown: object = repr(policy)
+            shown = policy.to_dict()
         else:
-            shown = {task: repr(each) for task, each in policy.items()}
+            shown = {task: each.to_dict() for task, each in policy.items()}
         return {
             "seed": self.seed,
             "policy": shown,
+            "platform": self.platform.to_dict(),
             "until": self.until,
             "digest": self.digest(),
             **self.summary().to_dict(),
@@ -161,7 +170,8 @@ class Replay:
         """Show what was replayed, in one line."""
         return (
             f"Replay({len(self.operations):,} events, {len(self.sessions):,} sessions, "
-            f"{len(self.runs):,} runs, policy={self.policy!r}, seed={self.seed})"
+            f"{len(self.runs):,} runs, policy={self.policy!r}, platform={self.platform!r}, "
+            f"seed={self.seed})"
         )
 
     def _repr_html_(self) -> str:
@@ -173,6 +183,7 @@ class Replay:
 def replay(
     events: pd.DataFrame,
     policy: RunPolicy | Mapping[str, RunPolicy] | None = None,
+    platform: Platform | None = None,
     *,
     seed: int = 0,
     until: Instant | None = None,
@@ -186,13 +197,16 @@ def replay(
     events : DataFrame
         An events frame, in any order; events of the same instant are taken in the order of rows.
     policy : RunPolicy or mapping of str to RunPolicy, optional
-        How runs behave, or one policy for each task identifier; ``RunPolicy()`` by default.
+        What the team chooses, or one policy for each task identifier; ``RunPolicy()`` by default.
+    platform : Platform, optional
+        What the environment does to runs; by default ``Platform()``, where boots, resumes and
+        turns take no time.
     seed : int
-        What identifiers and crashes draw on.
+        What identifiers, crashes and random times draw on.
     until : str or datetime, optional
         The horizon: later events are left out, and runs are shown as they stand then. By default
         every run plays to its end.
-    engine : {"auto", "readable", "columnar"}
+    engine : {"auto", "reference", "columnar"}
         Which engine plays; the outcome is the same. ``columnar`` is compiled by numba, which takes
         some seconds in the first process and about one in later ones; then it plays millions of
         events a second. ``auto`` takes it from 100,000 events on.
@@ -220,7 +234,8 @@ def replay(
     ...     "external_id": ["chat-1", "chat-1"],
     ...     "turn_duration": pd.to_timedelta(["2s", "3s"]),
     ... })
-    >>> replay = sl.replay(events, sl.RunPolicy(idle_timeout="1m", resume_time="1s"))
+    >>> policy, platform = sl.RunPolicy(idle_timeout="1m"), sl.Platform(resume_time="1s")
+    >>> replay = sl.replay(events, policy, platform)
     >>> replay.operations[["status_code", "start_kind", "waited"]]
        status_code start_kind          waited
     0          201    initial 0 days 00:00:00
@@ -230,10 +245,11 @@ def replay(
         message = f"{engine!r} is not an engine; the engines are {', '.join(ENGINES)}"
         raise DataError(message, column="engine")
     policy = RunPolicy() if policy is None else policy
+    platform = checked_platform(platform)
     seed = to_seed(seed)
     horizon = None if until is None else to_instant(until, name="until")
     ready = prepare(events, horizon=horizon)
-    log = to_log(ready.events, policy, seed=seed, chats=ready.chats)
+    log = to_log(ready.events, policy, platform, seed=seed, chats=ready.chats)
     played_events = ready.events.reset_index(drop=True)
     with tqdm(
         total=len(log.at), unit=" events", desc="replay", delay=1, disable=not progress
@@ -256,10 +272,28 @@ def replay(
         sessions=frames.sessions,
         runs=frames.runs,
         policy=policy,
+        platform=platform,
         seed=seed,
         until=None if horizon is None else instant_text(horizon),
         left_out=ready.left_out,
+        assumptions=zeros_assumed(played_events, platform),
     )
+
+
+def checked_platform(platform: Platform | None) -> Platform:
+    """Return the platform, or the default one.
+
+    Raises
+    ------
+    DataError
+        It is something else.
+    """
+    given: object = platform
+    if given is None:
+        return Platform()
+    if not isinstance(given, Platform):
+        raise DataError(f"{given!r} is not a Platform", column="platform")
+    return given
 
 
 def _play(engine: str, log: Log, until: int | None, progress: Callable[[int], object]) -> Played:

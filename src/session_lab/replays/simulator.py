@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from session_lab.client import RawResponse
     from session_lab.errors import APIStatusError
-    from session_lab.simulator import RunPolicy, Snapshot, World
+    from session_lab.simulator import Platform, RunPolicy, Snapshot, World
     from session_lab.simulator.faults.plan import FaultPlan
     from session_lab.simulator.faults.rate_limit import RateLimit
     from session_lab.simulator.faults.rules import FaultRule
@@ -54,6 +54,8 @@ class Simulator:
         The published state of the API to follow.
     policy : RunPolicy, optional
         How runs behave; without one a run lives until :meth:`set_run_status` ends it.
+    platform : Platform, optional
+        What the environment does to them; with it and no policy, ``RunPolicy()`` holds.
     faults : FaultPlan, FaultRule or iterable of FaultRule, optional
         What goes wrong.
     rate_limit : RateLimit or bool, optional
@@ -94,6 +96,7 @@ is spent, so append to a new session under another external id
         profile: str = "2026-10",
         *,
         policy: RunPolicy | None = None,
+        platform: Platform | None = None,
         faults: FaultsChoice = None,
         rate_limit: RateLimit | bool | None = None,
         secret_key: str = "tr_dev_simulated",  # noqa: S107  it opens nothing but this simulator
@@ -104,6 +107,7 @@ is spent, so append to a new session under another external id
             now=now,
             profile=profile,
             policy=policy,
+            platform=platform,
             faults=faults,
             rate_limit=rate_limit,
         )
@@ -264,6 +268,7 @@ is spent, so append to a new session under another external id
             "seed": world.seed,
             "profile": world.profile.name,
             "policy": world.policy or "none: runs live until they are ended from outside",
+            "platform": world.platform or "none",
             "sessions": _tally(self.sessions_frame()["status"]),
             "runs": _tally(self.runs_frame()["status"]),
             "requests": f"{len(world.journal):,}",

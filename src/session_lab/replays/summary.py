@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["ReplaySummary", "summarise"]
 
 _HOW = ".plot() draws how turns started; .to_dict() returns exact numbers, times in milliseconds"
+_MANY = 5
+"""More than one event in so many that is answered 404 is worth a word."""
 _QUANTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "max": 1.0}
 
 
@@ -46,6 +48,8 @@ class ReplaySummary(Result):
         Milliseconds of all runs together: active, idle, billed (active + idle), suspended.
     concurrency : mapping of str to object
         The most runs alive at once, when that was first so, and the mean.
+    assumptions : tuple of str
+        What is zero only because nothing else was said.
     """
 
     totals: Mapping[str, int]
@@ -56,15 +60,29 @@ class ReplaySummary(Result):
     end_causes: Mapping[str, int]
     time: Mapping[str, int]
     concurrency: Mapping[str, Any]
+    assumptions: tuple[str, ...] = ()
 
     title: ClassVar[str] = "Replay"
     formula: ClassVar[str] = (
         "billed = active + idle; waits by nearest rank over served turns; "
-        "boot and resume time is not billed (assumption)"
+        "neither boot time (fact) nor resume time (assumption) is billed"
     )
 
-    def to_dict(self) -> dict[str, dict[str, Any]]:
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is zero by assumption, and whether many chats have no start in the log."""
+        events = self.totals["events"]
+        missing = sum(n for answer, n in self.outcomes.items() if answer.split()[1] == "404")
+        if missing * _MANY <= events:
+            return self.assumptions
+        share = f"{missing:,} of {events:,} events ({missing / events:.0%}) are answered 404"
+        return (*self.assumptions, f"{share}: the log holds no start of their chats")
+
+    def to_dict(self) -> dict[str, Any]:
         """Return the numbers as plain dictionaries: counts, and milliseconds for times."""
+        return {**self._sections(), "notes": list(self.notes)}
+
+    def _sections(self) -> dict[str, dict[str, Any]]:
         sections = ("totals", "outcomes", "start_kinds", "waits", "reasons", "end_causes", "time")
         plain: dict[str, dict[str, Any]] = {name: dict(getattr(self, name)) for name in sections}
         return {**plain, "concurrency": dict(self.concurrency)}
@@ -73,19 +91,19 @@ class ReplaySummary(Result):
         """Return the columns ``section``, ``name`` and ``value``, as text to be read."""
         rows = [
             (section.replace("_", " "), name, _shown(section, value))
-            for section, numbers in self.to_dict().items()
+            for section, numbers in self._sections().items()
             for name, value in numbers.items()
         ]
         return pd.DataFrame(rows, columns=["section", "name", "value"])
 
     def to_text(self) -> str:
         """Return the sections as text, one number a line, and how billed time is counted."""
-        width = max(len(name) for numbers in self.to_dict().values() for name in numbers)
+        width = max(len(name) for numbers in self._sections().values() for name in numbers)
         lines: list[str] = []
-        for section, numbers in self.to_dict().items():
+        for section, numbers in self._sections().items():
             lines.append(section.replace("_", " "))
             lines += [f"  {name:<{width}}  {_shown(section, v):>12}" for name, v in numbers.items()]
-        return "\n".join([*lines, self.formula])
+        return "\n".join([*lines, self.formula, *self.notes])
 
     def __repr__(self) -> str:
         """Show every section, and what to call next."""
@@ -96,10 +114,10 @@ class ReplaySummary(Result):
         frame = self.to_frame()
         frame["section"] = frame["section"].where(~frame["section"].duplicated(), "")
         table = frame.to_html(index=False, border=0)
-        return result_html(self.title, table, (self.formula, _HOW))
+        return result_html(self.title, table, (self.formula, *self.notes, _HOW))
 
 
-def summarise(frames: Frames, *, left_out: int) -> ReplaySummary:
+def summarise(frames: Frames, *, left_out: int, assumptions: tuple[str, ...] = ()) -> ReplaySummary:
     """Summarise the frames of a replay; ``left_out`` events lay after its horizon."""
     operations, sessions, runs = frames
     waits = milliseconds(operations["waited"])
@@ -130,6 +148,7 @@ def summarise(frames: Frames, *, left_out: int) -> ReplaySummary:
             "peak at": None if alive.peak_at is None else _text(alive.peak_at),
             "mean": round(alive.mean, 3),
         },
+        assumptions=assumptions,
     )
 
 

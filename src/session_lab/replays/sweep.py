@@ -15,8 +15,10 @@ from session_lab.analysis import churn
 from session_lab.analysis.recommend import best_cost, pareto_front
 from session_lab.errors import DataError
 from session_lab.frames import NAT, RUNS, empty
+from session_lab.replays.assumptions import zeros_assumed
 from session_lab.replays.parallel import on_dask, on_threads
-from session_lab.simulator import RunPolicy
+from session_lab.replays.replay import checked_platform
+from session_lab.simulator import Platform, RunPolicy
 from session_lab.timing import to_instant, to_milliseconds
 from session_lab.traffic.engine_frames import to_log
 from session_lab.traffic.prepare import prepare
@@ -31,11 +33,14 @@ __all__ = ["sweep"]
 Grid = Mapping[str, Iterable[Any]]
 
 _EXPIRY = "expiry"
-_FIELDS = (*(field.name for field in fields(RunPolicy)), _EXPIRY)
+_CHOICES = (*(field.name for field in fields(RunPolicy)), _EXPIRY)
+_ASSUMPTIONS = tuple(field.name for field in fields(Platform))
 _PLAYED = ("at", "op", "external_id", "turn_duration", "expires_at")
-_COUNTS_OR_RATES = ("max_turns", "crash_rate")
+_AS_THEY_ARE = ("max_turns", "exit_after_preload_idle")
 _COLD = ("initial", "continuation", "upgrade")
 _TIMES = ("wait_mean", "wait_p50", "wait_p95", "wait_p99", "billed", "idle", "suspended")
+AS_GIVEN = ""
+"""The assumption of the rows that are on the platform as it was given."""
 
 
 class _Point(NamedTuple):
@@ -51,6 +56,8 @@ def sweep(
     grid: Grid,
     *,
     policy: RunPolicy | Mapping[str, RunPolicy] | None = None,
+    platform: Platform | None = None,
+    sensitivity: Grid | None = None,
     seed: int = 0,
     until: Instant | None = None,
     prices: Mapping[str, float] | None = None,
@@ -68,13 +75,19 @@ def sweep(
     events : DataFrame
         An events frame, in any order.
     grid : mapping of str to list
-        Values to try for fields of :class:`RunPolicy`, as in ``{"idle_timeout": ["5s", "30s"]}``;
-        a value of ``deploys`` is a list of instants. ``expiry`` replaces every ``expires_at``: how
-        long after its first start a session expires, or None for never.
+        Values to try for fields of :class:`RunPolicy`, as in ``{"idle_timeout": ["5s", "30s"]}``.
+        ``expiry`` replaces every ``expires_at``: how long after its first start a session expires,
+        or None for never.
     policy : RunPolicy or mapping of str to RunPolicy, optional
         What holds for all other fields, or one policy for each task identifier.
+    platform : Platform, optional
+        What the environment does to runs; ``Platform()`` by default.
+    sensitivity : mapping of str to list, optional
+        Other values for fields of the platform, as in ``{"boot_time": ["1s", "10s"]}``: the grid is
+        played again under each of them, one changed at a time. ``sl.recommend`` never recommends
+        them, but shows whether its choice depends on them.
     seed : int
-        What crashes draw on.
+        What crashes and random times draw on.
     until : str or datetime, optional
         The horizon, as in ``sl.replay``.
     prices : mapping of str to float, optional
@@ -92,6 +105,8 @@ def sweep(
     DataFrame
         One row for each policy, the last field of the grid changing fastest. After the fields come
 
+        - ``assumption``, with ``sensitivity``: which assumption differs, as text; empty where none
+          does, in the rows that come first;
         - ``turns``: how many were served; ``wait_mean``, ``wait_p50``, ``wait_p95``, ``wait_p99``:
           how long they waited (nearest rank; missing where none was served);
         - ``cold_starts``, ``resumed``: the share of them that triggered a run (start kinds initial,
@@ -99,14 +114,16 @@ def sweep(
         - ``runs``, and ``refused``: events answered with an error;
         - ``billed`` (active and idle time), ``idle`` and ``suspended`` time of all runs;
         - ``price_MACHINE`` for each machine preset with a price;
-        - ``front``: whether no other policy is as good in p95 of the wait, cost (the first price,
-          else billed time) and refusals, and better in one of them.
+        - ``front``: whether no other policy under the same assumption is as good in p95 of the
+          wait, cost (the first price, else billed time) and refusals, and better in one of them.
+
+        ``attrs["assumptions"]`` lists what is zero only because nothing else was said.
 
     Raises
     ------
     DataError
-        The frame is not an events frame, or the grid names an unknown field, has no value for one
-        or a value out of range; the error names them.
+        The frame is not an events frame, or the grid names an unknown field or an assumption, has
+        no value for one or a value out of range; the error names them.
 
     See Also
     --------
@@ -121,71 +138,105 @@ def sweep(
     ...     "op": ["start", "message"],
     ...     "external_id": ["chat-1", "chat-1"],
     ... })
-    >>> policy = sl.RunPolicy(resume_time="1s")
-    >>> frame = sl.sweep(events, {"idle_timeout": ["30s", "5m"]}, policy=policy)
+    >>> platform = sl.Platform(resume_time="1s")
+    >>> frame = sl.sweep(events, {"idle_timeout": ["30s", "5m"]}, platform=platform)
     >>> frame[["idle_timeout", "wait_p95", "billed", "front"]]
          idle_timeout        wait_p95          billed  front
     0 0 days 00:00:30 0 days 00:00:01 0 days 00:01:00   True
     1 0 days 00:05:00 0 days 00:00:00 0 days 00:07:00   True
     """
-    values = _checked(grid)
+    choices = _checked(grid, "grid", _CHOICES)
+    varied = {} if sensitivity is None else _checked(sensitivity, "sensitivity", _ASSUMPTIONS)
     policy = RunPolicy() if policy is None else policy
+    platform = checked_platform(platform)
     horizon = None if until is None else to_instant(until, name="until")
     priced = None if prices is None else churn.cost(empty(RUNS), prices, per_run=per_run)
-    log = _grouped(events, policy, seed, horizon)
+    log, assumptions = _grouped(events, policy, platform, seed, horizon)
     policies = [policy] if isinstance(policy, RunPolicy) else list(policy.values())
-    combinations = list(itertools.product(*values.values()))
+    combinations = list(itertools.product(*choices.values()))
+    platforms = {AS_GIVEN: platform} | {
+        f"{name} {_text(value)}": replace(platform, **{name: value})
+        for name, values in varied.items()
+        for value in values
+    }
     points = [
-        _point(policies, dict(zip(values, each, strict=True)), seed, horizon)
+        _point(policies, one, dict(zip(choices, each, strict=True)), seed, horizon)
+        for one in platforms.values()
         for each in combinations
     ]
-    with tqdm(
-        total=len(points), unit=" policies", desc="sweep", delay=1, disable=not progress
-    ) as bar:
+    with tqdm(total=len(points), unit=" policies", desc="sweep", disable=not progress) as bar:
         if scheduler is None:
             measured = on_threads(_measure, log, points, bar.update)
         else:
             measured = on_dask(scheduler, _measure, log, points, bar.update)
-    frame = pd.concat([_settings(values, combinations), _measures(measured)], axis="columns")
+    settings = _settings(choices, combinations * len(platforms))
+    n = len(combinations)
+    if varied:
+        settings["assumption"] = pd.array(np.repeat(list(platforms), n), dtype="string[pyarrow]")
+    frame = pd.concat([settings, _measures(measured)], axis="columns")
     if priced is not None:
         frame = frame.assign(**_priced(frame, priced))
-    frame["front"] = pareto_front(frame, "wait_p95", best_cost(frame), "refused")
+    frame["front"] = np.concatenate(
+        [
+            pareto_front(part, "wait_p95", best_cost(frame), "refused")
+            for part in (frame.iloc[row : row + n] for row in range(0, len(frame), n))
+        ]
+    )
+    frame.attrs["assumptions"] = list(assumptions)
     return frame
 
 
-def _checked(grid: Grid) -> dict[str, list[Any]]:
-    """Bring every value of a grid into the form in which policies keep it."""
+def _checked(grid: Grid, source: str, known: tuple[str, ...]) -> dict[str, list[Any]]:
+    """Return every value of a grid in the form in which policies and platforms keep it."""
     if not isinstance(grid, Mapping) or not grid:
-        raise DataError('the grid is no mapping such as {"idle_timeout": ["5s"]}', source="grid")
+        message = f'the {source} is not a mapping such as {{"{known[0]}": ["5s"]}}'
+        raise DataError(message, source=source)
     values: dict[str, list[Any]] = {}
     for name, given in grid.items():
-        if name not in _FIELDS:
-            message = f"{name!r} is not a field of the grid; they are {', '.join(_FIELDS)}"
-            raise DataError(message, source="grid", column=str(name))
+        if name not in known:
+            raise DataError(_unknown(name, source, known), source=source, column=str(name))
         if isinstance(given, str) or not isinstance(given, Iterable):
-            raise DataError(f"{given!r} is not a list of values", source="grid", column=name)
-        values[name] = [_canonical(name, value) for value in given]
+            raise DataError(f"{given!r} is not a list of values", source=source, column=name)
+        values[name] = [_canonical(name, value, source) for value in given]
         if not values[name]:
-            raise DataError("there is no value to try", source="grid", column=name)
+            raise DataError("there is no value to try", source=source, column=name)
     return values
 
 
-def _canonical(name: str, value: object) -> Any:  # noqa: ANN401 (as various as the fields)
+def _unknown(name: str, source: str, known: tuple[str, ...]) -> str:
+    if name in _ASSUMPTIONS:
+        return (
+            f"{name!r} is an assumption about the platform, not a choice; give it in platform=, or "
+            "other values of it in sensitivity="
+        )
+    if name in _CHOICES:
+        return f"{name!r} is a choice, not an assumption about the platform; try it in the grid"
+    return f"{name!r} is not a field of the {source}; they are {', '.join(known)}"
+
+
+def _text(value: object) -> str:
+    return ", ".join(value) or "none" if isinstance(value, tuple) else str(value)
+
+
+def _canonical(name: str, value: object, source: str) -> Any:  # noqa: ANN401 (as various as the fields)
+    changed: dict[str, Any] = {name: value}
     try:
         if name == _EXPIRY:
             return NAT if value is None else to_milliseconds(value, name=name)
-        changed: dict[str, Any] = {name: value}
-        return getattr(RunPolicy(**changed), name)
+        owner = Platform if name in _ASSUMPTIONS else RunPolicy
+        return getattr(owner(**changed), name)
     except DataError as error:
-        raise DataError(str(error.args[0]), source="grid", column=name) from None
+        raise DataError(str(error.args[0]), source=source, column=name) from None
 
 
 def _grouped(
     events: pd.DataFrame,
     policy: RunPolicy | Mapping[str, RunPolicy],
+    platform: Platform,
     seed: int,
     horizon: int | None,
-) -> GroupedLog:
+) -> tuple[GroupedLog, tuple[str, ...]]:
+    """Group events by session, and list what is zero only by assumption."""
     # It loads numba.
     from session_lab.traffic.columnar import GroupedLog  # noqa: PLC0415
 
@@ -193,14 +244,19 @@ def _grouped(
     played = [*_PLAYED, *([] if isinstance(policy, RunPolicy) else ["task_identifier"])]
     columns = events.columns.isin(played)
     ready = prepare(events.loc[:, columns], horizon=horizon)
-    return GroupedLog.of(to_log(ready.events, policy, seed=seed, chats=ready.chats))
+    log = to_log(ready.events, policy, platform, seed=seed, chats=ready.chats)
+    return GroupedLog.of(log), zeros_assumed(ready.events, platform)
 
 
 def _point(
-    policies: list[RunPolicy], settings: dict[str, Any], seed: int, until: int | None
+    policies: list[RunPolicy],
+    platform: Platform,
+    settings: dict[str, Any],
+    seed: int,
+    until: int | None,
 ) -> _Point:
     expiry = settings.pop(_EXPIRY, None)
-    timings = tuple(replace(policy, **settings).timings(seed) for policy in policies)
+    timings = tuple(replace(policy, **settings).timings(platform, seed) for policy in policies)
     return _Point(timings, expiry, until)
 
 
@@ -229,13 +285,13 @@ def _waits(outcome: Outcome) -> dict[str, int]:
 
 
 def _settings(values: dict[str, list[Any]], combinations: list[tuple[Any, ...]]) -> pd.DataFrame:
-    """Lay the policies out: counts and rates as they are, plans as text, all else as durations."""
+    """Lay the policies out: counts and flags as they are, words as text, all else as durations."""
     columns: dict[str, Any] = {}
     for name, tried in zip(values, zip(*combinations, strict=True), strict=True):
-        if name in _COUNTS_OR_RATES:
+        if name in _AS_THEY_ARE:
             columns[name] = list(tried)
-        elif name == "deploys":
-            columns[name] = pd.array([", ".join(plan) for plan in tried], dtype="string[pyarrow]")
+        elif name == "on_deploy":
+            columns[name] = pd.array(tried, dtype="string[pyarrow]")
         else:
             columns[name] = _durations([_milliseconds(value) for value in tried])
     return pd.DataFrame(columns)

@@ -10,7 +10,7 @@ import pandas as pd
 
 from session_lab.analysis.recommend import pareto_front
 from session_lab.analysis.results import Result
-from session_lab.simulator import RunPolicy
+from session_lab.simulator import Platform, RunPolicy
 from session_lab.timing import to_milliseconds
 from session_lab.traffic.engine_frames import to_log
 
@@ -106,27 +106,33 @@ class WhatIfLog:
         # It loads numba.
         from session_lab.traffic.columnar import GroupedLog  # noqa: PLC0415
 
-        self._log = GroupedLog.of(to_log(events, RunPolicy(), seed=0))
-        self._played: dict[tuple[RunPolicy, str | None], Played] = {}
+        self._log = GroupedLog.of(to_log(events, RunPolicy(), Platform(), seed=0))
+        self._played: dict[tuple[RunPolicy, Platform, str | None], Played] = {}
 
     def what_if(
-        self, policy: RunPolicy, idle_timeouts: Iterable[str], expiry: str | None = None
+        self,
+        policy: RunPolicy,
+        platform: Platform,
+        idle_timeouts: Iterable[str],
+        expiry: str | None = None,
     ) -> WhatIf:
         """Play a policy, and the same with other idle timeouts.
 
         Sessions expire so long after their first start; by default as recorded.
         """
-        current = self._play(policy, expiry)
-        others = {self._play(replace(policy, idle_timeout=one), expiry) for one in idle_timeouts}
+        current = self._play(policy, platform, expiry)
+        others = {
+            self._play(replace(policy, idle_timeout=one), platform, expiry) for one in idle_timeouts
+        }
         return WhatIf(policy, current, tuple(sorted({current, *others})))
 
-    def _play(self, policy: RunPolicy, expiry: str | None) -> Played:
+    def _play(self, policy: RunPolicy, platform: Platform, expiry: str | None) -> Played:
         """Play a policy, once: a slider comes back to where it was."""
-        if (policy, expiry) not in self._played:
+        if (policy, platform, expiry) not in self._played:
             log = self._log if expiry is None else self._log.expiring(to_milliseconds(expiry))
-            outcome = log.outcome([policy.timings()], workers=None)
+            outcome = log.outcome([policy.timings(platform)], workers=None)
             kinds = outcome.start_kinds
-            self._played[policy, expiry] = Played(
+            self._played[policy, platform, expiry] = Played(
                 idle_timeout=to_milliseconds(policy.idle_timeout),
                 turns=sum(kinds.values()),
                 cold_starts=sum(kinds[kind] for kind in _COLD),
@@ -134,4 +140,4 @@ class WhatIfLog:
                 wait_mean=round(outcome.mean_wait),
                 **{name: outcome.wait(q) for name, q in _QUANTILES.items()},
             )
-        return self._played[policy, expiry]
+        return self._played[policy, platform, expiry]

@@ -4,6 +4,7 @@ Everything below is pure: state goes in, state comes out, time and randomness ar
 """
 
 from session_lab.simulator.model.ids import IdScheme
+from session_lab.simulator.model.platform import Distribution, Platform
 from session_lab.simulator.model.policy import RunPolicy, Timings
 from session_lab.simulator.model.profiles import PROFILES, Profile, profile_named
 from session_lab.simulator.model.randomness import Stream
@@ -13,7 +14,9 @@ from session_lab.simulator.world.world import ENVIRONMENT, World
 __all__ = [
     "ENVIRONMENT",
     "PROFILES",
+    "Distribution",
     "IdScheme",
+    "Platform",
     "Profile",
     "RunPolicy",
     "Snapshot",

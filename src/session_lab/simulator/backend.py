@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 
     from session_lab.simulator.api.auth import Environment
     from session_lab.simulator.api.http_types import Request, Response
+    from session_lab.simulator.model.platform import Platform
     from session_lab.simulator.model.policy import RunPolicy
     from session_lab.timing import Instant, VirtualClock
 
@@ -68,6 +69,8 @@ class Backend:
         The published state of the API to follow.
     policy : RunPolicy, optional
         How runs behave.
+    platform : Platform, optional
+        What the environment does to them.
     faults : FaultPlan or what ``FaultPlan.of`` reads, optional
         What goes wrong.
     rate_limit : RateLimit or bool, optional
@@ -111,6 +114,7 @@ class Backend:
         now: Instant | int = "2026-01-01T00:00:00Z",
         profile: str = "2026-10",
         policy: RunPolicy | None = None,
+        platform: Platform | None = None,
         faults: object = None,
         rate_limit: RateLimit | bool | None = None,
         follows_system_clock: bool = False,
@@ -120,7 +124,7 @@ class Backend:
         self._seed = seed
         self._now = to_instant(now, name="now")
         self._profile = profile
-        self._policy = policy
+        self._policy, self._platform = policy, platform
         self._first_faults = FaultPlan.of(faults)
         self.rate_limit = RateLimit.of(rate_limit)
         self.lock = threading.RLock()
@@ -164,7 +168,8 @@ class Backend:
             "now": None if self.follows_system_clock else self._now,
             "seed": self._seed,
             "profile": self._profile,
-            "policy": None if self._policy is None else asdict(self._policy),
+            "policy": None if self._policy is None else self._policy.to_dict(),
+            "platform": None if self._platform is None else self._platform.to_dict(),
             "rate_limit": None if self.rate_limit is None else asdict(self.rate_limit),
             "environments": [asdict(environment) for environment in self.environments],
         }
@@ -282,6 +287,7 @@ class Backend:
             now=self._now,
             profile=self._profile,
             policy=self._policy,
+            platform=self._platform,
             faults=self._first_faults,
             rate_limit=self.rate_limit,
             follows_system_clock=self.follows_system_clock,
@@ -306,7 +312,13 @@ class Backend:
             self._buckets = buckets
 
     def _begin(self, seed: int, now: int) -> None:
-        self.world = World(seed=seed, now=now, policy=self._policy, profile=self._profile)
+        self.world = World(
+            seed=seed,
+            now=now,
+            policy=self._policy,
+            platform=self._platform,
+            profile=self._profile,
+        )
         self._buckets = {}
         self.faults = self._first_faults
 

@@ -22,16 +22,14 @@ from session_lab.frames import (
     in_one_piece,
     milliseconds,
 )
-from session_lab.simulator import IdScheme, RunPolicy
+from session_lab.simulator import IdScheme, Platform, RunPolicy
 from session_lab.simulator.model.machine import ERRORS
-from session_lab.simulator.model.runs import STATUSES
+from session_lab.simulator.model.run_rules import STATUSES
 from session_lab.traffic.engine_result import CAUSES, KINDS, NONE, OPS, REASONS, Log, Played
 from session_lab.wire.run_status import CURRENT_STATUSES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-    from session_lab.simulator import Timings
 
 __all__ = ["Chats", "Frames", "recorded_columns", "to_frames", "to_log"]
 
@@ -65,6 +63,7 @@ class Chats(NamedTuple):
 def to_log(
     events: pd.DataFrame,
     policy: RunPolicy | Mapping[str, RunPolicy],
+    platform: Platform,
     *,
     seed: int,
     chats: Chats | None = None,
@@ -77,8 +76,10 @@ def to_log(
         An events frame whose times do not decrease; errors name rows by their index.
     policy : RunPolicy or mapping of str to RunPolicy
         One policy for all, or one for each task identifier.
+    platform : Platform
+        What the environment does to the runs of all.
     seed : int
-        What crashes draw on.
+        What crashes and random times draw on.
     chats : Chats, optional
         Their chats, where they are known already.
 
@@ -88,7 +89,7 @@ def to_log(
         The task identifier of a start has no policy.
     """
     chats = Chats.of(events) if chats is None else chats
-    which, timings = _policies(events, policy, seed)
+    which, policies = _policies(events, policy)
     missing = np.full(len(events), NAT)
 
     def optional(name: str) -> NDArray[np.int64]:
@@ -102,7 +103,7 @@ def to_log(
         turn_duration=optional("turn_duration"),
         expires_at=optional("expires_at"),
         policy=which,
-        timings=timings,
+        timings=tuple(policy.timings(platform, seed) for policy in policies),
     )
 
 
@@ -152,18 +153,18 @@ def recorded_columns(events: pd.DataFrame) -> dict[str, Any]:
 
 
 def _policies(
-    events: pd.DataFrame, policy: RunPolicy | Mapping[str, RunPolicy], seed: int
-) -> tuple[NDArray[np.int64], tuple[Timings, ...]]:
-    """Tell for each event which policy its session would follow if it were created by it."""
+    events: pd.DataFrame, policy: RunPolicy | Mapping[str, RunPolicy]
+) -> tuple[NDArray[np.int64], tuple[RunPolicy, ...]]:
+    """Map each event to the policy that its session would follow if it were created by it."""
     if isinstance(policy, RunPolicy):
-        return np.zeros(len(events), dtype=np.int64), (policy.timings(seed),)
+        return np.zeros(len(events), dtype=np.int64), (policy,)
     given: object = policy
     if not isinstance(given, Mapping):
         message = f"{policy!r} is neither a RunPolicy nor a mapping of task identifiers to such"
         raise DataError(message, column="policy")
     for name, value in given.items():
         if not isinstance(value, RunPolicy):
-            raise DataError(f"{value!r}, given for {name!r}, is no RunPolicy", column="policy")
+            raise DataError(f"{value!r}, given for {name!r}, is not a RunPolicy", column="policy")
     names = list(policy)
     if not names:
         raise DataError("there is no policy in the mapping", column="policy")
@@ -177,7 +178,7 @@ def _policies(
         row = int(events.index[place])
         message = f"no policy for {task!r}; there are policies for {', '.join(map(str, names))}"
         raise DataError(message, source="events", row=row, column="task_identifier")
-    return np.maximum(which, 0), tuple(policy[name].timings(seed) for name in names)
+    return np.maximum(which, 0), tuple(policy[name] for name in names)
 
 
 def _op_codes(events: pd.DataFrame) -> NDArray[np.int8]:

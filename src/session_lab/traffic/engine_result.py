@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from session_lab.frames import NAT, OPERATIONS, RUNS
+from session_lab.simulator.model.run_rules import END_CAUSES, START_KINDS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,9 +22,9 @@ if TYPE_CHECKING:
 __all__ = ["CAUSES", "KINDS", "NAT", "NONE", "OPS", "REASONS", "Log", "Played"]
 
 OPS = OPERATIONS.column("op").allowed
-KINDS = OPERATIONS.column("start_kind").allowed
+KINDS = START_KINDS
 REASONS = RUNS.column("reason").allowed
-CAUSES = RUNS.column("end_cause").allowed
+CAUSES = END_CAUSES
 
 NONE = -1
 """Stands for no code, no row and no number in the columns below."""
@@ -77,7 +78,7 @@ class Played:
     owner, number, reason, status, triggered_at, ended_at, end_cause, turns, resumes, active, \
 idle, suspended : ndarray
         One entry a run, by session, then in order of trigger; ``status`` is its place in
-        :data:`session_lab.simulator.model.runs.STATUSES`.
+        :data:`session_lab.simulator.model.run_rules.STATUSES`.
 
     Rows, numbers and counts are as wide as an engine needs them.
     """

@@ -16,7 +16,8 @@ import numpy as np
 from session_lab.simulator.model import machine
 from session_lab.simulator.model import runs as run_model
 from session_lab.simulator.model.machine import ERRORS, Reply, Row, Session
-from session_lab.simulator.model.runs import STATUSES, Run
+from session_lab.simulator.model.run_rules import STATUSES
+from session_lab.simulator.model.runs import Run
 from session_lab.traffic.engine_result import CAUSES, KINDS, NAT, NONE, OPS, REASONS, Log, Played
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from session_lab.errors import DataError
 from session_lab.frames import EVENTS, check_events, empty
 from session_lab.frames.of_sessions import sessions_of_log
 from session_lab.replays.whatif import WhatIfLog
-from session_lab.simulator import RunPolicy
+from session_lab.simulator import Platform, RunPolicy
 from session_lab.timing import duration_text, to_milliseconds
 from session_lab.traffic.reading import in_order
 from session_lab.widgets.belonging import Belonging
@@ -46,10 +46,12 @@ class PolicyState(ExplorerState):
 
     Attributes
     ----------
-    idle_timeout, turn_timeout, boot_time : str
+    idle_timeout, turn_timeout : str
         As of :class:`session_lab.RunPolicy`.
     max_turns : int
         As of the same.
+    boot_time : str
+        As of :class:`session_lab.Platform`.
     expiry : str, optional
         How long after its first start a session expires; as recorded by default.
     """
@@ -62,9 +64,10 @@ class PolicyState(ExplorerState):
 
     def __post_init__(self) -> None:
         """Check the fields, and bring durations to one form."""
-        policy = RunPolicy(**self.settings)
+        policy, platform = RunPolicy(**self.settings), Platform(boot_time=self.boot_time)
         for name in self.settings:
             object.__setattr__(self, name, getattr(policy, name))
+        object.__setattr__(self, "boot_time", platform.boot_time)
         if self.expiry is not None:
             after = to_milliseconds(self.expiry, name="expiry")
             object.__setattr__(self, "expiry", duration_text(after))
@@ -72,7 +75,7 @@ class PolicyState(ExplorerState):
     @property
     def settings(self) -> dict[str, Any]:
         """The fields that a run policy has too."""
-        names = ("idle_timeout", "turn_timeout", "max_turns", "boot_time")
+        names = ("idle_timeout", "turn_timeout", "max_turns")
         return {name: getattr(self, name) for name in names}
 
 
@@ -88,7 +91,9 @@ class PolicyExplorer(Explorer[PolicyState]):
     panel : SelectionPanel, optional
         Controls over these sessions to share with other explorers; its own by default.
     policy : RunPolicy, optional
-        What else holds, such as the time to resume, and where the controls stand first.
+        What else holds, such as the cap on active time, and where the controls stand first.
+    platform : Platform, optional
+        What the environment does, and where the control of the boot time stands first.
 
     Examples
     --------
@@ -100,7 +105,7 @@ class PolicyExplorer(Explorer[PolicyState]):
     ... )
     >>> explorer.state = replace(explorer.state, idle_timeout="5 min")
     >>> print(explorer.code())
-    sl.replay(events, sl.RunPolicy(idle_timeout='5 min'))
+    sl.replay(events, sl.RunPolicy(idle_timeout='5 min'), sl.Platform())
     >>> explorer.data().summary()["billed"]
     420000
     >>> explorer.close()
@@ -115,9 +120,10 @@ class PolicyExplorer(Explorer[PolicyState]):
         panel: SelectionPanel | None = None,
         *,
         policy: RunPolicy | None = None,
+        platform: Platform | None = None,
     ) -> None:
         self._events, self._refusal = _checked(events)
-        self._base = policy or RunPolicy()
+        self._base, self._platform = policy or RunPolicy(), platform or Platform()
         self._name = "sl.sessions_of_log(events)" if sessions is None else "sessions"
         if sessions is None:
             sessions = sessions_of_log(self._events)
@@ -125,7 +131,11 @@ class PolicyExplorer(Explorer[PolicyState]):
         self._belonging: Belonging | None = None
         self._log: tuple[Selection, WhatIfLog] | None = None
         names = PolicyState().settings
-        state = PolicyState(**{name: getattr(self._base, name) for name in names})
+        boot_time = self._platform.boot_time
+        state = PolicyState(
+            **{name: getattr(self._base, name) for name in names},
+            boot_time=boot_time if isinstance(boot_time, str) else "0s",
+        )
         shared = panel is not None
         super().__init__(state, panel or SelectionPanel(self._prepared), shared=shared)
 
@@ -133,10 +143,11 @@ class PolicyExplorer(Explorer[PolicyState]):
         if self._refusal is not None:
             raise self._refusal
         log = self._grouped(state.selection)
-        return log.what_if(self._policy(state), _IDLE, state.expiry)
+        return log.what_if(*self._settings(state), _IDLE, state.expiry)
 
-    def _policy(self, state: PolicyState) -> RunPolicy:
-        return replace(self._base, **state.settings)
+    def _settings(self, state: PolicyState) -> tuple[RunPolicy, Platform]:
+        platform = replace(self._platform, boot_time=state.boot_time)
+        return replace(self._base, **state.settings), platform
 
     def _grouped(self, selection: Selection) -> WhatIfLog:
         """Group the events of the sessions selected: once for all policies."""
@@ -167,7 +178,8 @@ class PolicyExplorer(Explorer[PolicyState]):
             events = call("sl.of_sessions", events, sessions)
         if state.expiry is not None:
             events = call("sl.widgets.with_expiry", events, repr(state.expiry))
-        return call("sl.replay", events, f"sl.{self._policy(state)!r}")
+        policy, platform = self._settings(state)
+        return call("sl.replay", events, f"sl.{policy!r}", f"sl.{platform!r}")
 
     def _make_controls(self) -> dict[str, Any]:
         return {

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from session_lab.frames.selection import Selection
-    from session_lab.simulator import RunPolicy
+    from session_lab.simulator import Platform, RunPolicy
     from session_lab.widgets.explorer import Explorer
 
 __all__ = ["Exploration", "Given", "explore"]
@@ -36,6 +36,7 @@ class Given(NamedTuple):
     operations: pd.DataFrame | None
     events: pd.DataFrame | None
     policy: RunPolicy | None
+    platform: Platform | None
     panel: SelectionPanel
 
 
@@ -56,7 +57,13 @@ def _churn(given: Given) -> ChurnExplorer | None:
 def _policy(given: Given) -> PolicyExplorer | None:
     if given.events is None:
         return None
-    return PolicyExplorer(given.events, given.sessions, given.panel, policy=given.policy)
+    return PolicyExplorer(
+        given.events,
+        given.sessions,
+        given.panel,
+        policy=given.policy,
+        platform=given.platform,
+    )
 
 
 _TABS = (
@@ -160,6 +167,7 @@ def explore(
     *,
     events: pd.DataFrame | None = None,
     policy: RunPolicy | None = None,
+    platform: Platform | None = None,
 ) -> Exploration:
     """Explore sessions in a notebook: explorers in tabs, over one choice of sessions.
 
@@ -177,7 +185,7 @@ def explore(
     events : DataFrame, optional
         The log that the sessions come from.
     policy : RunPolicy, optional
-        What else holds when the log is played, such as the time to resume, and where the controls
+        What else holds when the log is played, such as the cap on active time, and where controls
         stand first; ``RunPolicy()`` by default.
 
     Returns
@@ -201,4 +209,4 @@ def explore(
     """
     prepared = Prepared(sessions)
     panel = SelectionPanel(prepared)
-    return Exploration(Given(prepared, runs, operations, events, policy, panel))
+    return Exploration(Given(prepared, runs, operations, events, policy, platform, panel))

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from session_lab.simulator import RunPolicy
+from session_lab.simulator import Platform, RunPolicy
 from session_lab.wire import RetrievedRun, RunPage
 from session_lab.wire.run_status import CURRENT_STATUSES, FINAL_INTERNAL_STATUSES, OLD_STATUSES
 from tests.api_lab import FORBIDDEN, ApiLab, refusal
@@ -110,8 +110,9 @@ def test_flags_follow_the_status(lab: ApiLab, status: str, flags: set[str]) -> N
 
 
 def test_a_run_under_a_policy_shows_when_it_started_and_ended() -> None:
-    policy = RunPolicy(boot_time="2s", idle_timeout="10s", turn_timeout="20s", turn_duration="5s")
-    lab = ApiLab(policy=policy)
+    policy = RunPolicy(idle_timeout="10s", turn_timeout="20s")
+    platform = Platform(boot_time="2s", turn_duration="5s")
+    lab = ApiLab(policy=policy, platform=platform)
     config = {"basePayload": {"message": "hi"}}
     run_id = lab.start("a", triggerConfig=config)["runId"]
     path = f"/api/v3/runs/{run_id}"

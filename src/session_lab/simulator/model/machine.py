@@ -72,12 +72,16 @@ class Row(NamedTuple):
 
 
 class Session(NamedTuple):
-    """A session: its row, its current run, and how many turns and runs it has had so far."""
+    """A session: its row, its current run, and how many turns and runs it has had so far.
+
+    ``n_settled`` is how many runs it had had when its last turn was accepted.
+    """
 
     row: Row
     run: Run | None = None
     accepted: int = 0
     n_runs: int = 0
+    n_settled: int = 0
 
 
 class Reply(NamedTuple):
@@ -190,10 +194,11 @@ def start(
         if step.session is None or step.reply.error is not None:
             return step
         return ensure_run(step.session, step.reply, at, timings)
+    session = Session(request)
     if timings is None or turn_duration is None:
-        run = run_model.trigger(0, "initial", at, timings)
+        run = run_model.trigger(0, "initial", at, _boot_time(session, timings))
         return Step(Session(request, run, 0, 1), _CREATED_WITH_RUN)
-    return _take_turn(Session(request), turn_duration, at, timings, _CREATED)
+    return _take_turn(session, turn_duration, at, timings, _CREATED)
 
 
 def upsert(session: Session | None, request: Row, at: int, profile: Profile) -> Step:
@@ -223,14 +228,14 @@ def message(
     *,
     profile: Profile,
 ) -> Step:
-    """Send a message, which asks for a turn; None lasts the policy's default."""
+    """Send a message, which asks for a turn; None lasts as long as the platform's do."""
     refusal = append_refusal(session, at, profile)
     if session is None or refusal is not None:
         return Step(session, refusal or APPEND_MISSING)
     if timings is None:
         return ensure_run(session, _OK, at, timings)
     if turn_duration is None:
-        turn_duration = timings.turn_duration
+        turn_duration = timings.duration(_name(session.row), session.accepted)
     return _take_turn(session, turn_duration, at, timings, _OK)
 
 
@@ -259,7 +264,7 @@ def close(session: Session | None, reason: str | None, at: int, timings: Timings
     ):
         ended_at = max(run_model.last_busy(run), at)
         run = run_model.close(run, at, ended_at, "session_closed", timings)
-    return Step(Session(row, run, session.accepted, session.n_runs), _OK)
+    return Step(session._replace(row=row, run=run), _OK)
 
 
 def retrieve(session: Session | None) -> Step:
@@ -307,7 +312,7 @@ def end_and_continue(
     reply names the current run. The platform leaves the old run to end by itself; under a policy
     it ends when it has served what it accepted (an assumption of the model).
     """
-    rival = run_model.trigger(session.n_runs, reason, at, timings)
+    rival = run_model.trigger(session.n_runs, reason, at, _boot_time(session, timings))
     n_runs = session.n_runs + 1
     old = session.run
     if not wins:
@@ -334,42 +339,63 @@ def ensure_run(session: Session, reply: Reply, at: int, timings: Timings | None)
     if run is not None and run_model.is_live(run, at, timings):
         return Step(session, reply._replace(run=run.number))
     superseded = () if run is None else (run_model.settle(run, timings),)
-    run = run_model.trigger(number, "continuation", at, timings)
+    run = run_model.trigger(number, "continuation", at, _boot_time(session, timings))
     session = session._replace(run=run, n_runs=number + 1)
     return Step(session, reply._replace(run=number), superseded)
 
 
 def _take_turn(session: Session, duration: int, at: int, timings: Timings, answer: Reply) -> Step:
     """Find the run that serves a turn, triggering what is needed, and let it accept the turn."""
-    row, run, accepted, n_runs = session
+    row, run, accepted, n_runs, n_settled = session
+    name = _name(row)
+
+    def trigger(reason: str, at: int) -> Run:
+        boot = timings.boot(name, accepted, n_runs - n_settled)
+        return run_model.trigger(n_runs, reason, at, boot)
+
     superseded: tuple[Run, ...] = ()
-    kind, start = ("dead", at) if run is None else run_model.receive(run, at, timings)
+    kind = "dead" if run is None else run_model.receive(run, at, timings)
     if run is None or kind == "dead":
         superseded = () if run is None else (run_model.settle(run, timings),)
         kind = "continuation" if answer.is_cached is None else "initial"
-        run = run_model.trigger(n_runs, kind, at, timings)
+        run = trigger(kind, at)
         start, n_runs = run.ready_at, n_runs + 1
     elif run.ended_at is not None:
         # Its places are taken: the turn waits for the run that follows it.
         superseded = (run,)
-        run = run_model.trigger(n_runs, "continuation", run.ended_at, timings)
+        run = trigger("continuation", run.ended_at)
         start, n_runs = run.ready_at, n_runs + 1
+    elif kind == "resumed":
+        start = at + timings.resume(name, accepted, n_runs - n_settled)
+    else:
+        start = max(at, run.free_at)
     if timings.deploys:
         deployed_at = timings.latest_deploy(start)
         if deployed_at > run.triggered_at:
             ended_at = max(run_model.last_busy(run), at, deployed_at)
             superseded = (*superseded, run_model.close(run, at, ended_at, "upgrade", timings))
             kind = "upgrade"
-            run = run_model.trigger(n_runs, kind, ended_at, timings)
+            run = trigger(kind, ended_at)
             start, n_runs = run.ready_at, n_runs + 1
-    crashes = timings.crash_rate > 0 and timings.crashes(
-        row.external_id or row.session_id, accepted
-    )
+    crashes = timings.crash_rate > 0 and timings.crashes(name, accepted)
     run = run_model.serve(
         run, at, start, duration, timings, resumed=kind == "resumed", crashes=crashes
     )
     return Step(
-        Session(row, run, accepted + 1, n_runs),
+        Session(row, run, accepted + 1, n_runs, n_runs),
         Reply(answer.status_code, None, answer.is_cached, run.number, kind, start),
         superseded,
     )
+
+
+def _boot_time(session: Session, timings: Timings | None) -> int:
+    """Return how long the next run of a session boots; without a policy it is ready at once."""
+    if timings is None:
+        return 0
+    triggered = session.n_runs - session.n_settled
+    return timings.boot(_name(session.row), session.accepted, triggered)
+
+
+def _name(row: Row) -> str:
+    """Return what the random numbers of a session are drawn by."""
+    return row.external_id or row.session_id

@@ -22,7 +22,16 @@ from session_lab.errors import DataError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Stream", "crash_uniform", "exponential", "fnv1a", "logarithm", "stream_key", "to_seed"]
+__all__ = [
+    "Stream",
+    "crash_uniform",
+    "exponential",
+    "fnv1a",
+    "keyed_word",
+    "logarithm",
+    "stream_key",
+    "to_seed",
+]
 
 _UNIT = 2.0**-53
 # log 2 in two parts: the first has zeros at its end, so whole multiples of it are exact.
@@ -86,9 +95,6 @@ def _stream_key(seed: int, name: str) -> tuple[int, int]:
 def crash_uniform(seed: int, external_id: str, accepted: int) -> float:
     """Draw the number that decides whether a turn crashes.
 
-    It depends on nothing but the three arguments, so neither the order of sessions nor an engine's
-    way of working can change it.
-
     Parameters
     ----------
     seed : int
@@ -103,10 +109,31 @@ def crash_uniform(seed: int, external_id: str, accepted: int) -> float:
     float
         Uniform on [0, 1).
     """
-    counter = np.array([accepted, fnv1a(external_id), 0, 0], dtype=np.uint64)
-    key = np.array(stream_key(seed, "crashes"), dtype=np.uint64)
-    word = np.random.Philox(key=key, counter=counter).random_raw()
-    return float(int(word) >> 11) * _UNIT
+    return (keyed_word(seed, "crashes", external_id, accepted) >> 11) * _UNIT
+
+
+def keyed_word(seed: int, stream: str, external_id: str, accepted: int, triggered: int = 0) -> int:
+    """Draw the uniform 64-bit word that belongs to a turn or a run of a session.
+
+    It depends on nothing but the arguments, so neither the order of sessions nor an engine's way of
+    working can change it, and policies are compared with the same luck.
+
+    Parameters
+    ----------
+    seed : int
+        The world's seed.
+    stream : str
+        What is drawn: ``crashes``, ``boots``, ``resumes`` or ``durations``.
+    external_id : str
+        The session's external id.
+    accepted : int
+        How many turns of the session were accepted before.
+    triggered : int
+        How many runs of the session were triggered since the last of these turns.
+    """
+    counter = np.array([accepted, fnv1a(external_id), triggered, 0], dtype=np.uint64)
+    key = np.array(stream_key(seed, stream), dtype=np.uint64)
+    return int(np.random.Philox(key=key, counter=counter).random_raw())
 
 
 def fnv1a(text: str) -> int:

@@ -1,6 +1,6 @@
 """The run model: what one run does between its trigger and its end.
 
-A run is in one of these states, told from its fields and an instant:
+A run is in one of these states, which follow from its fields and an instant:
 
 - *queued*, from its trigger until it is ready (``boot_time`` later);
 - *active*, while it serves turns, one after the other, first come first served;
@@ -11,23 +11,31 @@ A run is in one of these states, told from its fields and an instant:
   ``max_duration``, ``crash``, ``upgrade``, ``session_closed``, ``cancelled``). An end once fixed
   never changes.
 
+The initial run of a start without a turn is *preloaded*: until its first turn it may idle and be
+suspended for other times, or end after its idle time (``preload_exit``).
+
 What a turn does is known the moment it is accepted, so a :class:`Run` holds the accounts of
-everything accepted so far, and :func:`as_of` tells how far they had come at an instant. All
-functions are pure; instants and durations are whole milliseconds.
+everything accepted so far, and :func:`as_of` returns how far they had come at an instant. All
+functions are pure; instants and durations are whole milliseconds. The arithmetic stands in
+:mod:`session_lab.simulator.model.run_rules`, which compiled engines share.
 
 The rules are those of chat agents in the platform's documentation. That queued turns survive the
-end of their run, and that boot and resume time is not billed, are assumptions of this model.
+end of their run, and that resume time is not billed, are assumptions of this model.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from session_lab.simulator.model import run_rules as rules
+from session_lab.simulator.model.run_rules import END_CAUSES, START_KINDS, STATUSES, UNFIXED
+
 if TYPE_CHECKING:
     from session_lab.simulator.model.policy import Timings
 
 __all__ = [
     "STATUSES",
+    "TIMEOUTS",
     "Run",
     "Turn",
     "as_of",
@@ -69,7 +77,8 @@ class Run(NamedTuple):
     end_cause : str
         Why it ends; ``"open"`` while no end is fixed.
     status : str
-        Its status in the platform's internal names, as :func:`as_of` tells it; ``""`` before.
+        Its status in the platform's internal names, once :func:`as_of` has found it; ``""``
+        before.
     """
 
     number: int
@@ -88,48 +97,35 @@ class Run(NamedTuple):
     status: str = ""
 
 
-def trigger(number: int, reason: str, at: int, timings: Timings | None) -> Run:
-    """Trigger a run; without timings it is ready at once and lives until it is ended."""
-    ready_at = at if timings is None else at + timings.boot_time
+def trigger(number: int, reason: str, at: int, boot_time: int) -> Run:
+    """Trigger a run, which is ready after its boot."""
+    ready_at = at + boot_time
     return Run(number, reason, at, ready_at, ready_at)
 
 
 def end_at(run: Run, timings: Timings | None) -> int | None:
-    """Tell when a run ends if nothing more reaches it; None when it never does."""
+    """Return when a run ends if nothing more reaches it; None when it never does."""
     if run.ended_at is not None:
         return run.ended_at
     if timings is None:
         return None
-    return run.free_at + timings.idle_timeout + timings.turn_timeout
+    end: int = rules.end_of(run.free_at, UNFIXED, *_quiet_times(run, timings))
+    return end
 
 
 def is_live(run: Run, at: int, timings: Timings | None) -> bool:
-    """Tell whether a run is alive; from its very end on it is not."""
+    """Check whether a run is alive; from its very end on it is not."""
     end = end_at(run, timings)
     return end is None or at < end
 
 
-def receive(run: Run, at: int, timings: Timings) -> tuple[str, int]:
-    """Tell how a turn that arrives finds a run.
+def receive(run: Run, at: int, timings: Timings) -> str:
+    """Return how a turn that arrives finds a run.
 
-    Returns
-    -------
-    kind : str
-        ``queued``, ``warm``, ``resumed``, or ``dead`` where the run has ended.
-    start : int
-        When the turn would start; the arrival for a run that is dead, and the run's end for one
-        whose end is fixed.
+    That is ``queued``, ``warm``, ``resumed``, or ``dead`` where the run has ended.
     """
-    if run.ended_at is not None:
-        return ("queued", run.ended_at) if at < run.ended_at else ("dead", at)
-    if at < run.free_at:
-        return "queued", run.free_at
-    suspended_at = run.free_at + timings.idle_timeout
-    if at < suspended_at:
-        return "warm", at
-    if at < suspended_at + timings.turn_timeout:
-        return "resumed", at + timings.resume_time
-    return "dead", at
+    fixed_end = UNFIXED if run.ended_at is None else run.ended_at
+    return _FOUND[rules.find(at, run.free_at, fixed_end, *_quiet_times(run, timings))]
 
 
 def serve(
@@ -144,15 +140,11 @@ def serve(
 ) -> Run:
     """Accept a turn that arrived at ``at`` and starts at ``start``; its last turn ends a run."""
     number, reason, triggered_at, ready_at, free_at, turns, resumes, active = run[:8]
-    turns, served, end, cause = turns + 1, active + duration, start + duration, "open"
-    cap = timings.max_duration
-    if cap is not None and served >= cap:
-        served, end, cause = cap, start + cap - active, "max_duration"
-    elif crashes:
-        cause = "crash"
-    elif turns == timings.max_turns:
-        cause = "max_turns"
-    idle, suspended = _quiet(run, at, timings)
+    duration, code = rules.serve(
+        duration, active, turns, crashes, timings.max_duration, timings.max_turns
+    )
+    idle, suspended = rules.rest(free_at, at, _quiet_times(run, timings)[0])
+    end, cause = start + duration, END_CAUSES[code]
     turn = start, end, resumed
     return Run(
         number,
@@ -160,9 +152,9 @@ def serve(
         triggered_at,
         ready_at,
         end,
-        turns,
+        turns + 1,
         resumes + resumed,
-        served,
+        active + duration,
         run.idle + idle,
         run.suspended + suspended,
         (*run.ahead, turn) if at < free_at else (turn,),
@@ -173,18 +165,20 @@ def serve(
 
 def close(run: Run, at: int, ended_at: int, cause: str, timings: Timings | None) -> Run:
     """Fix the end of a run that heard at ``at`` that it is to end at ``ended_at``."""
-    idle, suspended = (0, 0) if timings is None else _quiet(run, at, timings)
+    idle, suspended = 0, 0
+    if timings is not None:
+        idle, suspended = rules.rest(run.free_at, at, _quiet_times(run, timings)[0])
     return Run(
         *run[:8], run.idle + idle, run.suspended + suspended, run.ahead, ended_at, cause, run.status
     )
 
 
 def settle(run: Run, timings: Timings | None) -> Run:
-    """Fix the end of a run that died of the turn timeout, which nobody had to tell it."""
+    """Fix the end of a run that died of waiting, which nobody had to tell it."""
     end = end_at(run, timings)
-    if end is None or run.ended_at is not None:
+    if end is None or timings is None or run.ended_at is not None:
         return run
-    return close(run, end, end, "turn_timeout", timings)
+    return close(run, end, end, _died_of(run, timings), timings)
 
 
 def force(run: Run, status: str, at: int, timings: Timings | None, *, final: bool) -> Run:
@@ -211,7 +205,7 @@ def last_busy(run: Run) -> int:
 
 
 def as_of(run: Run, at: int | None, timings: Timings | None) -> Run:
-    """Show a run as it stood at an instant, or at its end when ``at`` is None.
+    """Return a run as it stood at an instant, or at its end when ``at`` is None.
 
     The instant must not lie before the last thing the run was told. Without timings and end the
     run is open for ever.
@@ -227,7 +221,9 @@ def as_of(run: Run, at: int | None, timings: Timings | None) -> Run:
         return _ended(run, end, timings)
     if at is None or timings is None:
         return run if run.status else run._replace(status="PENDING")
-    idle, suspended = (0, 0) if run.ended_at is not None else _quiet(run, at, timings)
+    idle, suspended = 0, 0
+    if run.ended_at is None:
+        idle, suspended = rules.rest(run.free_at, at, _quiet_times(run, timings)[0])
     started = [end for start, end, _ in run.ahead if start <= at]
     ahead = [turn for turn in run.ahead if turn[0] > at]
     return run._replace(
@@ -251,44 +247,45 @@ _FORCED_CAUSES = {
     "TIMED_OUT": "max_duration",
 }
 
-STATUSES = (
-    "PENDING",
-    "EXECUTING",
-    "WAITING_TO_RESUME",
-    "COMPLETED_SUCCESSFULLY",
-    "TIMED_OUT",
-    "CRASHED",
-    "CANCELED",
-)
-"""The statuses that a run can have under a policy, in the platform's internal names."""
+TIMEOUTS = ("turn_timeout", "preload_exit")
+"""Ends that nobody has to tell a run of."""
 
-_FINAL = {"max_duration": "TIMED_OUT", "crash": "CRASHED", "cancelled": "CANCELED"}
+_FOUND = (*START_KINDS, "dead")
 
 
 def _ended(run: Run, end: int, timings: Timings | None) -> Run:
     idle, suspended, cause = run.idle, run.suspended, run.end_cause
     if run.ended_at is None and timings is not None:
-        idle, suspended = idle + timings.idle_timeout, suspended + timings.turn_timeout
-        cause = "turn_timeout"
-    status = run.status or _FINAL.get(cause, "COMPLETED_SUCCESSFULLY")
+        more_idle, patience = _quiet_times(run, timings)
+        idle, suspended, cause = idle + more_idle, suspended + patience, _died_of(run, timings)
+    status = run.status or _final_status(cause)
     return Run(*run[:8], idle, suspended, (), end, cause, status)
 
 
+def _final_status(cause: str) -> str:
+    if cause == "cancelled":
+        return "CANCELED"
+    return STATUSES[rules.final_status(END_CAUSES.index(cause))]
+
+
 def _open_status(run: Run, at: int, timings: Timings) -> str:
-    if at < run.ready_at:
-        return "PENDING"
-    if at >= run.free_at:
-        asleep = at >= run.free_at + timings.idle_timeout
-    else:
-        # A suspended run wakes at the start of the turn that woke it, not at its arrival.
-        asleep = any(resumed and at < start for start, _, resumed in run.ahead[:1])
-    return "WAITING_TO_RESUME" if asleep else "EXECUTING"
+    wakes_at = next((start if resumed else UNFIXED for start, _, resumed in run.ahead), UNFIXED)
+    idle, _ = _quiet_times(run, timings)
+    return STATUSES[rules.open_status(at, run.ready_at, run.free_at, wakes_at, idle)]
 
 
-def _quiet(run: Run, until: int, timings: Timings) -> tuple[int, int]:
-    """Split the time since the run became free into idle and suspended."""
-    quiet = until - run.free_at
-    if quiet <= 0:
-        return 0, 0
-    idle = timings.idle_timeout
-    return (quiet, 0) if quiet <= idle else (idle, quiet - idle)
+def _is_preloaded(run: Run) -> bool:
+    """Check whether a run was triggered by a start without a turn, and has had none since."""
+    return not run.turns and run.reason == "initial"
+
+
+def _quiet_times(run: Run, timings: Timings) -> tuple[int, int]:
+    """Return how long a run with nothing to do stays awake, and suspended after that."""
+    if _is_preloaded(run):
+        return timings.preload()
+    return timings.idle_timeout, timings.turn_timeout
+
+
+def _died_of(run: Run, timings: Timings) -> str:
+    leaves = timings.exit_after_preload_idle and _is_preloaded(run)
+    return "preload_exit" if leaves else "turn_timeout"

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Difference", "differences"]
 
-_WORLD_FIELDS = ("seed", "now", "policy", "profile", "trigger_fault")
+_WORLD_FIELDS = ("seed", "now", "policy", "platform", "profile", "trigger_fault")
 
 
 class Difference(NamedTuple):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from session_lab.errors import DataError
 from session_lab.simulator.model.machine import Reply, Row, Session
+from session_lab.simulator.model.platform import Platform
 from session_lab.simulator.model.policy import RunPolicy
 from session_lab.simulator.model.runs import Run
 from session_lab.simulator.world.channels import Record, Stream
@@ -17,7 +18,7 @@ from session_lab.timing import instant_text
 
 __all__ = ["Snapshot"]
 
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True, repr=False)
@@ -32,6 +33,8 @@ class Snapshot:
         The instant its clock showed, in milliseconds since 1970.
     policy : RunPolicy or None
         How its runs behave.
+    platform : Platform or None
+        What the environment does to them.
     profile : str
         The state of the API it follows.
     trigger_fault : str or None
@@ -43,6 +46,7 @@ class Snapshot:
     seed: int
     now: int
     policy: RunPolicy | None
+    platform: Platform | None
     profile: str
     trigger_fault: str | None
     state: State
@@ -62,7 +66,8 @@ class Snapshot:
             "format": FORMAT,
             "seed": self.seed,
             "now": self.now,
-            "policy": None if self.policy is None else asdict(self.policy),
+            "policy": None if self.policy is None else self.policy.to_dict(),
+            "platform": None if self.platform is None else self.platform.to_dict(),
             "profile": self.profile,
             "trigger_fault": self.trigger_fault,
             "rank": state.rank,
@@ -97,11 +102,12 @@ class Snapshot:
                     f"format {document['format']!r} is not {FORMAT}, the one this version reads"
                 )
                 raise DataError(message, source="snapshot")
-            policy = document["policy"]
+            policy, platform = document["policy"], document["platform"]
             return cls(
                 seed=document["seed"],
                 now=document["now"],
                 policy=None if policy is None else RunPolicy(**policy),
+                platform=None if platform is None else Platform(**platform),
                 profile=document["profile"],
                 trigger_fault=document["trigger_fault"],
                 state=_state(document),
@@ -147,8 +153,8 @@ def _record(value: list[Any]) -> Record:
 
 
 def _session(value: list[Any]) -> Session:
-    row, run, accepted, n_runs = value
-    return Session(_row(row), None if run is None else _run(run), accepted, n_runs)
+    row, run, *counts = value
+    return Session(_row(row), None if run is None else _run(run), *counts)
 
 
 def _row(value: list[Any]) -> Row:

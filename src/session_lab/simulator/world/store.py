@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from session_lab.simulator.model.machine import Row, Session, Step
+    from session_lab.simulator.model.platform import Platform
     from session_lab.simulator.model.policy import RunPolicy, Timings
     from session_lab.simulator.model.runs import Run
     from session_lab.simulator.world.channels import Record
@@ -31,7 +32,7 @@ class Shown(NamedTuple):
 
 
 class Store:
-    """The state of a world under its seed and policy.
+    """The state of a world under its seed, policy and platform.
 
     Parameters
     ----------
@@ -39,14 +40,18 @@ class Store:
         What identifiers and crashes draw on.
     policy : RunPolicy or None
         How runs behave.
+    platform : Platform or None
+        What the environment does to them.
     state : State
         What is known already.
     """
 
-    def __init__(self, seed: int, policy: RunPolicy | None, state: State) -> None:
+    def __init__(
+        self, seed: int, policy: RunPolicy | None, platform: Platform | None, state: State
+    ) -> None:
         self.state = state
         self._scheme = IdScheme.from_seed(seed)
-        self._timings = None if policy is None else policy.timings(seed)
+        self._timings = None if policy is None else policy.timings(platform, seed)
         self._ordinals: dict[str, list[int]] = {}
         self._triggers: dict[str, list[tuple[int, str]]] = {}
         self._unsorted: set[str] = set()
@@ -132,6 +137,10 @@ class Store:
             idle_timeout=overrides.get("idle_timeout", timings.idle_timeout),
             max_duration=overrides.get("max_duration", timings.max_duration),
         )
+
+    def first_turn(self, name: str) -> int | None:
+        """Return how long the first turn of a session lasts; None without a policy."""
+        return None if self._timings is None else self._timings.duration(name, 0)
 
     def meet(self, ordinal: int, now: int) -> tuple[Session, dict[str, int]]:
         """Return a session as a request meets it, and the overrides that hold for its next turn.
@@ -310,7 +319,9 @@ def _with_open_end(session: Session, before: Session | None) -> Session:
     """Forget again that a run died of its timeout, unless another run has followed it."""
     if before is None or before.run is None or session.run is None:
         return session
-    settled = session.run.end_cause == "turn_timeout" and session.run.number == before.run.number
+    settled = (
+        session.run.end_cause in run_model.TIMEOUTS and session.run.number == before.run.number
+    )
     return session._replace(run=before.run) if settled else session
 
 

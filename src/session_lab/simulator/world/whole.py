@@ -6,6 +6,7 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from session_lab.errors import DataError
+from session_lab.simulator.model.platform import Platform
 from session_lab.simulator.model.policy import RunPolicy
 from session_lab.simulator.model.profiles import profile_named
 from session_lab.simulator.model.randomness import to_seed
@@ -34,7 +35,9 @@ class Whole(Readings):
     now : str, datetime or int
         The first instant of its clock.
     policy : RunPolicy, optional
-        How runs behave.
+        What the team chose; without it and a platform runs live until they are ended from outside.
+    platform : Platform, optional
+        What the environment does to runs; by default ``Platform()`` where there is a policy.
     profile : str
         The published state of the API to follow.
     clock : Clock, optional
@@ -52,16 +55,24 @@ class Whole(Readings):
         seed: int = 0,
         now: Instant | int = "2026-01-01T00:00:00Z",
         policy: RunPolicy | None = None,
+        platform: Platform | None = None,
         profile: str = "2026-10",
         clock: Clock | None = None,
     ) -> None:
         if policy is not None and not isinstance(policy, RunPolicy):
-            raise DataError(f"{policy!r} is no RunPolicy", column="policy")
+            raise DataError(f"{policy!r} is not a RunPolicy", column="policy")
+        if platform is not None and not isinstance(platform, Platform):
+            raise DataError(f"{platform!r} is not a Platform", column="platform")
+        if policy is None and platform is not None:
+            policy = RunPolicy()
+        if platform is None and policy is not None:
+            platform = Platform()
         self.seed = to_seed(seed)
-        self.policy = policy
+        self.policy, self.platform = policy, platform
         self.profile = profile_named(profile)
         super().__init__(
-            VirtualClock(now) if clock is None else clock, Store(self.seed, policy, State())
+            VirtualClock(now) if clock is None else clock,
+            Store(self.seed, policy, platform, State()),
         )
         self.trigger_fault: str | None = None
 
@@ -84,6 +95,7 @@ class Whole(Readings):
             seed=self.seed,
             now=self.now,
             policy=self.policy,
+            platform=self.platform,
             profile=self.profile.name,
             trigger_fault=self.trigger_fault,
             state=self._store.state.copy(),
@@ -93,11 +105,13 @@ class Whole(Readings):
         """Become the world of a snapshot, its virtual clock, seed and policy included."""
         self.profile = profile_named(snapshot.profile)
         self.seed = snapshot.seed
-        self.policy = snapshot.policy
+        self.policy, self.platform = snapshot.policy, snapshot.platform
         self.trigger_fault = snapshot.trigger_fault
         if isinstance(self.clock, VirtualClock):
             self.clock = VirtualClock(snapshot.now)
-        self._store = Store(snapshot.seed, snapshot.policy, snapshot.state.copy())
+        self._store = Store(
+            snapshot.seed, snapshot.policy, snapshot.platform, snapshot.state.copy()
+        )
 
     def fork(self) -> Self:
         """Return a second world that stands where this one does and goes its own way."""

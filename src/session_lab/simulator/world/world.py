@@ -146,7 +146,7 @@ is spent, so start a new session under another external id
             "turn_duration": turn,
         }
         if turn is None and self.policy is not None and carries_turn(row.trigger_config):
-            turn = self.policy.timings().turn_duration
+            turn = self._store.first_turn(external_id or row.session_id)
         ordinal = None if external_id is None else self._store.find(external_id, environment)
         session, timings = self._meet(ordinal, row)
         step = failing_start(

@@ -9,15 +9,15 @@ The rules are those of :mod:`session_lab.simulator.model.machine`, which is the 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from session_lab.simulator.model.run_rules import DEAD
 from session_lab.traffic.columnar.compiling import compiled, inlined
-from session_lab.traffic.columnar.crashes import crash_uniform
-from session_lab.traffic.columnar.layout import ANSWERS, Int64, RunColumns
+from session_lab.traffic.columnar.draws import crashes, draw
+from session_lab.traffic.columnar.layout import ANSWERS, STREAMS, Int64, RunColumns
 from session_lab.traffic.columnar.run_row import (
-    DEAD,
     ENDED_AT,
     FREE_AT,
     NUMBER,
@@ -44,15 +44,22 @@ if TYPE_CHECKING:
         Columns,
         Rulebook,
         SessionColumns,
+        Times,
     )
 
 __all__ = ["play_sessions"]
 
+DrawnBy = tuple[Any, Any, Any]
+"""What random numbers are drawn by: the hash of the external id, how many turns of the session were
+accepted before, and how many runs it had had when the last of them was."""
+
 _NAT, _NONE = np.int64(NAT), np.int64(NONE)
+_NO_HASH = np.uint64(0)
 _START, _MESSAGE, _CLOSE = map(OPS.index, ("start", "message", "close"))
 _INITIAL, _CONTINUATION, _UPGRADED, _RESUMED = map(
     KINDS.index, ("initial", "continuation", "upgrade", "resumed")
 )
+_BOOTS, _RESUMES, _DURATIONS = map(STREAMS.index, ("boots", "resumes", "durations"))
 _UPGRADE, _SESSION_CLOSED = map(CAUSES.index, ("upgrade", "session_closed"))
 _CREATED, _CACHED, _START_CLOSED, _START_EXPIRED = map(
     ANSWERS.index, ("created", "cached", "start closed", "start expired")
@@ -65,7 +72,7 @@ _CLOSE_OK, _RETRIEVED = map(ANSWERS.index, ("close", "retrieve"))
 
 
 @compiled
-def play_sessions(  # noqa: PLR0917
+def play_sessions(  # noqa: PLR0915, PLR0917  a call of a part that writes so much would copy it
     first: int,
     last: int,
     columns: Columns,
@@ -84,7 +91,7 @@ def play_sessions(  # noqa: PLR0917
     """
     # Arrays are taken out of their tuples once: each time counts a reference up and down.
     bounds, order, ats, ops, turn_durations, expiries, policies, hashes = columns
-    timings, crash_rates, deploys, key_0, key_1, until, refused_start_rewrites = book
+    timings, times, crash_rate, deploys, until, refused_start_rewrites = book
     verdicts, waits, numbers = answers
     updates, closed, n_runs = sessions
     begin = bounds[first]
@@ -92,9 +99,10 @@ def play_sessions(  # noqa: PLR0917
     for session in range(first, last):
         rows_before = rows
         policy = policies[session] if len(policies) else 0
-        rules, crash_rate = _rules(timings, policy), crash_rates[policy]
+        rules = _rules(timings, policy)
+        hashed = hashes[session] if len(hashes) else _NO_HASH
         expires_at = expiries[session]
-        updated_at, closed_at, accepted = _NAT, _NAT, np.int64(0)
+        updated_at, closed_at, accepted, settled = _NAT, _NAT, np.int64(0), np.int64(0)
         forget(run)
         for place in range(bounds[session], bounds[session + 1]):
             event = np.int64(order[place])
@@ -108,17 +116,27 @@ def play_sessions(  # noqa: PLR0917
             if answer == _CLOSE_OK and closed_at == _NAT:
                 updated_at, closed_at = at, at
                 _close(run, at, rules)
-            turn = _turn(answer, turn_durations, event, rules)
+            drawn_by = hashed, accepted, settled
+            turn = _turn(answer, turn_durations, event, drawn_by, times)
             if turn != _NAT:
                 rows, kind, start = _find_run(
-                    run, at, answer == _CREATED, rules, deploys, runs, rows, session, until
+                    run,
+                    at,
+                    answer == _CREATED,
+                    rules,
+                    deploys,
+                    drawn_by,
+                    times,
+                    runs,
+                    rows,
+                    session,
+                    until,
                 )
-                crashes = crash_rate > 0 and (
-                    crash_uniform(key_0, key_1, hashes[session], accepted) < crash_rate
-                )
-                serve(run, at, start, turn, rules, kind == _RESUMED, crashes, until)
+                is_crash = crash_rate > 0 and crashes(times.keys, hashed, accepted, crash_rate)
+                serve(run, at, start, turn, rules, kind == _RESUMED, is_crash, until)
                 accepted += 1
                 number = run[NUMBER]
+                settled = number + 1
                 if start > until:
                     # By the horizon it has not begun, though a start still names its run.
                     kind, start = _NONE, _NAT
@@ -126,7 +144,8 @@ def play_sessions(  # noqa: PLR0917
             elif answer in (_CREATED, _CACHED):
                 if not is_live(run, at, rules):
                     rows = write(runs, rows, session, run, rules, until)
-                    trigger(run, _INITIAL if is_new else _CONTINUATION, at, rules)
+                    boot = _boot_time(run, drawn_by, times)
+                    trigger(run, _INITIAL if is_new else _CONTINUATION, at, boot)
                 number = run[NUMBER]
             into = place - begin if packed else event
             verdicts[into] = answer * 8 + kind + 1
@@ -143,7 +162,7 @@ def play_sessions(  # noqa: PLR0917
 
 @inlined
 def _rules(timings: NDArray[np.int64], policy: int) -> Rules:
-    """Take a policy out of the rulebook."""
+    """Return the rules of a policy."""
     return Rules(
         timings[policy, 0],
         timings[policy, 1],
@@ -153,13 +172,48 @@ def _rules(timings: NDArray[np.int64], policy: int) -> Rules:
         timings[policy, 5],
         timings[policy, 6],
         timings[policy, 7],
-        timings[policy, 8],
     )
 
 
 @inlined
+def _boot_time(run: Run, drawn_by: DrawnBy, times: Times) -> Int64:
+    """Return how long the next run of a session boots."""
+    if len(times.boots) == 0:
+        return times.boot_time
+    hashed, accepted, settled = drawn_by
+    triggered = run[NUMBER] + 1 - settled
+    return draw(times.boots, times.keys, _BOOTS, hashed, accepted, triggered)
+
+
+@inlined
+def _resume_time(run: Run, drawn_by: DrawnBy, times: Times) -> Int64:
+    """Return how long it takes to wake a run."""
+    if len(times.resumes) == 0:
+        return times.resume_time
+    hashed, accepted, settled = drawn_by
+    triggered = run[NUMBER] + 1 - settled
+    return draw(times.resumes, times.keys, _RESUMES, hashed, accepted, triggered)
+
+
+@inlined
+def _turn(
+    answer: int, durations: NDArray[np.int64], event: Int64, drawn_by: DrawnBy, times: Times
+) -> Int64:
+    """Return how long the turn lasts that an event asks for; NAT when it asks for none."""
+    if answer not in (_CREATED, _ACCEPTED):
+        return _NAT
+    duration = durations[event] if len(durations) else _NAT
+    if duration != _NAT or answer == _CREATED:
+        return duration
+    if len(times.durations) == 0:
+        return times.turn_duration
+    hashed, accepted, _ = drawn_by
+    return draw(times.durations, times.keys, _DURATIONS, hashed, accepted, 0)
+
+
+@inlined
 def _answer(op: int, is_new: bool, is_closed: bool, is_expired: bool) -> int:  # noqa: FBT001
-    """Tell what an event on a session is answered; closed wins over expired."""
+    """Return the answer to an event on a session; closed wins over expired."""
     if op == _MESSAGE:
         if is_closed:
             return _APPEND_CLOSED
@@ -175,25 +229,16 @@ def _answer(op: int, is_new: bool, is_closed: bool, is_expired: bool) -> int:  #
 
 @inlined
 def _touches(answer: int, is_new: bool, refused_start_rewrites: bool) -> bool:  # noqa: FBT001
-    """Tell whether a start writes the session's row."""
+    """Check whether a start writes the session's row."""
     if answer in (_START_CLOSED, _START_EXPIRED):
         return is_new or refused_start_rewrites
     return answer in (_CREATED, _CACHED)
 
 
 @inlined
-def _turn(answer: int, durations: NDArray[np.int64], event: Int64, rules: Rules) -> Int64:
-    """Return how long the turn lasts that an event asks for; NAT when it asks for none."""
-    if answer not in (_CREATED, _ACCEPTED):
-        return _NAT
-    duration = durations[event] if len(durations) else _NAT
-    return rules.turn_duration if duration == _NAT and answer == _ACCEPTED else duration
-
-
-@inlined
 def _close(run: Run, at: Int64, rules: Rules) -> None:
     """End the newest run when it has served what it accepted, unless its end is fixed."""
-    if run[ENDED_AT] == _NAT and is_live(run, at, rules):
+    if run[ENDED_AT] < 0 and is_live(run, at, rules):
         close(run, at, max(last_busy(run), at), _SESSION_CLOSED, rules)
 
 
@@ -204,6 +249,8 @@ def _find_run(  # noqa: PLR0917
     is_new: bool,  # noqa: FBT001
     rules: Rules,
     deploys: NDArray[np.int64],
+    drawn_by: DrawnBy,
+    times: Times,
     runs: NDArray[np.int64],
     rows: int,
     session: int,
@@ -214,26 +261,30 @@ def _find_run(  # noqa: PLR0917
     Returns the next free row behind the runs that it took over from, the kind of the turn and its
     start.
     """
-    kind, start = receive(run, at, rules)
+    kind = receive(run, at, rules)
     fixed_end = run[ENDED_AT]
     if kind == DEAD:
         rows = write(runs, rows, session, run, rules, until)
         kind = _INITIAL if is_new else _CONTINUATION
-        trigger(run, kind, at, rules)
+        trigger(run, kind, at, _boot_time(run, drawn_by, times))
         start = run[FREE_AT]
-    elif fixed_end != _NAT:
+    elif fixed_end >= 0:
         # Its places are taken: the turn waits for the run that follows it.
         rows = write(runs, rows, session, run, rules, until)
-        trigger(run, _CONTINUATION, fixed_end, rules)
+        trigger(run, _CONTINUATION, fixed_end, _boot_time(run, drawn_by, times))
         start = run[FREE_AT]
+    elif kind == _RESUMED:
+        start = at + _resume_time(run, drawn_by, times)
+    else:
+        start = max(at, run[FREE_AT])
     deployed_at = _NAT
-    if rules.first_deploy < rules.last_deploy:
-        deployed_at = latest_deploy(deploys, rules, start)
+    if rules.hands_over:
+        deployed_at = latest_deploy(deploys, start)
     if deployed_at > run[TRIGGERED_AT]:
         ended_at = max(last_busy(run), at, deployed_at)
         close(run, at, ended_at, _UPGRADE, rules)
         rows = write(runs, rows, session, run, rules, until)
         kind = _UPGRADED
-        trigger(run, kind, ended_at, rules)
+        trigger(run, kind, ended_at, _boot_time(run, drawn_by, times))
         start = run[FREE_AT]
     return rows, np.int64(kind), start

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 import numpy as np
 
 from session_lab.simulator.model.machine import ERRORS
+from session_lab.simulator.model.randomness import stream_key
+from session_lab.simulator.model.run_rules import FOR_EVER
 from session_lab.traffic.engine_result import NONE
 
 if TYPE_CHECKING:
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ANSWERS",
     "ANSWER_OPS",
-    "FOR_EVER",
+    "STREAMS",
     "VERDICTS",
     "Answers",
     "Columns",
@@ -27,6 +29,7 @@ __all__ = [
     "Rulebook",
     "RunColumns",
     "SessionColumns",
+    "Times",
     "Told",
     "rulebook",
     "verdict_table",
@@ -34,9 +37,6 @@ __all__ = [
 
 Int64: TypeAlias = Any
 """A whole number of 64 bits, in compiled code, where numpy's and Python's own are the same."""
-
-FOR_EVER = 2**63 - 1
-"""A horizon, a cap or an instant that is never reached."""
 
 _ANSWERS: dict[str, tuple[str, int, str | None, int]] = {
     "created": ("start", 201, None, 0),
@@ -82,19 +82,33 @@ class Columns(NamedTuple):
     hashes: NDArray[np.uint64]
 
 
-class Rulebook(NamedTuple):
-    """Policies and everything else that is the same for all sessions.
+class Times(NamedTuple):
+    """How long boots, resumes and turns take that no event tells of.
 
-    A row of ``timings`` holds a policy's idle timeout, turn timeout, most turns, longest active
-    time, boot time, resume time, turn duration, and which of ``deploys`` are its own: the first and
-    the one behind the last. The keys are what crashes draw on.
+    The tables are the quantiles of times that are drawn, and empty where one is always the same.
+    The keys are what is drawn on, two words for each of ``STREAMS``.
+    """
+
+    boot_time: int
+    resume_time: int
+    turn_duration: int
+    boots: NDArray[np.int64]
+    resumes: NDArray[np.int64]
+    durations: NDArray[np.int64]
+    keys: NDArray[np.uint64]
+
+
+class Rulebook(NamedTuple):
+    """Policies, and everything else that is the same for all sessions.
+
+    A row of ``timings`` holds a policy as :class:`session_lab.traffic.columnar.run_row.Rules` has
+    it.
     """
 
     timings: NDArray[np.int64]
-    crash_rates: NDArray[np.float64]
+    times: Times
+    crash_rate: float
     deploys: NDArray[np.int64]
-    key_0: np.uint64
-    key_1: np.uint64
     until: int
     refused_start_rewrites: bool
 
@@ -164,39 +178,56 @@ class RunColumns(NamedTuple):
 _RUN_DTYPES = ("i4", "i4", "i1", "i8", "i1", "i8", "i1", "i4", "i4", "i8", "i8", "i8")
 
 
-def rulebook(
-    policies: Sequence[Timings], profile: Profile, key: tuple[int, int], until: int | None
-) -> Rulebook:
-    """Say policies as numbers."""
-    bounds = np.concatenate([[0], np.cumsum([len(policy.deploys) for policy in policies])])
+STREAMS = ("crashes", "boots", "resumes", "durations")
+"""What is drawn by counter, in the order of the keys."""
+
+
+def rulebook(policies: Sequence[Timings], profile: Profile, until: int | None) -> Rulebook:
+    """Encode policies on one platform as arrays."""
+    platform = policies[0]
     rows = [
         (
             policy.idle_timeout,
             policy.turn_timeout,
             policy.max_turns,
-            FOR_EVER if policy.max_duration is None else policy.max_duration,
-            policy.boot_time,
-            policy.resume_time,
-            policy.turn_duration,
-            bounds[place],
-            bounds[place + 1],
+            policy.max_duration,
+            *policy.preload(),
+            policy.exit_after_preload_idle,
+            bool(policy.deploys),
         )
-        for place, policy in enumerate(policies)
+        for policy in policies
     ]
-    deploys = [deploy for policy in policies for deploy in policy.deploys]
+    boot_time, boots = _constant_or_table(platform.boot_time)
+    resume_time, resumes = _constant_or_table(platform.resume_time)
+    turn_duration, durations = _constant_or_table(platform.turn_duration)
+    keys = [word for stream in STREAMS for word in stream_key(platform.seed, stream)]
+    deploys = max((policy.deploys for policy in policies), key=len)
     return Rulebook(
         timings=np.array(rows, dtype=np.int64),
-        crash_rates=np.array([policy.crash_rate for policy in policies], dtype=np.float64),
+        times=Times(
+            boot_time=boot_time,
+            resume_time=resume_time,
+            turn_duration=turn_duration,
+            boots=boots,
+            resumes=resumes,
+            durations=durations,
+            keys=np.array(keys, dtype=np.uint64),
+        ),
+        crash_rate=platform.crash_rate,
         deploys=np.array(deploys, dtype=np.int64),
-        key_0=np.uint64(key[0]),
-        key_1=np.uint64(key[1]),
         until=FOR_EVER if until is None else until,
         refused_start_rewrites=profile.refused_start_rewrites,
     )
 
 
+def _constant_or_table(time: int | tuple[int, ...]) -> tuple[int, NDArray[np.int64]]:
+    if isinstance(time, int):
+        return time, np.empty(0, dtype=np.int64)
+    return 0, np.array(time, dtype=np.int64)
+
+
 def verdict_table(profile: Profile) -> NDArray[np.int16]:
-    """Tell for each verdict the status code, and the codes of error, caching and kind."""
+    """Map each verdict to the status code, and the codes of error, caching and kind."""
     rows: list[tuple[int, int, int, int]] = []
     for name, (_, usual, error, is_cached) in _ANSWERS.items():
         status = profile.append_to_closed if name == "append closed" else usual

@@ -13,8 +13,7 @@ import numpy as np
 
 from session_lab.errors import DataError
 from session_lab.simulator import profile_named
-from session_lab.simulator.model.randomness import stream_key
-from session_lab.traffic.columnar.crashes import hash_integers, hash_texts
+from session_lab.traffic.columnar.draws import hash_integers, hash_texts
 from session_lab.traffic.columnar.grouping import add_missing, find_sessions, group
 from session_lab.traffic.columnar.kernel import play_sessions
 from session_lab.traffic.columnar.layout import (
@@ -69,7 +68,7 @@ class GroupedLog:
         For each event, which of the policies its session follows if it is created by it; the first
         by default.
     external_ids : Arrow array of large_string, or ndarray of int64, optional
-        The external ids by their number, which crashes draw on. Whole numbers stand for their
+        The external ids by their number, which random numbers are drawn by. Whole numbers stand for their
         decimal digits; so does the number of a chat itself where none are given.
 
     Raises
@@ -167,7 +166,7 @@ class GroupedLog:
         Parameters
         ----------
         policies : sequence of Timings
-            As many as ``policy`` counts; all of one seed.
+            As many as ``policy`` counts; all of one platform and seed.
         profile : Profile
             The state of the API to follow.
         until : int, optional
@@ -250,7 +249,7 @@ class GroupedLog:
         Parameters
         ----------
         policies : sequence of Timings
-            As many as ``policy`` counts; all of one seed.
+            As many as ``policy`` counts; all of one platform and seed.
         profile : Profile
             The state of the API to follow.
         until : int, optional
@@ -304,16 +303,15 @@ class GroupedLog:
     def _prepared(
         self, policies: Sequence[Timings], profile: Profile, until: int | None
     ) -> tuple[Columns, Rulebook]:
-        """Bring policies into numbers, and hash the external ids if crashes need it."""
-        columns = self._columns
-        if any(policy.crash_rate for policy in policies):
+        """Encode policies as arrays, and hash the external ids if something is drawn."""
+        columns, book = self._columns, rulebook(policies, profile, until)
+        if book.crash_rate or any(map(len, book.times[3:6])):
             columns = columns._replace(hashes=self._hashes)
-        key = stream_key(policies[0].seed, "crashes")
-        return columns, rulebook(policies, profile, key, until)
+        return columns, book
 
     @cached_property
     def _hashes(self) -> NDArray[np.uint64]:
-        """What crashes draw on, for each session."""
+        """What is drawn by, for each session."""
         chats = self._chat.astype(np.int64)
         if self._external_ids is None:
             return hash_integers(chats)

@@ -1,10 +1,10 @@
-"""The life of a run, in numbers, for compiled code.
+"""A run as a row of numbers, for compiled code.
 
-The functions are those of :mod:`session_lab.simulator.model.runs`, which are the specification, with
-codes for words and NAT for what is missing. There are two differences in kind. A run is changed in
-place: it is a row of numbers, since a new tuple for every step would be copied each time. And it
-does not remember the turns that lie ahead of it: the horizon is known from the beginning, so each
-turn adds up at once what of it lies behind that.
+The rules are those of :mod:`session_lab.simulator.model.run_rules`, compiled. The functions around
+them mirror :mod:`session_lab.simulator.model.runs`, with two differences in kind. A run is changed
+in place, since a new tuple for every step would be copied each time. And it does not remember the
+turns that lie ahead of it: the horizon is known from the beginning, so each turn adds up at once
+what of it lies behind that.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 
-from session_lab.simulator.model.runs import STATUSES
+from session_lab.simulator.model import run_rules
+from session_lab.simulator.model.run_rules import UNFIXED
 from session_lab.traffic.columnar.compiling import inlined
-from session_lab.traffic.engine_result import CAUSES, KINDS, NAT
+from session_lab.traffic.engine_result import CAUSES, NAT, REASONS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from session_lab.traffic.columnar.layout import Int64
 
 __all__ = [
-    "DEAD",
     "ENDED_AT",
     "FREE_AT",
     "NUMBER",
@@ -42,55 +42,43 @@ __all__ = [
     "write",
 ]
 
-DEAD = len(KINDS)
-"""How a turn finds a run that has ended; comes after the codes of the kinds."""
-
 # numba takes a plain -2**63 for an unsigned number.
 _NAT = np.int64(NAT)
-_QUEUED, _WARM, _RESUMED = map(KINDS.index, ("queued", "warm", "resumed"))
-_TURN_TIMEOUT, _MAX_TURNS, _MAX_DURATION, _CRASH, _OPEN = map(
-    CAUSES.index, ("turn_timeout", "max_turns", "max_duration", "crash", "open")
-)
-_PENDING, _EXECUTING, _WAITING, _COMPLETED, _TIMED_OUT, _CRASHED = map(
-    STATUSES.index,
-    (
-        "PENDING",
-        "EXECUTING",
-        "WAITING_TO_RESUME",
-        "COMPLETED_SUCCESSFULLY",
-        "TIMED_OUT",
-        "CRASHED",
-    ),
-)
+_INITIAL = REASONS.index("initial")
+_TURN_TIMEOUT, _PRELOAD_EXIT, _OPEN = map(CAUSES.index, ("turn_timeout", "preload_exit", "open"))
+
+_end_of, _find = inlined(run_rules.end_of), inlined(run_rules.find)
+_served, _rest_times = inlined(run_rules.serve), inlined(run_rules.rest)
+_final_status, _open_status = inlined(run_rules.final_status), inlined(run_rules.open_status)
 
 
 class Rules(NamedTuple):
-    """One policy; its deploys are those from ``first_deploy`` up to ``last_deploy``."""
+    """What one policy says, in milliseconds; the flags are 0 or 1."""
 
     idle_timeout: Int64
     turn_timeout: Int64
     max_turns: Int64
     max_duration: Int64
-    boot_time: Int64
-    resume_time: Int64
-    turn_duration: Int64
-    first_deploy: Int64
-    last_deploy: Int64
+    preload_idle_timeout: Int64
+    preload_timeout: Int64
+    exits_preload: Int64
+    hands_over: Int64
 
 
 Run: TypeAlias = "NDArray[np.int64]"
 """One run and its accounts up to the last turn it accepted, as a row of numbers.
 
 Those *ahead* are the part of the accounts that lies behind the horizon, where the run is open then.
-``WAKES_AT`` is the start of the turn that woke it for the work it is at, or NAT; ``ENDED_AT`` is
-NAT until the end is fixed.
+``WAKES_AT`` is the start of the turn that woke it for the work it is at, or UNFIXED; so is
+``ENDED_AT`` until the end is fixed.
 """
 
-N_FIELDS = 15
+N_FIELDS = 16
 (
     NUMBER,
     _REASON,
     TRIGGERED_AT,
+    _READY_AT,
     FREE_AT,
     _TURNS,
     _RESUMES,
@@ -110,35 +98,47 @@ N_FIELDS = 15
 def forget(run: Run) -> None:
     """Begin a session: what comes before its first run is as one that ended long ago."""
     run[NUMBER] = -1
-    run[ENDED_AT] = _NAT + 1
+    run[ENDED_AT] = 0
 
 
 @inlined
-def trigger(run: Run, reason: int, at: Int64, rules: Rules) -> None:
+def trigger(run: Run, reason: int, at: Int64, boot_time: Int64) -> None:
     """Trigger the next run of the session."""
     run[NUMBER] += 1
     run[_REASON] = reason
     run[TRIGGERED_AT] = at
-    run[FREE_AT] = at + rules.boot_time
+    run[_READY_AT] = run[FREE_AT] = at + boot_time
     for field in range(_TURNS, _WAKES_AT):
         run[field] = 0
-    run[_WAKES_AT] = _NAT
-    run[ENDED_AT] = _NAT
+    run[_WAKES_AT] = UNFIXED
+    run[ENDED_AT] = UNFIXED
     run[_END_CAUSE] = _OPEN
 
 
 @inlined
-def _end_of(run: Run, rules: Rules) -> Int64:
-    """Tell when a run ends if nothing more reaches it."""
-    if run[ENDED_AT] != _NAT:
-        return run[ENDED_AT]
-    return run[FREE_AT] + rules.idle_timeout + rules.turn_timeout
+def _is_preloaded(run: Run) -> bool:
+    return bool(run[_TURNS] == 0 and run[_REASON] == _INITIAL)
+
+
+@inlined
+def _quiet_times(run: Run, rules: Rules) -> tuple[Int64, Int64]:
+    """Return how long a run with nothing to do stays awake, and suspended after that."""
+    if _is_preloaded(run):
+        return rules.preload_idle_timeout, rules.preload_timeout
+    return rules.idle_timeout, rules.turn_timeout
+
+
+@inlined
+def _end(run: Run, rules: Rules) -> Int64:
+    """Return when a run ends if nothing more reaches it."""
+    idle, patience = _quiet_times(run, rules)
+    return _end_of(run[FREE_AT], run[ENDED_AT], idle, patience)
 
 
 @inlined
 def is_live(run: Run, at: Int64, rules: Rules) -> bool:
-    """Tell whether a run is alive; from its very end on it is not."""
-    return bool(at < _end_of(run, rules))
+    """Check whether a run is alive; from its very end on it is not."""
+    return bool(at < _end(run, rules))
 
 
 @inlined
@@ -148,31 +148,23 @@ def last_busy(run: Run) -> Int64:
 
 
 @inlined
-def receive(run: Run, at: Int64, rules: Rules) -> tuple[int, Int64]:
-    """Tell how a turn that arrives finds a run, and when it would start there."""
-    if run[ENDED_AT] != _NAT:
-        return (_QUEUED, run[ENDED_AT]) if at < run[ENDED_AT] else (DEAD, at)
-    if at < run[FREE_AT]:
-        return _QUEUED, run[FREE_AT]
-    suspended_at = run[FREE_AT] + rules.idle_timeout
-    if at < suspended_at:
-        return _WARM, at
-    if at < suspended_at + rules.turn_timeout:
-        return _RESUMED, at + rules.resume_time
-    return DEAD, at
+def receive(run: Run, at: Int64, rules: Rules) -> int:
+    """Return the code of how a turn that arrives finds a run."""
+    idle, patience = _quiet_times(run, rules)
+    return _find(at, run[FREE_AT], run[ENDED_AT], idle, patience)
 
 
 @inlined
-def latest_deploy(deploys: NDArray[np.int64], rules: Rules, at: Int64) -> Int64:
-    """Return a policy's last deploy at or before an instant, or NAT when there is none."""
-    low, high = rules.first_deploy, rules.last_deploy
+def latest_deploy(deploys: NDArray[np.int64], at: Int64) -> Int64:
+    """Return the last deploy at or before an instant, or NAT when there is none."""
+    low, high = 0, len(deploys)
     while low < high:
         middle = (low + high) >> 1
         if deploys[middle] <= at:
             low = middle + 1
         else:
             high = middle
-    return deploys[low - 1] if low > rules.first_deploy else _NAT
+    return deploys[low - 1] if low > 0 else _NAT
 
 
 @inlined
@@ -187,13 +179,9 @@ def serve(  # noqa: PLR0917
     until: Int64,
 ) -> None:
     """Accept a turn that arrived at ``at`` and starts at ``start``; its last turn ends a run."""
-    cause = _OPEN
-    if duration >= rules.max_duration - run[_ACTIVE]:
-        duration, cause = rules.max_duration - run[_ACTIVE], _MAX_DURATION
-    elif crashes:
-        cause = _CRASH
-    elif run[_TURNS] + 1 == rules.max_turns:
-        cause = _MAX_TURNS
+    duration, cause = _served(
+        duration, run[_ACTIVE], run[_TURNS], crashes, rules.max_duration, rules.max_turns
+    )
     end = start + duration
     if end > until:
         run[_ACTIVE_AHEAD] += end - max(start, until)
@@ -201,7 +189,7 @@ def serve(  # noqa: PLR0917
             run[_TURNS_AHEAD] += 1
             run[_RESUMES_AHEAD] += resumed
     if at >= run[FREE_AT]:
-        run[_WAKES_AT] = start if resumed else _NAT
+        run[_WAKES_AT] = start if resumed else UNFIXED
         _rest(run, at, rules)
     run[FREE_AT] = end
     run[_TURNS] += 1
@@ -220,12 +208,11 @@ def close(run: Run, at: Int64, ended_at: Int64, cause: int, rules: Rules) -> Non
 
 @inlined
 def _rest(run: Run, until: Int64, rules: Rules) -> None:
-    """Split the time since the run became free into idle and suspended."""
-    quiet = until - run[FREE_AT]
-    if quiet > 0:
-        idle = min(quiet, rules.idle_timeout)
-        run[_IDLE] += idle
-        run[_SUSPENDED] += quiet - idle
+    """Add the time since the run became free, as idle and suspended."""
+    idle, _ = _quiet_times(run, rules)
+    idle, suspended = _rest_times(run[FREE_AT], until, idle)
+    run[_IDLE] += idle
+    run[_SUSPENDED] += suspended
 
 
 @inlined
@@ -238,14 +225,18 @@ def write(  # noqa: PLR0917
     """
     if run[NUMBER] < 0 or run[TRIGGERED_AT] > until:
         return row
-    end, ended_at, cause = _end_of(run, rules), _NAT, np.int64(_OPEN)
+    idle, _ = _quiet_times(run, rules)
+    end, ended_at, cause = _end(run, rules), _NAT, np.int64(_OPEN)
     if end > until:
-        status = _open_status(run, until, rules)
+        status = _open_status(until, run[_READY_AT], run[FREE_AT], run[_WAKES_AT], idle)
     else:
         ended_at = end
-        cause = run[_END_CAUSE] if run[ENDED_AT] != _NAT else np.int64(_TURN_TIMEOUT)
+        cause = run[_END_CAUSE]
+        if run[ENDED_AT] < 0:
+            leaves = rules.exits_preload and _is_preloaded(run)
+            cause = np.int64(_PRELOAD_EXIT if leaves else _TURN_TIMEOUT)
         status = _final_status(cause)
-    if run[ENDED_AT] == _NAT:
+    if run[ENDED_AT] < 0:
         _rest(run, min(end, until), rules)
     is_open = ended_at == _NAT
     runs[row, 0] = session
@@ -261,22 +252,3 @@ def write(  # noqa: PLR0917
     runs[row, 10] = run[_IDLE]
     runs[row, 11] = run[_SUSPENDED]
     return row + 1
-
-
-@inlined
-def _final_status(cause: Int64) -> int:
-    if cause == _MAX_DURATION:
-        return _TIMED_OUT
-    return _CRASHED if cause == _CRASH else _COMPLETED
-
-
-@inlined
-def _open_status(run: Run, at: Int64, rules: Rules) -> int:
-    if at < run[TRIGGERED_AT] + rules.boot_time:
-        return _PENDING
-    if at >= run[FREE_AT]:
-        asleep = at >= run[FREE_AT] + rules.idle_timeout
-    else:
-        # A suspended run wakes at the start of the turn that woke it, not at its arrival.
-        asleep = run[_WAKES_AT] != _NAT and at < run[_WAKES_AT]
-    return _WAITING if asleep else _EXECUTING

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from session_lab.simulator import RunPolicy
+    from session_lab.simulator import Platform, RunPolicy
     from session_lab.traffic.columnar.outcome import Outcome
 
 __all__ = ["play_shards"]
@@ -42,6 +42,7 @@ _BATCH = 1 << 18
 def play_shards(
     shards: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
     policy: RunPolicy,
+    platform: Platform | None = None,
     *,
     seed: int = 0,
     workers: int | None = None,
@@ -60,8 +61,10 @@ def play_shards(
         durations whole milliseconds.
     policy : RunPolicy
         How runs behave.
+    platform : Platform, optional
+        What the environment does to them; ``Platform()`` by default.
     seed : int
-        What crashes draw on.
+        What crashes and random times draw on.
     workers : int, optional
         How many files are played side by side; by default one for each processor.
 
@@ -77,7 +80,7 @@ def play_shards(
         error names it.
     """
     files = _files(shards)
-    timings = [policy.timings(seed)]
+    timings = [policy.timings(platform, seed)]
 
     def play(file: Path) -> Outcome:
         return _read(file).outcome(timings, profile=PROFILE, keep_waits=False)

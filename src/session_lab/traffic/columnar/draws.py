@@ -1,6 +1,6 @@
-"""The numbers that decide over crashes, for compiled code.
+"""Philox draws for crashes, boots, resumes and turns, in compiled code.
 
-They are those of :func:`session_lab.simulator.model.randomness.crash_uniform`: the first word that the
+They are those of :func:`session_lab.simulator.model.randomness.keyed_word`: the first word that the
 Philox generator (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011) makes of a
 key and a counter.
 """
@@ -11,17 +11,21 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from session_lab.traffic.columnar.compiling import allocating, compiled
+from session_lab.simulator.model import run_rules
+from session_lab.traffic.columnar.compiling import allocating, compiled, inlined
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["crash_uniform", "hash_integers", "hash_texts"]
+    from session_lab.traffic.columnar.layout import Int64
+
+__all__ = ["crashes", "draw", "hash_integers", "hash_texts"]
 
 _ROUNDS = 10
 _FACTOR_0, _FACTOR_1 = np.uint64(0xD2E7470EE14C6C93), np.uint64(0xCA5A826395121157)
 _WEYL_0, _WEYL_1 = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBB67AE8584CAA73B)
 _LOW, _HALF, _DROPPED = np.uint64(0xFFFFFFFF), np.uint64(32), np.uint64(11)
+_PLACE, _PART = np.uint64(54), np.uint64(22)
 _UNIT = 2.0**-53
 _FNV_BASIS, _FNV_PRIME = np.uint64(0xCBF29CE484222325), np.uint64(0x100000001B3)
 
@@ -36,16 +40,42 @@ def _high(a: np.uint64, b: np.uint64) -> np.uint64:
 
 
 @compiled
-def crash_uniform(k0: np.uint64, k1: np.uint64, hashed: np.uint64, accepted: np.int64) -> float:
-    """Draw the number for the turn that follows ``accepted`` turns of a session."""
+def _keyed_word(
+    k0: np.uint64, k1: np.uint64, hashed: np.uint64, accepted: Int64, triggered: Int64
+) -> np.uint64:
+    """Draw the word of the turn that follows ``accepted`` turns and ``triggered`` runs since."""
     # numpy's generator counts up before it draws.
-    c0, c1, c2, c3 = np.uint64(accepted + 1), hashed, np.uint64(0), np.uint64(0)
+    c0, c1, c2, c3 = np.uint64(accepted + 1), hashed, np.uint64(triggered), np.uint64(0)
     for _ in range(_ROUNDS):
         high_0, low_0 = _high(_FACTOR_0, c0), _FACTOR_0 * c0
         high_1, low_1 = _high(_FACTOR_1, c2), _FACTOR_1 * c2
         c0, c1, c2, c3 = high_1 ^ c1 ^ k0, low_1, high_0 ^ c3 ^ k1, low_0
         k0, k1 = k0 + _WEYL_0, k1 + _WEYL_1
-    return np.float64(c0 >> _DROPPED) * _UNIT
+    return c0
+
+
+@compiled
+def crashes(keys: NDArray[np.uint64], hashed: np.uint64, accepted: Int64, rate: float) -> bool:
+    """Decide whether the turn that follows ``accepted`` turns of a session crashes."""
+    word = _keyed_word(keys[0], keys[1], hashed, accepted, 0)
+    return bool(np.float64(word >> _DROPPED) * _UNIT < rate)
+
+
+@compiled
+def draw(  # noqa: PLR0917
+    table: NDArray[np.int64],
+    keys: NDArray[np.uint64],
+    stream: int,
+    hashed: np.uint64,
+    accepted: Int64,
+    triggered: Int64,
+) -> Int64:
+    """Draw a time from a table of quantiles; ``stream`` is its place in ``STREAMS``."""
+    word = _keyed_word(keys[2 * stream], keys[2 * stream + 1], hashed, accepted, triggered)
+    return _quantile(table, np.int64(word >> _PLACE), np.int64(word >> _PART & _LOW))
+
+
+_quantile = inlined(run_rules.quantile)
 
 
 @allocating
