@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import pickle
 from typing import TYPE_CHECKING, Any
@@ -194,9 +195,15 @@ def test_a_replay_shows_what_was_replayed():
     assert "<table" in replay._repr_html_()
 
 
-def test_progress_goes_to_standard_error_and_only_on_request(capsys: pytest.CaptureFixture[str]):
+def test_progress_goes_to_standard_error_and_only_on_request_and_where_it_takes_long(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
     sl.replay(events())
+    sl.replay(events(), progress=True)
     assert capsys.readouterr() == ("", "")
+    module = importlib.import_module("session_lab.replays.replay")
+    at_once = module.tqdm
+    monkeypatch.setattr(module, "tqdm", lambda **options: at_once(**options | {"delay": 0}))
     sl.replay(events(), progress=True)
     captured = capsys.readouterr()
     assert captured.out == ""
