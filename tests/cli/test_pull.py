@@ -57,7 +57,7 @@ def test_sessions_and_runs_come_into_files(lab: sl.Simulator, tmp_path: Path, en
     assert (result["sessions"], result["runs"]) == (250, 250)
     pulled = sl.read_sessions(out)
     assert pulled["external_id"].tolist() == [f"chat-{n}" for n in reversed(range(250))]
-    assert pulled.attrs["observed_at"] == pd.Timestamp(LATER)
+    assert pd.Timestamp(pulled.attrs["observed_at"]) == pd.Timestamp(LATER)
     truth = lab.runs_frame().set_index("run_id")["session_id"].to_dict()
     read = sl.read_runs(runs)
     assert read.set_index("run_id")["session_id"].to_dict() == truth
@@ -186,7 +186,7 @@ def test_part_of_another_pull_is_not_mixed_in(tmp_path: Path):
 @pytest.mark.usefixtures("lab")
 def test_the_time_of_the_server_is_that_of_the_observation(tmp_path: Path):
     result = run(str(tmp_path / "sessions.csv"))
-    assert result["observed_at"].startswith("2026-01-01 00:04:10")
+    assert result["observed_at"].startswith("2026-01-01T00:04:10")
 
 
 def test_a_server_that_does_not_tell_the_time_is_warned_about(
@@ -202,7 +202,7 @@ def test_a_server_that_does_not_tell_the_time_is_warned_about(
     monkeypatch.setattr(lab.transport, "handle_request", without_date)
     with pytest.warns(sl.DataWarning, match="nothing tells when the rows were read"):
         result = run(str(tmp_path / "sessions.csv"))
-    assert result["observed_at"].startswith("2026-01-01 00:04:09")
+    assert result["observed_at"].startswith("2026-01-01T00:04:09")
 
 
 @pytest.mark.usefixtures("lab")
@@ -211,7 +211,7 @@ def test_the_result_is_told_in_words(tmp_path: Path):
     arguments = ["pull", str(out), "--runs", str(runs), "--observed-at", LATER]
     told = CliRunner().invoke(app, arguments, catch_exceptions=False).stdout
     assert told == (
-        f"wrote 250 sessions to {out}, observed at 2026-01-01 02:00:00+00:00\n"
+        f"wrote 250 sessions to {out}, observed at 2026-01-01T02:00:00.000Z\n"
         f"wrote 250 runs to {runs}\n"
     )
     assert KEY not in told

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -108,11 +109,11 @@ def test_a_replay_observes_its_sessions_at_the_horizon(until: int, status: str, 
     sessions = play(start(0, expires_at=20), close(30), until=until).replay.sessions
     assert sessions["status"].tolist() == [status]
     assert sessions["end_cause"].tolist() == [end_cause]
-    assert sessions.attrs["observed_at"] == instant(until)
+    assert pd.Timestamp(sessions.attrs["observed_at"]) == instant(until)
 
 
 def test_without_a_horizon_a_replay_observes_when_its_last_run_has_ended():
     story = play(start(0, lasting=5), close(500, chat="b"))
-    assert story.replay.sessions.attrs["observed_at"] == instant(500)
+    assert pd.Timestamp(story.replay.sessions.attrs["observed_at"]) == instant(500)
     story = play(start(0, lasting=5))
-    assert story.replay.sessions.attrs["observed_at"] == instant(115)
+    assert pd.Timestamp(story.replay.sessions.attrs["observed_at"]) == instant(115)

@@ -239,21 +239,21 @@ class Reply:
 def test_the_newest_date_of_the_replies_is_the_observation():
     dates = ["Thu, 01 Jan 2026 00:30:00 GMT", "Thu, 01 Jan 2026 00:30:05 GMT", "unreadable"]
     frame = sl.sessions_frame([Reply(date, ROW | {"id": date}) for date in dates])
-    assert frame.attrs["observed_at"] == pd.Timestamp("2026-01-01T00:30:05Z")
+    assert frame.attrs["observed_at"] == "2026-01-01T00:30:05.000Z"
     assert frame["status"].tolist() == ["ACTIVE"] * 3
 
 
 def test_a_row_written_within_the_second_of_the_date_moves_the_observation():
     row = ROW | {"updatedAt": "2026-01-01T00:30:00.700Z"}
     frame = sl.sessions_frame([Reply("Thu, 01 Jan 2026 00:30:00 GMT", row)])
-    assert frame.attrs["observed_at"] == pd.Timestamp("2026-01-01T00:30:00.700Z")
+    assert frame.attrs["observed_at"] == "2026-01-01T00:30:00.700Z"
 
 
 def test_without_a_date_the_newest_write_stands_for_it_and_that_is_told():
     rows = [ROW, ROW | {"id": "session_c2", "updatedAt": "2026-01-01T00:10:00.000Z"}]
     with pytest.warns(sl.DataWarning, match=r"2026-01-01T00:10:00\.000Z, stands for it"):
         frame = sl.sessions_frame(rows)
-    assert frame.attrs["observed_at"] == pd.Timestamp("2026-01-01T00:10:00Z")
+    assert frame.attrs["observed_at"] == "2026-01-01T00:10:00.000Z"
 
 
 def test_an_observation_before_the_rows_is_refused():

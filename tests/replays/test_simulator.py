@@ -241,7 +241,7 @@ def test_frames_are_those_of_their_schemas_and_repeatable():
     assert list(sessions.columns) == [column.name for column in SESSIONS.columns]
     assert sessions["status"].tolist() == ["CLOSED", "ACTIVE"]
     assert set(runs["session_id"]) <= set(sessions["session_id"])
-    assert sessions.attrs["observed_at"] == sim.clock.now
+    assert datetime.fromisoformat(sessions.attrs["observed_at"]) == sim.clock.now
     again = script(sl.Simulator())
     ours, theirs = (
         digest({SESSIONS: each.sessions_frame(), RUNS: each.runs_frame()}) for each in (sim, again)

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from session_lab.errors import DataWarning
+from session_lab.frames import observed_at as observed_at_of
 from session_lab.timing import instant_text, to_instant
 
 if TYPE_CHECKING:
@@ -45,12 +46,7 @@ def observation(
     """
     if observed_at is not None:
         return to_instant(observed_at, name="observed_at")
-    carried = [frame.attrs.get("observed_at") for frame in frames]
-    known = [
-        to_instant(instant, name="observed_at")
-        for instant in carried
-        if instant is not None and instant is not pd.NaT
-    ]
+    known = [at for at in map(observed_at_of, frames) if at is not None]
     if known:
         return max(known)
     newest = max((int(column.max(initial=0)) for column in times), default=0)

@@ -186,8 +186,8 @@ def _walk_runs(
     """Retrieve each session's runs, from its current one back; known ones are not asked again."""
     from session_lab.cli.spool import Spool
     from session_lab.client.paging import PlainPage
-    from session_lab.frames.values import decoded
     from session_lab.frames.run_sessions import walk_runs
+    from session_lab.frames.values import decoded
     from session_lab.wire.runs import RetrievedRun
 
     spool = Spool(out, {"server": repr(client), "walk": True})

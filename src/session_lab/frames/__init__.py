@@ -17,6 +17,7 @@ from session_lab.frames.check_events import check_events
 from session_lab.frames.columns import check_frame, column_of, durations, instants
 from session_lab.frames.digest import digest
 from session_lab.frames.lifetime_columns import derive_lifetimes
+from session_lab.frames.observation import observe, observed_at
 from session_lab.frames.of_sessions import of_sessions, sessions_of_log
 from session_lab.frames.problems import validate
 from session_lab.frames.samples import sample_path
@@ -58,6 +59,8 @@ __all__ = [
     "in_one_piece",
     "instants",
     "milliseconds",
+    "observe",
+    "observed_at",
     "of_sessions",
     "sample_path",
     "select",

@@ -95,17 +95,18 @@ def _copy(draft: Path, sink: IO[bytes]) -> None:
 def write_parquet(frame: pd.DataFrame, path: str | os.PathLike[str]) -> None:
     """Write a frame to Parquet with its dtypes and its attributes.
 
-    The attributes (such as ``observed_at``) go into the file's metadata under ``session_lab``, as
-    JSON.
+    The attributes (such as ``observed_at``) go into the file's metadata as JSON, under
+    ``session_lab`` and where pandas looks for them.
     """
     plain = frame.copy(deep=False)
     plain.attrs = {}
     table = pa.Table.from_pandas(plain, preserve_index=False)
-    attributes = json.dumps({key: str(value) for key, value in frame.attrs.items()})
+    attributes = json.dumps(frame.attrs, default=str).encode()
     metadata = {
         **table.schema.metadata,
         b"pandas": _readable_by_pandas(table.schema.metadata[b"pandas"]),
-        b"session_lab": attributes.encode(),
+        b"PANDAS_ATTRS": attributes,
+        b"session_lab": attributes,
     }
     table = table.replace_schema_metadata(metadata)
     with whole_file(path) as draft:

@@ -9,11 +9,12 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from session_lab.errors import DataError, DataWarning
+from session_lab.errors import DataWarning
 from session_lab.frames.build import NAT, TEXT_DTYPE, Coded, build, in_one_piece
 from session_lab.frames.lifetime_columns import derive_lifetimes
+from session_lab.frames.observation import observe
 from session_lab.frames.schema import RUNS, SESSIONS, Kind
-from session_lab.timing import instant_text, to_instant
+from session_lab.timing import instant_text
 from session_lab.wire.run_status import FINAL_STATUSES
 
 if TYPE_CHECKING:
@@ -21,10 +22,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from session_lab.frames.observation import Observation
     from session_lab.frames.schema import Schema
-    from session_lab.timing import Instant
 
-__all__ = ["Observation", "columns_of", "runs_from", "sessions_from"]
+__all__ = ["columns_of", "runs_from", "sessions_from"]
 
 _END_CAUSES = {"TIMED_OUT": "max_duration", "CRASHED": "crash", "CANCELED": "cancelled"}
 _COUNTS = ("turns", "resumes")
@@ -39,49 +40,6 @@ _DROPPED = {
 }
 # What seconds since 1970 of the years 2008 to 2065 are where milliseconds are meant.
 _SECONDS = (1_200_000_000, 3_000_000_000)
-
-
-class Observation:
-    """The instant at which rows were looked at, from what is known of it.
-
-    Parameters
-    ----------
-    given : str or datetime, optional
-        What the caller says; it wins.
-    """
-
-    def __init__(self, given: Instant | None = None) -> None:
-        self._given = None if given is None else to_instant(given, name="observed_at")
-        self._told: int | None = None
-
-    def hear(self, told: int | None) -> None:
-        """Take the time that a reply carries; the newest counts."""
-        if told is not None:
-            self._told = max(told, self._told or told)
-
-    def settle(self, newest: int | None, source: str) -> int | None:
-        """Decide, given the newest instant at which a row was written.
-
-        A server's ``Date`` has whole seconds, so a row may be written after it.
-        """
-        if self._given is not None:
-            if newest is not None and newest > self._given:
-                message = (
-                    f"{instant_text(self._given)} lies before {instant_text(newest)}, when a row "
-                    "was written; give the instant at which the rows were read"
-                )
-                raise DataError(message, source=source, column="observed_at")
-            return self._given
-        if self._told is not None or newest is None:
-            return self._told if newest is None or self._told is None else max(self._told, newest)
-        warnings.warn(
-            f"{source}: nothing tells when the rows were read, so the newest instant in them, "
-            f"{instant_text(newest)}, stands for it; what is open may have lived longer. Pass "
-            "observed_at= to say it",
-            DataWarning,
-            stacklevel=4,
-        )
-        return newest
 
 
 def columns_of(table: pa.Table, schema: Schema) -> dict[str, Any]:
@@ -107,7 +65,7 @@ def sessions_from(table: pa.Table, observation: Observation, source: str) -> pd.
     _warn_of_contradictions(table, data, source)
     _warn_of_seconds(data["created_at"], source, "created_at")
     frame = _with_others(build(SESSIONS, data, n=table.num_rows), table)
-    return _observed(frame, observed_at)
+    return observe(frame, observed_at)
 
 
 def _warn_of_contradictions(table: pa.Table, data: dict[str, Any], source: str) -> None:
@@ -157,7 +115,7 @@ def runs_from(table: pa.Table, observation: Observation | None, source: str) -> 
     frame = _with_others(frame, table)
     if observation is None:
         return frame
-    return _observed(frame, observation.settle(_newest(data, _RUN_WRITES), source))
+    return observe(frame, observation.settle(_newest(data, _RUN_WRITES), source))
 
 
 def _end_cause(status: str | None) -> str | None:
@@ -209,13 +167,6 @@ def _newest(data: dict[str, Any], names: tuple[str, ...]) -> int | None:
     times = [data[name] for name in names if name in data and isinstance(data[name], np.ndarray)]
     newest = max((int(column.max()) for column in times if len(column)), default=NAT)
     return None if newest == NAT else newest
-
-
-def _observed(frame: pd.DataFrame, observed_at: int | None) -> pd.DataFrame:
-    frame.attrs["observed_at"] = (
-        pd.NaT if observed_at is None else pd.Timestamp(observed_at, unit="ms", tz="UTC")
-    )
-    return frame
 
 
 def _integers(column: pa.ChunkedArray) -> NDArray[np.int64]:

@@ -10,7 +10,8 @@ import pyarrow as pa
 
 from session_lab.errors import DataError, DataWarning
 from session_lab.frames.build import in_one_piece
-from session_lab.frames.from_arrow import Observation, runs_from, sessions_from
+from session_lab.frames.from_arrow import runs_from, sessions_from
+from session_lab.frames.observation import Observation
 from session_lab.frames.row_formats import (
     RUN_FORMATS,
     SESSION_FORMATS,

@@ -6,16 +6,17 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from session_lab.frames.build import NAT, build
 from session_lab.frames.lifetime_columns import derive_lifetimes
+from session_lab.frames.observation import observe
 from session_lab.frames.schema import RUNS, SESSIONS
 from session_lab.wire.run_status import CURRENT_STATUSES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    import pandas as pd
     from numpy.typing import NDArray
 
     from session_lab.simulator import World
@@ -55,7 +56,7 @@ def sessions_of(world: World) -> pd.DataFrame:
         "expires_at": expires_at,
         **derive_lifetimes(created_at, closed_at, expires_at, world.now),
     }
-    return _observed(build(SESSIONS, data, n=len(rows)), world)
+    return observe(build(SESSIONS, data, n=len(rows)), world.now)
 
 
 def runs_of(world: World) -> pd.DataFrame:
@@ -90,7 +91,7 @@ def runs_of(world: World) -> pd.DataFrame:
         "idle": _instants(run.idle for run in runs),
         "suspended": _instants(run.suspended for run in runs),
     }
-    return _observed(build(RUNS, data, n=len(runs)), world)
+    return observe(build(RUNS, data, n=len(runs)), world.now)
 
 
 def _instants(values: Iterable[int | None]) -> NDArray[np.int64]:
@@ -99,8 +100,3 @@ def _instants(values: Iterable[int | None]) -> NDArray[np.int64]:
 
 def _json(metadata: Mapping[str, Any] | None) -> str | None:
     return None if metadata is None else json.dumps(metadata, ensure_ascii=False)
-
-
-def _observed(frame: pd.DataFrame, world: World) -> pd.DataFrame:
-    frame.attrs["observed_at"] = pd.Timestamp(world.now, unit="ms", tz="UTC")
-    return frame

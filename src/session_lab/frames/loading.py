@@ -10,9 +10,10 @@ import pyarrow as pa
 from tqdm import tqdm
 
 from session_lab.errors import DataError
-from session_lab.frames.from_arrow import Observation, runs_from, sessions_from
+from session_lab.frames.from_arrow import runs_from, sessions_from
 from session_lab.frames.from_rows import runs_of_rows, sessions_of_rows
 from session_lab.frames.native import is_frame, rows_of_frame
+from session_lab.frames.observation import Observation
 from session_lab.frames.row_formats import API_RUNS, API_SESSIONS, RowFormat
 from session_lab.frames.rows import Places, table_of_rows
 from session_lab.frames.run_sessions import join_runs
@@ -61,7 +62,7 @@ def sessions_frame(
     -------
     DataFrame
         One row per session, in the order of the rows, newest first from the API; metadata as JSON
-        text; the observation instant in ``attrs["observed_at"]``.
+        text; the observation instant in ``attrs["observed_at"]``, as ISO 8601 text.
 
     Raises
     ------

@@ -9,6 +9,8 @@ import pyarrow as pa
 
 from session_lab.errors import DataError
 from session_lab.frames.from_rows import Batch, RowSource
+from session_lab.frames.observation import observed_at
+from session_lab.timing import instant_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -75,8 +77,8 @@ def _rows_of_pandas(frame: pd.DataFrame, name: str) -> RowSource:
 
         yield Batch(_arrow(frame, format), rows)
 
-    told = frame.attrs.get("observed_at")
-    return RowSource(name, "row", names, batches, None if told is None else str(told))
+    told = observed_at(frame)
+    return RowSource(name, "row", names, batches, None if told is None else instant_text(told))
 
 
 def _arrow(frame: pd.DataFrame, format: RowFormat) -> pa.Table | None:

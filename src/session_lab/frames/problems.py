@@ -11,8 +11,9 @@ from session_lab.errors import DataError
 from session_lab.frames.build import NAT, Coded, milliseconds
 from session_lab.frames.columns import check_frame
 from session_lab.frames.lifetime_columns import derive_lifetimes
+from session_lab.frames.observation import observed_at
 from session_lab.frames.schema import RUNS, SESSIONS, Kind
-from session_lab.timing import instant_text, to_instant
+from session_lab.timing import instant_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -92,12 +93,18 @@ def _of_columns(df: pd.DataFrame, schema: Schema) -> Iterator[_Problem]:
             yield _Problem(None, column.name, "the column is missing", _READ_AGAIN)
         else:
             yield from _of_type(df[column.name], column.name, column.kind)
-    at = df.attrs.get("observed_at")
-    if isinstance(at, pd.Timestamp) and at.tzinfo is not None:
+    if _observed(df) is not None:
         return
     problem = "the frame does not say when it was observed"
     remedy = 'set df.attrs["observed_at"] to the instant at which the rows were read'
     yield _Problem(None, None, problem, remedy)
+
+
+def _observed(df: pd.DataFrame) -> int | None:
+    try:
+        return observed_at(df)
+    except DataError:
+        return None
 
 
 def _of_type(values: pd.Series, name: str, kind: Kind) -> Iterator[_Problem]:
@@ -178,20 +185,17 @@ _ORDER = {
 
 
 def _of_observation(df: pd.DataFrame, times: dict[str, NDArray[np.int64]]) -> Iterator[_Problem]:
-    at = df.attrs.get("observed_at")
-    if not isinstance(at, pd.Timestamp) or at.tzinfo is None:
+    at = _observed(df)
+    if at is None:
         return
-    observed_at = to_instant(at, name="observed_at")
     for name in ("created_at", "updated_at", "closed_at"):
-        for row in np.flatnonzero((times[name] != NAT) & (times[name] > observed_at)):
+        for row in np.flatnonzero((times[name] != NAT) & (times[name] > at)):
             problem = f"{_shown(times[name][row])} lies after the observation"
-            remedy = f"the frame says {_shown(observed_at)}; say when the rows were really read"
+            remedy = f"the frame says {_shown(at)}; say when the rows were really read"
             yield _Problem(int(row), name, problem, remedy)
     if not {"created_at", "closed_at", "expires_at", *_DERIVED} <= set(df.columns):
         return
-    expected = derive_lifetimes(
-        times["created_at"], times["closed_at"], times["expires_at"], observed_at
-    )
+    expected = derive_lifetimes(times["created_at"], times["closed_at"], times["expires_at"], at)
     remedy = "derive it again: write the frame and read it with observed_at="
     for name in ("status", "end_cause"):
         coded: Coded = expected[name]

@@ -13,7 +13,8 @@ from session_lab.errors import DataError
 from session_lab.frames.atomic_files import whole_file, write_parquet
 from session_lab.frames.build import NAT, milliseconds
 from session_lab.frames.columns import check_frame
-from session_lab.timing import instant_text, to_instant
+from session_lab.frames.observation import observed_at
+from session_lab.timing import instant_text
 
 if TYPE_CHECKING:
     import os
@@ -80,15 +81,15 @@ def _write_csv(df: pd.DataFrame, lines: Any) -> None:  # noqa: ANN401  a text fi
 
 def _rows(df: pd.DataFrame) -> Iterator[dict[str, Any]]:
     columns = {str(name): _plain(df[name]) for name in df}
-    observed_at = _observed(df)
+    told = _observed(df)
     for values in zip(*columns.values(), strict=True):
         row = dict(zip(columns, values, strict=True))
-        yield row | {"observed_at": observed_at} if observed_at else row
+        yield row | {"observed_at": told} if told else row
 
 
 def _observed(df: pd.DataFrame) -> str | None:
-    at = df.attrs.get("observed_at")
-    return None if at is None or at is pd.NaT else instant_text(to_instant(at, name="observed_at"))
+    at = observed_at(df)
+    return None if at is None else instant_text(at)
 
 
 def _plain(column: pd.Series) -> list[Any]:

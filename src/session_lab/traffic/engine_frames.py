@@ -21,6 +21,7 @@ from session_lab.frames import (
     derive_lifetimes,
     in_one_piece,
     milliseconds,
+    observe,
 )
 from session_lab.simulator import IdScheme, Platform, RunPolicy
 from session_lab.simulator.model.machine import ERRORS
@@ -137,7 +138,7 @@ def to_frames(played: Played, events: pd.DataFrame, *, seed: int, observed_at: i
     operations.attrs = dict(frames.sessions.attrs)
     # Without a horizon runs play to their end, after the last event.
     told_until = max(observed_at, int(played.ended_at.max(initial=0)))
-    frames.runs.attrs["observed_at"] = pd.Timestamp(told_until, unit="ms", tz="UTC")
+    observe(frames.runs, told_until)
     return frames
 
 
@@ -235,9 +236,7 @@ def _sessions(
         "expires_at": played.expires_at,
         **derive_lifetimes(played.created_at, played.closed_at, played.expires_at, observed_at),
     }
-    sessions = build(SESSIONS, data, n=len(creators))
-    sessions.attrs["observed_at"] = pd.Timestamp(observed_at, unit="ms", tz="UTC")
-    return sessions
+    return observe(build(SESSIONS, data, n=len(creators)), observed_at)
 
 
 def _runs(
