@@ -32,6 +32,7 @@ PUBLIC = [
     "Distribution",
     "FaultRule",
     "InternalServerError",
+    "LocalServer",
     "MissingDependencyError",
     "NotFoundError",
     "PermissionDeniedError",

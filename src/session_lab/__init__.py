@@ -56,6 +56,7 @@ if typing.TYPE_CHECKING:
     from session_lab.frames.loading import runs_frame, sessions_frame
     from session_lab.frames.reading import read_runs, read_sessions
     from session_lab.replays.live.replay_live import replay_live
+    from session_lab.replays.local_server import LocalServer
     from session_lab.replays.replay import Replay, replay
     from session_lab.replays.simulator import Simulator
     from session_lab.replays.sweep import sweep
@@ -79,6 +80,7 @@ else:
         "ChatWorkload": "traffic",
         "Client": "client",
         "FaultRule": "simulator.faults.rules",
+        "LocalServer": "replays.local_server",
         "Replay": "replays",
         "RunPolicy": "simulator",
         "Platform": "simulator",
@@ -139,6 +141,7 @@ __all__ = [
     "Distribution",
     "FaultRule",
     "InternalServerError",
+    "LocalServer",
     "MissingDependencyError",
     "NotFoundError",
     "PermissionDeniedError",

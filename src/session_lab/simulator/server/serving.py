@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from session_lab.simulator.backend import Backend
 
-__all__ = ["make_server", "serve"]
+__all__ = ["listen", "make_server", "serve"]
 
 _COLLECTION_THRESHOLDS = (50_000, 10_000, 10)
 _LAST_PORT = 65_535
@@ -77,7 +77,7 @@ def serve(
         without leave or with a key that everybody knows.
     """
     with ExitStack() as stack:
-        listener = stack.enter_context(_listen(host, port))
+        listener = stack.enter_context(listen(host, port))
         address, actual_port = listener.getsockname()[:2]
         if not is_loopback(address):
             _check_exposure(host, backend, allow_remote=allow_remote)
@@ -162,7 +162,14 @@ def _rare_collections() -> Generator[None]:
         gc.unfreeze()
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int) -> socket.socket:
+    """Return a socket that listens on a port; 0 takes any that is free.
+
+    Raises
+    ------
+    DataError
+        There is no such port, or it is taken.
+    """
     if not 0 <= port <= _LAST_PORT:
         raise DataError(f"{port} is not a port; those are 0 to {_LAST_PORT}", column="port")
     try:
