@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from session_lab.errors import APIResponseError
+from session_lab.errors import APIResponseError, DataError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -380,3 +380,58 @@ def test_a_plain_page_tells_the_headers_and_where_to_go_on(
     assert all(page.headers["content-type"] == "application/json" for page in pages)
     rest = bench.client.sessions.list(limit=2, after=pages[0].cursor).plain_pages()
     assert [page.rows for page in rest] == [pages[1].rows]
+
+
+@pytest.mark.parametrize("name", ["after", "before"])
+@pytest.mark.parametrize("identifier", ["session_c0003", "run_c0003"])
+def test_an_id_is_no_cursor_and_the_way_to_one_is_told(connect: Any, name: str, identifier: str):
+    bench = connect([])
+
+    for group in ("sessions", "runs"):
+        with pytest.raises(DataError, match=r"is an id and not a cursor.*next_cursor") as caught:
+            bench.collect(lambda c, group=group: getattr(c, group).list(**{name: identifier}))
+        assert caught.value.column == name
+    assert bench.requests == []
+
+
+WALKS: dict[str, Callable[[Any], Any]] = {
+    "rows": lambda client: client.sessions.list(),
+    "pages": lambda client: client.sessions.list().pages(),
+    "merged rows": lambda client: client.sessions.list(tag=["a", "b"]),
+    "back": lambda client: client.sessions.list(before="start"),
+}
+
+
+@pytest.mark.parametrize("walk", WALKS)
+@pytest.mark.parametrize("period", [1, 2, 3, 7])
+def test_no_walk_follows_a_cursor_twice(connect: Any, walk: str, period: int):
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked = request.url.params.get("page[after]") or request.url.params.get("page[before]")
+        number = int(asked[1:]) + 1 if asked and asked != "start" else 0
+        cursor = f"c{number % period}"
+        pagination = {"next": cursor, "previous": cursor}
+        return httpx.Response(200, json={"data": [], "pagination": pagination})
+
+    bench = connect(answer)
+
+    with pytest.raises(APIResponseError, match="does not move on"):
+        bench.collect(WALKS[walk])
+    assert len(bench.requests) <= 2 * period + 2
+
+
+def test_plain_pages_follow_no_cursor_twice(connect_blocking: Any):
+    bench = connect_blocking(
+        lambda request: httpx.Response(
+            200,
+            json={
+                "data": [],
+                "pagination": {
+                    "next": "a" if request.url.params.get("page[after]") == "b" else "b"
+                },
+            },
+        )
+    )
+
+    with pytest.raises(APIResponseError, match="does not move on"):
+        list(bench.client.sessions.list().plain_pages())
+    assert len(bench.requests) == 3

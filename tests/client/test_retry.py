@@ -1,12 +1,16 @@
 from __future__ import annotations
 
 import itertools
+from datetime import timedelta
 from typing import Any
 
 import httpx
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from session_lab import errors
+from session_lab.errors import RateLimitError
 from session_lab.timing import to_instant
 
 START = {"type": "chat", "task_identifier": "t", "trigger_config": {"base_payload": {}}}
@@ -252,3 +256,59 @@ def test_a_reply_that_cannot_be_read_is_not_asked_for_again(connect: Any):
         bench.run(get)
 
     assert len(bench.requests) == 1
+
+
+DATES = st.from_regex(
+    r"([A-Z][a-z]{2}, )?[0-9]{1,30} ([A-Z][a-z]{2}) -?[0-9]{1,30} [0-9]{1,3}:[0-9]{1,3}(:[0-9]{1,3})?"
+    r"( (GMT|UTC|[+-][0-9]{1,12}))?",
+    fullmatch=True,
+)
+LATIN = st.text(st.characters(max_codepoint=255, exclude_categories=["Cc"]))
+
+
+@given(
+    retry_after=LATIN | DATES | st.integers().map(str) | st.floats().map(str),
+    reset=LATIN | st.integers().map(str),
+)
+@example(retry_after="Mon, 1 Jan 99999999999999999999 00:00:00 GMT", reset="1e400")
+@example(retry_after="9" * 5_000, reset="9" * 5_000)
+def test_any_value_of_a_header_that_asks_to_wait_is_understood_or_ignored(
+    connect_blocking: Any, retry_after: str, reset: str
+):
+    headers = {
+        "retry-after": retry_after.encode("latin-1"),
+        "x-ratelimit-reset": reset.encode("latin-1"),
+    }
+    bench = connect_blocking(lambda _request: httpx.Response(429, headers=headers))
+
+    with pytest.raises(RateLimitError) as caught:
+        bench.run(get)
+
+    wait = caught.value.retry_after
+    assert wait is None or wait >= timedelta(0)
+
+
+@pytest.mark.parametrize(
+    ("headers", "wait"),
+    [
+        ({}, None),
+        ({"retry-after": "7"}, timedelta(seconds=7)),
+        ({"retry-after": "1.5"}, timedelta(seconds=1.5)),
+        ({"retry-after": "soon"}, None),
+        ({"retry-after": "-7"}, None),
+        ({"retry-after": "Thu, 01 Jan 2026 00:01:00 GMT"}, timedelta(minutes=1)),
+        ({"x-ratelimit-reset": "1767225602000"}, timedelta(seconds=2)),
+        ({"x-ratelimit-reset": "1"}, timedelta(0)),
+        ({"retry-after": "1", "x-ratelimit-reset": "1767225602000"}, timedelta(seconds=2)),
+    ],
+)
+def test_an_error_of_the_rate_limit_tells_the_wait_it_was_given(
+    connect: Any, headers: dict[str, str], wait: timedelta | None
+):
+    bench = connect(lambda _request: httpx.Response(429, headers=headers), max_retries=0)
+
+    with pytest.raises(RateLimitError) as caught:
+        bench.run(get)
+
+    assert caught.value.retry_after == wait
+    assert ("asks to wait" in str(caught.value)) == (wait is not None)

@@ -5,7 +5,11 @@ All waiting happens in the simulator's own time.
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -78,6 +82,45 @@ def test_starts_without_an_external_id_are_never_done_twice(n_starts: int):
     assert unknown > 0
     assert len(rows) == len(answered) + unknown
     assert set(answered) <= set(rows)
+
+
+OVER_SOCKETS = [
+    {"match": "sessions.start", "probability": 0.1, "refused": True},
+    {"match": "sessions.start", "probability": 0.1, "lost": True},
+    {"match": "sessions.start", "probability": 0.05, "status": 503},
+    {"match": "sessions.start", "probability": 0.05, "status": 429, "reset": "1ms"},
+    {"match": "sessions.list", "probability": 0.3, "lost": True},
+]
+
+
+@pytest.mark.parametrize("n_starts", [600, pytest.param(10_000, marks=pytest.mark.long)])
+def test_starts_from_threads_loops_and_children_make_every_session_once(
+    socket_url: str, n_starts: int
+):
+    """With 30 % faults: nobody gets another's answer, and no call is longer than its deadline."""
+    with sl.Client("tr_dev_contract", socket_url) as client:
+        client.request("POST", "/_lab/reset", json={})
+        client.request("PUT", "/_lab/faults", json={"rules": OVER_SOCKETS})
+        program = [sys.executable, str(Path(__file__).with_name("starts_by_many.py"))]
+        done = subprocess.run(
+            [*program, socket_url, "tr_dev_contract", str(n_starts), "4"],
+            capture_output=True,
+            text=True,
+            timeout=60 + n_starts / 20,
+            check=False,
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+        found = json.loads(done.stdout)
+        client.request("DELETE", "/_lab/faults")
+        rows = list(client.sessions.list(limit=100))
+
+    assert found["wrong"] == []
+    assert found["longest"] < 20 + 2
+    assert len(found["answers"]) == n_starts
+    assert all(asked == answered for asked, answered, _ in found["answers"])
+    ids = {row.external_id: row.id for row in rows}
+    assert len(ids) == len(rows)
+    assert {asked: identifier for asked, _, identifier in found["answers"]} == ids
 
 
 NAMES = ["a", "b", "c"]

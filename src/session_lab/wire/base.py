@@ -66,7 +66,10 @@ def read_moment(value: object) -> datetime:
     if not isinstance(value, datetime):
         message = "a time is ISO 8601 text or milliseconds since 1970"
         raise ValueError(message)  # noqa: TRY004  pydantic reports ValueErrors with their place
-    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    try:
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    except OverflowError:  # its zone carries it over the first or the last of Python's years
+        return _nearest(value, late=value.year > FIRST_MOMENT.year)
 
 
 def _nearest(value: object, *, late: bool) -> datetime:

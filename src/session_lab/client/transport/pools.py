@@ -194,10 +194,10 @@ def _proxy_options(settings: Settings) -> dict[str, Any]:
         httpx.HTTPTransport(proxy=url, verify=False).close()
     except (httpx.InvalidURL, ValueError, ImportError) as error:
         variable = f"{name.upper()}_PROXY"
-        reason = str(error).replace(url, redact_url(url))
+        reason = str(error).replace(url, redact_url(url)).rstrip(".")
         message = (
-            f"{redact_url(url)!r} cannot be used as a proxy: {reason} Change the environment "
-            f"variable {variable}, or name {parts.hostname} in NO_PROXY"
+            f"{redact_url(url)!r} cannot be used as a proxy: {reason}; change the "
+            f"environment variable {variable}, or name {parts.hostname} in NO_PROXY"
         )
         raise DataError(message, source=variable) from None
     return {"proxy": url}
