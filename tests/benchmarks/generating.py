@@ -13,7 +13,7 @@ import simpy
 
 from session_lab.timing import to_instant, to_milliseconds
 from session_lab.traffic import ChatWorkload, generate
-from session_lab.traffic.chat_statistics import chats_of
+from session_lab.traffic.workload.chat_statistics import chats_of
 from tests.benchmarks.harness import Benchmark, Side
 from tests.strategies import events_frame
 

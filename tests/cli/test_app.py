@@ -10,11 +10,9 @@ from typing import TYPE_CHECKING
 import pytest
 from typer.testing import CliRunner
 
-import session_lab
 from session_lab.cli.app import app, main
 from session_lab.cli.commands import COMMANDS
 from session_lab.cli.output import shows_progress
-from session_lab.cli.recording import FORMATS
 
 HEAVY = {"matplotlib", "numpy", "pandas", "pyarrow", "httpx", "numba"}
 
@@ -58,10 +56,6 @@ def test_a_command_line_that_does_not_fit_ends_with_one_line_and_code_2(
 def test_the_list_of_commands_says_what_each_says_of_itself(command: str):
     function = getattr(importlib.import_module(f"session_lab.cli.{command}"), command)
     assert (function.__doc__ or "").splitlines()[0] == COMMANDS[command]
-
-
-def test_the_formats_in_the_help_are_those_that_are_read():
-    assert sorted(FORMATS) == sorted(session_lab.traffic.FORMATS)
 
 
 @pytest.mark.parametrize("arguments", [["--version"], ["--help"], ["replay", "--help"]])

@@ -99,7 +99,7 @@ def test_a_workload_is_fitted_to_a_log_and_what_is_said_counts_more(tmp_path: Pa
     log, out = tmp_path / "log.ndjson", tmp_path / "more.ndjson"
     run(str(log), "--duration=3h", "--expires-after=6h", "--close-share=1")
     told = json.loads(run(str(out), f"--fit={log}", "--duration=1h", "--json"))
-    fitted = ChatWorkload.fit(sl.traffic.read(log))
+    fitted = sl.traffic.fit(sl.traffic.read(log))
     assert told["workload"] == json.loads(json.dumps(asdict(replace(fitted, duration="1h"))))
     assert (told["workload"]["close_share"], told["workload"]["expires_after"]) == (1.0, "6 h")
     assert set(told["distances"]) > {"turns per chat", "think (s)"}

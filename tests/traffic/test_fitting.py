@@ -11,7 +11,7 @@ import pytest
 
 import session_lab as sl
 from session_lab.timing import to_instant, to_milliseconds
-from session_lab.traffic import ChatWorkload, generate
+from session_lab.traffic import ChatWorkload, closeness, fit, generate
 
 MOONCAKE = Path(__file__).parents[2] / "../shared/traces/mooncake_conversation.jsonl"
 TRUTH = ChatWorkload(
@@ -41,7 +41,7 @@ TRUTH = ChatWorkload(
 
 
 def test_the_parameters_of_a_generated_log_come_back():
-    found = ChatWorkload.fit(generate(TRUTH, 1))
+    found = fit(generate(TRUTH, 1))
     for name, tolerance in {
         "chats_per_hour": 25,
         "turns_per_chat": 0.3,
@@ -78,7 +78,7 @@ def test_hours_weekdays_and_bursts_come_back():
         bursts_per_day=2,
         burst_chats=150,
     )
-    found = ChatWorkload.fit(generate(truth, 2))
+    found = fit(generate(truth, 2))
     assert found.hourly is not None
     assert found.weekly is not None
     assert np.mean(found.hourly[12:]) / np.mean(found.hourly[:12]) == pytest.approx(3, rel=0.25)
@@ -91,7 +91,7 @@ def test_hours_weekdays_and_bursts_come_back():
 
 def test_one_kind_of_think_is_told_from_two():
     plain = ChatWorkload(duration="10h", chats_per_hour=300, return_share=0)
-    found = ChatWorkload.fit(generate(plain, 4))
+    found = fit(generate(plain, 4))
     assert found.return_share == 0
     assert found.think_spread == pytest.approx(1, abs=0.05)
 
@@ -106,13 +106,13 @@ def test_long_turns_are_told_from_others():
         long_turn_duration="10s",
         long_turn_spread=0.3,
     )
-    found = ChatWorkload.fit(generate(truth, 5))
+    found = fit(generate(truth, 5))
     for name in ("turn_spread", "long_turn_share", "long_turn_spread"):
         assert getattr(found, name) == pytest.approx(getattr(truth, name), abs=0.03), name
     for name in ("turn_duration", "long_turn_duration"):
         ratio = to_milliseconds(getattr(found, name)) / to_milliseconds(getattr(truth, name))
         assert ratio == pytest.approx(1, abs=0.06), name
-    assert ChatWorkload.fit(generate(TRUTH, 1)).long_turn_share == 0
+    assert fit(generate(TRUTH, 1)).long_turn_share == 0
 
 
 def test_a_fit_does_not_depend_on_the_order_of_rows_or_on_what_is_not_a_chat():
@@ -120,12 +120,12 @@ def test_a_fit_does_not_depend_on_the_order_of_rows_or_on_what_is_not_a_chat():
     stray = events.iloc[[1]].assign(op="message", external_id="no-start")
     mixed = pd.concat([stray, events.iloc[::-1]], ignore_index=True)
     # Events of one instant may swap; there are none within a chat here.
-    assert ChatWorkload.fit(mixed) == ChatWorkload.fit(events)
+    assert fit(mixed) == fit(events)
 
 
 def test_a_log_of_bare_events_is_fitted_too():
     events = generate(ChatWorkload(), 6)[["at", "op", "external_id"]]
-    found = ChatWorkload.fit(events)
+    found = fit(events)
     assert found.turn_duration == ChatWorkload.turn_duration
     assert found.topics == 0
     assert found.expires_after is None
@@ -134,27 +134,27 @@ def test_a_log_of_bare_events_is_fitted_too():
 @pytest.mark.parametrize("n", [0, 1])
 def test_too_few_chats_are_refused(n: int):
     with pytest.raises(sl.DataError, match=f"has {n} chats that begin with a start"):
-        ChatWorkload.fit(generate(ChatWorkload(), 7).head(n))
+        fit(generate(ChatWorkload(), 7).head(n))
 
 
 def test_closeness_is_small_for_the_truth_and_large_for_another_workload():
     events = generate(TRUTH, 8)
-    close = TRUTH.closeness(events, seed=9).summary()
+    close = closeness(TRUTH, events, seed=9).summary()
     assert max(close.values()) < 0.12
     other = ChatWorkload(duration="20h", chats_per_hour=100, turns_per_chat=2, turn_duration="1m")
-    far = other.closeness(events).summary()
+    far = closeness(other, events).summary()
     assert all(far[name] > 2 * close[name] for name in close)
 
 
 def test_closeness_is_zero_for_the_log_itself():
     workload = ChatWorkload(duration="3h")
-    result = workload.closeness(generate(workload, 10), seed=10)
+    result = closeness(workload, generate(workload, 10), seed=10)
     assert set(result.summary().values()) == {0.0}
 
 
 def test_closeness_shows_both_sides_and_says_what_it_measures():
     workload = ChatWorkload()
-    result = workload.closeness(generate(workload, 11), seed=12)
+    result = closeness(workload, generate(workload, 11), seed=12)
     text = repr(result)
     assert text == repr(pickle.loads(pickle.dumps(result)))  # noqa: S301 (made one line above)
     assert "Kolmogorov and Smirnov" in text
@@ -167,14 +167,14 @@ def test_closeness_shows_both_sides_and_says_what_it_measures():
 
 def test_closeness_to_nothing_is_refused():
     with pytest.raises(sl.DataError, match="nothing to compare"):
-        ChatWorkload().closeness(generate(ChatWorkload(), 0).head(0))
+        closeness(ChatWorkload(), generate(ChatWorkload(), 0).head(0))
 
 
 @pytest.mark.skipif(not MOONCAKE.exists(), reason="the published trace is not here")
 def test_an_hour_generated_from_the_fit_of_the_published_trace_is_close_to_it():
     events = sl.traffic.read(MOONCAKE)
-    found = ChatWorkload.fit(events)
-    distances = found.closeness(events).summary()
+    found = fit(events)
+    distances = closeness(found, events).summary()
     assert distances["turns per chat"] < 0.05
     assert distances["think (s)"] < 0.1
     assert distances["turn (s)"] < 0.05

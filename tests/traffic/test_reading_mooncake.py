@@ -130,11 +130,11 @@ def test_the_format_is_recognised_and_can_be_named(tmp_path: Path):
         sl.traffic.read(path, format="events")
 
 
-def test_a_trace_out_of_order_is_told_apart_in_the_order_of_the_file(tmp_path: Path):
+def test_a_trace_out_of_order_is_told_apart_in_the_order_of_time(tmp_path: Path):
     path = trace(tmp_path, request(9, 50, [0, 1, 2]), request(5, 50, [0, 1, 3]))
     with pytest.warns(DataWarning, match="not in order"):
         events = sl.traffic.read(path)
-    assert events["op"].tolist() == ["message", "start"]
+    assert events["op"].tolist() == ["start", "message"]
     assert events["external_id"].tolist() == ["conv-0", "conv-0"]
 
 
@@ -142,9 +142,9 @@ def test_a_trace_out_of_order_is_told_apart_in_the_order_of_the_file(tmp_path: P
     ("field", "value", "reason"),
     [
         ("timestamp", -1, "zero or more"),
-        ("timestamp", 1.5, "whole number"),
-        ("timestamp", "0", "whole number"),
-        ("timestamp", True, "whole number"),
+        ("timestamp", "0", "number of zero or more"),
+        ("timestamp", True, "number of zero or more"),
+        ("timestamp", float("inf"), "number of zero or more"),
         ("timestamp", 10**30, "1970 to 9999"),
         ("output_length", -1, "zero or more"),
         ("output_length", None, "whole number"),
@@ -165,7 +165,7 @@ def test_a_bad_field_is_refused_with_its_place(
     assert reason in str(error)
 
 
-@pytest.mark.parametrize("field", ["timestamp", "output_length", "hash_ids"])
+@pytest.mark.parametrize("field", ["timestamp", "output_length"])
 def test_a_missing_field_is_refused_with_its_place(tmp_path: Path, field: str):
     lacking = {name: value for name, value in request().items() if name != field}
     with pytest.raises(DataError) as caught:

@@ -11,7 +11,7 @@ import pytest
 
 import session_lab as sl
 from session_lab.frames import EVENTS, digest
-from session_lab.traffic import detect, read, shards, write_shards
+from session_lab.traffic import detect, read, read_shards, write_shards
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,7 +37,7 @@ def test_a_folder_of_shards_is_one_log(folder: Path):
 
 
 def test_shards_come_one_at_a_time_and_hold_whole_sessions(folder: Path):
-    parts = list(shards(folder))
+    parts = list(read_shards(folder))
     ids = [set(part["external_id"]) for part in parts]
     assert len(parts) == 4
     assert sum(map(len, ids)) == EVENTS_OF_AN_HOUR["external_id"].nunique()
@@ -50,7 +50,7 @@ def test_shards_with_columns_of_their_own_name_are_read(tmp_path: Path):
     for number in range(2):
         table = pa.table({"when": [number, 5], "op": ["start", "close"], "external_id": [7, 7]})
         pq.write_table(table, tmp_path / f"{number}.parquet")
-    assert [len(part) for part in shards(tmp_path, columns={"at": "when"})] == [2, 2]
+    assert [len(part) for part in read_shards(tmp_path, columns={"at": "when"})] == [2, 2]
     with pytest.warns(sl.DataWarning, match="1 events repeat another"):
         assert len(read(tmp_path, columns={"at": "when"})) == 4
 
@@ -68,7 +68,7 @@ def test_a_column_that_one_shard_lacks_throughout_is_missing_there(tmp_path: Pat
 def test_a_shard_that_was_cut_short_is_named_before_any_is_read(folder: Path):
     victim = folder / "part-00002.parquet"
     victim.write_bytes(victim.read_bytes()[:-50])
-    for attempt in (lambda: read(folder), lambda: next(shards(folder))):
+    for attempt in (lambda: read(folder), lambda: next(read_shards(folder))):
         with pytest.raises(sl.DataError, match="cannot be read as Parquet") as caught:
             attempt()
         assert caught.value.source == "part-00002.parquet"
@@ -119,7 +119,7 @@ def test_the_number_of_shards_has_bounds(tmp_path: Path, n: int):
 
 def test_an_empty_folder_is_refused(tmp_path: Path):
     with pytest.raises(sl.DataError, match=r"holds no \.parquet file"):
-        next(shards(tmp_path))
+        next(read_shards(tmp_path))
 
 
 def test_columns_and_rows_of_parquet_are_read_alike(tmp_path: Path):

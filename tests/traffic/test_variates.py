@@ -17,7 +17,7 @@ from scipy import stats
 
 from session_lab.simulator import Stream
 from session_lab.timing import LONGEST_DURATION
-from session_lab.traffic.distributions import (
+from session_lab.traffic.workload.distributions import (
     geometric,
     inverse_normal,
     log_normal,

@@ -9,6 +9,7 @@ import typer
 
 import session_lab as sl
 from session_lab.cli.output import AsJson
+from session_lab.cli.recording import Recording, takes_recording
 
 __all__ = ["generate"]
 
@@ -18,6 +19,7 @@ def _flag(name: str, text: str) -> typer.models.OptionInfo:
     return option
 
 
+@takes_recording
 def generate(
     context: typer.Context,
     out: Annotated[
@@ -26,9 +28,10 @@ def generate(
     ],
     *,
     fit: Annotated[
-        Path | None,
+        str | None,
         typer.Option("--fit", help="A recorded log to estimate all from that is not given."),
     ] = None,
+    recording: Recording,
     seed: Annotated[int, typer.Option("--seed", help="Of everything that is drawn.")] = 0,
     duration: Annotated[str, _flag("--duration", "How long chats arrive.")] = "1 h",
     start: Annotated[str, _flag("--start", "When the first may arrive.")] = "2026-01-01T00:00:00Z",
@@ -111,25 +114,27 @@ def generate(
 ) -> None:
     """Generate chat traffic: starts, messages and closes, drawn from a workload.
 
-    With --fit, all that is not given is estimated from a recorded log, and the result tells how
-    close the generated traffic comes to it.
+    With --fit, all that is not given is estimated from a recorded log, which the flags of a
+    recording describe, and the result tells how close the generated traffic comes to it.
 
     Example: session-lab generate chats.ndjson --seed 7 --duration 2h --chats-per-hour 150
 
     Example: session-lab generate month.parquet --fit chats.ndjson --duration 30d
+
+    Example: session-lab generate more.ndjson --fit ours.csv --log messages --column at=time:s
     """
     arguments = locals()
     from session_lab.frames import EVENTS, digest
-    from session_lab.traffic.fit_check import compare
+    from session_lab.traffic.workload.closeness import compare
 
     given = {field.name: arguments[field.name] for field in fields(sl.ChatWorkload)}
     for name in ("hourly", "weekly"):
         given[name] = _numbers(name, given[name])
-    recorded = None if fit is None else sl.traffic.read(fit)
+    recorded = None if fit is None else recording.read(fit)
     workload = sl.ChatWorkload(**given)
     if recorded is not None:
         said = {name: given[name] for name in given if _is_said(context, name)}
-        workload = replace(sl.ChatWorkload.fit(recorded), **said)
+        workload = replace(sl.traffic.fit(recorded), **said)
     events = sl.traffic.generate(workload, seed)
     sl.traffic.write(events, out)
     result = {

@@ -2,100 +2,148 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+import functools
+import inspect
+from dataclasses import MISSING, dataclass, fields
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
 import session_lab as sl
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable
 
     import pandas as pd
 
-__all__ = [
-    "FORMATS",
-    "Columns",
-    "Format",
-    "Origin",
-    "SkipBadRows",
-    "TokensPerSecond",
-    "read_recording",
-]
+__all__ = ["Recording", "takes_recording"]
 
-FORMATS = ("bailian", "burstgpt", "events", "har", "journal", "mooncake")
-"""The names of the formats that ``session_lab.traffic`` reads, which is too heavy for a help."""
 
-_PANEL = "Recording"
+def _option(name: str, text: str, **more: Any) -> Any:  # noqa: ANN401 (what typer makes of it)
+    return typer.Option(name, help=text, rich_help_panel="Recording", **more)
 
 
 def _formats(incomplete: str) -> list[str]:
-    return [name for name in ("auto", *FORMATS) if name.startswith(incomplete)]
+    # Loaded when a shell asks: too heavy for a help.
+    return [name for name in ("auto", *sl.traffic.FORMATS) if name.startswith(incomplete)]
 
 
-Format = Annotated[
-    str,
-    typer.Option(
-        "--format",
-        help=f"auto, {', '.join(FORMATS)}.",
-        autocompletion=_formats,
-        rich_help_panel=_PANEL,
-    ),
-]
-Columns = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--column",
-        help="OURS=THEIRS: a column by another name; may be repeated.",
-        rich_help_panel=_PANEL,
-    ),
-]
-Origin = Annotated[
-    str,
-    typer.Option(
-        "--origin", help="Instant of time zero, for relative times.", rich_help_panel=_PANEL
-    ),
-]
-TokensPerSecond = Annotated[
-    float,
-    typer.Option(
-        "--tokens-per-second", help="Speed of answers given in tokens.", rich_help_panel=_PANEL
-    ),
-]
-SkipBadRows = Annotated[
-    bool,
-    typer.Option(
-        "--skip-bad-rows", help="Report bad rows and go on without them.", rich_help_panel=_PANEL
-    ),
-]
+@dataclass(frozen=True, kw_only=True)
+class Recording:
+    """What the flags say of a recording; each field is one of them."""
+
+    format: Annotated[
+        str,
+        _option(
+            "--format",
+            "auto, events (any table), or a trace's: mooncake, burstgpt, bailian, har, journal.",
+            autocompletion=_formats,
+        ),
+    ] = "auto"
+    log: Annotated[
+        str,
+        _option(
+            "--log",
+            "Rows are events, or messages, of which the first of a chat is its start.",
+            autocompletion=lambda: ["events", "messages"],
+        ),
+    ] = "events"
+    columns: Annotated[
+        list[str] | None,
+        _option("--column", "OURS=THEIRS or OURS=THEIRS:UNIT, as in at=ts:s; may be repeated."),
+    ] = None
+    constants: Annotated[
+        list[str] | None,
+        _option("--constant", "OURS=VALUE for every row, as in op=message; may be repeated."),
+    ] = None
+    zone: Annotated[
+        str | None, _option("--zone", "Where times without a zone were written: Europe/Berlin.")
+    ] = None
+    origin: Annotated[
+        str | None,
+        _option("--origin", "Instant of time zero. [default: 2026-01-01T00:00:00Z for traces]"),
+    ] = None
+    tokens_per_second: Annotated[
+        float, _option("--tokens-per-second", "Speed of answers given in tokens.")
+    ] = 50.0
+    first_turn: Annotated[
+        str | None,
+        _option(
+            "--first-turn",
+            "Of a start that has a turn of unknown length. [default: as --turn-duration]",
+        ),
+    ] = None
+    adopt: Annotated[
+        bool, _option("--adopt", "Give chats that began before the recording a start.")
+    ] = False
+    skip_bad_rows: Annotated[
+        bool, _option("--skip-bad-rows", "Report bad rows and go on without them.")
+    ] = False
+
+    def read(self, path: str, *, turn_duration: str | None = None) -> pd.DataFrame:
+        """Read it, and warn on standard error if it holds nothing.
+
+        Parameters
+        ----------
+        path : str
+            Where it is.
+        turn_duration : str, optional
+            How long turns last of which nobody says.
+        """
+        events = sl.traffic.read(
+            path,
+            self.format,
+            log=self.log,  # type: ignore[arg-type]  # read refuses what it does not know
+            columns=_pairs(self.columns, "--column", "OURS=THEIRS, as in at=timestamp"),
+            constants=_pairs(self.constants, "--constant", "OURS=VALUE, as in op=message"),
+            zone=self.zone,
+            origin=self.origin,
+            tokens_per_second=self.tokens_per_second,
+            first_turn=self.first_turn or turn_duration or "0s",
+            adopt=self.adopt,
+            skip_bad_rows=self.skip_bad_rows,
+        )
+        if events.empty:
+            typer.echo(f"session-lab: {path}: there are no events to replay", err=True)
+        return events
 
 
-def read_recording(
-    path: Path,
-    format: str,
-    *,
-    columns: list[str] | None,
-    origin: str,
-    tokens_per_second: float,
-    skip_bad_rows: bool,
-) -> pd.DataFrame:
-    """Read what the flags name, and warn on standard error if it holds nothing."""
-    events = sl.traffic.read(
-        path,
-        format,
-        columns=dict(map(_pair, columns or [])),
-        origin=origin,
-        tokens_per_second=tokens_per_second,
-        skip_bad_rows=skip_bad_rows,
-    )
-    if events.empty:
-        typer.echo(f"session-lab: {path}: there are no events to replay", err=True)
-    return events
+def takes_recording(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the flags of a recording, in the place of its parameter ``recording``."""
+    own = inspect.signature(command, eval_str=True).parameters
+    hints = get_type_hints(Recording, include_extras=True)
+    flags = {
+        field.name: inspect.Parameter(
+            field.name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=inspect.Parameter.empty if field.default is MISSING else field.default,
+            annotation=hints[field.name],
+        )
+        for field in fields(Recording)
+    }
+
+    @functools.wraps(command)
+    def wrapper(*arguments: Any, **given: Any) -> None:  # noqa: ANN401 (as typer calls it)
+        told = {name: given.pop(name) for name in flags}
+        command(*arguments, **given, recording=Recording(**told))
+
+    parameters = [
+        found
+        for name, one in own.items()
+        for found in (flags.values() if name == "recording" else [one])
+    ]
+    wrapper.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    wrapper.__annotations__ = {one.name: one.annotation for one in parameters}
+    return wrapper
 
 
-def _pair(text: str) -> tuple[str, str]:
-    ours, equals, theirs = text.partition("=")
-    if not (ours and equals and theirs):
-        message = f"{text!r} is not OURS=THEIRS, as in at=timestamp"
-        raise sl.DataError(message, column="--column")
-    return ours, theirs
+def _pairs(texts: list[str] | None, flag: str, wanted: str) -> dict[str, str]:
+    pairs = {}
+    for text in texts or []:
+        name, equals, value = text.partition("=")
+        if not (name and equals and value):
+            raise sl.DataError(f"{text!r} is not {wanted}", column=flag)
+        if name in pairs:
+            raise sl.DataError(f"{name} is given twice", column=flag)
+        pairs[name] = value
+    return pairs

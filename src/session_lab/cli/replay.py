@@ -10,8 +10,8 @@ import typer
 
 import session_lab as sl
 from session_lab.cli import policy as flags
-from session_lab.cli import recording
 from session_lab.cli.output import AsJson, Quiet, shows_progress
+from session_lab.cli.recording import Recording, takes_recording
 
 __all__ = ["replay"]
 
@@ -24,15 +24,12 @@ def _engines(incomplete: str) -> list[str]:
     return [name for name in ENGINES if name.startswith(incomplete)]
 
 
+@takes_recording
 def replay(
     context: typer.Context,
-    path: Annotated[Path, typer.Argument(help="The recording.", show_default=False)],
+    path: Annotated[str, typer.Argument(help="The recording.", show_default=False)],
     *,
-    format: recording.Format = "auto",
-    columns: recording.Columns = None,
-    origin: recording.Origin = "2026-01-01T00:00:00Z",
-    tokens_per_second: recording.TokensPerSecond = 50.0,
-    skip_bad_rows: recording.SkipBadRows = False,
+    recording: Recording,
     policy: flags.PolicyFile = None,
     idle_timeout: flags.IdleTimeout = None,
     turn_timeout: flags.TurnTimeout = None,
@@ -79,14 +76,7 @@ def replay(
 
     Example: session-lab replay trace.jsonl --format mooncake --json
     """
-    events = recording.read_recording(
-        path,
-        format,
-        columns=columns,
-        origin=origin,
-        tokens_per_second=tokens_per_second,
-        skip_bad_rows=skip_bad_rows,
-    )
+    events = recording.read(path, turn_duration=turn_duration)
     played = sl.replay(
         events,
         flags.policy_of(context),

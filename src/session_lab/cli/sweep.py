@@ -10,8 +10,8 @@ import typer
 
 import session_lab as sl
 from session_lab.cli import policy as flags
-from session_lab.cli import recording
 from session_lab.cli.output import Quiet, shows_progress
+from session_lab.cli.recording import Recording, takes_recording
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,15 +33,12 @@ def _choice(name: str, text: str) -> typer.models.OptionInfo:
     return option
 
 
+@takes_recording
 def sweep(
     context: typer.Context,
-    path: Annotated[Path, typer.Argument(help="The recording.", show_default=False)],
+    path: Annotated[str, typer.Argument(help="The recording.", show_default=False)],
     *,
-    format: recording.Format = "auto",
-    columns: recording.Columns = None,
-    origin: recording.Origin = "2026-01-01T00:00:00Z",
-    tokens_per_second: recording.TokensPerSecond = 50.0,
-    skip_bad_rows: recording.SkipBadRows = False,
+    recording: Recording,
     idle_timeout: Annotated[
         str | None, _grid("--idle-timeout", "Awake with nothing to do, then suspended.")
     ] = None,
@@ -127,14 +124,7 @@ def sweep(
     grid = {name: _values(name, text) for name, text in given.items() if text is not None}
     if not grid:
         raise sl.DataError("there is nothing to try; give values, as in --idle-timeout 5s,30s,2m")
-    events = recording.read_recording(
-        path,
-        format,
-        columns=columns,
-        origin=origin,
-        tokens_per_second=tokens_per_second,
-        skip_bad_rows=skip_bad_rows,
-    )
+    events = recording.read(path, turn_duration=turn_duration)
     frame = sl.sweep(
         events,
         grid,

@@ -16,6 +16,15 @@ from session_lab.frames.build import (
 from session_lab.frames.check_events import check_events
 from session_lab.frames.columns import check_frame, column_of, durations, instants
 from session_lab.frames.digest import digest
+from session_lab.frames.event_columns import (
+    UnusualError,
+    event_cells,
+    event_columns,
+    join_events,
+    table_of_rows,
+    without_nothing,
+)
+from session_lab.frames.event_values import event_cell, event_value
 from session_lab.frames.lifetime_columns import derive_lifetimes
 from session_lab.frames.observation import observe, observed_at
 from session_lab.frames.of_sessions import of_sessions, sessions_of_log
@@ -48,6 +57,7 @@ __all__ = [
     "Kind",
     "Schema",
     "Selection",
+    "UnusualError",
     "build",
     "check_events",
     "check_frame",
@@ -56,8 +66,13 @@ __all__ = [
     "digest",
     "durations",
     "empty",
+    "event_cell",
+    "event_cells",
+    "event_columns",
+    "event_value",
     "in_one_piece",
     "instants",
+    "join_events",
     "milliseconds",
     "observe",
     "observed_at",
@@ -65,9 +80,11 @@ __all__ = [
     "sample_path",
     "select",
     "sessions_of_log",
+    "table_of_rows",
     "to_instants",
     "validate",
     "whole_file",
+    "without_nothing",
     "write_frame",
     "write_parquet",
 ]

@@ -39,7 +39,7 @@ _NOTHING, _CENTURY = (pd.Timedelta(span, unit="ms") for span in (0, LONGEST_DURA
 
 
 def check_events(frame: pd.DataFrame) -> pd.DataFrame:
-    """Bring a frame of events to its schema's dtypes.
+    """Check a frame of events, and bring it to its schema's dtypes.
 
     Instants must carry a time zone and lie in the years 1970 to 9999; durations must not be
     negative; columns that the schema does not name are left out.
@@ -63,7 +63,7 @@ def check_events(frame: pd.DataFrame) -> pd.DataFrame:
     given: object = frame
     if not isinstance(given, pd.DataFrame):
         message = (
-            f"a {type(given).__name__} is no frame of events; "
+            f"a {type(given).__name__} is not a frame of events; "
             "traffic.read makes one of a file, traffic.generate of a workload"
         )
         raise DataError(message, source=_SOURCE)
@@ -143,7 +143,7 @@ def _of_one_type(values: pd.Series, column: Column) -> pd.Series:
 
 
 def _is_broken(value: object) -> bool:
-    """Tell whether text holds half of a surrogate pair, which no encoding can write."""
+    """Return whether text holds half of a surrogate pair, which no encoding can write."""
     try:
         str(value).encode()
     except UnicodeEncodeError:
@@ -164,10 +164,15 @@ def _external_id(values: pd.Series, column: Column) -> pd.Series:
 
 def _category(values: pd.Series, column: Column) -> pd.Series | Coded:
     if isinstance(values.dtype, pd.CategoricalDtype):
+        # However long the column, there are but these few names to check.
         names = list(values.cat.categories)
         if set(names) <= set(column.allowed):
-            # However long the column, there are but these few names to check.
             return Coded(values.cat.codes.to_numpy(), names)
+        if not column.allowed and all(
+            isinstance(one, str) and not _is_broken(one) for one in names
+        ):
+            used = values.cat.remove_unused_categories().cat
+            return Coded(used.codes.to_numpy(), list(used.categories))
     text = _text(values, column)
     if column.allowed:
         unknown = text.notna() & ~text.isin(column.allowed)
@@ -197,7 +202,9 @@ def _codes(values: pd.Series, column: Column) -> pd.Series:
     if pd.api.types.is_bool_dtype(values) or not pd.api.types.is_numeric_dtype(values):
         raise _wrong_type(values, column, "whole numbers")
     outside = ~values.between(0, _MOST_CODE) | (values % 1 != 0)
-    _refuse(outside & values.notna(), values, column, f"is no whole number from 0 to {_MOST_CODE}")
+    _refuse(
+        outside & values.notna(), values, column, f"is not a whole number from 0 to {_MOST_CODE}"
+    )
     return values.astype("Int64")
 
 

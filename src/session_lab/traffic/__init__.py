@@ -1,21 +1,23 @@
 """Traffic: recorded or generated events, and the engines that play them.
 
-``read`` takes a recording in, whatever its format, as one events frame, and ``detect`` tells the
-format; ``shards`` and ``write_shards`` keep what is larger than memory in folders of Parquet files;
-``generate`` draws events from a ``ChatWorkload``, which can be fitted to a log; ``write`` keeps
-them in a file, and ``write_journal`` what a simulator was asked; ``sample``, ``scale``,
-``cap_gaps`` and ``anonymise`` make others of them; and ``sample_path`` finds the recordings that
-come with the package.
+``read`` takes a recording in, whatever its format, as one events frame, and ``detect`` says which
+format it is; ``from_messages`` makes one of a team's own log, and ``adopt`` gives chats that began
+before it a start; ``read_shards`` and ``write_shards`` keep what is larger than memory in folders
+of Parquet files; ``generate`` draws events from a ``ChatWorkload``, which ``fit`` estimates from a
+log and ``closeness`` compares with it; ``write`` keeps them in a file, and ``write_journal`` what a
+simulator was asked; ``sample``, ``scale``, ``cap_gaps`` and ``anonymise`` make others of them; and
+``sample_path`` finds the recordings that come with the package.
 """
 
 from session_lab.frames import sample_path
+from session_lab.traffic.adopt import adopt
 from session_lab.traffic.detecting import Detected, detect
-from session_lab.traffic.fit_check import Closeness
-from session_lab.traffic.generating import generate
-from session_lab.traffic.reading import FORMATS, read, shards
-from session_lab.traffic.shards import write_shards
+from session_lab.traffic.formats import FORMATS
+from session_lab.traffic.messages import from_messages
+from session_lab.traffic.reading import read
+from session_lab.traffic.shards import read_shards, write_shards
 from session_lab.traffic.transforms import anonymise, cap_gaps, sample, scale
-from session_lab.traffic.workload import ChatWorkload
+from session_lab.traffic.workload import ChatWorkload, Closeness, closeness, fit, generate
 from session_lab.traffic.writing import write, write_journal
 
 __all__ = [
@@ -23,15 +25,19 @@ __all__ = [
     "ChatWorkload",
     "Closeness",
     "Detected",
+    "adopt",
     "anonymise",
     "cap_gaps",
+    "closeness",
     "detect",
+    "fit",
+    "from_messages",
     "generate",
     "read",
+    "read_shards",
     "sample",
     "sample_path",
     "scale",
-    "shards",
     "write",
     "write_journal",
     "write_shards",

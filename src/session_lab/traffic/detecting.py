@@ -1,4 +1,4 @@
-"""Telling the format of a recording, and from what."""
+"""Which format a recording is in, and what shows it."""
 
 from __future__ import annotations
 
@@ -9,29 +9,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from session_lab.traffic.formats import bailian, burstgpt, journal, mooncake
-from session_lab.traffic.formats import events as event_format
+from session_lab.traffic.formats import FORMATS, format_named
+from session_lab.traffic.formats.format import Head
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Sequence
 
 __all__ = ["Detected", "detect"]
 
-# Told by the fields of the first line; where a line has those of several, the first counts.
-_BY_FIELDS = {
-    "journal": journal.FIELDS,
-    "bailian": bailian.FIELDS,
-    "mooncake": mooncake.FIELDS,
-    "events": event_format.REQUIRED,
-}
 _ARCHIVE = re.compile(r'\s*\{\s*"log"\s*:')
-_HEAD = 4096
+_LINE_END = re.compile(r"[\r\n]+")
+_HEAD = 1 << 20
 _SHOWN = 12
 
 
 @dataclass(frozen=True)
 class Detected:
-    """What format a recording is in, and what told so.
+    """What format a recording is in, and what shows it.
 
     Attributes
     ----------
@@ -48,13 +43,13 @@ class Detected:
     is_certain: bool = True
 
     def __str__(self) -> str:
-        """Say it in a sentence."""
+        """Return it as a sentence."""
         verb = "is" if self.is_certain else "is taken for"
         return f"{verb} {self.format}: {self.because}"
 
 
 def detect(path: str | os.PathLike[str]) -> Detected:
-    """Tell the format of a recording from its name and its beginning.
+    """Return the format of a recording, by its name and its beginning.
 
     Parameters
     ----------
@@ -70,46 +65,42 @@ def detect(path: str | os.PathLike[str]) -> Detected:
     path = Path(path)
     if path.is_dir():
         return Detected("events", "it is a folder, taken for one of Parquet shards")
-    if path.suffix == ".parquet":
-        return Detected("events", "its name ends in .parquet")
-    if path.suffix == ".har":
-        return Detected("har", "its name ends in .har")
-    with path.open(encoding="utf-8-sig", errors="replace") as text:
-        head = text.read(_HEAD)
-        text.seek(0)
-        first = next((line for line in text if line.strip()), "")
-    if path.suffix == ".csv":
-        return _of_header(next(csv.reader([first]), []))
-    if _ARCHIVE.match(head):
-        return Detected("har", "it is one JSON object that begins with a log")
-    return _of_record(first)
-
-
-def _of_header(header: list[str]) -> Detected:
-    for name, fields in (("burstgpt", burstgpt.FIELDS), ("events", event_format.REQUIRED)):
-        if set(fields) <= set(header):
-            return Detected(name, f"its header has {', '.join(fields)}")
-    return _untold(f"its header has {_listed(header)}")
-
-
-def _of_record(line: str) -> Detected:
-    record: Any
-    try:
-        record = json.loads(line)
-    except (ValueError, RecursionError):
-        return _untold("its first line is not JSON" if line else "it is empty")
-    if not isinstance(record, dict):
-        return _untold("its first line is not a JSON object")
-    for name, fields in _BY_FIELDS.items():
-        if set(fields) <= record.keys():
-            return Detected(name, f"its first line has the fields {', '.join(fields)}")
-    return _untold(f"its first line has the fields {_listed(list(record))}")
-
-
-def _untold(seen: str) -> Detected:
+    head, seen = _head(path)
+    for name in reversed(FORMATS):
+        because = format_named(name).recognise(head)
+        if because is not None:
+            return Detected(name, because)
     return Detected("events", f"{seen}, which is no other known format", is_certain=False)
 
 
-def _listed(names: list[str]) -> str:
+def _head(path: Path) -> tuple[Head, str]:
+    """Look at the beginning of a file; what was seen is for the case that nobody knows it."""
+    with path.open("rb") as file:
+        text = file.read(_HEAD).decode("utf-8-sig", errors="replace")
+    first = next((line for line in _LINE_END.split(text) if line.strip()), "")
+    if path.suffix == ".csv":
+        header = _cells(first)
+        return Head(path.suffix, header=header), f"its header has {_listed(header)}"
+    is_archive = _ARCHIVE.match(text) is not None
+    record: Any
+    try:
+        record = json.loads(first)
+    except (ValueError, RecursionError):
+        seen = "its first line is not JSON" if first else "it is empty"
+        return Head(path.suffix, is_archive=is_archive), seen
+    if not isinstance(record, dict):
+        return Head(path.suffix), "its first line is not a JSON object"
+    head = Head(path.suffix, fields=list(record), is_archive=is_archive)
+    return head, f"its first line has the fields {_listed(head.fields)}"
+
+
+def _cells(line: str) -> list[str]:
+    try:
+        return next(csv.reader([line]), [])
+    except csv.Error:
+        return []
+
+
+def _listed(names: Sequence[str]) -> str:
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     return ", ".join(names[:_SHOWN]) + more or "none"

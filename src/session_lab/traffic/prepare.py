@@ -9,7 +9,7 @@ import numpy as np
 
 from session_lab.frames import check_events, milliseconds
 from session_lab.traffic.engine_frames import Chats
-from session_lab.traffic.reading import in_order
+from session_lab.traffic.time_order import in_order
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -1,4 +1,4 @@
-"""Recordings larger than memory: folders of Parquet shards, read and written one at a time."""
+"""Logs larger than memory: folders of Parquet shards, read and written one at a time."""
 
 from __future__ import annotations
 
@@ -9,16 +9,56 @@ import numpy as np
 import pandas as pd
 
 from session_lab.errors import DataError
-from session_lab.frames import check_events, write_parquet
-from session_lab.traffic.formats import parquet
+from session_lab.frames import check_events, join_events, write_parquet
+from session_lab.traffic.formats.events import event_tables
+from session_lab.traffic.formats.format import ReadOptions
+from session_lab.traffic.parsing import parquet
+from session_lab.traffic.parsing.text_rows import BadRows
+from session_lab.traffic.time_order import sorted_by_time
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
-__all__ = ["shard_paths", "write_shards"]
+__all__ = ["read_folder", "read_shards", "shard_paths", "write_shards"]
 
 _MOST_SHARDS = 10_000
+
+
+def read_shards(
+    folder: str | os.PathLike[str], *, columns: Mapping[str, str] | None = None
+) -> Iterator[pd.DataFrame]:
+    """Read a folder of Parquet shards one at a time, each as an events frame.
+
+    No more than one shard is in memory at any time. Where each session is whole in one shard, as
+    :func:`write_shards` writes them, the shards can be replayed one by one.
+
+    Parameters
+    ----------
+    folder : path
+        Holds ``.parquet`` files with the same columns.
+    columns : mapping of str to str, optional
+        As for :func:`read`.
+
+    Yields
+    ------
+    DataFrame
+        The events of a shard, in order of ``at``.
+
+    Raises
+    ------
+    DataError
+        A shard cannot be read or has other columns than the first; the error names it.
+    """
+    options = ReadOptions.of({"columns": columns})
+    for path in shard_paths(folder):
+        yield sorted_by_time(join_events(event_tables(path, options, BadRows(collect=False))))
+
+
+def read_folder(path: Path, options: ReadOptions, bad: BadRows) -> pd.DataFrame:
+    """Read all shards of a folder as one events frame, one after the other."""
+    shards = shard_paths(path)
+    return join_events([table for shard in shards for table in event_tables(shard, options, bad)])
 
 
 def shard_paths(folder: str | os.PathLike[str]) -> Sequence[Path]:

@@ -13,7 +13,7 @@ from session_lab.frames.of_sessions import sessions_of_log
 from session_lab.replays.whatif import WhatIfLog
 from session_lab.simulator import Platform, RunPolicy
 from session_lab.timing import duration_text, to_milliseconds
-from session_lab.traffic.reading import in_order
+from session_lab.traffic.time_order import in_order
 from session_lab.widgets.belonging import Belonging
 from session_lab.widgets.call_text import call, selected
 from session_lab.widgets.controls import NOTHING

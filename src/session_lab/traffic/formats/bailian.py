@@ -11,8 +11,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from session_lab.errors import DataError
-from session_lab.traffic.formats import token_trace
-from session_lab.traffic.formats.text_rows import BadRows, json_lines
+from session_lab.traffic.formats.format import Format, in_first_line
+from session_lab.traffic.parsing import token_trace
+from session_lab.traffic.parsing.text_rows import BadRows, json_lines
+from session_lab.traffic.parsing.token_trace import Request
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,75 +22,70 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-__all__ = ["FIELDS", "read"]
+    from session_lab.traffic.formats.format import ReadOptions
 
-FIELDS = ("chat_id", "parent_chat_id", "timestamp", "output_length")
+__all__ = ["FORMAT"]
+
+_FIELDS = ("chat_id", "parent_chat_id", "timestamp", "output_length")
 _NO_PARENT = -1
 
 
-def read(path: Path, origin: int, tokens_per_second: float, bad: BadRows) -> pd.DataFrame:
+def _read(path: Path, options: ReadOptions, bad: BadRows) -> pd.DataFrame:
     """Read the trace as events.
 
     A conversation is called after its first request, ``conv-<chat_id>``. Requests whose common
     parent was cut off the trace are one conversation, called after it.
-
-    Parameters
-    ----------
-    path : Path
-        The trace.
-    origin : int
-        The instant of timestamp zero, in milliseconds since 1970.
-    tokens_per_second : float
-        How fast output is generated.
-    bad : BadRows
-        What becomes of rows that cannot be used.
     """
     parents: dict[int, int] = {}
-    found: list[tuple[int, token_trace.Request]] = []
+    found: list[tuple[int, Request]] = []
     for number, record in json_lines(path, bad):
         try:
-            chat, parent, request = _request(record, origin, tokens_per_second)
-            _adopt(parents, chat, parent)
+            request_id, parent, request = _request(record, options)
+            _adopt(parents, request_id, parent)
         except DataError as error:
             bad.report(error, source=path.name, row=number)
         else:
-            found.append((chat, request))
+            found.append((request_id, request))
     return token_trace.to_events(
-        [request._replace(chat=f"conv-{_root(parents, chat)}") for chat, request in found]
+        [request._replace(chat=f"conv-{_root(parents, one)}") for one, request in found]
     )
 
 
-def _request(
-    record: Mapping[str, Any], origin: int, tokens_per_second: float
-) -> tuple[int, int, token_trace.Request]:
-    token_trace.require(record, FIELDS)
+FORMAT = Format("bailian", _read, in_first_line(*_FIELDS))
+
+
+def _request(record: Mapping[str, Any], options: ReadOptions) -> tuple[int, int, Request]:
+    token_trace.require(record, *_FIELDS)
     for name in ("chat_id", "parent_chat_id"):
         if type(record[name]) is not int:
             raise DataError(f"{record[name]!r} is not a whole number", column=name)
     tokens = token_trace.tokens_of(record["output_length"], "output_length")
     kind = record.get("type")
-    request = token_trace.Request(
-        at=token_trace.moment(origin, record["timestamp"], "timestamp"),
+    request = Request(
+        at=token_trace.instant_of_seconds(options.origin, record["timestamp"], "timestamp"),
+        turn_duration=token_trace.turn_of_tokens(
+            tokens, options.tokens_per_second, "output_length"
+        ),
         chat="",
-        turn_duration=token_trace.turn_of_tokens(tokens, tokens_per_second, "output_length"),
-        tags=(f"type:{kind}",) if isinstance(kind, str) else (),
+        tags=(token_trace.tag_of("type", kind, "type"),) if isinstance(kind, str) else (),
     )
     return record["chat_id"], record["parent_chat_id"], request
 
 
-def _adopt(parents: dict[int, int], chat: int, parent: int) -> None:
-    if chat in parents:
-        raise DataError(f"an earlier row has the id {chat} too", column="chat_id")
-    if parent != _NO_PARENT and _root(parents, parent) == chat:
-        raise DataError(f"{parent} descends from {chat} already", column="parent_chat_id")
-    parents[chat] = chat if parent == _NO_PARENT else parent
+def _adopt(parents: dict[int, int], request_id: int, parent: int) -> None:
+    if request_id in parents:
+        raise DataError(f"an earlier row has the id {request_id} too", column="chat_id")
+    if parent != _NO_PARENT and _root(parents, parent) == request_id:
+        message = f"{parent} descends from {request_id} already"
+        raise DataError(message, column="parent_chat_id")
+    parents[request_id] = request_id if parent == _NO_PARENT else parent
 
 
-def _root(parents: dict[int, int], chat: int) -> int:
+def _root(parents: dict[int, int], request_id: int) -> int:
     """Follow parents up to the first request, and shorten the way for those who come after."""
-    root = chat
+    root = request_id
     while parents.get(root, root) != root:
         root = parents[root]
-    while parents.get(chat, root) != root:
-        parents[chat], chat = root, parents[chat]
+    while parents.get(request_id, root) != root:
+        parents[request_id], request_id = root, parents[request_id]
     return root

@@ -11,58 +11,73 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from session_lab.errors import DataError
-from session_lab.traffic.formats import token_trace
-from session_lab.traffic.formats.text_rows import BadRows, csv_records
+from session_lab.traffic.formats.format import Format, in_header
+from session_lab.traffic.parsing import token_trace
+from session_lab.traffic.parsing.text_rows import BadRows, csv_records
+from session_lab.traffic.parsing.token_trace import Request
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     import pandas as pd
 
-__all__ = ["FIELDS", "read"]
+    from session_lab.traffic.formats.format import ReadOptions
 
-FIELDS = ("Timestamp", "Response tokens")
+__all__ = ["FORMAT"]
+
+_FIELDS = ("Timestamp", "Response tokens")
+_FIRST_LINE = 2
 
 
-def read(path: Path, origin: int, tokens_per_second: float, bad: BadRows) -> pd.DataFrame:
+def _read(path: Path, options: ReadOptions, bad: BadRows) -> pd.DataFrame:
     """Read the trace as events.
 
     Requests of one ``Session ID`` are a chat, ``conv-<Session ID>``; one without is a chat of its
-    own, ``request-<line>``. A turn lasts its ``Elapsed time``, or where there is none, as long as
-    its response takes to generate. The model is a tag.
-
-    Parameters
-    ----------
-    path : Path
-        The trace.
-    origin : int
-        The instant of timestamp zero, in milliseconds since 1970.
-    tokens_per_second : float
-        How fast output is generated.
-    bad : BadRows
-        What becomes of rows that cannot be used.
+    own, ``request-<line>``, where lines are counted in order of time. A turn lasts its ``Elapsed time``, or where there is none,
+    as long as its response takes to generate. The model is a tag. Requests that failed got no
+    answer and are left out.
     """
-    found = []
+    found, failed = [], 0
     for number, record in csv_records(path, bad):
         try:
-            found.append(_request(record, number, origin, tokens_per_second))
+            request = _request(record, options)
         except DataError as error:
             bad.report(error, source=path.name, row=number)
-    return token_trace.to_events(found)
+            continue
+        failed += request is None
+        if request is not None:
+            found.append(request)
+    bad.leave_out(failed, "requests that failed (0 response tokens)")
+    return token_trace.to_events(_named(found))
 
 
-def _request(
-    record: Mapping[str, Any], number: int, origin: int, tokens_per_second: float
-) -> token_trace.Request:
-    token_trace.require(record, FIELDS)
+FORMAT = Format("burstgpt", _read, in_header(*_FIELDS))
+
+
+def _request(record: Mapping[str, Any], options: ReadOptions) -> Request | None:
+    token_trace.require(record, *_FIELDS)
     tokens = token_trace.tokens_of(record["Response tokens"], "Response tokens")
+    at = token_trace.instant_of_seconds(options.origin, record["Timestamp"], "Timestamp")
     session, elapsed, model = (record.get(name) for name in ("Session ID", "Elapsed time", "Model"))
-    return token_trace.Request(
-        at=token_trace.moment(origin, record["Timestamp"], "Timestamp"),
-        chat=f"request-{number}" if session is None else f"conv-{session}",
-        turn_duration=token_trace.turn_of_tokens(tokens, tokens_per_second, "Response tokens")
-        if elapsed is None
-        else token_trace.turn_of_seconds(elapsed, "Elapsed time"),
+    if elapsed is None:
+        lasts = token_trace.turn_of_tokens(tokens, options.tokens_per_second, "Response tokens")
+    else:
+        lasts = token_trace.turn_of_seconds(elapsed, "Elapsed time")
+    if not tokens:
+        return None
+    return Request(
+        at=at,
+        turn_duration=lasts,
+        chat="" if session is None else token_trace.external_id_of("conv", session, "Session ID"),
         tags=() if model is None else (f"model:{model}",),
     )
+
+
+def _named(requests: Sequence[Request]) -> list[Request]:
+    """Name requests that belong to no conversation by the line they have in order of time."""
+    named = list(requests)
+    for place, row in enumerate(sorted(range(len(requests)), key=requests.__getitem__)):
+        if not requests[row].chat:
+            named[row] = requests[row]._replace(chat=f"request-{place + _FIRST_LINE}")
+    return named

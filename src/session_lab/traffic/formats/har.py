@@ -1,26 +1,27 @@
 """HTTP archives (HAR 1.2) of calls to the Sessions API, as browsers and proxies save them.
 
 Creates are starts, appends to ``in`` messages unless they ask the agent to stop, closes and
-retrievals what they are; other requests are passed over. What was answered goes into
-``recorded_status`` and ``recorded_is_cached``. Nothing else of an archive is kept: no header, no
-token, no text of a message. The archive's layout is checked by models of the parts that matter
-(HAR 1.2, W3C Web Performance Working Group), which say where something is missing.
+retrievals what they are; other requests are passed over, whatever they look like. What was answered
+goes into ``recorded_status`` and ``recorded_is_cached``. Nothing else of an archive is kept: no
+header, no token, no text of a message. Fields are those of HAR 1.2 (W3C Web Performance Working
+Group); bodies may be in base64, as some recorders write them.
 """
 
 from __future__ import annotations
 
+import base64
+import binascii
 import json
 import re
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import unquote, urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-
 from session_lab.errors import DataError
 from session_lab.simulator.model.run_payload import carries_turn, is_stop
 from session_lab.timing import to_instant
-from session_lab.traffic.formats.events import frame_of, parse
-from session_lab.traffic.formats.journal import Names
+from session_lab.traffic.formats.format import Format
+from session_lab.traffic.parsing.column_map import ColumnMap
+from session_lab.traffic.parsing.recorded_calls import RecordedCall, SessionNames, to_events
 from session_lab.wire.endpoints import endpoint_of
 
 if TYPE_CHECKING:
@@ -29,9 +30,10 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from session_lab.traffic.formats.text_rows import BadRows
+    from session_lab.traffic.formats.format import Head, ReadOptions
+    from session_lab.traffic.parsing.text_rows import BadRows
 
-__all__ = ["read"]
+__all__ = ["FORMAT"]
 
 _OPS: Final = {
     "sessions.start": "start",
@@ -46,140 +48,135 @@ _FIELDS: Final = {
     "task_identifier": "taskIdentifier",
 }
 _PREFIX: Final = re.compile(r"^.*?(?=/(?:api|realtime)/v1/sessions)")
-
-
-class _Part(BaseModel):
-    # What an archive holds may be secret, so errors do not show it.
-    model_config = ConfigDict(hide_input_in_errors=True)
-
-
-class _Text(_Part):
-    text: str | None = None
-
-
-class _Request(_Part):
-    method: str
-    url: str
-    post_data: _Text | None = Field(None, alias="postData")
-
-
-class _Response(_Part):
-    status: int = 0
-    content: _Text = _Text()
-
-
-class _Entry(_Part):
-    started: str = Field(alias="startedDateTime")
-    request: _Request
-    response: _Response = _Response()
-
-
-class _Log(_Part):
-    entries: list[Any]
-
-
-class _Archive(_Part):
-    log: _Log
+_PART_ID: Final = "x-part-id"
+_LAST_STATUS: Final = 999
+_PLAIN: Final = ColumnMap()
 
 
 class _Call(NamedTuple):
-    """A request of the Sessions API: its event's operation, whose it is, and what went along."""
+    """A request of the Sessions API, as the archive has it."""
 
     row: int
     op: str
-    at: str
-    key: str
-    asked: str
-    status: int
-    answered: Mapping[str, Any]
+    path: str
+    entry: Mapping[str, Any]
+
+    @property
+    def asked(self) -> str | None:
+        """What was sent; None where the recorder left it out."""
+        return _text(_object(self.entry["request"].get("postData")))
+
+    @property
+    def answered(self) -> dict[str, Any]:
+        """The answer, if that is a JSON object and the recorder kept it."""
+        response = _object(self.entry.get("response"))
+        return _json_object(_text(_object(response.get("content"))))
+
+    @property
+    def status(self) -> int | None:
+        """The status of the answer; an archive notes 0 or less where none came."""
+        status = _object(self.entry.get("response")).get("status")
+        return status if type(status) is int and 0 < status <= _LAST_STATUS else None
+
+    @property
+    def part_id(self) -> str | None:
+        """The id under which the API keeps an append only once."""
+        headers = self.entry["request"].get("headers")
+        for header in headers if isinstance(headers, list) else []:
+            named = _object(header)
+            if str(named.get("name")).lower() == _PART_ID and named.get("value"):
+                return str(named["value"])
+        return None
+
+    @property
+    def key(self) -> str:
+        """The id by which the session was asked for; of a start, the external id or what it got."""
+        if self.op != "start":
+            return unquote(self.path.split("/")[4])
+        own = _json_object(self.asked).get("externalId")
+        return str(own or self.answered.get("externalId") or self.answered.get("id") or "")
 
 
-def read(path: Path, first_turn: int, bad: BadRows) -> pd.DataFrame:
-    """Read the archive as events.
-
-    Parameters
-    ----------
-    path : Path
-        The archive.
-    first_turn : int
-        How long the turn lasts that a start carries, in milliseconds; an archive does not tell.
-    bad : BadRows
-        What becomes of entries that cannot be used; they are counted from 0.
-    """
-    entries = _archive(path).log.entries
-    calls = list(_calls(entries, path.name, bad))
+def _read(path: Path, options: ReadOptions, bad: BadRows) -> pd.DataFrame:
+    """Read the archive as events; entries are counted from 0."""
+    entries = _entries(path)
+    calls = list(_calls(entries))
     if entries and not calls:
         message = f"none of its {len(entries)} requests is a call of the Sessions API"
         raise DataError(message, source=path.name)
-    names = Names()
+    names = SessionNames()
     for call in calls:
-        names.learn(call.answered.get("id"), call.answered.get("externalId"))
-    events = []
+        answered = call.answered
+        names.learn(answered.get("id"), answered.get("externalId"))
+    recorded: list[RecordedCall] = []
+    unread = 0
     for call in calls:
+        unread += call.op in {"start", "message"} and call.asked is None
+        if not call.key or (call.op == "message" and is_stop(call.asked or "")):
+            continue
         try:
-            events.append(_event(call, names, first_turn))
+            event = _event(call, names, options.first_turn)
+            recorded.append(RecordedCall(call.row, event, call.part_id))
         except DataError as error:
             bad.report(error, source=path.name, row=call.row, unit="entry")
-    return frame_of(events)
+    bad.note(
+        unread,
+        "calls have no body that can be read: what is taken for a message may have been a stop, "
+        "and a start that nothing names is left out",
+    )
+    return to_events(recorded, bad)
 
 
-def _archive(path: Path) -> _Archive:
+def _recognise(head: Head) -> str | None:
+    if head.suffix == ".har":
+        return "its name ends in .har"
+    return "it is one JSON object that begins with a log" if head.is_archive else None
+
+
+FORMAT = Format("har", _read, _recognise, repeats=True)
+
+
+def _entries(path: Path) -> list[Any]:
     try:
-        return _Archive.model_validate_json(path.read_bytes().removeprefix(b"\xef\xbb\xbf"))
-    except ValidationError as error:
-        raise DataError(f"not an HTTP archive ({_first(error)})", source=path.name) from None
+        archive = json.loads(path.read_bytes().removeprefix(b"\xef\xbb\xbf"))
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"not an HTTP archive ({error})", source=path.name) from None
+    entries = _object(_object(archive).get("log")).get("entries")
+    if not isinstance(entries, list):
+        message = "not an HTTP archive (log.entries is not a list)"
+        raise DataError(message, source=path.name)
+    return entries
 
 
-def _calls(entries: list[Any], source: str, bad: BadRows) -> Iterator[_Call]:
-    for row, given in enumerate(entries):
-        try:
-            entry = _Entry.model_validate(given)
-        except ValidationError as error:
-            bad.report(DataError(_first(error)), source=source, row=row, unit="entry")
+def _calls(entries: list[Any]) -> Iterator[_Call]:
+    """Yield the calls that can be events; nothing is asked of the shape of others."""
+    for row, entry in enumerate(entries):
+        request = _object(_object(entry).get("request"))
+        method, path = request.get("method"), _path(request.get("url"))
+        found = endpoint_of(method.upper(), path) if isinstance(method, str) else None
+        op = _OPS.get(found.name) if found is not None else None
+        if op is None or (op == "message" and path.split("/")[5] != "in"):
             continue
-        path = _path(entry.request.url)
-        endpoint = endpoint_of(entry.request.method, path)
-        name = "" if endpoint is None else endpoint.name
-        post = entry.request.post_data
-        asked = (post and post.text) or ""
-        answered = _json_object(entry.response.content.text or "")
-        if name not in _OPS or (name == "sessions.append" and not _is_message(path, asked)):
-            continue
-        key = _started(asked, answered) if name == "sessions.start" else unquote(path.split("/")[4])
-        status = entry.response.status
-        yield _Call(row, _OPS[name], entry.started, key, asked, status, answered)
+        yield _Call(row, op, path, entry)
 
 
-def _path(url: str) -> str:
-    """Take the path from the API's own beginning on; what is no address has none."""
+def _path(url: object) -> str:
+    """Return the path from the API's own beginning on; what is not an address has none."""
     try:
-        return _PREFIX.sub("", urlsplit(url).path)
+        return _PREFIX.sub("", urlsplit(str(url)).path).rstrip("/")
     except ValueError:
         return ""
 
 
-def _first(error: ValidationError) -> str:
-    """Say the first thing that is wrong, and where."""
-    problem = error.errors()[0]
-    place = ".".join(map(str, problem["loc"]))
-    return f"{place}: {problem['msg']}" if place else problem["msg"]
-
-
-def _is_message(path: str, record: str) -> bool:
-    return path.split("/")[5] == "in" and not is_stop(record)
-
-
-def _started(asked: str, answered: Mapping[str, Any]) -> str:
-    return str(_json_object(asked).get("externalId") or answered.get("id") or "")
-
-
-def _event(call: _Call, names: Names, first_turn: int) -> dict[str, Any]:
+def _event(call: _Call, names: SessionNames, first_turn: int) -> dict[str, Any]:
+    at = call.entry.get("startedDateTime")
+    if not isinstance(at, str):
+        raise DataError(f"{at!r} is not a time", column="startedDateTime")
     event: dict[str, Any] = {
-        "at": to_instant(call.at, name="startedDateTime"),
+        "at": to_instant(at, name="startedDateTime"),
         "op": call.op,
         "external_id": names.of(call.key),
-        # An archive notes 0 where no answer came.
-        "recorded_status": call.status or None,
+        "recorded_status": call.status,
     }
     if call.op == "start":
         asked = _json_object(call.asked)
@@ -188,15 +185,29 @@ def _event(call: _Call, names: Names, first_turn: int) -> dict[str, Any]:
         config = asked.get("triggerConfig")
         if _is_config(config) and carries_turn(config):
             event["turn_duration"] = first_turn
-    return parse(event)
+    return _PLAIN.of_row(event)
 
 
-def _json_object(text: str) -> dict[str, Any]:
+def _text(body: Mapping[str, Any]) -> str | None:
+    """Return the text of a body, which recorders may have put into base64."""
+    text = body.get("text")
+    if not isinstance(text, str) or body.get("encoding") != "base64":
+        return text if isinstance(text, str) else None
     try:
-        value = json.loads(text)
+        return base64.b64decode(text, validate=True).decode()
+    except (binascii.Error, ValueError):
+        return None
+
+
+def _object(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _json_object(text: str | None) -> dict[str, Any]:
+    try:
+        return _object(json.loads(text or ""))
     except (ValueError, RecursionError):
         return {}
-    return value if isinstance(value, dict) else {}
 
 
 def _is_config(value: object) -> bool:

@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from session_lab.errors import DataError
 from session_lab.timing import to_instant
-from session_lab.traffic.formats.events import frame_of, parse
-from session_lab.traffic.formats.text_rows import BadRows, json_lines
-from session_lab.traffic.formats.token_trace import require
+from session_lab.traffic.formats.format import Format, in_first_line
+from session_lab.traffic.parsing.column_map import ColumnMap
+from session_lab.traffic.parsing.recorded_calls import RecordedCall, SessionNames, to_events
+from session_lab.traffic.parsing.text_rows import BadRows, json_lines
+from session_lab.traffic.parsing.token_trace import require
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -22,9 +24,11 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-__all__ = ["FIELDS", "Names", "read"]
+    from session_lab.traffic.formats.format import ReadOptions
 
-FIELDS = ("seq", "at", "op", "external_id", "environment", "status_code")
+__all__ = ["FORMAT"]
+
+_FIELDS = ("seq", "at", "op", "external_id", "environment", "status_code")
 _OPS = {
     "start": "start",
     "message": "message",
@@ -34,68 +38,49 @@ _OPS = {
 }
 _ASKED = ("turn_duration", "expires_at", "tags", "type", "task_identifier")
 _ID_PREFIX = "session_"
+_PLAIN = ColumnMap()
 
 
-class Names:
-    """What sessions are called among events, whichever of their two ids a request was made by.
-
-    The caller's own id where there is one, else the platform's without its prefix, which events do
-    not allow.
-    """
-
-    def __init__(self) -> None:
-        self._own: dict[str, str] = {}
-
-    def learn(self, session_id: object, external_id: object) -> None:
-        """Note that the two ids are of one session."""
-        if isinstance(session_id, str) and isinstance(external_id, str) and external_id:
-            self._own.setdefault(session_id, external_id)
-
-    def of(self, key: str) -> str:
-        """Name the session of an id of either kind."""
-        return self._own.get(key, key).removeprefix(_ID_PREFIX)
-
-
-def read(path: Path, first_turn: int, bad: BadRows) -> pd.DataFrame:
-    """Read the journal as events.
-
-    Parameters
-    ----------
-    path : Path
-        The journal.
-    first_turn : int
-        How long the turn lasts that a start carries, in milliseconds, where the journal does not
-        tell because a run policy did.
-    bad : BadRows
-        What becomes of rows that cannot be used.
-    """
+def _read(path: Path, options: ReadOptions, bad: BadRows) -> pd.DataFrame:
+    """Read the journal as events."""
     found: list[tuple[int, dict[str, Any]]] = []
     for number, record in json_lines(path, bad):
         try:
-            require(record, FIELDS)
+            _check(record)
         except DataError as error:
             bad.report(error, source=path.name, row=number)
         else:
             found.append((number, record))
+    # Requests of one instant are told apart by their number, wherever they stand in the file.
+    found.sort(key=lambda one: one[1]["seq"])
     names = _names(record for _, record in found)
     serves = any("start_kind" in record for _, record in found)
     several = len({str(record["environment"]) for _, record in found}) > 1
-    events = []
+    calls = []
     for number, record in found:
         if not _is_event(record, serves=serves):
             continue
-        chat = names.of(str(record["external_id"]))
+        external_id = names.of(str(record["external_id"]))
         if several:
-            chat = f"{record['environment']}/{chat}"
+            external_id = f"{record['environment']}/{external_id}"
         try:
-            events.append(_event(record, chat, first_turn))
+            calls.append(RecordedCall(number, _event(record, external_id, options.first_turn)))
         except DataError as error:
             bad.report(error, source=path.name, row=number)
-    return frame_of(events)
+    return to_events(calls, bad)
 
 
-def _names(records: Iterable[Mapping[str, Any]]) -> Names:
-    names = Names()
+FORMAT = Format("journal", _read, in_first_line(*_FIELDS), repeats=True)
+
+
+def _check(record: Mapping[str, Any]) -> None:
+    require(record, *_FIELDS)
+    if type(record["seq"]) is not int:
+        raise DataError(f"{record['seq']!r} is not a whole number", column="seq")
+
+
+def _names(records: Iterable[Mapping[str, Any]]) -> SessionNames:
+    names = SessionNames()
     for record in records:
         key = record["external_id"]
         if isinstance(key, str) and not key.startswith(_ID_PREFIX):
@@ -112,15 +97,15 @@ def _is_event(record: Mapping[str, Any], *, serves: bool) -> bool:
     return record.get("io") == "in" and "record" in record and got_turn
 
 
-def _event(record: Mapping[str, Any], chat: str, first_turn: int) -> dict[str, Any]:
+def _event(record: Mapping[str, Any], external_id: str, first_turn: int) -> dict[str, Any]:
     asked = {name: record.get(name) for name in _ASKED}
     if record["op"] == "start" and "start_kind" in record and asked["turn_duration"] is None:
         asked["turn_duration"] = first_turn
-    return parse(
+    return _PLAIN.of_row(
         {
             "at": to_instant(record["at"], name="at"),
             "op": _OPS[record["op"]],
-            "external_id": chat,
+            "external_id": external_id,
             **asked,
             "recorded_status": record["status_code"],
             "recorded_is_cached": record.get("is_cached"),

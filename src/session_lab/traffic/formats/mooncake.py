@@ -2,31 +2,45 @@
 
 Fields, from the trace's documentation: ``timestamp`` (milliseconds from the start of the trace),
 ``input_length`` and ``output_length`` (tokens), ``hash_ids`` (ids of the request's 512-token prefix
-blocks; the last one is partial). The requests carry no conversation, so it is recovered from the
-prefixes: a request continues the conversation of the earlier request whose blocks but the last are
-the longest beginning of its own, at least two blocks long; of equally long ones the latest counts.
+blocks; the last one is partial). The requests of the release carry no conversation, so it is
+recovered from the prefixes: a request continues the conversation of the earlier request whose
+blocks but the last are the longest beginning of its own, at least two blocks long; of equally long
+ones the latest counts. Of requests of one instant the earlier is the one whose newest block is
+older, since blocks are numbered as they appear.
+
+Tools that took the format up (NVIDIA's AIPerf and Dynamo) added fields, which count where they are
+there: ``session_id`` is the conversation; without ``hash_ids`` and ``session_id`` a request stands
+alone; ``delay`` (milliseconds) stands in for the ``timestamp`` of a session's later requests, as the
+time since the answer before was there; and numbers may have fractions.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import math
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from session_lab.errors import DataError
 from session_lab.timing import to_instant
-from session_lab.traffic.formats.events import frame_of
-from session_lab.traffic.formats.text_rows import BadRows, json_lines
-from session_lab.traffic.formats.token_trace import turn_of_tokens
+from session_lab.traffic.formats.format import Format
+from session_lab.traffic.parsing import token_trace
+from session_lab.traffic.parsing.text_rows import BadRows, json_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     import pandas as pd
 
-__all__ = ["FIELDS", "Conversations", "read"]
+    from session_lab.traffic.formats.format import Head, ReadOptions
 
-FIELDS = ("timestamp", "output_length", "hash_ids")
+__all__ = ["FORMAT", "Conversations"]
+
 _SHORTEST_PREFIX = 2
+_ALIASES = {
+    "timestamp": "created_time",
+    "output_length": "output_tokens",
+    "delay": "delay_ms",
+}
 
 
 class Conversations:
@@ -48,7 +62,7 @@ class Conversations:
         self.n = 0
 
     def of(self, blocks: Sequence[int]) -> int:
-        """Tell the conversation of the next request, numbered in order of appearance."""
+        """Return the conversation of the next request, numbered in order of appearance."""
         conversation = self._continued(blocks)
         if conversation is None:
             conversation = self.n
@@ -71,56 +85,105 @@ class Conversations:
         return found
 
 
-def read(path: Path, origin: int, tokens_per_second: float, bad: BadRows) -> pd.DataFrame:
+class _Request(NamedTuple):
+    """One request; requests compare by instant, then by what tells their order within it.
+
+    Of requests for one answer the one that got more of it stands first.
+    """
+
+    at: int
+    newest_block: int
+    blocks: tuple[int, ...]
+    less: int
+    session: str
+
+    @property
+    def turn_duration(self) -> int:
+        return -self.less
+
+
+def _read(path: Path, options: ReadOptions, bad: BadRows) -> pd.DataFrame:
     """Read the trace as events.
 
     The first request of a conversation is a start that carries its first turn, the others are
-    messages; a turn lasts as long as its output takes to generate.
-
-    Parameters
-    ----------
-    path : Path
-        The trace.
-    origin : int
-        The instant of timestamp zero, in milliseconds since 1970.
-    tokens_per_second : float
-        How fast output is generated.
-    bad : BadRows
-        What becomes of rows that cannot be used.
+    messages; a turn lasts as long as its output takes to generate. Conversations are called
+    ``conv-<n>``, numbered in order of time, or ``chat-<session_id>``.
     """
-    conversations = Conversations()
-    events = []
+    free_at: dict[str, int] = {}
+    requests: list[_Request] = []
     for number, record in json_lines(path, bad):
         try:
-            timestamp, tokens, blocks = _parse(record)
-            at = to_instant(origin + timestamp, name="timestamp")
-            turn_duration = turn_of_tokens(tokens, tokens_per_second, "output_length")
+            request = _request(record, options, free_at)
         except DataError as error:
             bad.report(error, source=path.name, row=number)
             continue
-        known = conversations.n
-        conversation = conversations.of(blocks)
-        events.append(
-            {
-                "at": at,
-                "op": "start" if conversation == known else "message",
-                "external_id": f"conv-{conversation}",
-                "turn_duration": turn_duration,
-            }
-        )
-    return frame_of(events)
+        requests.append(request)
+        if request.session:
+            free_at[request.session] = request.at + request.turn_duration
+    order = sorted(range(len(requests)), key=requests.__getitem__)
+    conversations = Conversations()
+    named = [token_trace.Request(one.at, one.turn_duration, one.session) for one in requests]
+    for place in order:
+        if not named[place].chat:
+            conversation = conversations.of(requests[place].blocks)
+            named[place] = named[place]._replace(chat=f"conv-{conversation}")
+    return token_trace.to_events(named, order)
 
 
-def _parse(record: dict[str, Any]) -> tuple[int, int, list[int]]:
-    for name in FIELDS:
-        if name not in record:
-            message = f"the field is missing; the row has {', '.join(record)}"
-            raise DataError(message, column=name)
-    blocks = record["hash_ids"]
-    if not isinstance(blocks, list) or not all(type(block) is int for block in blocks):
-        raise DataError(f"{blocks!r} is not a list of whole numbers", column="hash_ids")
-    for name in ("timestamp", "output_length"):
-        value = record[name]
-        if type(value) is not int or value < 0:
-            raise DataError(f"{value!r} is not a whole number of zero or more", column=name)
-    return record["timestamp"], record["output_length"], blocks
+def _recognise(head: Head) -> str | None:
+    fields = set(head.fields)
+    times, blocks = {"timestamp", "delay"}, {"hash_ids", "session_id", "input_length"}
+    if "output_length" not in fields or not fields & times or not fields & blocks:
+        return None
+    seen = ", ".join(name for name in head.fields if name in {"output_length"} | times | blocks)
+    return f"its first line has the fields {seen}"
+
+
+FORMAT = Format("mooncake", _read, _recognise)
+
+
+def _request(
+    record: Mapping[str, Any], options: ReadOptions, free_at: Mapping[str, int]
+) -> _Request:
+    session = record.get("session_id")
+    if session is not None and (isinstance(session, bool) or not isinstance(session, (str, int))):
+        raise DataError(f"{session!r} is neither text nor a whole number", column="session_id")
+    chat = "" if session is None else token_trace.external_id_of("chat", session, "session_id")
+    tokens, tokens_name = _field(record, "output_length")
+    lasts = token_trace.turn_of_tokens(
+        token_trace.tokens_of(tokens, tokens_name), options.tokens_per_second, tokens_name
+    )
+    blocks = _blocks(record.get("hash_ids", []))
+    at = _at(record, options.origin, free_at.get(chat))
+    return _Request(at, max(blocks, default=-1), blocks, -lasts, chat)
+
+
+def _field(record: Mapping[str, Any], name: str) -> tuple[Any, str]:
+    """Return a field that some tools call otherwise, and what it is called here."""
+    alias = _ALIASES[name]
+    if name not in record and alias in record:
+        name = alias
+    if name not in record:
+        token_trace.require(record, name)
+    return record[name], name
+
+
+def _blocks(value: object) -> tuple[int, ...]:
+    if not isinstance(value, list) or not all(type(block) is int for block in value):
+        raise DataError(f"{value!r} is not a list of whole numbers", column="hash_ids")
+    return tuple(value)
+
+
+def _at(record: Mapping[str, Any], origin: int, free_at: int | None) -> int:
+    """Return when a request came: as the row says, or after the answer before and a delay."""
+    if {"timestamp", _ALIASES["timestamp"]} & record.keys() or free_at is None:
+        since, name = _field(record, "timestamp")
+        return to_instant(origin + _milliseconds(since, name), name=name)
+    delay, name = _field(record, "delay")
+    return to_instant(free_at + _milliseconds(delay, name), name=name)
+
+
+def _milliseconds(value: object, name: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < math.inf:
+        raise DataError(f"{value!r} is not a number of zero or more", column=name)
+    return round(value)

@@ -9,14 +9,16 @@ import numpy as np
 import pandas as pd
 
 from session_lab.errors import DataError
-from session_lab.traffic.chat_statistics import chats_of
+from session_lab.traffic.workload.chat_statistics import chats_of
+from session_lab.traffic.workload.generating import generate
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from session_lab.traffic.chat_statistics import Chats
+    from session_lab.traffic.workload.chat_statistics import Chats
+    from session_lab.traffic.workload.chat_workload import ChatWorkload
 
-__all__ = ["Closeness", "compare"]
+__all__ = ["Closeness", "closeness", "compare"]
 
 _QUANTILES = (0.5, 0.9, 0.99)
 _MINUTE = 60_000
@@ -66,8 +68,41 @@ class Closeness:
         return f"{self.title} (seed {self.seed})\n{shown}\n{self.formula}"
 
 
+def closeness(workload: ChatWorkload, events: pd.DataFrame, *, seed: int = 0) -> Closeness:
+    """Compare traffic that is generated from a workload with a recorded log.
+
+    Parameters
+    ----------
+    workload : ChatWorkload
+        What to draw from, over its own window; such as :func:`fit` estimates.
+    events : DataFrame
+        The recorded log, an events frame.
+    seed : int
+        Of the log that is generated.
+
+    Returns
+    -------
+    Closeness
+        Of arrivals, thinks, turns and their durations: quantiles, side by side, and the
+        Kolmogorov-Smirnov distance.
+
+    Raises
+    ------
+    DataError
+        No chat of the log begins with a start.
+
+    Examples
+    --------
+    >>> from session_lab.traffic import fit, read, sample_path
+    >>> events = read(sample_path("chats.ndjson"))
+    >>> closeness(fit(events), events).summary()["turns per chat"] < 0.1
+    True
+    """
+    return compare(events, generate(workload, seed), seed=seed)
+
+
 def compare(recorded: pd.DataFrame, generated: pd.DataFrame, *, seed: int) -> Closeness:
-    """Compare a log with one that was generated with a seed; see :meth:`ChatWorkload.closeness`."""
+    """Compare a recorded log with one that was generated with a seed."""
     sides = (_samples(chats_of(events)) for events in (recorded, generated))
     rows = [
         _row(name, *pair)

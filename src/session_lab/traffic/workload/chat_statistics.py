@@ -9,7 +9,7 @@ import pandas as pd
 
 from session_lab.frames import NAT, check_events, milliseconds
 from session_lab.traffic.engine_result import OPS
-from session_lab.traffic.reading import in_order
+from session_lab.traffic.time_order import in_order
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

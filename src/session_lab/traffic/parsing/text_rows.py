@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 from session_lab.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
 __all__ = ["BadRows", "csv_records", "json_lines"]
+
+_LONGEST_CELL = 2**31 - 1
 
 
 class BadRows:
@@ -27,6 +29,17 @@ class BadRows:
     def __init__(self, *, collect: bool) -> None:
         self._collect = collect
         self.errors: list[DataError] = []
+        self.remarks: list[str] = []
+
+    def leave_out(self, n: int, what: str) -> None:
+        """Note that rows were left out which are in order, but no events."""
+        if n:
+            self.remarks.append(f"left out {n:,} {what}")
+
+    def note(self, n: int, what: str) -> None:
+        """Note what a reader should know of some rows."""
+        if n:
+            self.remarks.append(f"{n:,} {what}")
 
     def report(self, error: DataError, *, source: str, row: int, unit: str = "line") -> None:
         """Place an error in its file, and raise or keep it."""
@@ -45,6 +58,10 @@ def _text_of(line: bytes, number: int) -> str:
         raise DataError(message) from None
 
 
+def _text_or_none(_: str, text: str) -> str | None:
+    return text or None
+
+
 def json_lines(path: Path, bad: BadRows) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield each line's number, from 1, and its JSON object; empty lines are passed over."""
     with path.open("rb") as lines:
@@ -60,13 +77,15 @@ def json_lines(path: Path, bad: BadRows) -> Iterator[tuple[int, dict[str, Any]]]
 
 
 def csv_records(
-    path: Path, bad: BadRows, cells: Mapping[str, Callable[[str], object]] | None = None
+    path: Path, bad: BadRows, cell: Callable[[str, str], object] = _text_or_none
 ) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield the number of each row's last line and its cells by the names in the header.
 
-    An empty cell is None. ``cells`` tells how those of a column are read that are more than text.
+    ``cell`` reads the text of a column's cell; by default an empty one is None.
     """
-    cells = cells or {}
+    # The module's own limit of 131,072 characters is less than a long chat; it is one for all
+    # readers of the process, and only ever raised here.
+    csv.field_size_limit(max(csv.field_size_limit(), _LONGEST_CELL))
     with path.open("rb") as lines:
         reader = csv.reader(_text_lines(lines, path), strict=True)
         try:
@@ -77,10 +96,7 @@ def csv_records(
                     bad.report(DataError(message), source=path.name, row=reader.line_num)
                     continue
                 record = zip(header, row, strict=True)
-                yield (
-                    reader.line_num,
-                    {name: cells.get(name, str)(text) if text else None for name, text in record},
-                )
+                yield reader.line_num, {name: cell(name, text) for name, text in record}
         except csv.Error as error:
             raise DataError(
                 f"not CSV ({error})", source=path.name, row=reader.line_num, unit="line"

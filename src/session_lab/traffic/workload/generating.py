@@ -13,8 +13,8 @@ from session_lab.errors import DataError
 from session_lab.frames import EVENTS, NAT, Coded, build
 from session_lab.simulator import Stream
 from session_lab.timing import LAST_INSTANT, to_milliseconds
-from session_lab.traffic.arrivals import arrivals
-from session_lab.traffic.distributions import geometric, log_normal, picks, zipf
+from session_lab.traffic.workload.arrivals import arrivals
+from session_lab.traffic.workload.distributions import geometric, log_normal, picks, zipf
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from session_lab.traffic.workload import ChatWorkload
+    from session_lab.traffic.workload.chat_workload import ChatWorkload
 
 __all__ = ["generate"]
 

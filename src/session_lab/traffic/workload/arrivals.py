@@ -8,7 +8,7 @@ import numpy as np
 
 from session_lab.simulator.model.randomness import logarithm
 from session_lab.timing import to_instant, to_milliseconds
-from session_lab.traffic.distributions import geometric, poisson_arrivals
+from session_lab.traffic.workload.distributions import geometric, poisson_arrivals
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from session_lab.simulator import Stream
-    from session_lab.traffic.workload import ChatWorkload
+    from session_lab.traffic.workload.chat_workload import ChatWorkload
 
 __all__ = ["arrivals", "hours_of", "weights_of"]
 

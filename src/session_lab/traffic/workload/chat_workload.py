@@ -12,10 +12,7 @@ from session_lab.timing import duration_text, instant_text, to_instant, to_milli
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import pandas as pd
-
     from session_lab.timing import Duration, Instant
-    from session_lab.traffic.fit_check import Closeness
 
 __all__ = ["ChatWorkload"]
 
@@ -245,66 +242,6 @@ class ChatWorkload:
 
     def _keep(self, name: str, value: object) -> None:
         object.__setattr__(self, name, value)
-
-    @classmethod
-    def fit(cls, events: pd.DataFrame) -> ChatWorkload:
-        """Estimate a workload from a recorded log.
-
-        Arrivals are the first starts of the sessions. The rate is told by the hour where the log
-        covers at least two days, and by the weekday where it covers at least two weeks. Thinks
-        and the durations of turns are mixtures of two log-normal distributions, fitted by
-        expectation maximisation; where one does as well by the Bayesian information criterion,
-        nobody returns and no turn is long. Shares are shares. Bursts are five-minute counts of
-        more than 5 and 4.5 standard deviations above the hour's rate, at least three times. Zipf's
-        exponent is that of the greatest likelihood. All is rounded to four digits.
-
-        Parameters
-        ----------
-        events : DataFrame
-            An events frame with two sessions or more that begin with a start.
-
-        Returns
-        -------
-        ChatWorkload
-            :meth:`closeness` tells how close what it generates is.
-
-        Raises
-        ------
-        DataError
-            There are too few sessions to estimate anything from.
-
-        Examples
-        --------
-        >>> from session_lab.traffic import read, sample_path
-        >>> fitted = ChatWorkload.fit(read(sample_path("chats.ndjson")))
-        >>> fitted.expires_after, round(fitted.turns_per_chat), fitted.topics
-        ('12 h', 5, 0)
-        """
-        # Imported when called: the estimate makes a workload, so it stands above this module.
-        from session_lab.traffic.fitting import fit  # noqa: PLC0415
-
-        return fit(events)
-
-    def closeness(self, events: pd.DataFrame, *, seed: int = 0) -> Closeness:
-        """Tell how close traffic that is generated from this workload is to a recorded log.
-
-        Parameters
-        ----------
-        events : DataFrame
-            The recorded log, an events frame.
-        seed : int
-            Of the log that is generated, over this workload's own window.
-
-        Returns
-        -------
-        Closeness
-            Of arrivals, thinks, turns and their durations: quantiles, side by side, and the
-            Kolmogorov-Smirnov distance.
-        """
-        from session_lab.traffic.fit_check import compare  # noqa: PLC0415
-        from session_lab.traffic.generating import generate  # noqa: PLC0415
-
-        return compare(events, generate(self, seed), seed=seed)
 
 
 def _checked(name: str, read: Callable[[str], str]) -> str:
