@@ -10,10 +10,10 @@ from session_lab.timing import instant_text
 if TYPE_CHECKING:
     from session_lab.simulator.model.machine import Reply, Row
 
-__all__ = ["Call", "Entry", "RunEvent", "to_line"]
+__all__ = ["Command", "Entry", "RunEvent", "to_line"]
 
 
-class Call(NamedTuple):
+class Command(NamedTuple):
     """A request: what is asked, of which session or run, with which environment's key."""
 
     op: str

@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from session_lab.simulator.model import runs as run_model
 from session_lab.simulator.model.ids import IdScheme
+from session_lab.simulator.model.machine import Reply, Step
 from session_lab.simulator.model.run_payload import options_of, overrides_of, payload_of
 from session_lab.simulator.world.channels import Stream
-from session_lab.simulator.world.journal import Call, Entry, RunEvent
+from session_lab.simulator.world.journal import Command, Entry, RunEvent
 from session_lab.simulator.world.state import RunRecord, State, Waitpoint
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from session_lab.simulator.model.machine import Row, Session, Step
+    from session_lab.simulator.model.machine import Row, Session
     from session_lab.simulator.model.platform import Platform
     from session_lab.simulator.model.policy import RunPolicy, Timings
     from session_lab.simulator.model.runs import Run
@@ -157,6 +158,17 @@ class Store:
             return session, own
         return session._replace(run=run_model.settle(run, self.timings(own))), to_come
 
+    def forced(self, record: RunRecord, status: str, now: int, *, final: bool) -> Step:
+        """Return the step that forces a run into a status."""
+        session, timings = self.state.sessions[record.ordinal], self.timings(record.overrides)
+        number = record.run.number
+        run = self.state.runs[record.ordinal, number].run
+        run = run_model.force(run, status, now, timings, final=final)
+        step = Step(session, Reply(200, run=number))
+        if session.run is not None and session.run.number == number:
+            return step._replace(session=session._replace(run=run))
+        return step._replace(superseded=(run,))
+
     def stream(self, row: Row, io: str) -> Stream:
         """Return one channel of a session; to read one that has no records makes none."""
         return self.state.streams.get(_stream_key(row, io), Stream())
@@ -180,18 +192,18 @@ class Store:
 
     def commit(
         self,
-        call: Call,
+        command: Command,
         step: Step,
         ordinal: int | None,
         now: int,
         *,
         calling_run_id: str | None = None,
     ) -> Entry:
-        """Take a step into the state and write it into the journal.
+        """Apply a step to the state and write it into the journal.
 
         Parameters
         ----------
-        call : Call
+        command : Command
             The request.
         step : Step
             What the machine made of it.
@@ -215,10 +227,10 @@ class Store:
         entry = Entry(
             seq=len(self.state.journal),
             at=now,
-            op=call.op,
-            key=call.key,
-            environment=call.environment,
-            asked=tuple([pair for pair in call.asked.items() if pair[1] is not None]),
+            op=command.op,
+            key=command.key,
+            environment=command.environment,
+            asked=tuple([pair for pair in command.asked.items() if pair[1] is not None]),
             reply=step.reply,
             session_id=session_id,
             run_id=run_id,
@@ -250,7 +262,7 @@ class Store:
         return events
 
     def _keep_new(self, record: RunRecord) -> list[RunEvent]:
-        """Store a run that was triggered, and tell what is to be told of it."""
+        """Store a run that was triggered, and return what the journal says of it."""
         run, key = record.run, (record.ordinal, record.run.number)
         self.state.runs[key] = record
         self.state.run_ids[record.run_id] = key
@@ -261,7 +273,7 @@ class Store:
         return [triggered, RunEvent("run_ends", record.run_id, run.ended_at, run.end_cause)]
 
     def _keep_known(self, record: RunRecord, run: Run) -> list[RunEvent]:
-        """Store a run as it is now, and tell whether its end is new."""
+        """Store a run as it is now, and return its end where that is new."""
         self.state.runs[record.ordinal, run.number] = record._replace(run=run)
         if run.ended_at is None or run.ended_at == record.run.ended_at:
             return []

@@ -7,43 +7,55 @@ digest, byte for byte.
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING, Any
 
-from session_lab.errors import DataError, SimulationError
+from session_lab.errors import SimulationError
 from session_lab.simulator.model import machine
-from session_lab.simulator.model import runs as run_model
 from session_lab.simulator.model.calendar import date_text
 from session_lab.simulator.model.ids import base36
 from session_lab.simulator.model.machine import Reply, Row, Session, Step
+from session_lab.simulator.model.profiles import profile_named
+from session_lab.simulator.model.randomness import to_seed
 from session_lab.simulator.model.run_payload import carries_turn, is_stop, overrides_of
 from session_lab.simulator.model.trigger_faults import failing_start, swallowing
+from session_lab.simulator.world import arguments
 from session_lab.simulator.world.channels import CONTROL_HEADER, Record
+from session_lab.simulator.world.diff import Difference, differences
 from session_lab.simulator.world.explain import explain
-from session_lab.simulator.world.journal import Call
-from session_lab.simulator.world.readings import ENVIRONMENT
-from session_lab.simulator.world.whole import Whole
-from session_lab.timing import to_instant, to_milliseconds
-from session_lab.wire.limits import MAX_RECORD_BYTES, RESERVED_ID_PREFIX, record_bytes
+from session_lab.simulator.world.journal import Command
+from session_lab.simulator.world.newest import NewestSessions
+from session_lab.simulator.world.snapshot import Snapshot
+from session_lab.simulator.world.state import State
+from session_lab.simulator.world.store import Store
+from session_lab.timing import VirtualClock, instant_text
+from session_lab.wire.limits import MAX_RECORD_BYTES, record_bytes
 from session_lab.wire.run_status import FINAL_INTERNAL_STATUSES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from session_lab.simulator.model.policy import Timings
+    from session_lab.simulator.model.platform import Platform
+    from session_lab.simulator.model.policy import RunPolicy, Timings
     from session_lab.simulator.world.journal import Entry
     from session_lab.simulator.world.state import RunRecord
-    from session_lab.timing import Duration, Instant
+    from session_lab.simulator.world.store import Shown
+    from session_lab.timing import Clock, Duration, Instant
 
 __all__ = ["ENVIRONMENT", "World"]
+
+ENVIRONMENT = "env_lab"
+"""The environment of requests that name none."""
 
 _REASONS = {"initial", "continuation", "upgrade", "manual"}
 
 
-class World(Whole):
+class World:
     """A deterministic world of sessions and runs.
 
     Sessions are addressed by external id or by session id. Every request returns its journal
-    entry, whose ``reply`` tells status, error and what became of the turn.
+    entry, whose ``reply`` tells status, error and what became of the turn. In every request ``key``
+    is either id of the session, and ``environment`` the one whose key was used.
 
     Parameters
     ----------
@@ -80,6 +92,23 @@ class World(Whole):
 is spent, so start a new session under another external id
     """
 
+    def __init__(
+        self,
+        *,
+        seed: int = 0,
+        now: Instant | int = "2026-01-01T00:00:00Z",
+        policy: RunPolicy | None = None,
+        platform: Platform | None = None,
+        profile: str = "2026-10",
+        clock: Clock | None = None,
+    ) -> None:
+        self.seed = to_seed(seed)
+        self.policy, self.platform = arguments.run_model(policy, platform)
+        self.profile = profile_named(profile)
+        self.clock: Clock = VirtualClock(now) if clock is None else clock
+        self.trigger_fault: str | None = None
+        self._store = Store(self.seed, self.policy, self.platform, State())
+
     def start(
         self,
         external_id: str | None = None,
@@ -95,6 +124,8 @@ is spent, so start a new session under another external id
     ) -> Entry:
         """Create the session, or fetch it and make sure that a run lives.
 
+        Answers 201 or 200, or 409 on a closed or expired session.
+
         Parameters
         ----------
         external_id : str, optional
@@ -108,13 +139,6 @@ is spent, so start a new session under another external id
         turn_duration : str or timedelta, optional
             Length of the first turn, which a start that creates the session carries. One whose
             ``basePayload`` has a message carries a turn of the policy's length anyway.
-        environment : str
-            Which environment's key was used.
-
-        Returns
-        -------
-        Entry
-            The answer: 201 or 200, or 409 on a closed or expired session.
 
         Raises
         ------
@@ -122,7 +146,7 @@ is spent, so start a new session under another external id
             The external id is empty or reads like the API's own ids.
         """
         if external_id is not None:
-            _check_external_id(external_id)
+            arguments.check_external_id(external_id)
         now = self.now
         row = Row(
             external_id=external_id,
@@ -131,13 +155,13 @@ is spent, so start a new session under another external id
             type=type,
             task_identifier=task_identifier,
             tags=tuple(tags),
-            expires_at=_expiry(expires_at),
+            expires_at=arguments.expiry(expires_at),
             metadata=None if metadata is None else dict(metadata),
             trigger_config=None if trigger_config is None else dict(trigger_config),
             session_id=self._store.next_session_id(now),
             environment=environment,
         )
-        turn = _turn(turn_duration)
+        turn = arguments.turn_length(turn_duration)
         asked = {
             "type": type,
             "task_identifier": task_identifier,
@@ -153,7 +177,7 @@ is spent, so start a new session under another external id
             self.trigger_fault, session, row, now, timings, profile=self.profile
         ) or machine.start(session, row, turn, now, timings, profile=self.profile)
         key = external_id or row.session_id
-        return self._commit(Call("start", key, environment, asked), step, ordinal)
+        return self._commit(Command("start", key, environment, asked), step, ordinal)
 
     def message(
         self,
@@ -164,19 +188,16 @@ is spent, so start a new session under another external id
     ) -> Entry:
         """Send a message, which asks for a turn; its length is the policy's unless it is given.
 
-        Returns
-        -------
-        Entry
-            The answer: 200, 404 without a session, 400 on an expired one, and on a closed one 409
-            (in the profile 2026-08: 400).
+        Answers 200, 404 without a session, 400 on an expired one, and on a closed one 409
+        (in the profile 2026-08: 400).
         """
-        turn = _turn(turn_duration)
+        turn = arguments.turn_length(turn_duration)
         ordinal, session, timings = self._look_up(key, environment)
         step = machine.message(session, turn, self.now, timings, profile=self.profile)
         if step.reply.error is None and session is not None:
             step = swallowing(self.trigger_fault, session, step, self.now, timings)
         return self._commit(
-            Call("message", key, environment, {"turn_duration": turn}), step, ordinal
+            Command("message", key, environment, {"turn_duration": turn}), step, ordinal
         )
 
     def append(
@@ -190,31 +211,24 @@ is spent, so start a new session under another external id
     ) -> Entry:
         """Append a record to a channel; one on ``in`` is a message unless it says it is a stop.
 
+        Answers as :meth:`message`, its reply with the record's ``seq``; 413 where the
+        record is over the store's limit.
+
         Parameters
         ----------
-        key : str
-            The session.
         data : str
             The record's text.
         io : {"in", "out"}
             Which channel.
         part_id : str, optional
             Makes the append idempotent for five minutes; a repeat stores nothing.
-        environment : str
-            Which environment's key was used.
-
-        Returns
-        -------
-        Entry
-            The answer of :meth:`message`, its reply with the record's ``seq``; 413 where the
-            record is over the store's limit.
         """
         ordinal, session, timings = self._look_up(key, environment)
         now = self.now
         refusal = machine.append_refusal(session, now, self.profile)
         if session is None or refusal is not None:
             step = Step(session, refusal or machine.APPEND_MISSING)
-            return self._commit(Call("append", key, environment, {"io": io}), step, ordinal)
+            return self._commit(Command("append", key, environment, {"io": io}), step, ordinal)
         stream = self._store.stream(session.row, io)
         record = Record(data, part_id or base36(len(self.journal), 8)[1:], now)
         repeat = part_id is not None and stream.is_repeat(part_id, now)
@@ -231,59 +245,47 @@ is spent, so start a new session under another external id
             seq = self._store.write(session.row, io, record)
             step = step._replace(reply=step.reply._replace(seq=seq))
         asked = {"io": io, "part_id": part_id}
-        return self._commit(Call("append", key, environment, asked), step, ordinal)
+        return self._commit(Command("append", key, environment, asked), step, ordinal)
 
     def update(
         self, key: str, changes: Mapping[str, Any], *, environment: str = ENVIRONMENT
     ) -> Entry:
         """Replace tags and metadata.
 
+        Answers 200, 404 without a session, or 422 for another external id.
+
         Parameters
         ----------
-        key : str
-            The session.
         changes : mapping
             Those of ``tags``, ``metadata`` and ``external_id`` that were sent; None is a value.
             The external id can only be repeated.
-        environment : str
-            Which environment's key was used.
-
-        Returns
-        -------
-        Entry
-            The answer: 200, 404 without a session, or 422 for another external id.
         """
         ordinal, session, _ = self._look_up(key, environment)
         if "tags" in changes:
             changes = {**changes, "tags": tuple(changes["tags"])}
         step = machine.update(session, changes, self.now)
         asked = {**changes, "tags": list(changes["tags"])} if "tags" in changes else changes
-        return self._commit(Call("update", key, environment, dict(asked)), step, ordinal)
+        return self._commit(Command("update", key, environment, dict(asked)), step, ordinal)
 
     def close(
         self, key: str, *, reason: str | None = None, environment: str = ENVIRONMENT
     ) -> Entry:
         """Close the session for good; a second close changes nothing.
 
-        Returns
-        -------
-        Entry
-            The answer: 200, or 404 without a session.
+        Answers 200, or 404 without a session.
         """
         ordinal, session, timings = self._look_up(key, environment)
         step = machine.close(session, reason, self.now, timings)
-        return self._commit(Call("close", key, environment, {"reason": reason}), step, ordinal)
+        return self._commit(Command("close", key, environment, {"reason": reason}), step, ordinal)
 
     def end_and_continue(
         self, key: str, *, calling_run_id: str, reason: str, environment: str = ENVIRONMENT
     ) -> Entry:
-        """Hand the session over from the calling run to a new one.
+        """End the calling run and go on with a new one.
 
-        Returns
-        -------
-        Entry
-            The answer: 200 and whether the new run took over, which it does only from the current
-            run; 404 without a session or without the calling run; 400 on a closed or expired one.
+        Answers 200 and whether the new run took over, which it does only from the current
+        run; 404 without a session or without the calling run; 400 on a closed or expired
+        one.
         """
         ordinal, session, timings = self._look_up(key, environment)
         caller = self.run(calling_run_id, environment=environment)
@@ -301,20 +303,17 @@ is spent, so start a new session under another external id
             step = machine.end_and_continue(session, recorded, self.now, timings, wins=wins)
         asked = {"calling_run_id": calling_run_id, "reason": reason}
         return self._commit(
-            Call("end_and_continue", key, environment, asked), step, ordinal, calling_run_id
+            Command("end_and_continue", key, environment, asked), step, ordinal, calling_run_id
         )
 
     def retrieve(self, key: str, *, environment: str = ENVIRONMENT) -> Entry:
         """Read the session, in whatever state it is.
 
-        Returns
-        -------
-        Entry
-            The answer: 200, or 404 without a session.
+        Answers 200, or 404 without a session.
         """
         ordinal, session, _ = self._look_up(key, environment)
         return self._commit(
-            Call("retrieve", key, environment, {}), machine.retrieve(session), ordinal
+            Command("retrieve", key, environment, {}), machine.retrieve(session), ordinal
         )
 
     def set_run_status(self, run_id: str, status: str) -> Entry:
@@ -339,9 +338,9 @@ is spent, so start a new session under another external id
             )
             raise SimulationError(message)
         environment = self._store.state.sessions[place[0]].row.environment
-        step = self._forced(self._store.state.runs[place], status, final=final)
-        call = Call("set_run_status", run_id, environment, {"status": status})
-        return self._commit(call, step, place[0])
+        step = self._store.forced(self._store.state.runs[place], status, self.now, final=final)
+        command = Command("set_run_status", run_id, environment, {"status": status})
+        return self._commit(command, step, place[0])
 
     def cancel_run(self, run_id: str, *, environment: str = ENVIRONMENT) -> Entry | None:
         """Cancel a run; one that has ended stays as it is.
@@ -358,8 +357,8 @@ is spent, so start a new session under another external id
             session = self._store.session(record.ordinal)
             step = Step(session, Reply(200, run=record.run.number))
         else:
-            step = self._forced(record, "CANCELED", final=True)
-        return self._commit(Call("cancel_run", run_id, environment, {}), step, record.ordinal)
+            step = self._store.forced(record, "CANCELED", self.now, final=True)
+        return self._commit(Command("cancel_run", run_id, environment, {}), step, record.ordinal)
 
     def write_control(
         self,
@@ -374,8 +373,6 @@ is spent, so start a new session under another external id
 
         Parameters
         ----------
-        key : str
-            The session.
         control : str
             What the record tells, such as ``"turn-complete"``.
         headers : mapping, optional
@@ -397,7 +394,7 @@ is spent, so start a new session under another external id
         seq = self._store.write(session.row, io, Record("", "", self.now, pairs))
         asked = {"io": io, "control": control}
         step = Step(session, Reply(200, seq=seq))
-        return self._commit(Call("write_control", key, environment, asked), step, ordinal)
+        return self._commit(Command("write_control", key, environment, asked), step, ordinal)
 
     def wait(
         self,
@@ -416,8 +413,6 @@ is spent, so start a new session under another external id
             What brings the same waitpoint again.
         remembered : int, optional
             For how many milliseconds the key does that; without it, for ever.
-        environment : str
-            Which environment's key was used.
 
         Returns
         -------
@@ -430,9 +425,128 @@ is spent, so start a new session under another external id
         until = None if remembered is None else self.now + remembered
         return self._store.waitpoint(environment, idempotency_key, until, self.now), False
 
+    @property
+    def now(self) -> int:
+        """The instant, in milliseconds since 1970."""
+        return self.clock.milliseconds()
+
+    @property
+    def journal(self) -> Sequence[Entry]:
+        """Everything that was asked and answered, in order."""
+        return self._store.state.journal
+
+    @property
+    def sessions(self) -> list[Row]:
+        """The rows of the sessions as they are read now, in order of creation."""
+        now = self.now
+        return [self._store.row(ordinal, now) for ordinal in range(len(self._store.state.sessions))]
+
+    @property
+    def runs(self) -> list[RunRecord]:
+        """The runs as they stand now, by session, then in order of trigger."""
+        return self._store.runs(self.now)
+
+    def session(self, key: str, *, environment: str = ENVIRONMENT) -> Row | None:
+        """Return a session's row as it is read now."""
+        ordinal = self._store.find(key, environment)
+        return None if ordinal is None else self._store.row(ordinal, self.now)
+
+    def current_run(self, key: str, *, environment: str = ENVIRONMENT) -> RunRecord | None:
+        """Return the last run that has claimed a session by now, dead or alive."""
+        ordinal = self._store.find(key, environment)
+        return None if ordinal is None else self._store.current_run(ordinal, self.now)
+
+    def run(self, run_id: str, *, environment: str = ENVIRONMENT) -> RunRecord | None:
+        """Return a run as it stands now; None when there is none of that id by now."""
+        return self._store.run(run_id, environment, self.now)
+
+    def shown(self, key: str, *, environment: str = ENVIRONMENT) -> Shown | None:
+        """Return a session's row as it is read now, together with its current run."""
+        ordinal = self._store.find(key, environment)
+        return None if ordinal is None else self._store.shown(ordinal, self.now)
+
+    def newest_sessions(
+        self, *, environment: str = ENVIRONMENT, by: int | None = None
+    ) -> NewestSessions:
+        """Return the rows of an environment's sessions as they are stored, newest first.
+
+        Of those that were created by an instant; by default by now.
+        """
+        return NewestSessions(self._store, environment, self.now if by is None else by)
+
+    def newest_runs(
+        self, *, environment: str = ENVIRONMENT, by: int | None = None
+    ) -> Iterator[RunRecord]:
+        """Iterate over an environment's runs as they are stored, the last triggered first.
+
+        Over those that were triggered by an instant; by default by now. How one stands now is for
+        :meth:`seen` to tell.
+        """
+        return self._store.newest_runs(environment, self.now if by is None else by)
+
+    def seen(self, record: RunRecord) -> RunRecord:
+        """Return a stored run as it stands now."""
+        return self._store.as_of(record, self.now)
+
+    def records(
+        self, key: str, *, io: str = "out", environment: str = ENVIRONMENT
+    ) -> tuple[Record, ...]:
+        """Return a channel's records; a channel that was never written to is empty."""
+        ordinal = self._store.find(key, environment)
+        if ordinal is None:
+            return ()
+        return tuple(self._store.stream(self._store.state.sessions[ordinal].row, io).records)
+
     def explain(self, entry: Entry) -> str:
         """Say in a sentence why a request was answered as it was."""
         return explain(entry)
+
+    def digest(self) -> str:
+        """Hash everything the world knows (SHA-256); equal worlds have equal digests."""
+        return hashlib.sha256(self.snapshot().to_json().encode()).hexdigest()
+
+    def snapshot(self) -> Snapshot:
+        """Keep the whole world as a value that can be restored, compared and written to a file."""
+        return Snapshot(
+            seed=self.seed,
+            now=self.now,
+            policy=self.policy,
+            platform=self.platform,
+            profile=self.profile.name,
+            trigger_fault=self.trigger_fault,
+            state=self._store.state.copy(),
+        )
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Become the world of a snapshot, its virtual clock, seed and policy included."""
+        self.profile = profile_named(snapshot.profile)
+        self.seed = snapshot.seed
+        self.policy, self.platform = snapshot.policy, snapshot.platform
+        self.trigger_fault = snapshot.trigger_fault
+        if isinstance(self.clock, VirtualClock):
+            self.clock = VirtualClock(snapshot.now)
+        self._store = Store(
+            snapshot.seed, snapshot.policy, snapshot.platform, snapshot.state.copy()
+        )
+
+    def fork(self) -> World:
+        """Return a second world that stands where this one does and goes its own way."""
+        other = World(now=self.now)
+        other.restore(self.snapshot())
+        return other
+
+    def diff(self, other: World) -> tuple[Difference, ...]:
+        """Return what differs between this world and another: session by session, run by run."""
+        return differences(self.snapshot(), other.snapshot())
+
+    def __repr__(self) -> str:
+        """Show the seed, the instant and how much there is."""
+        state = self._store.state
+        return (
+            f"World(seed={self.seed}, now={instant_text(self.now)!r}, "
+            f"{len(state.sessions):,} sessions, {len(state.runs):,} runs, "
+            f"{len(state.journal):,} requests)"
+        )
 
     def _look_up(
         self, key: str, environment: str
@@ -450,40 +564,10 @@ is spent, so start a new session under another external id
         config = None if request is None else request.trigger_config
         return None, self._store.timings(overrides_of(config))
 
-    def _forced(self, record: RunRecord, status: str, *, final: bool) -> Step:
-        """Take the step that forces a run into a status."""
-        session = self._store.state.sessions[record.ordinal]
-        timings, number = self._store.timings(record.overrides), record.run.number
-        run = self._store.state.runs[record.ordinal, number].run
-        run = run_model.force(run, status, self.now, timings, final=final)
-        step = Step(session, Reply(200, run=number))
-        if session.run is not None and session.run.number == number:
-            return step._replace(session=session._replace(run=run))
-        return step._replace(superseded=(run,))
-
     def _commit(
-        self, call: Call, step: Step, ordinal: int | None, calling_run_id: str | None = None
+        self, command: Command, step: Step, ordinal: int | None, calling_run_id: str | None = None
     ) -> Entry:
-        return self._store.commit(call, step, ordinal, self.now, calling_run_id=calling_run_id)
-
-
-def _expiry(instant: Instant | int | None) -> int | None:
-    if instant is None or isinstance(instant, int):
-        return instant
-    return to_instant(instant, name="expires_at")
-
-
-def _turn(duration: Duration | None) -> int | None:
-    return None if duration is None else to_milliseconds(duration, name="turn_duration")
-
-
-def _check_external_id(external_id: str) -> None:
-    if not external_id or external_id.startswith(RESERVED_ID_PREFIX):
-        message = (
-            f"{external_id!r} cannot be an external id; use a text that is not empty and does not "
-            f"begin with {RESERVED_ID_PREFIX!r}, which marks the API's own ids"
-        )
-        raise DataError(message, column="external_id")
+        return self._store.commit(command, step, ordinal, self.now, calling_run_id=calling_run_id)
 
 
 def _too_large(size: int) -> Reply:
