@@ -16,6 +16,7 @@ from session_lab.simulator.api.javascript.json_text import Json, parse_json, ren
 from session_lab.simulator.api.paths import path_segments
 from session_lab.simulator.control_json import run_view, session_view, status_warning
 from session_lab.simulator.faults.plan import FaultPlan
+from session_lab.simulator.overview import overview, page_file, session_in_full
 from session_lab.simulator.world.journal import to_line
 from session_lab.simulator.world.snapshot import Snapshot
 from session_lab.timing import LONGEST_DURATION, instant_text, to_instant
@@ -57,6 +58,10 @@ class _RunStatus(_Body):
     status: Annotated[
         str, Field(pattern="^[A-Z_]+$", description="the platform's internal name of a status")
     ]
+
+
+class _Close(_Body):
+    reason: Annotated[str | None, Field(description="a text")] = None
 
 
 class _Refused(Exception):  # noqa: N818  it carries a response and never reaches a caller
@@ -117,9 +122,16 @@ def _route(path: str) -> tuple[Mapping[str, Handler], str] | None:
     exact = _ROUTES.get(path)
     if exact is not None:
         return exact, ""
-    if len(segments) == 3 and segments[:2] == (_ROOT, "runs"):
-        return _ROUTES[_RUN], segments[2]
+    for template, handlers in _ROUTES.items():
+        parts = template.split("/")[1:]
+        if len(parts) == len(segments) and all(map(_fits, parts, segments)):
+            return handlers, next(it for part, it in zip(parts, segments, strict=True) if part != it)
     return None
+
+
+def _fits(part: str, segment: str) -> bool:
+    """Return whether a segment of a path is that of a template, or its argument."""
+    return part == segment or (part.startswith("{") and segment != "")
 
 
 def _reset(backend: Backend, request: Request, _: str) -> Response:
@@ -176,13 +188,17 @@ def _set_faults(backend: Backend, request: Request, _: str) -> Response:
     except DataError as error:
         place = ".".join(part for part in (error.source, error.column) if part)
         raise _Refused(str(error), place, _FAULT_FORMS) from None
-    return json_response(backend.faults.to_dict() | {"trigger": backend.trigger_fault})
+    return _show_faults(backend)
 
 
 def _clear_faults(backend: Backend, _request: Request, _: str) -> Response:
     backend.faults = None
     backend.trigger_fault = None
-    return json_response(backend.faults.to_dict() | {"trigger": backend.trigger_fault})
+    return _show_faults(backend)
+
+
+def _faults(backend: Backend, _request: Request, _: str) -> Response:
+    return _show_faults(backend)
 
 
 def _journal(backend: Backend, _request: Request, _: str) -> Response:
@@ -193,6 +209,34 @@ def _sessions(backend: Backend, _request: Request, _: str) -> Response:
     world = backend.world
     shown = (world.shown(row.session_id, environment=row.environment) for row in world.sessions)
     return _lines(render_json(session_view(each, world.now)) for each in shown if each is not None)
+
+
+def _session(backend: Backend, _request: Request, key: str) -> Response:
+    detail = session_in_full(backend, key)
+    if detail is None:
+        raise _no_session(key)
+    return json_response(detail)
+
+
+def _close(backend: Backend, request: Request, key: str) -> Response:
+    body = _read(_Close, request)
+    for environment in backend.environments:
+        if backend.world.session(key, environment=environment.id) is not None:
+            backend.world.close(key, reason=body.reason, environment=environment.id)
+            return _session(backend, request, key)
+    raise _no_session(key)
+
+
+def _overview(backend: Backend, _request: Request, _: str) -> Response:
+    return json_response(overview(backend))
+
+
+def _to_page(_backend: Backend, _request: Request, _: str) -> Response:
+    return Response(308, {"location": f"/{_ROOT}/"}, b"")
+
+
+def _page(_backend: Backend, request: Request, _: str) -> Response:
+    return page_file(request.path.removeprefix(f"/{_ROOT}/") or "index.html")
 
 
 def _runs(backend: Backend, _request: Request, _: str) -> Response:
@@ -214,18 +258,28 @@ def _restore(backend: Backend, request: Request, _: str) -> Response:
 
 _UNKNOWN_FIELD: Final = "extra_forbidden"
 _FAULT_FORMS: Final = '{"rules": [...]}, {"trigger": "svc_error" | "throw" | null}, or both'
-_RUN: Final = "/_lab/runs/{run_id}"
 _ROUTES: Final[Mapping[str, Mapping[str, Handler]]] = {
+    "/_lab": {"GET": _to_page},
+    "/_lab/": {"GET": _page},
+    "/_lab/page.css": {"GET": _page},
+    "/_lab/page.js": {"GET": _page},
+    "/_lab/overview": {"GET": _overview},
     "/_lab/clock": {"GET": _clock},
     "/_lab/clock/advance": {"POST": _advance},
-    "/_lab/faults": {"PUT": _set_faults, "DELETE": _clear_faults},
+    "/_lab/faults": {"GET": _faults, "PUT": _set_faults, "DELETE": _clear_faults},
     "/_lab/journal": {"GET": _journal},
     "/_lab/reset": {"POST": _reset},
     "/_lab/runs": {"GET": _runs},
-    _RUN: {"GET": _run, "POST": _force},
+    "/_lab/runs/{run_id}": {"GET": _run, "POST": _force},
     "/_lab/sessions": {"GET": _sessions},
+    "/_lab/sessions/{session}": {"GET": _session},
+    "/_lab/sessions/{session}/close": {"POST": _close},
     "/_lab/snapshot": {"GET": _snapshot, "PUT": _restore},
 }
+
+
+def _show_faults(backend: Backend) -> Response:
+    return json_response(backend.faults.to_dict() | {"trigger": backend.trigger_fault})
 
 
 def _show_clock(backend: Backend) -> Response:
@@ -244,6 +298,10 @@ def _run_or_404(backend: Backend, run_id: str) -> dict[str, Any]:
         if record is not None:
             return run_view(record)
     raise _Refused(f"there is no run {run_id}", "run_id", "an id of GET /_lab/runs", 404)
+
+
+def _no_session(key: str) -> _Refused:
+    return _Refused(f"there is no session {key}", "session", "an id of GET /_lab/sessions", 404)
 
 
 def _instant(text: str | None) -> int | None:
