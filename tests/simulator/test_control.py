@@ -16,6 +16,11 @@ from session_lab.simulator.front import handle
 
 KEY = "tr_dev_control"
 PATHS = [
+    "/_lab",
+    "/_lab/",
+    "/_lab/page.css",
+    "/_lab/page.js",
+    "/_lab/overview",
     "/_lab/clock",
     "/_lab/clock/advance",
     "/_lab/faults",
@@ -24,6 +29,8 @@ PATHS = [
     "/_lab/runs",
     "/_lab/runs/{run_id}",
     "/_lab/sessions",
+    "/_lab/sessions/{session}",
+    "/_lab/sessions/{session}/close",
     "/_lab/snapshot",
 ]
 
@@ -252,7 +259,7 @@ def test_time_cannot_be_advanced_beyond_the_calendar(backend: Backend):
     assert json.loads(response.body)["field"] == "ms"
 
 
-@pytest.mark.parametrize("path", ["/_lab", "/_lab/", "/_lab/clocks", "/_lab/runs/a/b", "/_lab/%"])
+@pytest.mark.parametrize("path", ["/_lab/clocks", "/_lab/runs/a/b", "/_lab/%"])
 def test_an_unknown_path_lists_those_there_are(backend: Backend, path: str):
     response = ask(backend, "GET", path)
     assert (response.status, json.loads(response.body)["allowed"]) == (404, PATHS)

@@ -125,7 +125,9 @@ def _route(path: str) -> tuple[Mapping[str, Handler], str] | None:
     for template, handlers in _ROUTES.items():
         parts = template.split("/")[1:]
         if len(parts) == len(segments) and all(map(_fits, parts, segments)):
-            return handlers, next(it for part, it in zip(parts, segments, strict=True) if part != it)
+            return handlers, next(
+                it for part, it in zip(parts, segments, strict=True) if part != it
+            )
     return None
 
 

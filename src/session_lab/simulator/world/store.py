@@ -111,6 +111,13 @@ class Store:
         record = self._claimant(ordinal, now)
         return None if record is None else self.as_of(record, now)
 
+    def runs_of(self, ordinal: int, now: int) -> list[RunRecord]:
+        """Return a session's runs that were triggered by now, in order of trigger."""
+        records: list[RunRecord] = []
+        while (record := self.state.runs.get((ordinal, len(records)))) is not None:
+            records.append(record)
+        return [self.as_of(record, now) for record in records if record.run.triggered_at <= now]
+
     def run(self, run_id: str, environment: str, now: int) -> RunRecord | None:
         """Return a run as it stands; None when the environment has none of that id by now."""
         key = self.state.run_ids.get(run_id)

@@ -456,6 +456,11 @@ is spent, so start a new session under another external id
         ordinal = self._store.find(key, environment)
         return None if ordinal is None else self._store.current_run(ordinal, self.now)
 
+    def runs_of(self, key: str, *, environment: str = ENVIRONMENT) -> list[RunRecord]:
+        """Return a session's runs as they stand now, in order of trigger."""
+        ordinal = self._store.find(key, environment)
+        return [] if ordinal is None else self._store.runs_of(ordinal, self.now)
+
     def run(self, run_id: str, *, environment: str = ENVIRONMENT) -> RunRecord | None:
         """Return a run as it stands now; None when there is none of that id by now."""
         return self._store.run(run_id, environment, self.now)
