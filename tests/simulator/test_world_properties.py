@@ -30,6 +30,7 @@ from tests.strategies import ORIGIN, events_frame, histories, policies, settings
 
 if TYPE_CHECKING:
     from session_lab.simulator.model.machine import Row
+    from session_lab.simulator.world.channels import Record
     from session_lab.simulator.world.journal import Entry
     from session_lab.simulator.world.state import RunRecord
     from tests.oracles.simpy_model import Policy
@@ -73,12 +74,19 @@ class Expected:
     """How runs were seen when they had ended."""
     journal: list[Entry] = field(default_factory=list)
     updated_at: dict[str, int] = field(default_factory=dict)
+    read: dict[tuple[str, str, str], tuple[Record, ...]] = field(default_factory=dict)
+    """What was read of channels."""
 
     def find(self, key: str, environment: str) -> Chat | None:
         for chat in self.chats:
             if key in {chat.external_id, chat.session_id} and chat.environment == environment:
                 return chat
         return None
+
+
+def tells_an_end(record: Record) -> bool:
+    """Return whether the world itself said with a record that a turn has ended."""
+    return record.control == "turn-complete" and ("n", "1") not in record.headers
 
 
 class Command(NamedTuple):
@@ -214,10 +222,15 @@ class AnyWorld(RuleBasedStateMachine):
         if claimed_at is not None and self.world.now < claimed_at + PART_ID_LIFE:
             assert entry.reply.seq is None
             return
-        assert entry.reply.seq == len(chat.records[io])
+        self.expect_last(chat, io, entry)
         chat.records[io].append(data)
         if part_id is not None:
             chat.claims[io, part_id] = self.world.now
+
+    def expect_last(self, chat: Chat, io: str, entry: Entry) -> None:
+        """Expect a record that was just stored to be the last one, whose number was told."""
+        records = self.world.records(chat.session_id, io=io, environment=chat.environment)
+        assert entry.reply.seq == len(records) - 1
 
     @rule(key=keys, environment=environments, reason=st.none() | st.sampled_from(["x", "y"]))
     def close(self, key: str | int, environment: str, reason: str | None):
@@ -310,7 +323,7 @@ class AnyWorld(RuleBasedStateMachine):
         chat = self.expected.find(key, environment)
         arguments = {"control": "turn-complete", "headers": {"n": "1"}, "io": io}
         entry = self.ask("write_control", key=key, environment=environment, **arguments)
-        assert entry.reply.seq == len(chat.records[io])
+        self.expect_last(chat, io, entry)
         chat.records[io].append("")
 
     @rule(step=steps)
@@ -443,7 +456,10 @@ class AnyWorld(RuleBasedStateMachine):
             for io, data in chat.records.items():
                 for key in filter(None, [chat.session_id, chat.external_id]):
                     records = self.world.records(key, io=io, environment=chat.environment)
-                    assert [record.data for record in records] == data
+                    assert [record.data for record in records if not tells_an_end(record)] == data
+                    read = self.expected.read.setdefault((key, chat.environment, io), ())
+                    assert records[: len(read)] == read
+                    self.expected.read[key, chat.environment, io] = records
 
     def teardown(self):
         again = World(**self.settings)

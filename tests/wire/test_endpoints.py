@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from session_lab.simulator.api.routes import ROUTES
 from session_lab.wire.endpoints import ENDPOINTS, endpoint_of
 
 
@@ -27,3 +28,7 @@ def test_head_counts_as_get_and_other_requests_are_no_calls():
 def test_a_path_without_its_parameters_is_not_made_up():
     with pytest.raises(KeyError):
         ENDPOINTS["sessions.close"].path_for()
+
+
+def test_every_call_is_served():
+    assert {route.endpoint for route in ROUTES} == set(ENDPOINTS.values())

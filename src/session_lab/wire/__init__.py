@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     )
     from session_lab.wire.errors import ErrorBody, Problem
     from session_lab.wire.listing import RunQuery, SessionQuery, SessionStatus, encode_query
+    from session_lab.wire.queries import QueryBody, QueryReply
     from session_lab.wire.run_status import FINAL_STATUSES, InternalRunStatus, RunStatus
     from session_lab.wire.runs import CanceledRun, RetrievedRun, RunPage, RunRow
     from session_lab.wire.sessions import (
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
         SwappedRun,
         TriggerConfig,
     )
+    from session_lab.wire.traces import TraceReply
     from session_lab.wire.waitpoints import (
         OpenedChannel,
         SnapshotUrl,
@@ -74,6 +76,8 @@ else:
         ),
         "listing": ("RunQuery", "SessionQuery", "SessionStatus", "encode_query"),
         "errors": ("ErrorBody", "Problem"),
+        "queries": ("QueryBody", "QueryReply"),
+        "traces": ("TraceReply",),
         "runs": ("CanceledRun", "RetrievedRun", "RunPage", "RunRow"),
         "run_status": ("FINAL_STATUSES", "InternalRunStatus", "RunStatus"),
         "sessions": (
@@ -108,6 +112,8 @@ __all__ = [
     "OpenedChannel",
     "Pagination",
     "Problem",
+    "QueryBody",
+    "QueryReply",
     "RecordsReply",
     "RetrievedRun",
     "RunPage",
@@ -125,6 +131,7 @@ __all__ = [
     "StreamBatch",
     "SwappedRun",
     "TokenClaims",
+    "TraceReply",
     "TriggerConfig",
     "TriggerConfigBody",
     "UpdateBody",

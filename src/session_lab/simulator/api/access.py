@@ -21,6 +21,7 @@ __all__ = [
     "listed_sessions",
     "named_run",
     "named_session",
+    "queried",
     "retrieved_run",
     "session_by_any_name",
 ]
@@ -96,6 +97,11 @@ def channel(context: Context) -> list[list[Resource]]:
 def named_run(context: Context) -> list[list[Resource]]:
     """Return the run as the path names it."""
     return [[Resource("runs", context.params["run"])]]
+
+
+def queried(_: Context) -> list[list[Resource]]:
+    """Return all that can be queried, or all runs."""
+    return [[Resource("query"), Resource("runs")]]
 
 
 def retrieved_run(context: Context) -> list[list[Resource]]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from session_lab.simulator.model.calendar import date_text
 from session_lab.simulator.model.machine import Row
+from session_lab.simulator.model.prices import CENTS_PER_RUN, DEFAULT_MACHINE, compute_cents
 from session_lab.simulator.model.run_payload import tags_of
 from session_lab.wire.run_status import CURRENT_STATUSES, FINAL_INTERNAL_STATUSES, OLD_STATUSES
 from session_lab.wire.sessions import SessionRow
@@ -67,18 +68,20 @@ def shown_status(status: str, api_version: str | None) -> str:
 
 
 def listed_run(
-    record: RunRecord, environment: Environment, api_version: str | None
+    record: RunRecord, environment: Environment, api_version: str | None, version: str | None
 ) -> dict[str, Json]:
     """Write a run as a list shows it."""
-    return _run(record, api_version) | {
+    return _run(record, api_version, version) | {
         "env": {"id": environment.id, "name": environment.name},
         "taskKind": "STANDARD",
     }
 
 
-def retrieved_run(record: RunRecord, api_version: str | None) -> dict[str, Json]:
+def retrieved_run(
+    record: RunRecord, api_version: str | None, version: str | None
+) -> dict[str, Json]:
     """Write a run as retrieve answers with it."""
-    return _run(record, api_version) | {
+    return _run(record, api_version, version) | {
         "payload": record.payload,
         "attemptCount": 0 if record.run.status == "PENDING" else 1,
         "attempts": [],
@@ -87,15 +90,16 @@ def retrieved_run(record: RunRecord, api_version: str | None) -> dict[str, Json]
     }
 
 
-def _run(record: RunRecord, api_version: str | None) -> dict[str, Json]:
+def _run(record: RunRecord, api_version: str | None, version: str | None) -> dict[str, Json]:
     """Write what every form of a run has; fields that do not apply are left out."""
     run, options = record.run, record.options
+    machine = options.get("machine") or DEFAULT_MACHINE
     status = shown_status(run.status, api_version)
     is_final = run.status in FINAL_INTERNAL_STATUSES
     ended_at = run.ended_at if is_final else None
     is_completed = status in _COMPLETED
     optional = {
-        "version": options.get("lockToVersion"),
+        "version": version,
         "region": options.get("region"),
         "startedAt": None if run.status == "PENDING" else _text(run.ready_at),
         "finishedAt": None if ended_at is None else _text(ended_at),
@@ -109,8 +113,8 @@ def _run(record: RunRecord, api_version: str | None) -> dict[str, Json]:
         "updatedAt": _text(run.triggered_at if ended_at is None else ended_at),
         "isTest": False,
         "tags": sorted(tags_of(options)),
-        "costInCents": 0,
-        "baseCostInCents": 0,
+        "costInCents": compute_cents(run.active + run.idle, machine),
+        "baseCostInCents": 0 if run.status == "PENDING" else CENTS_PER_RUN,
         "durationMs": run.active + run.idle,
         "depth": 0,
         "isQueued": status in _QUEUED,

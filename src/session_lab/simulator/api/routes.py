@@ -12,7 +12,7 @@ from session_lab import wire
 from session_lab.simulator.api import access
 from session_lab.simulator.api.access import Access
 from session_lab.simulator.api.checks import Route
-from session_lab.simulator.api.handlers import agents, channels, runs, sessions
+from session_lab.simulator.api.handlers import agents, channels, query, runs, sessions
 from session_lab.simulator.api.validation import (
     CHANNEL_PARAMS,
     LIST_QUERY,
@@ -165,6 +165,26 @@ ROUTES: Final = (
         find=runs.find,
         missing=runs.missing,
         refusals=(404,),
+    ),
+    Route(
+        ENDPOINTS["runs.trace"],
+        "Read what a run did, as spans",
+        runs.trace,
+        wire.TraceReply,
+        Access("read", access.retrieved_run),
+        find=runs.find,
+        missing=runs.missing,
+        refusals=(404,),
+    ),
+    Route(
+        ENDPOINTS["query"],
+        "Ask the table of runs in SQL",
+        query.query,
+        wire.QueryReply,
+        Access("read", access.queried),
+        body=wire.QueryBody,
+        has_cors=False,
+        refusals=(501,),
     ),
     Route(
         ENDPOINTS["runs.cancel"],

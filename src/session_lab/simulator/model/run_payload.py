@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from session_lab.errors import DataError
+from session_lab.timing import to_milliseconds
 from session_lab.wire.text import trim
 
 if TYPE_CHECKING:
@@ -15,7 +17,20 @@ if TYPE_CHECKING:
 
     from session_lab.simulator.model.machine import Row
 
-__all__ = ["carries_turn", "is_stop", "options_of", "overrides_of", "payload_of", "tags_of"]
+__all__ = [
+    "TURN_DURATION_FIELD",
+    "carries_turn",
+    "is_stop",
+    "options_of",
+    "overrides_of",
+    "payload_of",
+    "tags_of",
+    "turn_duration_of",
+    "turn_duration_problem",
+]
+
+TURN_DURATION_FIELD = "sessionLabTurnDuration"
+"""The field of a message's payload that says how long its turn lasts, as in ``"1.5s"``."""
 
 _OPTIONS = ("machine", "maxAttempts", "maxDuration", "lockToVersion", "region")
 _BOOT_FIELDS = ("message", "messages", "trigger")
@@ -80,21 +95,62 @@ def overrides_of(config: Mapping[str, Any] | None) -> dict[str, int]:
 
 
 def carries_turn(config: Mapping[str, Any] | None) -> bool:
-    """Tell whether a create carries a first turn: a message, or the submit of one."""
+    """Return whether a create carries a first turn: a message, or the submit of one."""
     payload = (config or {}).get("basePayload", {})
     return "message" in payload or payload.get("trigger") == "submit-message"
 
 
 def is_stop(record: str) -> bool:
-    """Tell whether a record on ``in`` asks the agent to stop rather than for a turn.
+    """Return whether a record on ``in`` asks the agent to stop rather than for a turn.
 
     Examples
     --------
     >>> is_stop('{"kind": "stop"}'), is_stop("hello")
     (True, False)
     """
+    return _object(record).get("kind") == "stop"
+
+
+def turn_duration_of(payload: object) -> int | None:
+    """Return how long a message's turn is to last, in milliseconds, where its payload says.
+
+    Payloads may say so in a field that only the simulator knows.
+
+    Parameters
+    ----------
+    payload : object
+        A record on ``in``, whose ``payload`` it is in, or a ``basePayload``.
+
+    Raises
+    ------
+    DataError
+        The field does not hold a duration.
+
+    Examples
+    --------
+    >>> turn_duration_of('{"kind":"message","payload":{"sessionLabTurnDuration":"1.5s"}}')
+    1500
+    """
+    if isinstance(payload, str):
+        payload = _object(payload).get("payload") if TURN_DURATION_FIELD in payload else None
+    if not isinstance(payload, dict) or payload.get(TURN_DURATION_FIELD) is None:
+        return None
+    return to_milliseconds(payload[TURN_DURATION_FIELD], name=TURN_DURATION_FIELD)
+
+
+def turn_duration_problem(payload: object) -> str | None:
+    """Return why :func:`turn_duration_of` refuses a payload; None where it does not."""
     try:
-        body = json.loads(record)
-    except ValueError:
-        return False
-    return isinstance(body, dict) and body.get("kind") == "stop"
+        turn_duration_of(payload)
+    except DataError as error:
+        return str(error)
+    return None
+
+
+def _object(record: str) -> dict[str, Any]:
+    """Read a record that is a JSON object; any other text counts as an empty one."""
+    try:
+        body = json.loads(record) if record.lstrip().startswith("{") else None
+    except (ValueError, RecursionError):
+        return {}
+    return body if isinstance(body, dict) else {}

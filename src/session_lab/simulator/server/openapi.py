@@ -40,6 +40,7 @@ _REFUSALS: Final = {
     422: "The request cannot be carried out",
     429: "Too many requests",
     500: "The server failed",
+    501: "The simulator lacks a package for this",
 }
 _ANY_CALL: Final = (400, 401, 403)
 

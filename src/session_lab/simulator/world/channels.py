@@ -55,13 +55,16 @@ class Stream:
         In order; a record's place is its sequence number.
     claims : dict of str to int
         When each part id was claimed.
+    completed : int
+        How many of its records say of a turn under a run policy that it has ended.
     """
 
     records: list[Record] = field(default_factory=list)
     claims: dict[str, int] = field(default_factory=dict)
+    completed: int = 0
 
     def is_repeat(self, part_id: str, at: int) -> bool:
-        """Tell whether a part id was claimed within its life."""
+        """Return whether a part id was claimed within its life."""
         claimed_at = self.claims.get(part_id)
         return claimed_at is not None and at < claimed_at + PART_ID_LIFE
 
@@ -74,4 +77,4 @@ class Stream:
 
     def copy(self) -> Stream:
         """Copy the containers and share the records."""
-        return Stream(self.records.copy(), self.claims.copy())
+        return Stream(self.records.copy(), self.claims.copy(), self.completed)

@@ -75,6 +75,7 @@ class Snapshot:
             "runs": [record for _, record in sorted(state.runs.items())],
             "streams": [
                 [*key, stream.records, list(stream.claims.items())]
+                + ([stream.completed] if stream.completed else [])
                 for key, stream in sorted(state.streams.items())
             ],
             "journal": state.journal,
@@ -134,8 +135,10 @@ def _state(document: dict[str, Any]) -> State:
         runs={(record.ordinal, record.run.number): record for record in runs},
         run_ids={record.run_id: (record.ordinal, record.run.number) for record in runs},
         streams={
-            (environment, key, io): Stream([_record(record) for record in records], dict(claims))
-            for environment, key, io, records, claims in document["streams"]
+            (environment, key, io): Stream(
+                [_record(record) for record in records], dict(claims), *completed
+            )
+            for environment, key, io, records, claims, *completed in document["streams"]
         },
         rank=document["rank"],
         waitpoints={

@@ -12,6 +12,7 @@ from session_lab.simulator.model.run_payload import options_of, overrides_of, pa
 from session_lab.simulator.world.channels import Stream
 from session_lab.simulator.world.journal import Command, Entry, RunEvent
 from session_lab.simulator.world.state import RunRecord, State, Waitpoint
+from session_lab.simulator.world.turns import completions, served_turns
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from session_lab.simulator.model.policy import RunPolicy, Timings
     from session_lab.simulator.model.runs import Run
     from session_lab.simulator.world.channels import Record
+    from session_lab.simulator.world.turns import ServedTurn
 
 __all__ = ["Shown", "Store"]
 
@@ -60,6 +62,12 @@ class Store:
             self._ordinals.setdefault(session.row.environment, []).append(ordinal)
         for record in state.runs.values():
             self._list_run(record)
+        self._accepted: dict[int, list[int]] = {}
+        for entry in state.journal:
+            if entry.reply.start is not None:
+                self._accepted.setdefault(state.session_ids[entry.session_id or ""], []).append(
+                    entry.seq
+                )
 
     def find(self, key: str, environment: str) -> int | None:
         """Return the ordinal of a session.
@@ -180,9 +188,40 @@ class Store:
         """Return one channel of a session; to read one that has no records makes none."""
         return self.state.streams.get(_stream_key(row, io), Stream())
 
-    def write(self, row: Row, io: str, record: Record) -> int:
-        """Append to a channel, which is made for its first record; return the sequence number."""
-        return self.state.streams.setdefault(_stream_key(row, io), Stream()).write(record)
+    def write(self, ordinal: int, io: str, record: Record) -> int:
+        """Append to a channel, which is made for its first record; return the sequence number.
+
+        What has been read by now stands before it.
+        """
+        row = self.state.sessions[ordinal].row
+        stream = self.state.streams.setdefault(_stream_key(row, io), Stream())
+        for ended in self.records(ordinal, io, record.at)[len(stream.records) :]:
+            stream.write(ended)
+            stream.completed += 1
+        return stream.write(record)
+
+    def turns(self, ordinal: int) -> list[ServedTurn]:
+        """Return a session's turns in the order in which they were accepted."""
+        accepted = self._accepted.get(ordinal)
+        if accepted is None:
+            return []
+        session, records, timings = self.state.sessions[ordinal], {}, {}
+        for number in range(session.n_runs):
+            record = self.state.runs[ordinal, number]
+            rules = self.timings(record.overrides)
+            if rules is not None:
+                records[record.run_id], timings[record.run_id] = record, rules
+        entries = [self.state.journal[seq] for seq in accepted]
+        name = session.row.external_id or session.row.session_id
+        return served_turns(entries, records, timings, name)
+
+    def records(self, ordinal: int, io: str, now: int) -> Sequence[Record]:
+        """Return a channel's records; turns that have ended by now say so on ``out``."""
+        stream = self.stream(self.state.sessions[ordinal].row, io)
+        if io != "out" or ordinal not in self._accepted:
+            return stream.records
+        ended = completions(self.turns(ordinal), now)
+        return [*stream.records, *ended[stream.completed :]]
 
     def next_session_id(self, now: int) -> str:
         """Return the id that a session created now would get."""
@@ -245,6 +284,8 @@ class Store:
             events=tuple(events),
         )
         self.state.journal.append(entry)
+        if step.reply.start is not None and ordinal is not None:
+            self._accepted.setdefault(ordinal, []).append(entry.seq)
         return entry
 
     def _keep_runs(

@@ -17,8 +17,14 @@ from session_lab.simulator.model.ids import base36
 from session_lab.simulator.model.machine import Reply, Row, Session, Step
 from session_lab.simulator.model.profiles import profile_named
 from session_lab.simulator.model.randomness import to_seed
-from session_lab.simulator.model.run_payload import carries_turn, is_stop, overrides_of
+from session_lab.simulator.model.run_payload import (
+    carries_turn,
+    is_stop,
+    overrides_of,
+    turn_duration_of,
+)
 from session_lab.simulator.model.trigger_faults import failing_start, swallowing
+from session_lab.simulator.model.versions import version_at
 from session_lab.simulator.world import arguments
 from session_lab.simulator.world.channels import CONTROL_HEADER, Record
 from session_lab.simulator.world.diff import Difference, differences
@@ -40,6 +46,7 @@ if TYPE_CHECKING:
     from session_lab.simulator.world.journal import Entry
     from session_lab.simulator.world.state import RunRecord
     from session_lab.simulator.world.store import Shown
+    from session_lab.simulator.world.turns import ServedTurn
     from session_lab.timing import Clock, Duration, Instant
 
 __all__ = ["ENVIRONMENT", "World"]
@@ -143,7 +150,8 @@ is spent, so start a new session under another external id
         Raises
         ------
         DataError
-            The external id is empty or reads like the API's own ids.
+            The external id is empty or reads like the API's own ids, or the payload says a
+            duration of its turn that is none.
         """
         if external_id is not None:
             arguments.check_external_id(external_id)
@@ -170,7 +178,10 @@ is spent, so start a new session under another external id
             "turn_duration": turn,
         }
         if turn is None and self.policy is not None and carries_turn(row.trigger_config):
-            turn = self._store.first_turn(external_id or row.session_id)
+            turn = turn_duration_of((row.trigger_config or {}).get("basePayload"))
+            asked["turn_duration"] = turn
+            if turn is None:
+                turn = self._store.first_turn(external_id or row.session_id)
         ordinal = None if external_id is None else self._store.find(external_id, environment)
         session, timings = self._meet(ordinal, row)
         step = failing_start(
@@ -226,25 +237,26 @@ is spent, so start a new session under another external id
         ordinal, session, timings = self._look_up(key, environment)
         now = self.now
         refusal = machine.append_refusal(session, now, self.profile)
-        if session is None or refusal is not None:
+        if session is None or ordinal is None or refusal is not None:
             step = Step(session, refusal or machine.APPEND_MISSING)
             return self._commit(Command("append", key, environment, {"io": io}), step, ordinal)
         stream = self._store.stream(session.row, io)
         record = Record(data, part_id or base36(len(self.journal), 8)[1:], now)
-        repeat = part_id is not None and stream.is_repeat(part_id, now)
+        duration, repeat = None, part_id is not None and stream.is_repeat(part_id, now)
         size = 0 if repeat else record_bytes(data, record.part_id)
         fits = size <= MAX_RECORD_BYTES
         if io == "in" and fits and not repeat and not is_stop(data):
-            step = machine.message(session, None, now, timings, profile=self.profile)
+            duration = turn_duration_of(data)
+            step = machine.message(session, duration, now, timings, profile=self.profile)
         else:
             step = machine.ensure_run(session, Reply(200), now, timings)
         step = swallowing(self.trigger_fault, session, step, self.now, timings)
         if not fits:
             step = step._replace(reply=_too_large(size))
         elif not repeat:
-            seq = self._store.write(session.row, io, record)
+            seq = self._store.write(ordinal, io, record)
             step = step._replace(reply=step.reply._replace(seq=seq))
-        asked = {"io": io, "part_id": part_id}
+        asked = {"io": io, "part_id": part_id, "turn_duration": duration}
         return self._commit(Command("append", key, environment, asked), step, ordinal)
 
     def update(
@@ -388,10 +400,10 @@ is spent, so start a new session under another external id
             There is no such session.
         """
         ordinal, session, _ = self._look_up(key, environment)
-        if session is None:
+        if session is None or ordinal is None:
             raise SimulationError(f"there is no session {key!r} in this world")
         pairs = ((CONTROL_HEADER, control), *(headers or {}).items())
-        seq = self._store.write(session.row, io, Record("", "", self.now, pairs))
+        seq = self._store.write(ordinal, io, Record("", "", self.now, pairs))
         asked = {"io": io, "control": control}
         step = Step(session, Reply(200, seq=seq))
         return self._commit(Command("write_control", key, environment, asked), step, ordinal)
@@ -495,12 +507,28 @@ is spent, so start a new session under another external id
 
     def records(
         self, key: str, *, io: str = "out", environment: str = ENVIRONMENT
-    ) -> tuple[Record, ...]:
-        """Return a channel's records; a channel that was never written to is empty."""
+    ) -> Sequence[Record]:
+        """Return a channel's records; a channel that was never written to is empty.
+
+        Under a policy ``out`` says of each turn that has ended that it has.
+        """
         ordinal = self._store.find(key, environment)
-        if ordinal is None:
-            return ()
-        return tuple(self._store.stream(self._store.state.sessions[ordinal].row, io).records)
+        return () if ordinal is None else tuple(self._store.records(ordinal, io, self.now))
+
+    def turns(self, key: str, *, environment: str = ENVIRONMENT) -> list[ServedTurn]:
+        """Return a session's turns under a policy in the order of arrival, those ahead included."""
+        ordinal = self._store.find(key, environment)
+        return [] if ordinal is None else self._store.turns(ordinal)
+
+    def timings(self, record: RunRecord) -> Timings | None:
+        """Return what a run follows, in numbers; None without a policy."""
+        return self._store.timings(record.overrides)
+
+    def version(self, record: RunRecord) -> str | None:
+        """Return the version of the task that a run executes, where it is known."""
+        deploys = () if self.platform is None else self.platform.deploys
+        locked: str | None = record.options.get("lockToVersion")
+        return locked or version_at(tuple(map(str, deploys)), record.run.triggered_at)
 
     def explain(self, entry: Entry) -> str:
         """Say in a sentence why a request was answered as it was."""

@@ -22,6 +22,7 @@ from session_lab.simulator.api.javascript.json_text import Json, parse_json, ren
 from session_lab.simulator.api.javascript.numbers import to_number
 from session_lab.simulator.api.session_list import status_at
 from session_lab.simulator.api.sse import DONE, EventWriter
+from session_lab.simulator.model.run_payload import turn_duration_problem
 from session_lab.wire.limits import MAX_STREAM_TIMEOUT_SECONDS, RESERVED_ID_PREFIX
 
 if TYPE_CHECKING:
@@ -63,6 +64,8 @@ def append(context: Context) -> Response:
         message = f"Appending to the out channel {_FOR_KEYS_ONLY}"
         return json_response({"ok": False, "error": message}, 403)
     text = context.request.text
+    if io == "in" and (problem := turn_duration_problem(text)) is not None:
+        return json_response({"ok": False, "error": problem}, 400)
     entry = context.world.append(
         context.session_key,
         _without_webhook_mark(text) if io == "in" else text,

@@ -14,13 +14,14 @@ from session_lab.simulator.api.database_limits import stored_text
 from session_lab.simulator.api.http_types import json_response
 from session_lab.simulator.api.json_rows import listed_run, retrieved_run
 from session_lab.simulator.api.run_list import run_list_request, run_page
+from session_lab.simulator.api.traces import trace_of
 
 if TYPE_CHECKING:
     from session_lab.simulator.api.context import Context
     from session_lab.simulator.api.http_types import Response
     from session_lab.simulator.world.state import RunRecord
 
-__all__ = ["cancel", "find", "list_", "missing", "retrieve"]
+__all__ = ["cancel", "find", "list_", "missing", "retrieve", "trace"]
 
 _VERSION_HEADER = "x-trigger-api-version"
 
@@ -34,7 +35,10 @@ def list_(context: Context) -> Response:
     page = run_page(runs, asked, context.world.seen)
     version = context.request.headers.get(_VERSION_HEADER)
     environment = context.credential.environment
-    rows = [listed_run(record, environment, version) for record in page.runs]
+    rows = [
+        listed_run(record, environment, version, context.world.version(record))
+        for record in page.runs
+    ]
     return json_response({"data": rows, "pagination": page.pagination})
 
 
@@ -47,7 +51,21 @@ def find(context: Context) -> RunRecord | None:
 def retrieve(context: Context) -> Response:
     """Answer with a run."""
     version = context.request.headers.get(_VERSION_HEADER)
-    return json_response(retrieved_run(context.found, version))
+    return json_response(
+        retrieved_run(context.found, version, context.world.version(context.found))
+    )
+
+
+def trace(context: Context) -> Response:
+    """Answer with the spans of a run."""
+    world, record = context.world, context.found
+    row = world.session(record.payload["sessionId"], environment=context.environment)
+    if row is None:
+        return error_responses.error(404, "Trace not found")
+    turns = world.turns(row.session_id, environment=context.environment)
+    own = [turn for turn in turns if turn.run_id == record.run_id]
+    name = row.external_id or row.session_id
+    return json_response(trace_of(record, own, world.timings(record), name, context.now))
 
 
 def missing(_: Context) -> Response:

@@ -34,6 +34,7 @@ from session_lab.simulator.api.validation.zod import (
 )
 from session_lab.wire import limits
 from session_lab.wire.bodies import CloseBody, EndAndContinueBody, StartBody, UpdateBody
+from session_lab.wire.queries import QueryBody
 from session_lab.wire.run_status import CURRENT_STATUSES, OLD_STATUSES
 from session_lab.wire.text import trim, utf16_length
 from session_lab.wire.waitpoints import WaitBody
@@ -148,6 +149,17 @@ _WAIT = Object(
     }
 )
 
+_QUERY = Object(
+    {
+        "query": String(minimum=1),
+        "scope": Optional(Enum(("environment", "project", "organization"))),
+        "period": Optional(Nullable(String())),
+        "from": Optional(Nullable(String())),
+        "to": Optional(Nullable(String())),
+        "format": Optional(Enum(("json", "csv"))),
+    }
+)
+
 BODIES: Final[Mapping[str, Mapping[type[WireModel], Schema]]] = MappingProxyType(
     {
         "2026-08": {
@@ -156,6 +168,7 @@ BODIES: Final[Mapping[str, Mapping[type[WireModel], Schema]]] = MappingProxyType
             CloseBody: Object(_CLOSE),
             EndAndContinueBody: Object(_END_AND_CONTINUE),
             WaitBody: _WAIT,
+            QueryBody: _QUERY,
         },
         "2026-10": {
             StartBody: _create(_TRIGGER_CONFIG),
@@ -165,6 +178,7 @@ BODIES: Final[Mapping[str, Mapping[type[WireModel], Schema]]] = MappingProxyType
                 {**_END_AND_CONTINUE, "externalDeploymentId": _DEPLOYMENT_ID}
             ),
             WaitBody: _WAIT,
+            QueryBody: _QUERY,
         },
     }
 )
