@@ -14,6 +14,7 @@ reads back: ``2 min 3 s``, ``1.095 s``, ``95 ms``.
 from __future__ import annotations
 
 import re
+import threading
 import time
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -46,6 +47,9 @@ LAST_INSTANT = 253_402_300_799_999
 
 LONGEST_DURATION = 100 * 365 * 86_400_000
 """A century; longer durations are taken for mistakes, and sums of them would overflow."""
+
+_MOVING = threading.Lock()
+"""One for all clocks, so that clocks can be copied and pickled."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
@@ -269,8 +273,10 @@ class VirtualClock:
         return self._now
 
     def advance(self, duration: Duration) -> None:
-        """Move forward by a duration, such as ``"90m"``."""
-        self.advance_to(self._now + to_milliseconds(duration, name="duration"))
+        """Move forward by a duration, such as ``"90m"``; threads that move it add up."""
+        length = to_milliseconds(duration, name="duration")
+        with _MOVING:
+            self.advance_to(self._now + length)
 
     def advance_to(self, instant: Instant | int) -> None:
         """Move forward to an instant.

@@ -44,6 +44,8 @@ _ADDRESS = "http://session-lab"
 class Simulator:
     """A simulated Sessions API with virtual time, and everything there is to ask of it.
 
+    Threads may share it: a request is answered whole, one after the other.
+
     Parameters
     ----------
     seed : int
@@ -198,7 +200,8 @@ is spent, so append to a new session under another external id
         SimulationError
             There is no such run, or a policy decides how live runs go on.
         """
-        entry = self.world.set_run_status(run_id, status)
+        with self._backend.lock:
+            entry = self.world.set_run_status(run_id, status)
         warning = status_warning(status)
         if warning is not None:
             warnings.warn(warning, SessionLabWarning, stacklevel=2)
@@ -229,15 +232,18 @@ is spent, so append to a new session under another external id
 
     def digest(self) -> str:
         """Hash everything the world knows (SHA-256); equal worlds have equal digests."""
-        return self.world.digest()
+        with self._backend.lock:
+            return self.world.digest()
 
     def snapshot(self) -> Snapshot:
         """Keep the whole world as a value; ``.to_json()`` writes it."""
-        return self.world.snapshot()
+        with self._backend.lock:
+            return self.world.snapshot()
 
     def restore(self, snapshot: Snapshot) -> None:
         """Become the world of a snapshot, its clock, seed and policy included."""
-        self.world.restore(snapshot)
+        with self._backend.lock:
+            self.world.restore(snapshot)
 
     def fork(self) -> Simulator:
         """Make a second simulator that stands where this one does and goes its own way."""
@@ -247,15 +253,18 @@ is spent, so append to a new session under another external id
 
     def diff(self, other: Simulator) -> tuple[Difference, ...]:
         """Tell what differs between two worlds: session by session, run by run."""
-        return self.world.diff(other.world)
+        with self._backend.lock:
+            return self.world.diff(other.world)
 
     def sessions_frame(self) -> pd.DataFrame:
         """Return the sessions as a frame, observed now."""
-        return sessions_of(self.world)
+        with self._backend.lock:
+            return sessions_of(self.world)
 
     def runs_frame(self) -> pd.DataFrame:
         """Return the runs as a frame, observed now."""
-        return runs_of(self.world)
+        with self._backend.lock:
+            return runs_of(self.world)
 
     def __repr__(self) -> str:
         """Show the seed, the instant and how much there is."""
@@ -280,8 +289,9 @@ is spent, so append to a new session under another external id
 
     def _client_options(self, sleep: Callable[[float], object]) -> dict[str, Any]:
         # Each client draws on a stream of its own, so that no two make the same part id.
-        numbers = Stream(self.world.seed, f"clients/{self._n_clients}")
-        self._n_clients += 1
+        with self._backend.lock:
+            number, self._n_clients = self._n_clients, self._n_clients + 1
+        numbers = Stream(self.world.seed, f"clients/{number}")
         return {
             "api_key": self._secret_key,
             "base_url": _ADDRESS,
