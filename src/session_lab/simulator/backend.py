@@ -155,7 +155,7 @@ class Backend:
 
     @trigger_fault.setter
     def trigger_fault(self, fault: str | None) -> None:
-        if fault is not None and fault not in TRIGGER_FAULTS:
+        if fault is not None and not (isinstance(fault, str) and fault in TRIGGER_FAULTS):
             message = f"{fault!r} is not one of {', '.join(TRIGGER_FAULTS)} and None"
             raise DataError(message, column="trigger")
         self.world.trigger_fault = fault

@@ -146,7 +146,8 @@ def respond(
         return route.handle(check(route, context))
     except _Refused as refused:
         return refused.response
-    except StoreError:
+    except (StoreError, RecursionError):
+        # What nests so deep that it cannot be looked through cannot be stored either.
         return error_responses.error(500, route.failure)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -23,6 +24,7 @@ __all__ = [
 _EXPOSED = {"access-control-expose-headers": "x-trigger-jwt,x-trigger-jwt-claims"}
 _BYTE_ORDER_MARK = "\ufeff"
 _JSON = {"content-type": "application/json; charset=utf-8"}
+_LENGTH = re.compile(r"[0-9]{1,18}")  # A longer number is not a length.
 _METHODS = "GET,HEAD,PUT,PATCH,POST,DELETE"
 _PREFLIGHT_SECONDS = "300"
 _NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
@@ -59,7 +61,7 @@ class Request(NamedTuple):
     def content_length(self) -> int | None:
         """The announced length; None where none was, as in a chunked request."""
         announced = self.headers.get("content-length", "")
-        return int(announced) if announced.isdecimal() else None
+        return int(announced) if _LENGTH.fullmatch(announced) else None
 
     @property
     def text(self) -> str:

@@ -174,5 +174,5 @@ def _decoded(cursor: str) -> Key | None:
         content = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
         place = parse_json(content.decode())
         return int(place["c"]), str(place["r"])
-    except (ValueError, TypeError, KeyError, RecursionError):
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
         return None

@@ -34,11 +34,11 @@ DEFAULT_MACHINE: Final = "small-1x"
 
 
 def compute_cents(milliseconds: int, machine: str) -> float:
-    """Return the price of billed time, to a ten-billionth of a cent.
+    """Return the price of billed time, to a ten-billionth of a cent; other machines cost nothing.
 
     Examples
     --------
     >>> compute_cents(90_000, "small-1x")
     0.3042
     """
-    return round(milliseconds * CENTS_PER_SECOND[machine] / 1000, 10)
+    return round(milliseconds * CENTS_PER_SECOND.get(machine, 0.0) / 1000, 10)

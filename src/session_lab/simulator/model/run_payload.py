@@ -88,9 +88,9 @@ def overrides_of(config: Mapping[str, Any] | None) -> dict[str, int]:
     if config is None:
         return overrides
     if seconds := config.get("idleTimeoutInSeconds"):
-        overrides["idle_timeout"] = 1000 * seconds
+        overrides["idle_timeout"] = int(1000 * seconds)
     if seconds := config.get("maxDuration"):
-        overrides["max_duration"] = 1000 * seconds
+        overrides["max_duration"] = int(1000 * seconds)
     return overrides
 
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from session_lab.errors import DataError
 from session_lab.simulator.model.machine import Reply, Row, Session
 from session_lab.simulator.model.platform import Platform
 from session_lab.simulator.model.policy import RunPolicy
+from session_lab.simulator.model.profiles import profile_named
 from session_lab.simulator.model.runs import Run
 from session_lab.simulator.world.channels import Record, Stream
 from session_lab.simulator.world.journal import Entry, RunEvent
+from session_lab.simulator.world.snapshot_checks import check_document, check_state
 from session_lab.simulator.world.state import RunRecord, State, Waitpoint
 from session_lab.timing import instant_text
 
@@ -98,26 +100,36 @@ class Snapshot:
         """
         try:
             document = json.loads(text)
-            if document["format"] != FORMAT:
-                message = (
-                    f"format {document['format']!r} is not {FORMAT}, the one this version reads"
-                )
-                raise DataError(message, source="snapshot")
-            policy, platform = document["policy"], document["platform"]
-            return cls(
-                seed=document["seed"],
-                now=document["now"],
-                policy=None if policy is None else RunPolicy(**policy),
-                platform=None if platform is None else Platform(**platform),
-                profile=document["profile"],
-                trigger_fault=document["trigger_fault"],
-                state=_state(document),
-            )
-        except (KeyError, TypeError, ValueError, IndexError) as error:
-            if isinstance(error, DataError):
-                raise
-            message = f"this is not a snapshot of a world ({type(error).__name__}: {error})"
-            raise DataError(message, source="snapshot") from error
+        except (ValueError, RecursionError) as error:
+            message = f"this is not a snapshot of a world: it cannot be read ({error})"
+            raise DataError(message, source="snapshot") from None
+        found = document.get("format") if isinstance(document, dict) else None
+        if isinstance(found, int) and found != FORMAT:
+            message = f"format {found} is not {FORMAT}, the one that this version reads"
+            raise DataError(message, source="snapshot")
+        check_document(document)
+        snapshot = cls(
+            seed=document["seed"],
+            now=document["now"],
+            policy=_fields(RunPolicy, document["policy"]),
+            platform=_fields(Platform, document["platform"]),
+            profile=profile_named(document["profile"]).name,
+            trigger_fault=document["trigger_fault"],
+            state=_state(document),
+        )
+        check_state(snapshot.state, snapshot.now, has_policy=snapshot.policy is not None)
+        return snapshot
+
+
+_Model = TypeVar("_Model", RunPolicy, Platform)
+
+
+def _fields(model: type[_Model], document: dict[str, Any] | None) -> _Model | None:
+    try:
+        return None if document is None else model(**document)
+    except TypeError:
+        message = f"this is not a snapshot of a world: its fields are not those of {model.__name__}"
+        raise DataError(message, source="snapshot") from None
 
 
 def _state(document: dict[str, Any]) -> State:

@@ -38,6 +38,7 @@ __all__ = ["FoundChannel", "append", "find", "open_", "records", "stream"]
 _FOR_KEYS_ONLY = "requires secret key authentication"
 _DEFAULT_PATIENCE = 60
 _STORE_SETTINGS = {"x-s2-flush-interval-ms": "100", "x-s2-max-retries": "10"}
+_MOST_DIGITS = 18
 _TURN_COMPLETE = "turn-complete"
 
 
@@ -108,9 +109,15 @@ def records(context: Context) -> Response:
     """Answer with the records of a channel."""
     after = context.query.get("afterEventId")
     stored = _stored(context)
-    first = 0 if after is None else int(after) + 1
+    first = 0 if after is None else _number(after) + 1
     shown = [_shown(stored[seq], seq) for seq in range(min(first, len(stored)), len(stored))]
     return json_response({"records": shown})
+
+
+def _number(digits: str) -> int:
+    """Read a number of any length; beyond the store's 64 bits it counts as the last of them."""
+    digits = digits.lstrip("0") or "0"
+    return int(digits) if len(digits) <= _MOST_DIGITS else 2**63
 
 
 def _shown(record: Record, seq: int) -> Json:
