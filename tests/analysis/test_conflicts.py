@@ -218,5 +218,5 @@ def test_bad_input_is_refused():
         conflicts.summary(frame, empty(SESSIONS).drop(columns="expires_at"))
     with pytest.raises(DataError, match="stands in several rows"):
         conflicts.summary(frame, sessions(external_id=["a", "a"]))
-    with pytest.raises(DataError, match="str is no entry of a journal"):
+    with pytest.raises(DataError, match="str is not an entry of a journal"):
         conflicts.summary(["start"])

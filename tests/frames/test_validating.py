@@ -75,7 +75,7 @@ PROBLEMS: dict[str, tuple[Callable[[], pd.DataFrame], tuple[int | None, str, str
     ),
     "text for tags": (
         with_column("tags", texts(["a"], "b", None)),
-        (1, "tags", "'b' is no list"),
+        (1, "tags", "'b' is not a list"),
     ),
     "times without a zone": (
         with_column("created_at", lambda values: values.dt.tz_localize(None)),

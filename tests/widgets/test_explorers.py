@@ -163,7 +163,7 @@ def test_controls_that_change_nothing_are_switched_off():
     ("make", "told"),
     [
         (lambda: TagState(view="cloud"), "view: 'cloud' is not one of 'distribution'"),
-        (lambda: TagState(top=0), "top: 0 is no number from 1 to 200"),
+        (lambda: TagState(top=0), "top: 0 is not a number from 1 to 200"),
         (lambda: TagState(freq="day"), "freq: 'day' is not a duration"),
         (lambda: TagState(freq="0s"), "freq: a period of 0"),
         (lambda: LifetimeState(by="status"), "by: 'status' is not one of None, 'type'"),

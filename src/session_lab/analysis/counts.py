@@ -185,7 +185,7 @@ def _counted(engine: nw.LazyFrame[Any], keys: list[str], steps: Mapping[str, int
 
 
 def _key(name: str, kind: nw.dtypes.DType, step: int | None) -> nw.Expr:
-    """Say a column as text, an integer, a flag, or the number of the bin of a time."""
+    """Encode a column as text, an integer, a flag, or the number of the bin of a time."""
     column = nw.col(name)
     is_time = isinstance(kind, (nw.Datetime, nw.Duration))
     if is_time and step is None:

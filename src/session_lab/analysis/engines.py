@@ -117,7 +117,7 @@ def _text_and_lists(kind: pa.DataType) -> pd.ArrowDtype | None:
 
 
 def distinct_entries(lists: pa.ChunkedArray, *, column: str) -> Entries:
-    """Take lists apart, each list's entries once; missing lists and entries have none.
+    """Explode lists, each list's entries once; missing lists and entries have none.
 
     Raises
     ------
@@ -154,14 +154,14 @@ def by_partition(frame: Any, task: Callable[[Any], T]) -> tuple[T, ...]:  # noqa
 
 
 def lazy(frame: AnyFrame, columns: Sequence[str]) -> nw.LazyFrame[Any]:
-    """Hold columns of a frame of any engine but dask, or all if none are named.
+    """Collect columns of a frame of any engine but dask, or all if none are named.
 
     Frames of pandas are read as Arrow, so that there is one idea of what is missing.
 
     Raises
     ------
     DataError
-        This is no frame, or a column is missing or holds values of several kinds.
+        This is not a frame, or a column is missing or holds values of several kinds.
     """
     native: Any = frame
     if is_pandas_dataframe(native):

@@ -98,7 +98,7 @@ class Agreement(Result):
 
 
 def agreement(operations: pd.DataFrame, expected: pd.DataFrame, *, basis: str) -> Agreement:
-    """Hold answers against expected ones, row by row.
+    """Compare answers with expected ones, row by row.
 
     Parameters
     ----------

@@ -35,7 +35,7 @@ def from_journal(journal: Iterable[Entry]) -> pd.DataFrame:
     Raises
     ------
     DataError
-        This is no journal.
+        This is not a journal.
     """
     entries = [entry for entry in _checked(journal) if _is_of_a_session(entry)]
     replies = [entry.reply for entry in entries]
@@ -60,7 +60,7 @@ def _checked(journal: Iterable[Entry]) -> Iterable[Entry]:
     for entry in journal:
         if not hasattr(entry, "asked"):
             message = (
-                f"{type(entry).__name__} is no entry of a journal; pass an operations frame, or "
+                f"{type(entry).__name__} is not an entry of a journal; pass an operations frame, or "
                 "the journal of a simulator"
             )
             raise DataError(message, source="operations")

@@ -77,7 +77,7 @@ class Recommendation(Result):
         return (*part, f"recommended: {chosen}", self.rule, *self._under(), *self.caveats)
 
     def _under(self) -> tuple[str, ...]:
-        """Say what depends on the assumptions that were varied."""
+        """Describe what depends on the assumptions that were varied."""
         other = {name: one for name, one in self.sensitivity.items() if one != self.settings}
         if self.sensitivity and not other:
             return (f"the same is recommended under {', '.join(self.sensitivity)}",)
@@ -198,7 +198,7 @@ def recommend(
 
 
 def pareto_front(policies: pd.DataFrame, *columns: str) -> NDArray[np.bool_]:
-    """Tell which rows no other row beats: as small in every column, and smaller in one.
+    """Return which rows no other row beats: as small in every column, and smaller in one.
 
     Rows that are equal in all of them are on the front together; rows with a missing value are not
     on it.
@@ -244,7 +244,7 @@ def _cheapest(
 
 def _share(value: Duration | float) -> tuple[float, str]:
     if not isinstance(value, (int, float)):
-        raise DataError(f"{value!r} is no share; write a number such as 0.1", column="at_most")
+        raise DataError(f"{value!r} is not a share; write a number such as 0.1", column="at_most")
     return value, f"{value:g}"
 
 

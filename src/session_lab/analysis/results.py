@@ -74,7 +74,7 @@ class Result(ABC):
 def result_html(title: str, table: str, below: Iterable[str]) -> str:
     """Put a title above a table, and lines below it."""
     lines = "".join(f"<p><i>{escape(line)}</i></p>" for line in below)
-    # A dollar sign in someone's text is no formula: these classes keep MathJax away.
+    # A dollar sign in someone's text is not a formula: these classes keep MathJax away.
     return (
         f'<div class="tex2jax_ignore mathjax_ignore"><p><b>{escape(title)}</b></p>'
         f"{table}{lines}</div>"

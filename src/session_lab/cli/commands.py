@@ -61,7 +61,7 @@ def _imported(name: str) -> Any:  # noqa: ANN401
 
 
 def _obey_settings(command: Any, name: str, ctx: Any) -> None:  # noqa: ANN401
-    """Take defaults from the environment, or else from the settings file."""
+    """Read defaults from the environment, or else from the settings file."""
     flags = {
         flag.removeprefix("--"): parameter
         for parameter in command.params

@@ -268,7 +268,7 @@ class Merge(Generic[Row]):
         return None if lane is None else lane.walk.visit
 
     def receive(self, leaf: Leaf[Row]) -> None:
-        """Take the page that was wanted."""
+        """Return the page that was wanted."""
         lane = next(lane for lane in self._lanes if lane.walk.visit is leaf.visit)
         lane.rows.extend(reversed(leaf.data) if self._back else leaf.data)
         lane.walk.receive(leaf)

@@ -16,7 +16,7 @@ _SECRETS = re.compile(r"tr_[a-z]+_\w+|eyJ[\w-]+\.[\w-]+\.[\w-]*", re.ASCII)
 
 
 def redact(text: str, secrets: Iterable[str] = ()) -> str:
-    """Take out the given secrets, and what looks like a key or a token.
+    """Remove the given secrets, and what looks like a key or a token.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
 
 
 def redact_json(value: object, secrets: Iterable[str] = ()) -> object:
-    """Take secrets out of all texts of decoded JSON, keys of objects included."""
+    """Remove secrets from all texts of decoded JSON, keys of objects included."""
     if isinstance(value, str):
         return redact(value, secrets)
     if isinstance(value, list):
@@ -48,7 +48,7 @@ def redact_json(value: object, secrets: Iterable[str] = ()) -> object:
 
 
 def redact_headers(headers: Mapping[str, str], secrets: Iterable[str] = ()) -> dict[str, str]:
-    """Take secrets out of the values of headers."""
+    """Remove secrets from the values of headers."""
     return {name: redact(value, secrets) for name, value in headers.items()}
 
 

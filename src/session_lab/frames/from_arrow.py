@@ -31,7 +31,7 @@ _END_CAUSES = {"TIMED_OUT": "max_duration", "CRASHED": "crash", "CANCELED": "can
 _COUNTS = ("turns", "resumes")
 _WRITES = ("created_at", "updated_at", "closed_at")
 _RUN_WRITES = ("triggered_at", "updated_at", "ended_at")
-# What is read on the way to a frame and is no column of it.
+# What is read on the way to a frame and is not a column of it.
 _DROPPED = {
     "payload",
     "_version",
@@ -69,7 +69,7 @@ def sessions_from(table: pa.Table, observation: Observation, source: str) -> pd.
 
 
 def _warn_of_contradictions(table: pa.Table, data: dict[str, Any], source: str) -> None:
-    """Say how many rows contradict each other or themselves."""
+    """Warn of rows that contradict each other or themselves."""
     created, closed, expires = (data[name] for name in ("created_at", "closed_at", "expires_at"))
     found = {
         "repeat a session that another row stands for": (

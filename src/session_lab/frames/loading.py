@@ -191,7 +191,7 @@ def _part(
     name: str,
     place: int,
 ) -> tuple[list[Any], int | None]:
-    """Take an item apart: its rows, and the time its reply carries."""
+    """Split an item: its rows, and the time its reply carries."""
     headers: Mapping[str, str] = getattr(item, "headers", {})
     if hasattr(item, "content"):
         item = item.content

@@ -34,7 +34,7 @@ def _is_lazy(rows: object) -> bool:
 
 
 def rows_of_frame(frame: Any, name: str) -> RowSource:  # noqa: ANN401  of any engine
-    """Take a frame as rows.
+    """Read a frame as rows.
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ def _arrow(frame: pd.DataFrame, format: RowFormat) -> pa.Table | None:
 
 
 def _known(values: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
-    """Take columns of floats that hold nothing but NaN for columns of nothing."""
+    """Read columns of floats that hold nothing but NaN as empty columns."""
     is_untold = pa.types.is_floating(values.type) and values.null_count == len(values)
     return pa.nulls(len(values)) if is_untold else values
 

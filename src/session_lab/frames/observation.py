@@ -65,7 +65,7 @@ class Observation:
         self._told: int | None = None
 
     def hear(self, told: int | None) -> None:
-        """Take the time that a reply carries; the newest counts."""
+        """Read the time that a reply carries; the newest counts."""
         if told is not None:
             self._told = max(told, self._told or told)
 

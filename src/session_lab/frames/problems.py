@@ -123,7 +123,7 @@ def _of_type(values: pd.Series, name: str, kind: Kind) -> Iterator[_Problem]:
             if lacks or isinstance(value, (list, tuple, np.ndarray)):
                 continue
             remedy = "write a list of texts, [] for none"
-            yield _Problem(row, name, f"{value!r} is no list", remedy)
+            yield _Problem(row, name, f"{value!r} is not a list", remedy)
     elif kind in {Kind.COUNT, Kind.NUMBER} and not pd.api.types.is_numeric_dtype(dtype):
         yield _Problem(None, name, f"holds {dtype}, not numbers", "convert with pd.to_numeric")
 

@@ -334,7 +334,7 @@ def _document(source: Source, head: bytes) -> list[Any] | None:
         try:
             row = decoded(line)
         except ValueError:
-            # An object over several lines; what is no JSON is told with its line.
+            # An object over several lines; what is not JSON is told with its line.
             if line.rstrip().endswith(b"}") or not rest:
                 return None
         else:

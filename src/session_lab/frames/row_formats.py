@@ -158,7 +158,7 @@ def recognise(columns: Iterable[str], formats: Iterable[RowFormat], source: str)
 
 
 def _without_empty(column: pa.Array) -> pa.Array:
-    """Take empty text for what is missing."""
+    """Read empty text as missing."""
     is_empty = pc.call_function("equal", [column, pa.scalar("", column.type)])
     return pc.call_function("if_else", [is_empty, pa.scalar(None, column.type), column])
 

@@ -43,7 +43,7 @@ def write_frame(df: pd.DataFrame, path: str | os.PathLike[str]) -> None:
     Raises
     ------
     DataError
-        The ending is none of these, or this is no DataFrame.
+        The ending is none of these, or this is not a DataFrame.
 
     Examples
     --------

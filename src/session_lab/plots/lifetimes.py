@@ -371,7 +371,7 @@ def _largest(parts: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
 
 
 def _some(drawn: Sized, groups: Sized) -> str:
-    """Say in a title that not all groups are drawn."""
+    """Note in a title that not all groups are drawn."""
     some = f", the {len(drawn)} largest of {len(groups)} groups"
     return some if len(groups) > len(drawn) else ""
 

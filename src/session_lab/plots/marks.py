@@ -85,7 +85,7 @@ def marked(ax: Axes) -> Marked:
 
 
 def forget_marks(ax: Axes) -> None:
-    """Take all marks away."""
+    """Remove all marks."""
     _marked.pop(ax, None)
 
 
@@ -129,6 +129,6 @@ def mark_curve(ax: Axes, line: Line2D, name: str) -> None:
 
 
 def mark_units(ax: Axes, x: Unit, y: Unit) -> None:
-    """Say what the axes measure, so that curves can be read and a stretch of x be chosen."""
+    """Record what the axes measure, so that curves can be read and a stretch of x be chosen."""
     marks = marked(ax)
     marks.x, marks.y = x, y

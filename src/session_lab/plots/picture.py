@@ -96,12 +96,12 @@ class Picture:
         return self._canvas
 
     def close(self) -> None:
-        """Let go of the figure."""
+        """Release the figure."""
         self._canvas, self._kind = None, None
 
 
 def _remove_data(ax: Axes) -> None:
-    """Take away what shows data, and let the scales follow what comes next."""
+    """Remove what shows data, and let the scales follow what comes next."""
     forget_marks(ax)
     for container in list(ax.containers):
         container.remove()

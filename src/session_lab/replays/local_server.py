@@ -124,7 +124,7 @@ class LocalServer:
         return str(self.control("GET", "/clock")["now"])
 
     def advance(self, by: Duration) -> None:
-        """Let the world's time pass; whoever follows a stream hears of it."""
+        """Advance the world's clock; whoever follows a stream hears of it."""
         self.control("POST", "/clock/advance", {"ms": to_milliseconds(by, name="by")})
 
     def reset(self, *, seed: int = 0, now: Instant | None = None) -> None:
@@ -147,7 +147,7 @@ class LocalServer:
         return self._control.request(method, f"/_lab{path}", json=body, idempotent=False)
 
     def stop(self) -> None:
-        """Let requests under way finish, and free the port; a second stop changes nothing."""
+        """Finish requests under way and free the port; a second stop changes nothing."""
         self._control.close()
         self._server.should_exit = True
         self._thread.join()

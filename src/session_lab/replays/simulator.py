@@ -208,7 +208,7 @@ is spent, so append to a new session under another external id
         return entry
 
     def explain(self, reply: Entry | RawResponse[Any] | APIStatusError) -> str:
-        """Say in a sentence why a request was answered as it was.
+        """Explain in a sentence why a request was answered as it was.
 
         Parameters
         ----------
@@ -252,7 +252,7 @@ is spent, so append to a new session under another external id
         return other
 
     def diff(self, other: Simulator) -> tuple[Difference, ...]:
-        """Tell what differs between two worlds: session by session, run by run."""
+        """Return what differs between two worlds: session by session, run by run."""
         with self._backend.lock:
             return self.world.diff(other.world)
 

@@ -87,7 +87,7 @@ def report_html(
     Raises
     ------
     DataError
-        One of these is no DataFrame.
+        One of these is not a DataFrame.
 
     Examples
     --------

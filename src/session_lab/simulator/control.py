@@ -340,7 +340,7 @@ def _read(model: type[_Body_], request: Request) -> _Body_:
 
 
 def _allowed(model: type[_Body], field: str) -> str:
-    """Say what a field takes, or, where there is no such field, which fields there are."""
+    """Describe what a field takes, or, where there is no such field, which fields there are."""
     known = model.model_fields.get(field)
     if known is None:
         return f"the fields {', '.join(model.model_fields)}"

@@ -53,7 +53,7 @@ def run_view(record: RunRecord) -> dict[str, Json]:
 
 
 def status_warning(status: str) -> str | None:
-    """Say what becomes of a run that is put into a status which the platform does not store.
+    """Describe what becomes of a run that is put into a status which the platform does not store.
 
     Examples
     --------

@@ -70,7 +70,7 @@ def detect(path: str | os.PathLike[str]) -> Detected:
         because = format_named(name).recognise(head)
         if because is not None:
             return Detected(name, because)
-    return Detected("events", f"{seen}, which is no other known format", is_certain=False)
+    return Detected("events", f"{seen}, which is not another known format", is_certain=False)
 
 
 def _head(path: Path) -> tuple[Head, str]:

@@ -264,7 +264,7 @@ def _text(names: NDArray[np.bytes_]) -> pa.Array:
 
 
 def _pick(names: NDArray[np.bytes_], rows: NDArray[np.integer]) -> pa.Array:
-    """Take names by row, as text; a negative row has none."""
+    """Return names by row, as text; a negative row has none."""
     width = names.itemsize
     ends = names.view(np.uint8).reshape(len(names), width)[:, -1]
     if not len(names) or not ends.all():

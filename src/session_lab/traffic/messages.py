@@ -39,7 +39,7 @@ def from_messages(
     """Make an events frame of a log with one row for each message of a user.
 
     The first message of a chat is its start, which carries its turn; the others are messages. What
-    agents wrote is no message: leave those rows out first, and say by ``turn_duration`` or
+    agents wrote is not a message: leave those rows out first, and say by ``turn_duration`` or
     ``ended_at`` how long each turn took.
 
     Parameters
@@ -128,7 +128,7 @@ def _names(messages: Any) -> list[str]:  # noqa: ANN401
 
 
 def _arrow(messages: Any, names: list[str]) -> pa.Table | None:  # noqa: ANN401
-    """Take over the columns that are looked at; None where a column holds values of many types."""
+    """Copy the columns that are looked at; None where a column holds values of many types."""
     try:
         if isinstance(messages, pd.DataFrame):
             return pa.Table.from_pandas(messages[names], preserve_index=False)

@@ -51,7 +51,7 @@ def prepare(frame: pd.DataFrame, *, horizon: int | None) -> Prepared:
     Raises
     ------
     DataError
-        It is no events frame.
+        It is not an events frame.
     """
     # To number the ids takes longer than to check all columns, so both are begun at once.
     with ThreadPoolExecutor(1) as pool:

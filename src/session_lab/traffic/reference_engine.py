@@ -201,7 +201,7 @@ def _served(
     sizes: NDArray[np.int64],
     until: int | None,
 ) -> dict[str, NDArray[Any]]:
-    """Tell for each event if it was cached, how its turn started by the horizon, and its run."""
+    """Return for each event whether it was cached, how its turn started by the horizon, and its run."""
     is_cached = _codes(map(_CODE_OF_FLAG.__getitem__, answers.is_cached))
     start = _instants(answers.start)
     number = _numbers(NONE if run is None else run for run in answers.run)

@@ -73,7 +73,7 @@ def _uniform(key: bytes, name: str) -> float:
 
 
 def scale(events: pd.DataFrame, speed: float) -> pd.DataFrame:
-    """Let all of it happen faster or slower.
+    """Scale all times: faster or slower.
 
     Every time since the first event is divided by the speed, and so is every turn and every time
     until an expiry; a run policy is to be scaled alike where its waits are to mean the same.

@@ -12,7 +12,7 @@ class Closable(Protocol):
     """Something that holds widgets until it is closed."""
 
     def close(self) -> None:
-        """Let go of the widgets."""
+        """Release the widgets."""
         ...
 
 

@@ -135,7 +135,7 @@ class Explorer(ABC, Generic[State]):
         return self._panel.count(state.selection)
 
     def _lacking(self, state: State) -> str | None:
-        """Say why there is nothing to draw in a state, if that is so."""
+        """Return why there is nothing to draw in a state, if that is so."""
         n, _ = self._coverage(state)
         return None if n else "nothing is selected; take away a filter, or widen the time window"
 
@@ -210,7 +210,7 @@ class Explorer(ABC, Generic[State]):
         self.state = replace(self._state, selection=replace(self._state.selection, **bounds))
 
     def reset(self) -> None:
-        """Take every criterion of the selection away."""
+        """Remove every criterion of the selection."""
         self.state = replace(self._state, selection=Selection())
 
     def data(self) -> Result:
@@ -257,7 +257,7 @@ class Explorer(ABC, Generic[State]):
             self._refresh()
 
     def hide(self) -> None:
-        """Let changes wait until the explorer is seen again."""
+        """Defer changes until the explorer is seen again."""
         self._is_shown = False
 
     def close(self) -> None:
@@ -280,7 +280,7 @@ class Explorer(ABC, Generic[State]):
         display_both(html, name, repr(self), None if self._is_closed else self.widget)
 
     def live_as(self, html: str) -> str:
-        """Let the view stand for a static twin from now on; return the twin's name."""
+        """Replace a static twin by the view from now on; return the twin's name."""
         self._view.name = name_of(html)
         return self._view.name
 

@@ -17,7 +17,7 @@ __all__ = ["count_ends", "rows_with", "take_codes"]
 def rows_with(
     codes: NDArray[Any], offsets: NDArray[np.int64], wanted: NDArray[np.bool_], least: int
 ) -> NDArray[np.bool_]:
-    """Tell which rows have at least so many of the wanted codes."""
+    """Return which rows have at least so many of the wanted codes."""
     rows = np.zeros(len(offsets) - 1, np.bool_)
     for row in range(len(rows)):
         found = 0

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["SelectionPanel"]
 
 _MOST_OPTIONS = 100
-"""A list of values longer than this is no control; rarer ones can be set in the state."""
+"""A list of values longer than this is not a control; rarer ones can be set in the state."""
 
 _MINUTE = 60_000
 _STEPS = tuple(

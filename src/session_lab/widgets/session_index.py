@@ -39,7 +39,7 @@ class Prepared:
     """
 
     def __init__(self, frame: pd.DataFrame) -> None:
-        # What is no frame comes from callers who use no type checker.
+        # What is not a frame comes from callers who use no type checker.
         if not hasattr(frame, "columns"):
             kind = type(frame).__name__
             message = f"{kind} is not a pandas DataFrame; make one with sl.sessions_frame(...)"

@@ -152,7 +152,7 @@ class Exploration:
         return None if place is None else self._titles[place]
 
     def _show_only(self, title: str | None) -> None:
-        """Let the explorers behind other tabs wait: what nobody sees is not computed."""
+        """Defer the explorers behind other tabs: what nobody sees is not computed."""
         for name, explorer in self.explorers.items():
             if name == title:
                 explorer.show()

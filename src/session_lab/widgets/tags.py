@@ -63,7 +63,7 @@ class TagState(ExplorerState):
         """Check the fields."""
         one_of(self.view, get_args(TagView), name="view")
         if not isinstance(self.top, int) or not 1 <= self.top <= _MOST:
-            raise DataError(f"{self.top!r} is no number from 1 to {_MOST}", column="top")
+            raise DataError(f"{self.top!r} is not a number from 1 to {_MOST}", column="top")
         if not to_milliseconds(self.freq, name="freq"):
             raise DataError("a period of 0 holds no time", column="freq")
 

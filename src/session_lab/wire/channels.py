@@ -111,5 +111,5 @@ class StreamBatch(_StoreModel):
     tail: StreamTail | None = None
 
     def ends_at(self, seq_num: int) -> bool:
-        """Whether the record of this number is the last of the channel."""
+        """Return whether the record of this number is the last of the channel."""
         return self.tail is not None and seq_num + 1 >= self.tail.seq_num

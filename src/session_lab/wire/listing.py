@@ -73,7 +73,7 @@ def encode_query(pairs: Iterable[tuple[str, str]]) -> str:
 def _check_cursor(cursor: str | None, name: str) -> None:
     """Refuse what the API would misread in silence: it never answers that a cursor is wrong."""
     if cursor == "":
-        message = "an empty cursor is no cursor to the API; leave it out"
+        message = "an empty cursor is not a cursor to the API; leave it out"
         raise DataError(message, column=name)
     if cursor is not None and cursor.startswith(_ID_PREFIXES):
         message = (
@@ -120,7 +120,7 @@ class ListQuery:
             raise DataError(message, column="limit")
         for name in self._names:
             if "" in getattr(self, name):
-                raise DataError("an empty filter value is no filter to the API", column=name)
+                raise DataError("an empty filter value is not a filter to the API", column=name)
 
     @property
     def cursor(self) -> str | None:
@@ -151,7 +151,7 @@ class ListQuery:
         return ",".join(values)
 
     def _window(self) -> Pairs:
-        # Zero is no bound to the API; one millisecond is, and nothing was created between them.
+        # Zero is not a bound to the API; one millisecond is, and nothing was created between them.
         bounds = {
             "period": self.period,
             "from": None if self.from_ is None else max(self.from_, 1),

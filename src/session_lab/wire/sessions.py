@@ -73,7 +73,7 @@ class SessionRow(WireModel):
     updated_at: Moment
 
     def status_at(self, instant: Instant) -> SessionStatus:
-        """Tell the status at an instant; the API computes it and never sends it.
+        """Compute the status at an instant; the API computes it and never sends it.
 
         Closed wins over expired, and a session is expired once ``expires_at`` lies in the past,
         not at the very millisecond. (``apps/webapp/app/services/realtime/sessions.server.ts``)

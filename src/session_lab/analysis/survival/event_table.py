@@ -65,7 +65,7 @@ def _from_here_on(counts: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def weakness_of(table: EventTable) -> str | None:
-    """Say why the numbers of a table support less than their curve seems to say, if they do.
+    """Describe why the numbers of a table support less than their curve seems to say, if they do.
 
     It is so with one subject, no events, all events at one time, or a risk set that ran empty
     while subjects were still to enter.

@@ -61,7 +61,7 @@ class Lives:
         return Lives(*picked, self.assumptions)
 
     def ends(self, expiry: Expiry) -> NDArray[np.bool_]:
-        """Tell which lives ended, where expiry is one of the ends or censors.
+        """Return which sessions ended, where expiry is one of the ends or censors.
 
         Raises
         ------
@@ -122,12 +122,12 @@ def lives_of(
 
 
 def censored_note(still_open: int) -> str:
-    """Say how open sessions count."""
+    """Describe how open sessions count."""
     return f"open sessions, censored at the age they had reached: {still_open:,}"
 
 
 def _warn_of_doubles(df: pd.DataFrame) -> None:
-    """Say that some sessions would count as several lives, if their ids show it."""
+    """Warn that some sessions would count as several lives, if their ids show it."""
     check_frame(df, _SOURCE)
     if "session_id" not in df.columns:
         return

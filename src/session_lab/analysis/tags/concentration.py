@@ -35,7 +35,7 @@ class Concentration(NamedTuple):
 
 
 def concentration(counts: ArrayLike) -> Concentration | None:
-    """Say how unevenly counts are spread; None where there is nothing to spread.
+    """Measure how unevenly counts are spread; None where there is nothing to spread.
 
     Examples
     --------

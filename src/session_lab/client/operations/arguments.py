@@ -70,7 +70,7 @@ def period_text(value: Duration | None) -> str | None:
         return None
     milliseconds = to_milliseconds(value, name="period")
     if not milliseconds:
-        raise DataError("a period of zero is no filter to the API", column="period")
+        raise DataError("a period of zero is not a filter to the API", column="period")
     unit, length = next(pair for pair in _PERIOD_UNITS.items() if not milliseconds % pair[1])
     return f"{milliseconds // length}{unit}"
 

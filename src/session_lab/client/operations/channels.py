@@ -163,7 +163,7 @@ def stream(
 
 
 def _nothing(_decoded: object) -> None:
-    """Stand for the reading of a reply that is an event stream."""
+    """Return nothing: an event stream is read as it comes."""
 
 
 def _channel(id: str, io: str) -> dict[str, str]:

@@ -109,7 +109,7 @@ def _converted(value: Any, place: str) -> Any:  # noqa: ANN401
 
 
 def _unwrapped(value: Any, place: str) -> Any:  # noqa: ANN401
-    """Take a scalar or an array of NumPy, pandas or Arrow out of its clothes."""
+    """Convert a scalar or an array of NumPy, pandas or Arrow to plain values."""
     kind = getattr(getattr(value, "dtype", None), "kind", "")
     if kind in {"M", "m"} and type(value).__module__ == "numpy":
         # Finer units than Python's own would come out as bare numbers.

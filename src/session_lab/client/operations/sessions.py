@@ -324,7 +324,7 @@ def list_(
 
 
 def _trigger_fields(config: TriggerConfig | Mapping[str, Any]) -> dict[str, Any]:
-    """Take fields as they are from a model, but refuse unknown keys of a mapping as misspelt."""
+    """Read fields as they are from a model, but refuse unknown keys of a mapping as misspelt."""
     if isinstance(config, TriggerConfig):
         return config.model_dump()
     known = {

@@ -50,7 +50,7 @@ class ReplyBody:
         self._size = 0
 
     def add(self, piece: bytes) -> None:
-        """Take the next piece as it came.
+        """Read the next piece as it came.
 
         Raises
         ------

@@ -212,7 +212,7 @@ class _Attempt:
         return TimeLeft(milliseconds / 1000, self._until)
 
     def lift_deadline(self) -> None:
-        """Let a stream go on: from now on only its silence is bounded."""
+        """Lift the deadline of a stream: from now on only its silence is bounded."""
         self._read_timeout.until = self._until = math.inf
 
     def check_time(self) -> None:
@@ -227,7 +227,7 @@ class _Attempt:
         return Reply(response.status_code, _headers(response), content, self._secrets)
 
     def unanswered(self, error: Exception) -> Unanswered:
-        """Say what a failure means, and whether trying again makes sense."""
+        """Classify a failure, and whether trying again makes sense."""
         request = self._request
         place = f"{request.method} {request.url.partition('?')[0]}"
         if isinstance(error, BodyError):

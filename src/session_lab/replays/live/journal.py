@@ -62,7 +62,7 @@ class Journal:
     Raises
     ------
     DataError
-        The file is no journal, or one of other events or of another prefix.
+        The file is not a journal, or one of other events or of another prefix.
     """
 
     def __init__(
@@ -107,19 +107,19 @@ class Journal:
             self._file.close()
 
     def note_sent(self, row: int, sent: Sent) -> None:
-        """Take note of a request; an earlier one of the same event no longer counts."""
+        """Record a request; an earlier one of the same event no longer counts."""
         self.sent[row] = sent
         self.answers.pop(row, None)
         self._write({"sent": row, **asdict(sent)})
 
     def note_answer(self, row: int, answer: Answer, at: int) -> None:
-        """Take note of an answer."""
+        """Record an answer."""
         self.answers[row] = (answer, at)
         known = {name: value for name, value in answer._asdict().items() if value is not None}
         self._write({"answered": row, "at": at, **known})
 
     def note_closed(self, name: str) -> None:
-        """Take note of a chat that was closed at the end of a replay."""
+        """Record a chat that was closed at the end of a replay."""
         self.closed.add(name)
         self._write({"closed": name})
 
@@ -131,7 +131,7 @@ class Journal:
     def _read(self, path: Path) -> None:
         content = path.read_bytes()
         if not content.startswith(_BEGINNING[: len(content)]):
-            message = "the file is no journal of a live replay; give another one"
+            message = "the file is not a journal of a live replay; give another one"
             raise DataError(message, source=str(path))
         self._length = content.rfind(b"\n") + 1
         for number, line in enumerate(content[: self._length].splitlines(), start=1):
@@ -157,7 +157,7 @@ class Journal:
 
     def _check_head(self, head: dict[str, Any]) -> None:
         if (head["journal"], head["version"]) != (_KIND, _VERSION):
-            raise DataError("the file is no journal of a live replay that this version reads")
+            raise DataError("the file is not a journal of a live replay that this version reads")
         if head["events"] != self._events_digest:
             raise DataError("the journal is one of other events; give another file, or those")
         if self._asked_prefix not in {None, head["prefix"]}:

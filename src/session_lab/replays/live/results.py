@@ -120,7 +120,7 @@ class LiveReplay:
         return lateness(self.operations)
 
     def divergence(self, expected: Replay | None = None) -> Agreement:
-        """Hold the answers against expected ones.
+        """Compare the answers with expected ones.
 
         Parameters
         ----------

@@ -23,7 +23,7 @@ _REASON: Final = "live replay ended"
 
 
 def outstanding(external_ids: Iterable[str], calls: Calls, book: Journal) -> list[int]:
-    """Tell which events are still to be asked, and give each chat the name it has in the journal.
+    """Return which events are still to be asked, and give each chat the name it has in the journal.
 
     A chat that was closed before its events were over begins again under a new name.
     """

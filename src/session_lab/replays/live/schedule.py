@@ -119,7 +119,7 @@ def schedule(
     [0, 30000, 330000]
     """
     if loop not in LOOPS:
-        raise DataError(f"{loop!r} is no loop; the loops are {', '.join(LOOPS)}", column="loop")
+        raise DataError(f"{loop!r} is not a loop; the loops are {', '.join(LOOPS)}", column="loop")
     if not (math.isfinite(speed) and speed > 0):
         raise DataError(f"{speed!r} is not a speed; give a number above 0", column="speed")
     at = milliseconds(events["at"])
@@ -181,7 +181,7 @@ def _expiries(
     offset: NDArray[np.int64],
     speed: float,
 ) -> NDArray[np.int64]:
-    """Tell how long after each event its expiry lies on the line; NAT without one."""
+    """Compute how long after each event its expiry lies on the line; NAT without one."""
     expires_in = np.full(len(at), NAT, dtype=np.int64)
     expires_at = milliseconds(events["expires_at"]) if "expires_at" in events else expires_in
     rows = np.flatnonzero(expires_at != NAT)
@@ -267,13 +267,13 @@ class Dispatch:
         return len(self._under_way)
 
     def wake_at(self) -> int | None:
-        """Tell when the next request may go out; None: not before an answer has come."""
+        """Return when the next request may go out; None: not before an answer has come."""
         if not self._ready or len(self._under_way) >= self._concurrency:
             return None
         return max(self._ready[0][0], math.ceil(self._free_at))
 
     def take(self, now: int) -> int | None:
-        """Take the event to ask now; None where there is none yet."""
+        """Return the event to ask now, and remove it; None where there is none yet."""
         wake_at = self.wake_at()
         if wake_at is None or wake_at > now:
             return None
@@ -286,7 +286,7 @@ class Dispatch:
         return row
 
     def answered(self, row: int, now: int) -> None:
-        """Take note that an event has been answered."""
+        """Record that an event has been answered."""
         self._under_way.remove(row)
         self._left.remove(row)
         following = int(self._plan.following[row])

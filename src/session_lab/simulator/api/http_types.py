@@ -121,7 +121,7 @@ class Response(NamedTuple):
         return self._replace(body=b"", follow=None)
 
     def delayed(self, latency: int) -> Response:
-        """Let the response arrive later."""
+        """Delay the response."""
         return self._replace(latency=self.latency + latency)
 
     def with_headers(self, added: Mapping[str, str]) -> Response:
@@ -153,7 +153,7 @@ def text_response(text: str, status: int) -> Response:
 
 
 def with_cors(response: Response, request: Request) -> Response:
-    """Let browsers read a response: echo the request's origin and expose two headers.
+    """Allow browsers to read a response: echo the request's origin and expose two headers.
 
     All session routes do this (``apps/webapp/app/utils/apiCors.ts`` of the open-source server).
     """

@@ -71,7 +71,7 @@ class RunPage:
 
 
 def run_list_request(query: Mapping[str, Json], now: int) -> RunListRequest:
-    """Take a parsed query (see ``RUNS_QUERY``) for what it asks."""
+    """Read what a parsed query asks (see ``RUNS_QUERY``)."""
     before = query.get("page[before]") or None
     cursor = before or query.get("page[after]") or None
     earliest, latest = _window(query, now)

@@ -109,7 +109,7 @@ class Page(Generic[RowT]):
 
 
 def list_request(query: Mapping[str, Json], now: int) -> ListRequest:
-    """Take a parsed query (see ``LIST_QUERY``) for what it asks.
+    """Read what a parsed query asks (see ``LIST_QUERY``).
 
     The bounds of creation time apply together. A bound of 0 and a period that cannot be read or
     is 0 count as none.
@@ -154,14 +154,14 @@ def _store_integer(bound: float | None) -> int | None:
 
 
 def status_at(row: Listable, now: int) -> SessionStatus:
-    """Tell a session's status: closed wins, and at the very instant of expiry it is active."""
+    """Return a session's status: closed wins, and at the very instant of expiry it is active."""
     if row.closed_at is not None:
         return "CLOSED"
     return "EXPIRED" if row.expires_at is not None and row.expires_at < now else "ACTIVE"
 
 
 def _store_status(row: Listable, now: int) -> SessionStatus:
-    """Tell a session's status as the column store does: at the instant of expiry it is expired."""
+    """Return a session's status as the column store computes it: at the instant of expiry it is expired."""
     expired = row.expires_at is not None and row.expires_at <= now
     return "EXPIRED" if expired and row.closed_at is None else status_at(row, now)
 
@@ -207,7 +207,7 @@ def page_of(rows: Sequence[RowT], asked: ListRequest, now: int) -> Page[RowT]:
 def _backward_cursors(
     found: list[str], size: int, *, has_more: bool
 ) -> tuple[str | None, str | None]:
-    """Tell the cursors of a backward page from its ids in reverse order of the search."""
+    """Return the cursors of a backward page from its ids in reverse order of the search."""
     if has_more:
         return found[size], found[1]
     return (found[-1] if len(found) == size else None), None

@@ -62,7 +62,7 @@ class EventWriter:
         return b"".join(events)
 
     def ping(self, records: Sequence[Record], now: int) -> bytes:
-        """Say that the connection lives, and where the channel ends."""
+        """Write that the connection lives, and where the channel ends."""
         return _event("ping", {"timestamp": now, "tail": _tail(records)})
 
     def _end_of_batch(self, records: Sequence[Record]) -> int:

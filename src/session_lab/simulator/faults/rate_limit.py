@@ -198,7 +198,7 @@ class RateLimit:
     def _from_bucket(
         self, bucket: TokenBucket | None, now: int
     ) -> tuple[RateLimitResult, TokenBucket]:
-        """Take one token from a bucket.
+        """Withdraw one token from a bucket.
 
         The server forgets a bucket once it must be full again, so that the next request starts its
         intervals anew; until then they go on from the first one.

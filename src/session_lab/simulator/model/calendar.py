@@ -35,7 +35,7 @@ class Fields:
 
 
 def is_in_range(fields: Fields) -> bool:
-    """Tell whether JavaScript accepts the fields.
+    """Return whether JavaScript accepts the fields.
 
     Any day up to 31 is accepted in any month and rolls over; the 24th hour only as midnight.
     """

@@ -164,7 +164,7 @@ _CACHED = Reply(200, None, is_cached=True)
 
 
 def is_expired(row: Row, at: int) -> bool:
-    """Tell whether a session is past its expiry; at the very instant it is still open."""
+    """Return whether a session is past its expiry; at the very instant it is still open."""
     return row.expires_at is not None and row.expires_at < at
 
 
@@ -240,7 +240,7 @@ def message(
 
 
 def append_refusal(session: Session | None, at: int, profile: Profile) -> Reply | None:
-    """Tell why nothing can be appended to a session; None when it can."""
+    """Return why nothing can be appended to a session; None when it can."""
     if session is None:
         return APPEND_MISSING
     if session.row.closed_at is not None:
@@ -293,7 +293,7 @@ def update(session: Session | None, changes: Mapping[str, Any], at: int) -> Step
 def end_and_continue_refusal(
     session: Session | None, at: int, *, caller_exists: bool
 ) -> Reply | None:
-    """Tell why no run can take a session over; None when one can."""
+    """Return why no run can take a session over; None when one can."""
     if session is None:
         return APPEND_MISSING
     if session.row.closed_at is not None:

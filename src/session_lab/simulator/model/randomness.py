@@ -74,7 +74,7 @@ def to_seed(value: object) -> int:
     Raises
     ------
     DataError
-        It is no whole number; even 1.0 is none, which would be another seed than 1.
+        It is not a whole number; even 1.0 is not, which would be another seed than 1.
     """
     if not isinstance(value, (int, np.integer)):
         raise DataError(f"{value!r} is not a whole number", column="seed")

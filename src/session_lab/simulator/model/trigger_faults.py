@@ -33,7 +33,7 @@ def failing_start(
     *,
     profile: Profile,
 ) -> Step | None:
-    """Take the step of a start whose trigger fails; None where no trigger is due, or none fails."""
+    """Return the step of a start whose trigger fails; None where no trigger is due, or none fails."""
     if fault is None:
         return None
     step = machine.upsert(session, request, at, profile)

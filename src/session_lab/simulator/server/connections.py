@@ -99,12 +99,12 @@ class Http1Connection(HttpToolsProtocol):
             super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
-        """Hand a piece of the body on."""
+        """Pass a piece of the body on."""
         if not self._is_refused:
             super().on_body(body)
 
     def on_message_complete(self) -> None:
-        """Hand the end of the body on."""
+        """Pass the end of the body on."""
         if not self._is_refused:
             self._stop_timer()
             super().on_message_complete()

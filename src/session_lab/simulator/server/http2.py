@@ -88,7 +88,7 @@ class Http2Connection(asyncio.Protocol):
         )
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Say what is accepted."""
+        """Send the settings that are accepted."""
         self._transport = cast("asyncio.Transport", transport)
         self._connections.add(self)
         codes = h2.settings.SettingCodes
@@ -105,7 +105,7 @@ class Http2Connection(asyncio.Protocol):
         self._close_when_idle()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  why does not matter
-        """Tell every stream that its client is gone."""
+        """Notify every stream that its client is gone."""
         self._connections.discard(self)
         self._may_write.set()
         if self._timer is not None:
@@ -134,7 +134,7 @@ class Http2Connection(asyncio.Protocol):
         self._flush()
 
     def shutdown(self) -> None:
-        """Let streams under way finish, and then close."""
+        """Wait for streams under way, and then close."""
         self._is_stopping = True
         self._close_if_done()
 

@@ -202,7 +202,7 @@ def _schemas() -> Document:
 
 
 def _plain(schema: Document) -> Document:
-    """Take out what speaks of Python: descriptions and the titles made from names."""
+    """Remove what speaks of Python: descriptions and the titles made from names."""
     plain = {key: value for key, value in schema.items() if key not in {"description", "title"}}
     properties: Document = plain.get("properties", {})
     for field in properties.values():
@@ -211,7 +211,7 @@ def _plain(schema: Document) -> Document:
 
 
 def _leave_out_null(properties: Document) -> None:
-    """Say of optional fields that they are left out and never null."""
+    """Describe optional fields as left out and never null."""
     for name, field in properties.items():
         kinds = [kind for kind in field.get("anyOf", ()) if kind != {"type": "null"}]
         if kinds:

@@ -123,7 +123,7 @@ class Sequencer:
             await asyncio.wait_for(self._news.wait(), seconds)
 
     def stop(self) -> None:
-        """Tell whoever waits for news that there will be none."""
+        """Wake whoever waits for news: there will be none."""
         self.is_stopping = True
         self._announce()
 

@@ -183,7 +183,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 class _Server(uvicorn.Server):
-    """A server that says when it is ready, and for which a signal is no failure."""
+    """A server that says when it is ready, and for which a signal is not a failure."""
 
     def __init__(
         self,

@@ -330,7 +330,7 @@ def _checksum(values: list[Any]) -> int:
 
 
 def _reason(error: Exception) -> str:
-    """Say why a file cannot be used, in words that hold nothing of its content."""
+    """Describe why a file cannot be used, in words that hold nothing of its content."""
     if isinstance(error, OSError):
         return str(error)
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF

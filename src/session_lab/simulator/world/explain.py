@@ -43,7 +43,7 @@ _DONE = {
 
 
 def explain(entry: Entry) -> str:
-    """Say in a sentence why a request was answered as it was.
+    """Explain in a sentence why a request was answered as it was.
 
     Parameters
     ----------

@@ -531,7 +531,7 @@ is spent, so start a new session under another external id
         return locked or version_at(tuple(map(str, deploys)), record.run.triggered_at)
 
     def explain(self, entry: Entry) -> str:
-        """Say in a sentence why a request was answered as it was."""
+        """Explain in a sentence why a request was answered as it was."""
         return explain(entry)
 
     def digest(self) -> str:

@@ -30,7 +30,7 @@ _MESSAGE_MISSING, _CLOSE_MISSING, _RETRIEVE_MISSING = (
 def find_sessions(
     chat: NDArray[np.integer], op: NDArray[np.int8], n_chats: int, session: NDArray[np.int32]
 ) -> NDArray[np.int32]:
-    """Tell for each event its session, or NONE where there is none yet.
+    """Map each event to its session row, or NONE where there is none yet.
 
     The first start of a chat creates its session, whatever it is answered, so sessions can be
     numbered, in order of creation, before any event is played. ``session`` is filled; the events
@@ -89,7 +89,7 @@ def finish(  # noqa: PLR0917
     table: NDArray[np.int16],
     told: Told,
 ) -> None:
-    """Spell verdicts out, and turn the numbers of runs into their rows, in place.
+    """Expand verdicts, and turn the numbers of runs into their rows, in place.
 
     The runs of a session are the ``n_runs`` rows before row ``behind``. A start names its session's
     newest run; where that is left out, the newest that is shown.

@@ -65,7 +65,7 @@ def tell(
     profile: Profile,
     workers: int,
 ) -> Played:
-    """Spell out what the kernel says in short.
+    """Expand result codes into columns.
 
     Parameters
     ----------

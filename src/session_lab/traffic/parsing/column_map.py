@@ -242,7 +242,7 @@ class ColumnMap:
         return values
 
     def _with_durations(self, events: pa.Table, ended_at: pa.Array) -> pa.Table:
-        """Tell how long turns last from when they ended, where nothing else does."""
+        """Compute how long turns last from when they ended, where nothing else does."""
         ends = {"at": pc.call_function("coalesce", [ended_at, events["at"]])}
         blank = {name: events[name] for name in ("op", "external_id")}
         end = event_columns(ends | blank, events.num_rows)["at"]

@@ -52,12 +52,12 @@ def arrivals(workload: ChatWorkload, stream: Callable[[str], Stream]) -> NDArray
 
 
 def hours_of(at: NDArray[np.int64] | int) -> NDArray[np.int64]:
-    """Tell the hour of the week of instants, from 0 on Monday at midnight UTC."""
+    """Return the hour of the week of instants, from 0 on Monday at midnight UTC."""
     return (np.asarray(at) // _HOUR + _MONDAY) % _HOURS_A_WEEK
 
 
 def weights_of(workload: ChatWorkload) -> NDArray[np.float64]:
-    """Tell how busy each hour of a week is, as multiples of the mean."""
+    """Compute how busy each hour of a week is, as multiples of the mean."""
     hourly = np.array(workload.hourly or [1.0] * 24)
     weekly = np.array(workload.weekly or [1.0] * 7)
     weights: NDArray[np.float64] = hourly / hourly.mean() * (weekly / weekly.mean())[:, np.newaxis]

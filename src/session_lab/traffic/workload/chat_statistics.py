@@ -113,7 +113,7 @@ def _turns_of(events: pd.DataFrame) -> NDArray[np.int64]:
 def _after_a_close(
     op: NDArray[np.int8], chat: NDArray[np.int64], is_first: NDArray[np.bool_]
 ) -> NDArray[np.bool_]:
-    """Tell what comes after the first close of its chat."""
+    """Find what comes after the first close of its chat."""
     closes = (op == _CLOSE).astype(np.int64)
     before = np.cumsum(closes) - closes
     later: NDArray[np.bool_] = before > before[is_first][chat]

@@ -266,7 +266,7 @@ def _shares(chats: Chats) -> dict[str, Any]:
 
 
 def _asked(chats: Chats) -> dict[str, Any]:
-    """Tell what starts ask for: an expiry, a task, topics."""
+    """Count what starts ask for: an expiry, a task, topics."""
     starts = chats.starts
     found: dict[str, Any] = {}
     if "expires_at" in starts:

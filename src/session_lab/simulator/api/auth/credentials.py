@@ -59,7 +59,7 @@ class Credential:
         return self.scopes is None
 
     def may(self, action: str, resources: Iterable[Resource]) -> bool:
-        """Tell whether the credential allows an action on any of some resources."""
+        """Return whether the credential allows an action on any of some resources."""
         return self.scopes is None or some_scope_allows(self.scopes, action, resources)
 
 

@@ -125,7 +125,7 @@ def sign(claims: Claims, secret_key: str) -> str:
 
 
 def unverified_claims(token: str) -> Claims | None:
-    """Read the claims of a token, genuine or not; None where the text is no token.
+    """Read the claims of a token, genuine or not; None where the text is not a token.
 
     Only the claims have to be readable: the API tells tokens from keys by them, before it looks at
     the rest.

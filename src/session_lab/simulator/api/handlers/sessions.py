@@ -145,7 +145,7 @@ def close(context: Context) -> Response:
 
 
 def end_and_continue(context: Context) -> Response:
-    """Hand a session over from the calling run to a new one."""
+    """End the calling run's part in a session and continue it in a new run."""
     entry = context.world.end_and_continue(
         context.session_key,
         calling_run_id=context.body["callingRunId"],

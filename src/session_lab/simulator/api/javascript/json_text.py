@@ -35,7 +35,7 @@ def parse_json(text: str) -> Json:
     Raises
     ------
     ValueError
-        The text is no JSON; ``NaN`` and ``Infinity`` are none.
+        The text is not JSON; ``NaN`` and ``Infinity`` are not.
     RecursionError
         It nests deeper than the interpreter allows, which is far deeper than the API's store takes.
 
@@ -96,7 +96,7 @@ def _written(value: Json) -> bytes:
 
 
 def _may_hold_other_numbers(text: bytes) -> bool:
-    """Tell whether numbers may be there that JavaScript writes in another way: 1.0 and 1e16.
+    """Return whether numbers may be there that JavaScript writes in another way: 1.0 and 1e16.
 
     Texts can look so too, which does no harm.
     """

@@ -1,0 +1,45 @@
+"""The word list of CONTRIBUTING, kept mechanically."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+import session_lab
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SOURCE = Path(session_lab.__file__).parent
+MODULES = sorted(SOURCE.rglob("*.py"))
+FOREIGN_VERBS = {"Tell", "Say", "Let", "Take", "Hold", "Spell", "Hand", "Hear", "Know", "Whether"}
+CLUMSY = re.compile(r"(?<!there )(?<!There )\bis no [A-Za-z]+")
+OLD_WORDS = re.compile(r"\b(touched_at|hand_over_refusal)\b")
+
+
+def docstrings(module: Path) -> Iterator[tuple[int, str]]:
+    """Yield line and docstring of every function that is not a property."""
+    for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        names = {ast.unparse(decorator) for decorator in node.decorator_list}
+        told = ast.get_docstring(node)
+        if told and not names & {"property", "cached_property"}:
+            yield node.lineno, told
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(SOURCE)))
+def test_docstrings_open_with_a_plain_verb(module: Path):
+    openings = [(line, told.split()[0]) for line, told in docstrings(module)]
+    assert [(line, verb) for line, verb in openings if verb in FOREIGN_VERBS] == []
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(SOURCE)))
+def test_texts_are_ordinary_english(module: Path):
+    text = module.read_text(encoding="utf-8")
+    assert CLUMSY.findall(text) == []
+    assert OLD_WORDS.findall(text) == []
