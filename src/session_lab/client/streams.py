@@ -55,7 +55,7 @@ class Feed:
         self._is_done = False
 
     def is_done(self) -> bool:
-        """Whether everything there was has come, and the operation asks for no more than that."""
+        """Return whether everything there was has come, and the operation asks for no more than that."""
         return self._is_done
 
     def request(self) -> Request:
