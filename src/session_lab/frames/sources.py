@@ -136,20 +136,21 @@ class Source:
             return system.get_file_info(path).size or 0
 
     @cached_property
-    def _is_pattern(self) -> bool:
+    def is_pattern(self) -> bool:
+        """Whether it is a pattern of names, and no file of that very name."""
         if self.is_stream or _PATTERN.search(self._place[1]) is None:
             return False
         return self._kind is pafs.FileType.NotFound
 
     def exists(self) -> bool:
         """Check whether anything is there."""
-        if self._is_pattern:
+        if self.is_pattern:
             return bool(self.parts())
         return self._kind is not pafs.FileType.NotFound
 
     def is_dir(self) -> bool:
         """Check whether it stands for several files: a folder, or a pattern."""
-        return self._is_pattern or self._kind is pafs.FileType.Directory
+        return self.is_pattern or self._kind is pafs.FileType.Directory
 
     def parts(self, *suffixes: str) -> Sequence[Source]:
         """List the files it stands for, by name: itself, or those of a folder or pattern.
@@ -163,13 +164,13 @@ class Source:
         if not self.is_dir():
             return [self]
         system, path = self._place
-        root = _before_pattern(path) if self._is_pattern else path
+        root = _before_pattern(path) if self.is_pattern else path
         with reading(self.name):
             found = system.get_file_info(
                 pafs.FileSelector(root, recursive=True, allow_not_found=True)
             )
         files = sorted(info.path for info in found if info.type is not pafs.FileType.Directory)
-        if self._is_pattern:
+        if self.is_pattern:
             fits = _translated(path)
             files = [file for file in files if fits.fullmatch(file)]
         else:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import json
 import re
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from session_lab.frames.blocks import delimiter_of
+from session_lab.frames.sources import Source
 from session_lab.traffic.formats import FORMATS, format_named
 from session_lab.traffic.formats.format import Head
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Sequence
+
+    from session_lab.frames.sources import Place
 
 __all__ = ["Detected", "detect"]
 
@@ -48,13 +51,13 @@ class Detected:
         return f"{verb} {self.format}: {self.because}"
 
 
-def detect(path: str | os.PathLike[str]) -> Detected:
+def detect(path: Place | Source) -> Detected:
     """Return the format of a recording, by its name and its beginning.
 
     Parameters
     ----------
-    path : path
-        A file, or a folder of Parquet shards.
+    path : path, address or file
+        A file, packed or not, or a folder of Parquet shards.
 
     Examples
     --------
@@ -62,10 +65,10 @@ def detect(path: str | os.PathLike[str]) -> Detected:
     >>> print(detect(sample_path("chats.ndjson")))
     is events: its first line has the fields at, op, external_id
     """
-    path = Path(path)
-    if path.is_dir():
-        return Detected("events", "it is a folder, taken for one of Parquet shards")
-    head, seen = _head(path)
+    source = Source(path)
+    if source.is_dir():
+        return Detected("events", "it is a folder, taken for one of events")
+    head, seen = _head(source)
     for name in reversed(FORMATS):
         because = format_named(name).recognise(head)
         if because is not None:
@@ -73,30 +76,34 @@ def detect(path: str | os.PathLike[str]) -> Detected:
     return Detected("events", f"{seen}, which is not another known format", is_certain=False)
 
 
-def _head(path: Path) -> tuple[Head, str]:
+def _head(source: Source) -> tuple[Head, str]:
     """Look at the beginning of a file; what was seen is for the case that nobody knows it."""
-    with path.open("rb") as file:
-        text = file.read(_HEAD).decode("utf-8-sig", errors="replace")
+    text = _decoded(source.head(_HEAD))
     first = next((line for line in _LINE_END.split(text) if line.strip()), "")
-    if path.suffix == ".csv":
+    if source.suffix in {".csv", ".tsv"}:
         header = _cells(first)
-        return Head(path.suffix, header=header), f"its header has {_listed(header)}"
+        return Head(source.suffix, header=header), f"its header has {_listed(header)}"
     is_archive = _ARCHIVE.match(text) is not None
     record: Any
     try:
         record = json.loads(first)
     except (ValueError, RecursionError):
         seen = "its first line is not JSON" if first else "it is empty"
-        return Head(path.suffix, is_archive=is_archive), seen
+        return Head(source.suffix, is_archive=is_archive), seen
     if not isinstance(record, dict):
-        return Head(path.suffix), "its first line is not a JSON object"
-    head = Head(path.suffix, fields=list(record), is_archive=is_archive)
+        return Head(source.suffix), "its first line is not a JSON object"
+    head = Head(source.suffix, fields=list(record), is_archive=is_archive)
     return head, f"its first line has the fields {_listed(head.fields)}"
+
+
+def _decoded(data: bytes) -> str:
+    wide = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    return data.decode("utf-16" if wide else "utf-8-sig", errors="replace")
 
 
 def _cells(line: str) -> list[str]:
     try:
-        return next(csv.reader([line]), [])
+        return next(csv.reader([line], delimiter=delimiter_of(line)), [])
     except csv.Error:
         return []
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import warnings
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from session_lab.errors import DataError, DataWarning
 from session_lab.frames import milliseconds
+from session_lab.frames.sources import Source
 from session_lab.timing import duration_text, instant_text
 from session_lab.traffic.adopt import begun_before, with_starts
 from session_lab.traffic.detecting import Detected, detect
@@ -21,11 +21,11 @@ from session_lab.traffic.shards import read_folder
 from session_lab.traffic.time_order import sorted_by_time
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Iterator, Mapping
 
     import pandas as pd
 
+    from session_lab.frames.sources import Place
     from session_lab.timing import Duration, Instant
 
 __all__ = ["read"]
@@ -39,7 +39,7 @@ _MANY = 10
 
 
 def read(
-    path: str | os.PathLike[str],
+    path: Place,
     format: str = "auto",
     *,
     log: Literal["events", "messages"] = "events",
@@ -56,8 +56,10 @@ def read(
 
     Parameters
     ----------
-    path : path
-        The recording: a file, or a folder of Parquet shards with the same columns.
+    path : path, address or file
+        The recording: a file, packed or not (gzip, zstd, bz2, lz4); a folder of Parquet shards with
+        the same columns, however deep; a pattern such as ``"week/*.ndjson.gz"``; an address such as
+        ``"s3://bucket/week/"``; ``"-"`` for standard input; or an open file.
     format : {"auto", "events", "mooncake", "burstgpt", "bailian", "har", "journal"}
         ``events`` is the project's own format, as NDJSON, CSV or Parquet (told by the file's
         ending), and with ``log`` and ``columns`` any other table; ``mooncake``, ``burstgpt`` and
@@ -108,27 +110,28 @@ def read(
         As a warning: rows were out of order and were sorted; rows were skipped or left out; rows
         repeat others; chats began before the recording; for more than 30 days nothing happens.
     """
-    path = Path(path)
-    if not path.exists():
-        raise DataError("there is no such file", source=str(path))
+    source = Source(path)
+    if not source.exists():
+        name = str(path) if source.is_local else source.name
+        raise DataError("there is no such file", source=name)
     if log not in _LOGS:
         raise DataError(f"{log!r} is not one of {', '.join(_LOGS)}", column="log")
-    detected = detect(path) if format == "auto" else Detected(format, "it was said so")
+    detected = detect(source) if format == "auto" else Detected(format, "it was said so")
     found = format_named(detected.format)
     table = {"columns": columns, "constants": constants, "zone": zone}
-    _refuse_for_traces(detected, path, **table)
+    _refuse_for_traces(detected, source, **table)
     is_of_messages = log == "messages"
     if is_of_messages:
         table["constants"] = {"op": "message"} | dict(constants or {})
     options = ReadOptions.of(table, origin, tokens_per_second, first_turn)
     bad = BadRows(collect=skip_bad_rows)
     try:
-        events = (read_folder if path.is_dir() else found.read)(path, options, bad)
+        events = (read_folder if source.is_dir() else found.read)(source, options, bad)
     except DataError as error:
         if not detected.is_certain and not columns:
             error.args = (f"{error.args[0]} (the file {detected})", *error.args[1:])
         raise
-    remarks = [*_skipped(bad), *bad.remarks, *(() if path.is_dir() else _moved(events))]
+    remarks = [*_skipped(bad), *bad.remarks, *(() if source.is_dir() else _moved(events))]
     events = sorted_by_time(events.reset_index(drop=True))
     if is_of_messages:
         events = begin_chats(events)
@@ -140,15 +143,15 @@ def read(
         remarks.append(earlier.to_text(adopted=adopt))
         events = with_starts(events) if adopt else events
     for remark in remarks:
-        warnings.warn(f"{path.name}: {remark}", DataWarning, stacklevel=2)
+        warnings.warn(f"{source.name}: {remark}", DataWarning, stacklevel=2)
     return events
 
 
-def _refuse_for_traces(detected: Detected, path: Path, **options: object) -> None:
+def _refuse_for_traces(detected: Detected, source: Source, **options: object) -> None:
     """Refuse what is said of a table's columns where the format's columns are fixed."""
     for name, value in options.items():
         if value and detected.format != "events":
-            message = f"{name}= is for the format events; {path.name} {detected}"
+            message = f"{name}= is for the format events; {source.name} {detected}"
             raise DataError(message, column=name)
 
 

@@ -10,6 +10,7 @@ import pandas as pd
 
 from session_lab.errors import DataError
 from session_lab.frames import check_events, join_events, write_parquet
+from session_lab.frames.sources import Source
 from session_lab.traffic.formats.events import event_tables
 from session_lab.traffic.formats.format import ReadOptions
 from session_lab.traffic.parsing import parquet
@@ -20,13 +21,15 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Iterator, Mapping, Sequence
 
-__all__ = ["read_folder", "read_shards", "shard_paths", "write_shards"]
+    from session_lab.frames.sources import Place
+
+__all__ = ["read_folder", "read_shards", "shards_of", "write_shards"]
 
 _MOST_SHARDS = 10_000
 
 
 def read_shards(
-    folder: str | os.PathLike[str], *, columns: Mapping[str, str] | None = None
+    folder: Place, *, columns: Mapping[str, str] | None = None
 ) -> Iterator[pd.DataFrame]:
     """Read a folder of Parquet shards one at a time, each as an events frame.
 
@@ -51,17 +54,17 @@ def read_shards(
         A shard cannot be read or has other columns than the first; the error names it.
     """
     options = ReadOptions.of({"columns": columns})
-    for path in shard_paths(folder):
-        yield sorted_by_time(join_events(event_tables(path, options, BadRows(collect=False))))
+    for shard in shards_of(folder):
+        yield sorted_by_time(join_events(event_tables(shard, options, BadRows(collect=False))))
 
 
-def read_folder(path: Path, options: ReadOptions, bad: BadRows) -> pd.DataFrame:
+def read_folder(folder: Source, options: ReadOptions, bad: BadRows) -> pd.DataFrame:
     """Read all shards of a folder as one events frame, one after the other."""
-    shards = shard_paths(path)
+    shards = shards_of(folder)
     return join_events([table for shard in shards for table in event_tables(shard, options, bad)])
 
 
-def shard_paths(folder: str | os.PathLike[str]) -> Sequence[Path]:
+def shards_of(folder: Place | Source) -> Sequence[Source]:
     """List the shards of a folder by name, once all of them are seen to have the same columns.
 
     Only the ends of the files are read for that, so that a shard that was cut short or has other
@@ -72,17 +75,19 @@ def shard_paths(folder: str | os.PathLike[str]) -> Sequence[Path]:
     DataError
         There is no shard, or one cannot be read or differs from the first; the error names it.
     """
-    folder = Path(folder)
-    paths = sorted(path for path in folder.glob("*.parquet") if path.is_file())
-    if not paths:
+    source = Source(folder)
+    found = source.parts() if source.is_pattern else source.parts(".parquet")
+    if not found:
         raise DataError("the folder holds no .parquet file", source=str(folder))
-    expected = parquet.columns_of(paths[0])
-    for path in paths[1:]:
-        found = parquet.columns_of(path)
-        if found != expected:
-            message = f"the shard has {_difference(found, expected)} as {paths[0].name} has"
-            raise DataError(message, source=path.name)
-    return paths
+    if found[0].suffix != ".parquet":
+        return found
+    expected = parquet.columns_of(found[0])
+    for shard in found[1:]:
+        columns = parquet.columns_of(shard)
+        if columns != expected:
+            message = f"the shard has {_difference(columns, expected)} as {found[0].name} has"
+            raise DataError(message, source=shard.name)
+    return found
 
 
 def _difference(found: dict[str, str], expected: dict[str, str]) -> str:

@@ -18,10 +18,10 @@ from session_lab.traffic.parsing.token_trace import Request
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     import pandas as pd
 
+    from session_lab.frames.sources import Source
     from session_lab.traffic.formats.format import ReadOptions
 
 __all__ = ["FORMAT"]
@@ -30,7 +30,7 @@ _FIELDS = ("chat_id", "parent_chat_id", "timestamp", "output_length")
 _NO_PARENT = -1
 
 
-def _read(path: Path, options: ReadOptions, bad: BadRows) -> pd.DataFrame:
+def _read(source: Source, options: ReadOptions, bad: BadRows) -> pd.DataFrame:
     """Read the trace as events.
 
     A conversation is called after its first request, ``conv-<chat_id>``. Requests whose common
@@ -38,12 +38,12 @@ def _read(path: Path, options: ReadOptions, bad: BadRows) -> pd.DataFrame:
     """
     parents: dict[int, int] = {}
     found: list[tuple[int, Request]] = []
-    for number, record in json_lines(path, bad):
+    for number, record in json_lines(source, bad):
         try:
             request_id, parent, request = _request(record, options)
             _adopt(parents, request_id, parent)
         except DataError as error:
-            bad.report(error, source=path.name, row=number)
+            bad.report(error, source=source.name, row=number)
         else:
             found.append((request_id, request))
     return token_trace.to_events(

@@ -18,10 +18,10 @@ from session_lab.traffic.parsing.token_trace import Request
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     import pandas as pd
 
+    from session_lab.frames.sources import Source
     from session_lab.traffic.formats.format import ReadOptions
 
 __all__ = ["FORMAT"]
@@ -30,7 +30,7 @@ _FIELDS = ("Timestamp", "Response tokens")
 _FIRST_LINE = 2
 
 
-def _read(path: Path, options: ReadOptions, bad: BadRows) -> pd.DataFrame:
+def _read(source: Source, options: ReadOptions, bad: BadRows) -> pd.DataFrame:
     """Read the trace as events.
 
     Requests of one ``Session ID`` are a chat, ``conv-<Session ID>``; one without is a chat of its
@@ -39,11 +39,11 @@ def _read(path: Path, options: ReadOptions, bad: BadRows) -> pd.DataFrame:
     answer and are left out.
     """
     found, failed = [], 0
-    for number, record in csv_records(path, bad):
+    for number, record in csv_records(source, bad):
         try:
             request = _request(record, options)
         except DataError as error:
-            bad.report(error, source=path.name, row=number)
+            bad.report(error, source=source.name, row=number)
             continue
         failed += request is None
         if request is not None:

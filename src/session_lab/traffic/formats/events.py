@@ -9,58 +9,59 @@ a list, in CSV a JSON list. Columns may go under other names, in other units.
 
 from __future__ import annotations
 
-from functools import partial
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from session_lab.frames import EVENTS, join_events
 from session_lab.traffic.formats.format import Format, Head, in_first_line, in_header
 from session_lab.traffic.parsing import parquet
 from session_lab.traffic.parsing.event_reader import EventReader
-from session_lab.traffic.parsing.text_rows import BadRows, csv_records, json_lines
+from session_lab.traffic.parsing.text_rows import BadRows, csv_pieces, json_pieces
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import pandas as pd
     import pyarrow as pa
 
+    from session_lab.frames.sources import Source
     from session_lab.traffic.formats.format import ReadOptions
 
 __all__ = ["FORMAT", "event_tables"]
 
+_TABLES = (".csv", ".tsv")
 _REQUIRED = tuple(column.name for column in EVENTS.columns if not column.optional)
 
 
-def event_tables(path: Path, options: ReadOptions, bad: BadRows) -> list[pa.Table]:
+def event_tables(source: Source, options: ReadOptions, bad: BadRows) -> list[pa.Table]:
     """Read a file as tables of checked events, which follow each other.
 
     Parameters
     ----------
-    path : Path
-        A file ending in .parquet, .csv, or else NDJSON.
+    source : Source
+        A file ending in .parquet, .csv, .tsv, or else NDJSON.
     options : ReadOptions
         How columns come from the file's.
     bad : BadRows
         What becomes of rows that cannot be used.
     """
     columns = options.columns
-    if path.suffix == ".parquet":
-        reader = EventReader(columns, path.name, "row", bad)
-        table = parquet.table(path, columns)
-        rows = partial(parquet.rows, path)
-        events = reader.read_rows(rows()) if table is None else reader.read(table, rows)
+    is_text = source.suffix in _TABLES
+    unit = "row" if source.suffix == ".parquet" else "line"
+    reader = EventReader(columns, source.name, unit, bad, is_text=is_text)
+    if source.suffix == ".parquet":
+        pieces = parquet.pieces(source, columns)
+    elif is_text:
+        pieces = csv_pieces(source, bad, columns.cell)
     else:
-        reader = EventReader(columns, path.name, "line", bad)
-        is_table = path.suffix == ".csv"
-        events = reader.read_rows(
-            csv_records(path, bad, columns.cell) if is_table else json_lines(path, bad)
-        )
-    reader.check([events])
-    return [events]
+        pieces = json_pieces(source, bad, columns.json_types)
+    # Closed at once when a row is refused: blocks are read ahead in threads.
+    with closing(pieces):
+        events = [reader.read(piece.table, piece.rows) for piece in pieces]
+    reader.check(events)
+    return events
 
 
-def _read(path: Path, options: ReadOptions, bad: BadRows) -> pd.DataFrame:
-    return join_events(event_tables(path, options, bad))
+def _read(source: Source, options: ReadOptions, bad: BadRows) -> pd.DataFrame:
+    return join_events(event_tables(source, options, bad))
 
 
 def _recognise(head: Head) -> str | None:

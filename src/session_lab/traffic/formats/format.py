@@ -10,10 +10,10 @@ from session_lab.traffic.parsing.column_map import ColumnMap
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path
 
     import pandas as pd
 
+    from session_lab.frames.sources import Source
     from session_lab.timing import Duration, Instant
     from session_lab.traffic.parsing.text_rows import BadRows
 
@@ -99,7 +99,7 @@ class Format:
     """
 
     name: str
-    read: Callable[[Path, ReadOptions, BadRows], pd.DataFrame]
+    read: Callable[[Source, ReadOptions, BadRows], pd.DataFrame]
     recognise: Callable[[Head], str | None]
     repeats: bool = False
 

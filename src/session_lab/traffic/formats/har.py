@@ -26,10 +26,10 @@ from session_lab.wire.endpoints import endpoint_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
     import pandas as pd
 
+    from session_lab.frames.sources import Source
     from session_lab.traffic.formats.format import Head, ReadOptions
     from session_lab.traffic.parsing.text_rows import BadRows
 
@@ -97,13 +97,13 @@ class _Call(NamedTuple):
         return str(own or self.answered.get("externalId") or self.answered.get("id") or "")
 
 
-def _read(path: Path, options: ReadOptions, bad: BadRows) -> pd.DataFrame:
+def _read(source: Source, options: ReadOptions, bad: BadRows) -> pd.DataFrame:
     """Read the archive as events; entries are counted from 0."""
-    entries = _entries(path)
+    entries = _entries(source)
     calls = list(_calls(entries))
     if entries and not calls:
         message = f"none of its {len(entries)} requests is a call of the Sessions API"
-        raise DataError(message, source=path.name)
+        raise DataError(message, source=source.name)
     names = SessionNames()
     for call in calls:
         answered = call.answered
@@ -118,7 +118,7 @@ def _read(path: Path, options: ReadOptions, bad: BadRows) -> pd.DataFrame:
             event = _event(call, names, options.first_turn)
             recorded.append(RecordedCall(call.row, event, call.part_id))
         except DataError as error:
-            bad.report(error, source=path.name, row=call.row, unit="entry")
+            bad.report(error, source=source.name, row=call.row, unit="entry")
     bad.note(
         unread,
         "calls have no body that can be read: what is taken for a message may have been a stop, "
@@ -136,15 +136,17 @@ def _recognise(head: Head) -> str | None:
 FORMAT = Format("har", _read, _recognise, repeats=True)
 
 
-def _entries(path: Path) -> list[Any]:
+def _entries(source: Source) -> list[Any]:
+    with source.open() as stream:
+        content = stream.read().removeprefix(b"\xef\xbb\xbf")
     try:
-        archive = json.loads(path.read_bytes().removeprefix(b"\xef\xbb\xbf"))
+        archive = json.loads(content)
     except (ValueError, RecursionError) as error:
-        raise DataError(f"not an HTTP archive ({error})", source=path.name) from None
+        raise DataError(f"not an HTTP archive ({error})", source=source.name) from None
     entries = _object(_object(archive).get("log")).get("entries")
     if not isinstance(entries, list):
         message = "not an HTTP archive (log.entries is not a list)"
-        raise DataError(message, source=path.name)
+        raise DataError(message, source=source.name)
     return entries
 
 

@@ -20,10 +20,10 @@ from session_lab.traffic.parsing.token_trace import require
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from pathlib import Path
 
     import pandas as pd
 
+    from session_lab.frames.sources import Source
     from session_lab.traffic.formats.format import ReadOptions
 
 __all__ = ["FORMAT"]
@@ -41,14 +41,14 @@ _ID_PREFIX = "session_"
 _PLAIN = ColumnMap()
 
 
-def _read(path: Path, options: ReadOptions, bad: BadRows) -> pd.DataFrame:
+def _read(source: Source, options: ReadOptions, bad: BadRows) -> pd.DataFrame:
     """Read the journal as events."""
     found: list[tuple[int, dict[str, Any]]] = []
-    for number, record in json_lines(path, bad):
+    for number, record in json_lines(source, bad):
         try:
             _check(record)
         except DataError as error:
-            bad.report(error, source=path.name, row=number)
+            bad.report(error, source=source.name, row=number)
         else:
             found.append((number, record))
     # Requests of one instant are told apart by their number, wherever they stand in the file.
@@ -66,7 +66,7 @@ def _read(path: Path, options: ReadOptions, bad: BadRows) -> pd.DataFrame:
         try:
             calls.append(RecordedCall(number, _event(record, external_id, options.first_turn)))
         except DataError as error:
-            bad.report(error, source=path.name, row=number)
+            bad.report(error, source=source.name, row=number)
     return to_events(calls, bad)
 
 

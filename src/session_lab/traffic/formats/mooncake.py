@@ -27,10 +27,10 @@ from session_lab.traffic.parsing.text_rows import BadRows, json_lines
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     import pandas as pd
 
+    from session_lab.frames.sources import Source
     from session_lab.traffic.formats.format import Head, ReadOptions
 
 __all__ = ["FORMAT", "Conversations"]
@@ -102,7 +102,7 @@ class _Request(NamedTuple):
         return -self.less
 
 
-def _read(path: Path, options: ReadOptions, bad: BadRows) -> pd.DataFrame:
+def _read(source: Source, options: ReadOptions, bad: BadRows) -> pd.DataFrame:
     """Read the trace as events.
 
     The first request of a conversation is a start that carries its first turn, the others are
@@ -111,11 +111,11 @@ def _read(path: Path, options: ReadOptions, bad: BadRows) -> pd.DataFrame:
     """
     free_at: dict[str, int] = {}
     requests: list[_Request] = []
-    for number, record in json_lines(path, bad):
+    for number, record in json_lines(source, bad):
         try:
             request = _request(record, options, free_at)
         except DataError as error:
-            bad.report(error, source=path.name, row=number)
+            bad.report(error, source=source.name, row=number)
             continue
         requests.append(request)
         if request.session:

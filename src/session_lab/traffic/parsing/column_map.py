@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
     from datetime import tzinfo
 
+    from session_lab.frames.blocks import Block
     from session_lab.frames.schema import Column
 
 __all__ = ["ENDED_AT", "ColumnMap"]
@@ -41,6 +43,24 @@ ENDED_AT: Final = "ended_at"
 
 _TOKENS: Final = "tokens"
 _KINDS: Final = {Kind.INSTANT: "time", Kind.DURATION: "duration"}
+
+_JSON_TYPES: Final = {
+    Kind.INSTANT: pa.string(),
+    Kind.DURATION: pa.int64(),
+    Kind.TEXT: pa.string(),
+    Kind.CATEGORY: pa.string(),
+    Kind.TAGS: pa.list_(pa.string()),
+    Kind.CODE: pa.int64(),
+    Kind.FLAG: pa.bool_(),
+}
+_TYPES_OF_JSON: Final = {
+    str: pa.string(),
+    int: pa.int64(),
+    float: pa.float64(),
+    bool: pa.bool_(),
+    list: pa.list_(pa.string()),
+}
+_SAMPLE: Final = 1 << 15
 
 
 @dataclass(frozen=True)
@@ -182,15 +202,35 @@ class ColumnMap:
 
     @cached_property
     def _ours(self) -> dict[str, Column]:
-        names = {column.name: column for column in EVENTS.columns} | {ENDED_AT: EVENTS.column("at")}
-        return {self.names.get(ours, ours): column for ours, column in names.items()}
+        columns = {self.name_of(column.name): column for column in EVENTS.columns}
+        if ENDED_AT in self.names:
+            columns[self.names[ENDED_AT]] = EVENTS.column("at")
+        return columns
 
     def present(self, given: Collection[str]) -> list[str]:
         """Return which of some columns are looked at."""
-        wanted = {self.name_of(column.name) for column in EVENTS.columns}
-        if ENDED_AT in self.names:
-            wanted.add(self.names[ENDED_AT])
-        return [name for name in given if name in wanted]
+        return [name for name in given if name in self._ours]
+
+    def json_types(self, block: Block) -> dict[str, pa.DataType]:
+        """Return the fields to look for in a block of JSON lines, with the types they begin with.
+
+        Types are never left to Arrow, which takes ids that look like dates for dates.
+        """
+        types = {name: _JSON_TYPES[column.kind] for name, column in self._ours.items()}
+        unknown = set(types)
+        for line in block.data[:_SAMPLE].split(b"\n"):
+            try:
+                record = json.loads(line)
+            except (ValueError, RecursionError):
+                continue
+            for name in unknown & record.keys() if isinstance(record, dict) else ():
+                found = _TYPES_OF_JSON.get(type(record[name]))
+                if found is not None:
+                    types[name] = found
+                    unknown = unknown - {name}
+            if not unknown:
+                break
+        return types
 
     def name_of(self, ours: str) -> str:
         """Return what the table calls one of our columns."""
@@ -207,7 +247,7 @@ class ColumnMap:
             Anything is not plainly right; :meth:`of_row` tells what.
         """
         found, n = table.column_names, table.num_rows
-        if not set(self.names.values()) <= set(found) or len(set(found)) < len(found):
+        if len(set(found)) < len(found):
             raise UnusualError
         names = {column.name: self.name_of(column.name) for column in EVENTS.columns}
         columns = {
@@ -218,7 +258,7 @@ class ColumnMap:
         for ours, value in self.constants.items():
             columns[ours] = pa.array([value] * n, pa.list_(pa.string()) if ours == "tags" else None)
         checked = event_columns(columns, n)
-        if ENDED_AT not in self.names:
+        if self.names.get(ENDED_AT) not in found:
             return checked
         ended_at = in_one_piece(table[self.names[ENDED_AT]])
         return self._with_durations(checked, self._column(ENDED_AT, ended_at, is_text=is_text))

@@ -56,15 +56,23 @@ class EventReader:
         self._any = False
 
     def read(
-        self, table: pa.Table, rows: Callable[[], Iterable[tuple[int, Mapping[str, Any]]]]
+        self, table: pa.Table | None, rows: Callable[[], Iterable[tuple[int, Mapping[str, Any]]]]
     ) -> pa.Table:
         """Read a piece: whole columns if they are plainly right, else its rows with their numbers.
+
+        A column of JSON in which there is nothing may be a field that no line has, which only the
+        rows tell.
 
         Raises
         ------
         DataError
             A row cannot be used, and bad rows are not collected.
         """
+        if table is None or any(
+            name in table.column_names and table[name].null_count == table.num_rows
+            for name in self._unseen
+        ):
+            return self.read_rows(rows())
         try:
             events = self._columns.of_table(table, is_text=self._is_text)
             self._note_table(table)

@@ -2,56 +2,69 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from session_lab.errors import DataError
+from session_lab.frames.sources import reading
+from session_lab.traffic.parsing.text_rows import Piece
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from collections.abc import Generator, Iterator
 
+    from session_lab.frames.sources import Source
     from session_lab.traffic.parsing.column_map import ColumnMap
 
-__all__ = ["columns_of", "rows", "table"]
-
-_DAMAGE = (pa.ArrowException, OSError, UnicodeError, OverflowError)
+__all__ = ["columns_of", "pieces"]
 
 
-def columns_of(path: Path) -> dict[str, str]:
-    """Return the columns of a file and their types; dictionaries count as what they hold."""
+def columns_of(source: Source) -> dict[str, str]:
+    """Return the columns of a file and their types; dictionaries count as what they hold.
+
+    Raises
+    ------
+    DataError
+        It is not Parquet, or is damaged.
+    """
+    with _as_parquet(source), source.parquet() as file:
+        return {field.name: str(_plain_type(field.type)) for field in file.schema_arrow}
+
+
+def pieces(source: Source, columns: ColumnMap) -> Generator[Piece]:
+    """Read a file as one piece: its columns that are looked at."""
+    table = None
     try:
-        schema = pq.read_schema(path)
-    except (pa.ArrowException, OSError) as error:
-        raise _damaged(path, error) from None
-    return {field.name: str(_plain_type(field.type)) for field in schema}
+        with reading(source.name), source.parquet() as file:
+            table = file.read(columns=columns.present(file.schema_arrow.names))
+            table.validate(full=True)
+    except DataError:  # The rows tell which it is, or that it is none of Parquet.
+        table = None
+    yield Piece(table, partial(_rows, source))
 
 
-def table(path: Path, columns: ColumnMap) -> pa.Table | None:
-    """Read the columns that are looked at; None where the file must be read row by row."""
-    try:
-        file = pq.ParquetFile(path)
-        found = file.read(columns=columns.present(file.schema_arrow.names))
-        found.validate(full=True)
-    except _DAMAGE:
-        return None
-    return found
-
-
-def rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+def _rows(source: Source) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield the number of each row, from 0, and its values."""
+    number = 0
+    with _as_parquet(source), source.parquet() as file:
+        for batch in file.iter_batches():
+            for record in batch.to_pylist():
+                yield number, record
+                number += 1
+
+
+@contextmanager
+def _as_parquet(source: Source) -> Iterator[None]:
     try:
-        batches = pq.ParquetFile(path).iter_batches()
-        records = (record for batch in batches for record in batch.to_pylist())
-        yield from enumerate(records)
-    except _DAMAGE as error:
-        raise _damaged(path, error) from None
-
-
-def _damaged(path: Path, error: Exception) -> DataError:
-    return DataError(f"cannot be read as Parquet ({error})", source=path.name)
+        with reading(source.name):
+            yield
+    except DataError as error:
+        error.args = (
+            str(error.args[0]).replace("cannot be read (", "cannot be read as Parquet ("),
+        )
+        raise
 
 
 def _plain_type(kind: pa.DataType) -> pa.DataType:

@@ -1,20 +1,45 @@
-"""Rows of text formats: where they stand, and what to do with those that cannot be used."""
+"""Rows of text formats: in blocks for Arrow, and one by one with their numbers."""
 
 from __future__ import annotations
 
 import csv
+import io
 import json
-from typing import TYPE_CHECKING, Any
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from session_lab.errors import DataError
+from session_lab.frames.blocks import (
+    Block,
+    csv_table,
+    delimiter_of,
+    in_order,
+    json_table,
+    line_blocks,
+    row_blocks,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-    from pathlib import Path
+    from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 
-__all__ = ["BadRows", "csv_records", "json_lines"]
+    import pyarrow as pa
 
-_LONGEST_CELL = 2**31 - 1
+    from session_lab.frames.sources import Source
+
+__all__ = [
+    "BadRows",
+    "Piece",
+    "csv_pieces",
+    "csv_records",
+    "json_lines",
+    "json_pieces",
+    "json_records",
+]
+
+_LONGEST_CELL: Final = 2**31 - 1
+BLOCK_SIZE: Final = 1 << 20
+"""About how many bytes are looked at together; tests make it small."""
 
 
 class BadRows:
@@ -49,67 +74,168 @@ class BadRows:
         self.errors.append(error)
 
 
-def _text_of(line: bytes, number: int) -> str:
-    """Decode a line of a file; the first may begin with a byte order mark."""
-    try:
-        return line.decode("utf-8-sig" if number == 1 else "utf-8")
-    except UnicodeDecodeError as error:
-        message = f"not UTF-8 text (byte {error.start + 1} of the line is {line[error.start]:#04x})"
-        raise DataError(message) from None
+class Piece(NamedTuple):
+    """Some rows of a file.
+
+    Attributes
+    ----------
+    table : Table or None
+        Their columns; None where they are to be read one by one.
+    rows : callable
+        Iterates over the rows one by one, each with its number.
+    """
+
+    table: pa.Table | None
+    rows: Callable[[], Iterator[tuple[int, dict[str, Any]]]]
+
+
+def json_pieces(
+    source: Source, bad: BadRows, types: Callable[[Block], Mapping[str, pa.DataType]]
+) -> Generator[Piece]:
+    """Read JSON lines block by block; ``types`` says what fields to look for in one."""
+    with source.open() as stream:
+        blocks = line_blocks(stream, source.name, size=BLOCK_SIZE)
+
+        def read(block: Block) -> Piece:
+            table = json_table(block, types(block))
+            return Piece(table, partial(json_records, block, source.name, bad))
+
+        yield from in_order(read, blocks)
+
+
+def json_lines(source: Source, bad: BadRows) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield each line's number, from 1, and its JSON object; empty lines are passed over."""
+    with source.open() as stream:
+        for block in line_blocks(stream, source.name, size=BLOCK_SIZE):
+            yield from json_records(block, source.name, bad)
+
+
+def json_records(block: Block, source: str, bad: BadRows) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield the number of each line of a block, and its JSON object."""
+    for number, line in enumerate(block.data.split(b"\n"), start=block.first_line):
+        if not line.strip():
+            continue
+        try:
+            record = _object(_text_of(line))
+        except DataError as error:
+            bad.report(error, source=source, row=number)
+        else:
+            yield number, record
+
+
+class _Header(NamedTuple):
+    """The names of a table's columns, what parts cells, and what follows."""
+
+    names: Sequence[str]
+    delimiter: str
+    rest: Block
+
+
+def csv_pieces(
+    source: Source, bad: BadRows, cell: Callable[[str, str], object]
+) -> Generator[Piece]:
+    """Read CSV block by block; ``cell`` reads the text of a column's cell, where one by one."""
+    with source.open() as stream:
+        blocks = row_blocks(stream, source.name, size=BLOCK_SIZE)
+        first = next(blocks, None)
+        if first is None:
+            return
+        header = _header(first, source.name)
+
+        def read(block: Block) -> Piece:
+            unique = len(set(header.names)) == len(header.names)
+            table = None
+            if unique and block.data.strip():
+                table = csv_table(block, header.names, delimiter=header.delimiter)
+            return Piece(table, partial(_csv_rows, block, header, source.name, bad, cell))
+
+        yield read(header.rest)
+        yield from in_order(read, blocks)
 
 
 def _text_or_none(_: str, text: str) -> str | None:
     return text or None
 
 
-def json_lines(path: Path, bad: BadRows) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield each line's number, from 1, and its JSON object; empty lines are passed over."""
-    with path.open("rb") as lines:
-        for number, line in enumerate(lines, start=1):
-            if not line.strip():
-                continue
-            try:
-                record = _object(_text_of(line, number))
-            except DataError as error:
-                bad.report(error, source=path.name, row=number)
-            else:
-                yield number, record
+def csv_records(source: Source, bad: BadRows) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield the number of each row's last line and its cells by the names in the header."""
+    with source.open() as stream:
+        blocks = row_blocks(stream, source.name, size=BLOCK_SIZE)
+        first = next(blocks, None)
+        if first is None:
+            return
+        header = _header(first, source.name)
+        yield from _csv_rows(header.rest, header, source.name, bad, _text_or_none)
+        for block in blocks:
+            yield from _csv_rows(block, header, source.name, bad, _text_or_none)
 
 
-def csv_records(
-    path: Path, bad: BadRows, cell: Callable[[str, str], object] = _text_or_none
+def _header(block: Block, source: str) -> _Header:
+    lines = io.BytesIO(block.data).readlines()
+    reader = _reader(lines, block.first_line, source, ",")
+    with _as_data_error(reader, block.first_line, source):
+        next(reader, [])
+    used = max(reader.line_num, 1)
+    text = b"".join(lines[:used]).decode("utf-8", "replace")
+    delimiter = delimiter_of(text)
+    reader = _reader(lines, block.first_line, source, delimiter)
+    with _as_data_error(reader, block.first_line, source):
+        names: list[str] = next(reader, [])
+    used = max(reader.line_num, 1)
+    repeated = sorted({name for name in names if name and names.count(name) > 1})
+    if repeated:
+        message = "several columns have this name, so nobody knows which is meant"
+        raise DataError(message, source=source, row=1, column=repeated[0], unit="line")
+    return _Header(names, delimiter, Block(b"".join(lines[used:]), block.first_line + used))
+
+
+def _csv_rows(
+    block: Block, header: _Header, source: str, bad: BadRows, cell: Callable[[str, str], object]
 ) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield the number of each row's last line and its cells by the names in the header.
+    names, before = header.names, block.first_line - 1
+    reader = _reader(io.BytesIO(block.data), block.first_line, source, header.delimiter)
+    with _as_data_error(reader, block.first_line, source):
+        for row in filter(None, reader):
+            number = before + reader.line_num
+            if len(row) != len(names):
+                message = f"the row has {len(row)} fields where the header has {len(names)}"
+                bad.report(DataError(message), source=source, row=number)
+                continue
+            record = zip(names, row, strict=True)
+            yield number, {name: cell(name, text) for name, text in record}
 
-    ``cell`` reads the text of a column's cell; by default an empty one is None.
-    """
+
+def _reader(lines: Iterable[bytes], first: int, source: str, delimiter: str) -> Any:  # noqa: ANN401
     # The module's own limit of 131,072 characters is less than a long chat; it is one for all
     # readers of the process, and only ever raised here.
     csv.field_size_limit(max(csv.field_size_limit(), _LONGEST_CELL))
-    with path.open("rb") as lines:
-        reader = csv.reader(_text_lines(lines, path), strict=True)
-        try:
-            header = next(reader, [])
-            for row in filter(None, reader):
-                if len(row) != len(header):
-                    message = f"the row has {len(row)} fields where the header has {len(header)}"
-                    bad.report(DataError(message), source=path.name, row=reader.line_num)
-                    continue
-                record = zip(header, row, strict=True)
-                yield reader.line_num, {name: cell(name, text) for name, text in record}
-        except csv.Error as error:
-            raise DataError(
-                f"not CSV ({error})", source=path.name, row=reader.line_num, unit="line"
-            ) from None
+    return csv.reader(_text_lines(lines, first, source), delimiter=delimiter, strict=True)
 
 
-def _text_lines(lines: Iterable[bytes], path: Path) -> Iterator[str]:
-    for number, line in enumerate(lines, start=1):
+@contextmanager
+def _as_data_error(reader: Any, first: int, source: str) -> Iterator[None]:  # noqa: ANN401
+    try:
+        yield
+    except csv.Error as error:
+        number = first - 1 + reader.line_num
+        raise DataError(f"not CSV ({error})", source=source, row=number, unit="line") from None
+
+
+def _text_lines(lines: Iterable[bytes], first: int, source: str) -> Iterator[str]:
+    for number, line in enumerate(lines, start=first):
         try:
-            yield _text_of(line, number)
+            yield _text_of(line)
         except DataError as error:
-            error.source, error.row, error.unit = path.name, number, "line"
+            error.source, error.row, error.unit = source, number, "line"
             raise
+
+
+def _text_of(line: bytes) -> str:
+    try:
+        return line.decode()
+    except UnicodeDecodeError as error:
+        message = f"not UTF-8 text (byte {error.start + 1} of the line is {line[error.start]:#04x})"
+        raise DataError(message) from None
 
 
 def _object(text: str) -> dict[str, Any]:
