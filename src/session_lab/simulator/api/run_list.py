@@ -9,6 +9,7 @@ a time filter the list looks back seven days, and a cursor holds an instant and 
 from __future__ import annotations
 
 import base64
+import math
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -19,9 +20,10 @@ from session_lab.simulator.model.run_payload import tags_of
 from session_lab.wire.limits import DEFAULT_RUNS_PAGE_SIZE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from session_lab.simulator.world.state import RunRecord
+    from session_lab.simulator.world.world import World
 
 __all__ = ["RunListRequest", "RunPage", "run_list_request", "run_page"]
 
@@ -75,7 +77,7 @@ def run_list_request(query: Mapping[str, Json], now: int) -> RunListRequest:
     before = query.get("page[before]") or None
     cursor = before or query.get("page[after]") or None
     earliest, latest = _window(query, now)
-    filters = {name: query.get(f"filter[{name}]") for name in ("status", *_VALUES)}
+    filters = {name: query.get(f"filter[{name}]") for name in ("status", "version", *_VALUES)}
     return RunListRequest(
         size=int(query.get("page[size]", DEFAULT_RUNS_PAGE_SIZE)),
         cursor=None if cursor is None else _decoded(cursor),
@@ -99,59 +101,70 @@ def _window(query: Mapping[str, Json], now: int) -> tuple[float, float]:
     return earliest or float("-inf"), min(latest or now, now)
 
 
-def run_page(
-    runs: Iterable[RunRecord], asked: RunListRequest, seen: Callable[[RunRecord], RunRecord]
-) -> RunPage:
+def run_page(world: World, environment: str, asked: RunListRequest, by: int) -> RunPage:
     """Cut one page out of an environment's runs.
 
     A page reached backward has a ``next`` even when it is not full.
 
     Parameters
     ----------
-    runs : iterable of RunRecord
-        The runs as they are stored, newest first: by trigger, then by id, both descending.
+    world : World
+        Whose runs they are.
+    environment : str
+        The environment.
     asked : RunListRequest
         What is asked.
-    seen : callable
-        Tells how a run stands now.
+    by : int
+        The last trigger that the list knows of, in milliseconds since 1970.
     """
-    matching = _matching(runs, asked, seen)
+    found = list(islice(_matching(world, environment, asked, by), asked.size + 1))
+    window, has_more = found[: asked.size], len(found) > asked.size
     if asked.cursor is not None and asked.backward:
-        newer = [run for run in matching if _key(run) > asked.cursor]
-        window = newer[-asked.size :]
-        previous = window[:1] if len(newer) > asked.size else []
-        following = window[-1:]
+        window.reverse()
+        previous, following = window[:1] if has_more else [], window[-1:]
     else:
-        if asked.cursor is not None:
-            matching = (run for run in matching if _key(run) < asked.cursor)
-        found = list(islice(matching, asked.size + 1))
-        window = found[: asked.size]
         previous = window[:1] if asked.cursor is not None else []
-        following = window[-1:] if len(found) > asked.size else []
+        following = window[-1:] if has_more else []
     cursors = {"next": following, "previous": previous}
     return RunPage(window, {name: _encoded(runs[0]) for name, runs in cursors.items() if runs})
 
 
 def _matching(
-    runs: Iterable[RunRecord], asked: RunListRequest, seen: Callable[[RunRecord], RunRecord]
+    world: World, environment: str, asked: RunListRequest, by: int
 ) -> Iterator[RunRecord]:
-    """Iterate over the runs that fit the filters; only of those is it told how they stand."""
+    """Iterate over the runs that fit the filters from the cursor on, as they stand now."""
+    if asked.has_none:
+        return
     lasting = [(values, _VALUES[name]) for name, values in asked.wanted.items() if name in _VALUES]
-    statuses = asked.wanted.get("status")
-    for record in runs:
-        if asked.has_none or record.run.triggered_at < asked.earliest:
+    versions, statuses = asked.wanted.get("version"), asked.wanted.get("status")
+    # Deploys decide which version a run has that names none.
+    has_deploys = world.platform is not None and bool(world.platform.deploys)
+    wanted = {
+        name: some for name, some in asked.wanted.items() if name != "version" or not has_deploys
+    }
+    backward = asked.backward and asked.cursor is not None
+    cursor = None if asked.cursor is None else (asked.cursor[0], _PREFIX + asked.cursor[1])
+    for record in world.newest_runs(
+        environment=environment,
+        by=by if asked.latest > by else math.floor(asked.latest),
+        wanted=wanted,
+        beside=cursor,
+        backward=backward,
+    ):
+        if record.run.triggered_at < asked.earliest:
+            if backward:
+                continue
             return
-        if record.run.triggered_at <= asked.latest and all(
-            not values.isdisjoint(values_of(record)) for values, values_of in lasting
-        ):
-            found = seen(record)
+        if versions is not None and world.version(record) not in versions:
+            continue
+        if all(not values.isdisjoint(values_of(record)) for values, values_of in lasting):
+            found = world.seen(record)
             if statuses is None or found.run.status in statuses:
                 yield found
 
 
 _VALUES: Mapping[str, Callable[[RunRecord], Sequence[str | None]]] = {
     "taskIdentifier": lambda record: [record.task_identifier],
-    "version": lambda record: [record.options.get("lockToVersion")],
     "tag": lambda record: tags_of(record.options),
     "queue": lambda record: [record.options.get("queue", {}).get("name")],
     "region": lambda record: [record.options.get("region")],

@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 from session_lab.simulator.api.javascript.dates import LAST_DATE
 from session_lab.simulator.api.javascript.numbers import number_text
 from session_lab.simulator.api.javascript.periods import period_milliseconds
+from session_lab.simulator.world.newest import NewestSessions
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from session_lab.simulator.api.javascript.json_text import Json
     from session_lab.wire.listing import SessionStatus
@@ -189,7 +190,10 @@ def page_of(rows: Sequence[RowT], asked: ListRequest, now: int) -> Page[RowT]:
         older = bisect_left(places, x=True, key=lambda place: _cursor(rows[place]) < cursor)
         newer = bisect_left(places, x=True, key=lambda place: _cursor(rows[place]) <= cursor)
         places = range(newer - 1, -1, -1) if backward else range(older, len(rows))
-    matching = (row for row in map(rows.__getitem__, places) if _matches(row, asked, now))
+    found_at: Iterable[int] = places
+    if isinstance(rows, NewestSessions) and places:
+        found_at = _narrowed(rows, places, asked, now)
+    matching = (row for row in map(rows.__getitem__, found_at) if _matches(row, asked, now))
     window = list(islice(matching, asked.size + 1))
     found = [_cursor(row) for row in window]
     has_more = len(found) > asked.size
@@ -202,6 +206,19 @@ def page_of(rows: Sequence[RowT], asked: ListRequest, now: int) -> Page[RowT]:
     if asked.status is not None:
         shown = [row for row in shown if status_at(row, now) == asked.status]
     return Page(shown, next_, previous)
+
+
+def _narrowed(rows: NewestSessions, places: range, asked: ListRequest, now: int) -> Iterator[int]:
+    """Iterate over the places whose sessions may match, by the indexes of the world."""
+    wanted = {name: getattr(asked, name) for name in ("type", "task_identifier", "tag", "status")}
+    return rows.candidates(
+        places,
+        {name: value for name, value in wanted.items() if value is not None},
+        now,
+        external_id=asked.external_id,
+        earliest=max(asked.created_from, default=None),
+        latest=asked.created_to,
+    )
 
 
 def _backward_cursors(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from typing import TYPE_CHECKING, NamedTuple
 
 from session_lab.simulator.model import runs as run_model
@@ -10,12 +9,13 @@ from session_lab.simulator.model.ids import IdScheme
 from session_lab.simulator.model.machine import Reply, Step
 from session_lab.simulator.model.run_payload import options_of, overrides_of, payload_of
 from session_lab.simulator.world.channels import Stream
+from session_lab.simulator.world.indexes import RunIndex, SessionIndex
 from session_lab.simulator.world.journal import Command, Entry, RunEvent
 from session_lab.simulator.world.state import RunRecord, State, Waitpoint
 from session_lab.simulator.world.turns import completions, served_turns
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from session_lab.simulator.model.machine import Row, Session
     from session_lab.simulator.model.platform import Platform
@@ -55,11 +55,10 @@ class Store:
         self.state = state
         self._scheme = IdScheme.from_seed(seed)
         self._timings = None if policy is None else policy.timings(platform, seed)
-        self._ordinals: dict[str, list[int]] = {}
-        self._triggers: dict[str, list[tuple[int, str]]] = {}
-        self._unsorted: set[str] = set()
+        self._sessions: dict[str, SessionIndex] = {}
+        self._runs: dict[str, RunIndex] = {}
         for ordinal, session in enumerate(state.sessions):
-            self._ordinals.setdefault(session.row.environment, []).append(ordinal)
+            self.session_index(session.row.environment).append(ordinal, session.row)
         for record in state.runs.values():
             self._list_run(record)
         self._accepted: dict[int, list[int]] = {}
@@ -98,21 +97,21 @@ class Store:
             row = row._replace(updated_at=record.run.triggered_at)
         return Shown(row, record.run_id)
 
-    def sessions(self, environment: str) -> Sequence[int]:
-        """Return the ordinals of an environment's sessions, in order of creation."""
-        return self._ordinals.get(environment, ())
+    def session_index(self, environment: str) -> SessionIndex:
+        """Return the index of an environment's sessions."""
+        return self._sessions.setdefault(environment, SessionIndex())
 
-    def newest_runs(self, environment: str, by: int) -> Iterator[RunRecord]:
-        """Iterate over an environment's stored runs: by trigger, then by id, descending.
+    def run_index(self, environment: str) -> RunIndex:
+        """Return the index of an environment's runs."""
+        index = self._runs.get(environment)
+        if index is None:
+            index = self._runs[environment] = RunIndex(has_policy=self._timings is not None)
+        return index
 
-        Runs triggered after ``by`` are left out.
-        """
-        triggers = self._triggers.get(environment, [])
-        if environment in self._unsorted:
-            triggers.sort()
-            self._unsorted.remove(environment)
-        for place in range(bisect_right(triggers, (by + 1, "")) - 1, -1, -1):
-            yield self.state.runs[self.state.run_ids[triggers[place][1]]]
+    def stored_runs(self, run_ids: Iterable[str]) -> Iterator[RunRecord]:
+        """Iterate over runs as they are stored, by their ids."""
+        for run_id in run_ids:
+            yield self.state.runs[self.state.run_ids[run_id]]
 
     def current_run(self, ordinal: int, now: int) -> RunRecord | None:
         """Return the last run that has claimed a session by now, dead or alive."""
@@ -266,6 +265,8 @@ class Store:
             ordinal = self._insert(step.session) if ordinal is None else ordinal
             session = _with_open_end(step.session, before)
             self.state.sessions[ordinal] = session
+            if before is not None and before.row is not session.row:
+                self.session_index(session.row.environment).change(ordinal, before.row, session.row)
             session_id = session.row.session_id
             events = self._keep_runs(ordinal, step, before, calling_run_id)
             if step.reply.run is not None:
@@ -323,6 +324,8 @@ class Store:
     def _keep_known(self, record: RunRecord, run: Run) -> list[RunEvent]:
         """Store a run as it is now, and return its end where that is new."""
         self.state.runs[record.ordinal, run.number] = record._replace(run=run)
+        environment = self.state.sessions[record.ordinal].row.environment
+        self.run_index(environment).change(record, run)
         if run.ended_at is None or run.ended_at == record.run.ended_at:
             return []
         return [RunEvent("run_ends", record.run_id, run.ended_at, run.end_cause)]
@@ -353,15 +356,11 @@ class Store:
 
     def _list_run(self, record: RunRecord) -> None:
         environment = self.state.sessions[record.ordinal].row.environment
-        triggers = self._triggers.setdefault(environment, [])
-        trigger = record.run.triggered_at, record.run_id
-        if triggers and trigger < triggers[-1]:
-            self._unsorted.add(environment)
-        triggers.append(trigger)
+        self.run_index(environment).append(record)
 
     def _insert(self, session: Session) -> int:
         state, row, ordinal = self.state, session.row, len(self.state.sessions)
-        self._ordinals.setdefault(row.environment, []).append(ordinal)
+        self.session_index(row.environment).append(ordinal, row)
         state.rank = self._rank(row.created_at)
         state.sessions.append(session)
         state.session_ids[row.session_id] = ordinal

@@ -39,10 +39,11 @@ from session_lab.wire.limits import MAX_RECORD_BYTES, record_bytes
 from session_lab.wire.run_status import FINAL_INTERNAL_STATUSES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from session_lab.simulator.model.platform import Platform
     from session_lab.simulator.model.policy import RunPolicy, Timings
+    from session_lab.simulator.world.indexes import RunKey
     from session_lab.simulator.world.journal import Entry
     from session_lab.simulator.world.state import RunRecord
     from session_lab.simulator.world.store import Shown
@@ -492,14 +493,27 @@ is spent, so start a new session under another external id
         return NewestSessions(self._store, environment, self.now if by is None else by)
 
     def newest_runs(
-        self, *, environment: str = ENVIRONMENT, by: int | None = None
+        self,
+        *,
+        environment: str = ENVIRONMENT,
+        by: int | None = None,
+        wanted: Mapping[str, Iterable[str]] | None = None,
+        beside: RunKey | None = None,
+        backward: bool = False,
     ) -> Iterator[RunRecord]:
         """Iterate over an environment's runs as they are stored, the last triggered first.
 
-        Over those that were triggered by an instant; by default by now. How one stands now is for
-        :meth:`seen` to tell.
+        Over those that were triggered by an instant; by default by now. :meth:`seen` returns how
+        one stands now. How to choose among them, and that more may come than is wanted, says
+        :meth:`RunIndex.find`.
         """
-        return self._store.newest_runs(environment, self.now if by is None else by)
+        found = self._store.run_index(environment).find(
+            self.now if by is None else by,
+            wanted=wanted or {},
+            beside=beside,
+            backward=backward,
+        )
+        return self._store.stored_runs(found)
 
     def seen(self, record: RunRecord) -> RunRecord:
         """Return a stored run as it stands now."""

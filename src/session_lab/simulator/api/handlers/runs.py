@@ -28,11 +28,8 @@ _VERSION_HEADER = "x-trigger-api-version"
 
 def list_(context: Context) -> Response:
     """Answer with one page of runs."""
-    runs = context.world.newest_runs(
-        environment=context.environment, by=context.now - context.list_lag
-    )
     asked = run_list_request(context.query, context.now)
-    page = run_page(runs, asked, context.world.seen)
+    page = run_page(context.world, context.environment, asked, context.now - context.list_lag)
     version = context.request.headers.get(_VERSION_HEADER)
     environment = context.credential.environment
     rows = [
