@@ -25,7 +25,7 @@ TRIGGER_FAULTS = {
 
 
 def failing_start(
-    fault: str | None,
+    fault: str,
     session: Session | None,
     request: Row,
     at: int,
@@ -34,8 +34,6 @@ def failing_start(
     profile: Profile,
 ) -> Step | None:
     """Return the step of a start whose trigger fails; None where no trigger is due, or none fails."""
-    if fault is None:
-        return None
     step = machine.upsert(session, request, at, profile)
     if step.session is None or step.reply.error is not None or _is_alive(step.session, at, timings):
         return None

@@ -13,7 +13,7 @@ from session_lab.wire.limits import RESERVED_ID_PREFIX
 if TYPE_CHECKING:
     from session_lab.timing import Duration, Instant
 
-__all__ = ["check_external_id", "expiry", "run_model", "turn_length"]
+__all__ = ["expiry", "not_an_external_id", "run_model", "turn_length"]
 
 
 def run_model(policy: object, platform: object) -> tuple[RunPolicy | None, Platform | None]:
@@ -33,29 +33,20 @@ def run_model(policy: object, platform: object) -> tuple[RunPolicy | None, Platf
     return policy or RunPolicy(), platform or Platform()
 
 
-def check_external_id(external_id: str) -> None:
-    """Check that a session can go by an external id.
-
-    Raises
-    ------
-    DataError
-        It is empty or reads like the API's own ids.
-    """
-    if not external_id or external_id.startswith(RESERVED_ID_PREFIX):
-        message = (
-            f"{external_id!r} cannot be an external id; use a text that is not empty and does not "
-            f"begin with {RESERVED_ID_PREFIX!r}, which marks the API's own ids"
-        )
-        raise DataError(message, column="external_id")
+def not_an_external_id(external_id: str) -> DataError:
+    """Return the error for what is empty or reads like the API's own ids."""
+    message = (
+        f"{external_id!r} cannot be an external id; use a text that is not empty and does not "
+        f"begin with {RESERVED_ID_PREFIX!r}, which marks the API's own ids"
+    )
+    return DataError(message, column="external_id")
 
 
-def expiry(instant: Instant | int | None) -> int | None:
-    """Return an expiry in milliseconds since 1970; a number is one already."""
-    if instant is None or isinstance(instant, int):
-        return instant
+def expiry(instant: Instant) -> int:
+    """Return an expiry in milliseconds since 1970."""
     return to_instant(instant, name="expires_at")
 
 
-def turn_length(duration: Duration | None) -> int | None:
-    """Return the length of a turn in milliseconds, if it is given."""
-    return None if duration is None else to_milliseconds(duration, name="turn_duration")
+def turn_length(duration: Duration) -> int:
+    """Return the length of a turn in milliseconds."""
+    return to_milliseconds(duration, name="turn_duration")

@@ -35,7 +35,7 @@ from session_lab.simulator.world.snapshot import Snapshot
 from session_lab.simulator.world.state import State
 from session_lab.simulator.world.store import Store
 from session_lab.timing import VirtualClock, instant_text
-from session_lab.wire.limits import MAX_RECORD_BYTES, record_bytes
+from session_lab.wire.limits import MAX_RECORD_BYTES, RESERVED_ID_PREFIX, record_bytes
 from session_lab.wire.run_status import FINAL_INTERNAL_STATUSES
 
 if TYPE_CHECKING:
@@ -154,8 +154,10 @@ is spent, so start a new session under another external id
             The external id is empty or reads like the API's own ids, or the payload says a
             duration of its turn that is none.
         """
-        if external_id is not None:
-            arguments.check_external_id(external_id)
+        if external_id is not None and (
+            not external_id or external_id.startswith(RESERVED_ID_PREFIX)
+        ):
+            raise arguments.not_an_external_id(external_id)
         now = self.now
         row = Row(
             external_id=external_id,
@@ -164,13 +166,15 @@ is spent, so start a new session under another external id
             type=type,
             task_identifier=task_identifier,
             tags=tuple(tags),
-            expires_at=arguments.expiry(expires_at),
+            expires_at=expires_at
+            if expires_at is None or isinstance(expires_at, int)
+            else arguments.expiry(expires_at),
             metadata=None if metadata is None else dict(metadata),
             trigger_config=None if trigger_config is None else dict(trigger_config),
             session_id=self._store.next_session_id(now),
             environment=environment,
         )
-        turn = arguments.turn_length(turn_duration)
+        turn = None if turn_duration is None else arguments.turn_length(turn_duration)
         asked = {
             "type": type,
             "task_identifier": task_identifier,
@@ -185,9 +189,12 @@ is spent, so start a new session under another external id
                 turn = self._store.first_turn(external_id or row.session_id)
         ordinal = None if external_id is None else self._store.find(external_id, environment)
         session, timings = self._meet(ordinal, row)
-        step = failing_start(
-            self.trigger_fault, session, row, now, timings, profile=self.profile
-        ) or machine.start(session, row, turn, now, timings, profile=self.profile)
+        step = None
+        if self.trigger_fault is not None:
+            step = failing_start(
+                self.trigger_fault, session, row, now, timings, profile=self.profile
+            )
+        step = step or machine.start(session, row, turn, now, timings, profile=self.profile)
         key = external_id or row.session_id
         return self._commit(Command("start", key, environment, asked), step, ordinal)
 
@@ -203,7 +210,7 @@ is spent, so start a new session under another external id
         Answers 200, 404 without a session, 400 on an expired one, and on a closed one 409
         (in the profile 2026-08: 400).
         """
-        turn = arguments.turn_length(turn_duration)
+        turn = None if turn_duration is None else arguments.turn_length(turn_duration)
         ordinal, session, timings = self._look_up(key, environment)
         step = machine.message(session, turn, self.now, timings, profile=self.profile)
         if step.reply.error is None and session is not None:

@@ -57,7 +57,7 @@ def _blank_to_absent(value: Json) -> Json:
 
 _EXTERNAL_ID = Refine(
     String(trims=True, minimum=1, maximum=limits.MAX_EXTERNAL_ID_LENGTH),
-    lambda text: not text.startswith(limits.RESERVED_ID_PREFIX),
+    re.compile(f"(?!{limits.RESERVED_ID_PREFIX})").match,
     f"externalId cannot start with '{limits.RESERVED_ID_PREFIX}' "
     "(reserved prefix for internal friendlyIds)",
 )

@@ -338,7 +338,7 @@ class Refine:
     """A schema and a further rule, tried unless the schema was aborted."""
 
     schema: Schema
-    holds: Callable[[Json], bool]
+    holds: Callable[[Json], object]
     message: str
     at: Path = ()
 
