@@ -9,7 +9,8 @@ import duckdb
 import pandas as pd
 import polars as pl
 
-from session_lab.frames.build import TAGS_DTYPE, TEXT_DTYPE
+from session_lab.frames.build import TEXT_DTYPE
+from session_lab.frames.tags_dtype import TAGS_DTYPE
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from session_lab.errors import DataError
 from session_lab.frames.schema import Kind
+from session_lab.frames.tags_dtype import TAGS_DTYPE, TagsArray
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,7 +25,6 @@ NAT = -(2**63)
 """Stands for a missing instant or duration among whole milliseconds; numpy's own NaT."""
 
 INSTANT_DTYPE = pd.DatetimeTZDtype("ms", "UTC")
-TAGS_DTYPE = pd.ArrowDtype(pa.list_(pa.string()))
 TEXT_DTYPE = pd.StringDtype("pyarrow")
 
 
@@ -166,7 +166,7 @@ def _tags(_: Column, values: Values, n: int) -> pd.Series:
         values = pa.nulls(n, pa.list_(pa.string()))
     elif not isinstance(values, (pa.Array, pa.ChunkedArray)):
         values = pa.array(values, pa.list_(pa.string()))
-    return pd.Series(pd.arrays.ArrowExtensionArray(values), dtype=TAGS_DTYPE)
+    return pd.Series(TagsArray(values.cast(TAGS_DTYPE.pyarrow_dtype)))
 
 
 def _counts(column: Column, values: Values, n: int) -> NDArray[np.int64]:

@@ -12,7 +12,6 @@ import pyarrow.compute as pc
 from session_lab.errors import DataError
 from session_lab.frames.build import (
     NAT,
-    TAGS_DTYPE,
     TEXT_DTYPE,
     Coded,
     build,
@@ -20,6 +19,7 @@ from session_lab.frames.build import (
     milliseconds,
 )
 from session_lab.frames.schema import EVENTS, Kind
+from session_lab.frames.tags_dtype import TAGS_DTYPE
 from session_lab.timing import LAST_INSTANT, LONGEST_DURATION
 
 if TYPE_CHECKING:

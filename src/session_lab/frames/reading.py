@@ -249,6 +249,7 @@ class _CsvRows:
     ) -> None:
         self._source, self._names, self._delimiter = source, names, delimiter
         self._nulls, self._escaped = nulls, escaped
+        self._named = [name for name in names if not name.startswith("\0")]
 
     def batch(self, block: Block) -> Batch:
         columns = csv_table(
@@ -260,12 +261,15 @@ class _CsvRows:
         )
         if columns is not None and self._escaped and b"\\" in block.data:
             columns = None
+        elif columns is not None:
+            columns = columns.select(self._named)
         return Batch(columns, lambda: self._rows(block))
 
     def _rows(self, block: Block) -> tuple[list[dict[str, Any]], list[int]]:
         rows, places = [], []
         for place, text in row_texts(block, self._source, quoted=not self._escaped):
-            rows.append(dict(zip(self._names, self._cells(text, place), strict=True)))
+            row = dict(zip(self._names, self._cells(text, place), strict=True))
+            rows.append({name: row[name] for name in self._named})
             places.append(place)
         return rows, places
 

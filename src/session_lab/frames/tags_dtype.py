@@ -1,0 +1,162 @@
+"""The dtype of tags: lists of Arrow text with which every verb of pandas works.
+
+Arrow keeps the lists, at no more cost than ``pd.ArrowDtype`` has, but can neither compare nor hash
+them, so that ``nunique``, ``drop_duplicates`` and ``groupby`` fail there, and files that pandas
+writes cannot be read back. Here lists are compared by a key that is text.
+"""
+
+from __future__ import annotations
+
+import operator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+from pandas.arrays import ArrowExtensionArray
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["TAGS_DTYPE", "TagsArray", "TagsDtype"]
+
+_LISTS = pa.list_(pa.string())
+
+
+class TagsDtype(pd.ArrowDtype):
+    """Lists of text.
+
+    It calls itself ``object`` where it is asked for its name in text, because that is what Arrow
+    writes into files for pandas, and what pandas without this package can read.
+    """
+
+    def __init__(self, pyarrow_dtype: pa.DataType = _LISTS) -> None:
+        super().__init__(pyarrow_dtype)
+
+    def __eq__(self, other: object) -> bool:
+        """Be equal to Arrow's own dtype of the same lists."""
+        if isinstance(other, pd.ArrowDtype):
+            return bool(other.pyarrow_dtype == self.pyarrow_dtype)
+        return super().__eq__(other)
+
+    def __hash__(self) -> int:
+        """Be found where Arrow's own dtype is."""
+        return super().__hash__()
+
+    def __str__(self) -> str:
+        """Return what Arrow and pandas take for columns of lists."""
+        return "object"
+
+    def __repr__(self) -> str:
+        """Return what it is, where dtypes are shown."""
+        return "tags"
+
+    @classmethod
+    def construct_array_type(  # pyright: ignore[reportIncompatibleMethodOverride] as in pandas 2
+        cls,
+    ) -> type[TagsArray]:
+        """Return the type of array that holds values of this dtype."""
+        return TagsArray
+
+
+class TagsArray(ArrowExtensionArray):
+    """A column of tags."""
+
+    def __init__(self, values: pa.Array | pa.ChunkedArray) -> None:
+        super().__init__(values)
+        # Methods of the base class also wrap other results, such as flags, in the class of an array.
+        if values.type == _LISTS:
+            self._dtype = TagsDtype()
+
+    def factorize(self, use_na_sentinel: bool = True) -> tuple[np.ndarray, TagsArray]:  # noqa: FBT001, FBT002
+        """Encode the lists as places in an array of the different ones."""
+        codes, _ = pd.factorize(_keys(self), use_na_sentinel=use_na_sentinel)
+        _, first = np.unique(codes, return_index=True)
+        first = first[codes[first] >= 0]
+        return codes, self.take(first)
+
+    def unique(self) -> TagsArray:
+        """Return the different lists, in the order in which they come."""
+        return self.take(np.flatnonzero(~_keys(self).duplicated()))
+
+    def value_counts(self, dropna: bool = True) -> pd.Series:  # noqa: FBT001, FBT002
+        """Count how often each list comes; the lists stand in the index as tuples."""
+        codes, different = self.factorize()
+        entries: list[Any] = [tuple(tags) for tags in different]
+        counts = np.bincount(codes[codes >= 0], minlength=len(entries)).tolist()
+        if not dropna and (codes < 0).any():
+            entries, counts = [*entries, pd.NA], [*counts, int((codes < 0).sum())]
+        index = pd.Index(pd.Series(entries, dtype=object), tupleize_cols=False)
+        found = pd.Series(counts, index=index, name="count", dtype="Int64")
+        return found.sort_values(ascending=False, kind="stable")
+
+    def _cmp_method(self, other: Any, op: Any) -> Any:  # noqa: ANN401  those of pandas
+        if isinstance(other, TagsArray) and op in {operator.eq, operator.ne}:
+            return op(_keys(self).array, _keys(other).array)
+        base: Any = super()
+        return base._cmp_method(other, op)  # noqa: SLF001  the method that this one is
+
+    def isin(self, values: Any) -> np.ndarray:  # noqa: ANN401  whatever pandas takes
+        """Check which lists are among others."""
+        others = type(self)(pa.array(list(values), _LISTS, from_pandas=True))
+        found: np.ndarray = _keys(self).isin(_keys(others)).to_numpy()
+        return found
+
+    def _values_for_argsort(self) -> np.ndarray:
+        return _keys(self).astype(object).to_numpy()
+
+    def argsort(self, **options: Any) -> np.ndarray:  # noqa: ANN401  those of pandas
+        """Return the order of the lists, by their tags."""
+        joined = pc.call_function("binary_join", [_lists(self), pa.scalar("\0")])
+        order: np.ndarray = pd.array(joined, dtype=pd.StringDtype("pyarrow")).argsort(**options)
+        return order
+
+    def _hash_pandas_object(self, **options: Any) -> np.ndarray:  # noqa: ANN401  those of pandas
+        return pd.util.hash_array(_keys(self).astype(object).to_numpy(), **options)
+
+    def __iter__(self) -> Iterator[Any]:
+        """Iterate over the lists."""
+        return (pd.NA if value is None else value for value in _lists(self).to_pylist())
+
+    def __getitem__(self, item: Any) -> Any:  # noqa: ANN401  a place, or some of them
+        """Return a list, or an array of some."""
+        found = super().__getitem__(item)
+        return found.tolist() if isinstance(found, np.ndarray) else found
+
+    def to_numpy(self, dtype: Any = None, copy: bool = False, na_value: Any = None) -> np.ndarray:  # noqa: ANN401, FBT001, FBT002
+        """Return the lists as an array of objects."""
+        del copy, dtype
+        values = np.empty(len(self), object)
+        missing = pd.NA if na_value is None else na_value
+        for place, value in enumerate(_lists(self).to_pylist()):
+            values[place] = missing if value is None else value
+        return values
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:  # noqa: ANN401  of NumPy
+        """Return the lists as an array of objects."""
+        del copy
+        return self.to_numpy(dtype)
+
+
+TAGS_DTYPE = TagsDtype()
+
+
+def _lists(tags: TagsArray) -> pa.Array:
+    held = pa.array(tags)
+    return held.combine_chunks() if isinstance(held, pa.ChunkedArray) else held
+
+
+def _keys(tags: TagsArray) -> pd.Series:
+    """Return text that is equal where lists are equal: their tags behind the lengths of these."""
+    lists = _lists(tags)
+    lengths = pc.call_function("binary_length", [lists.flatten()]).cast(pa.string())
+    sizes = pc.call_function("list_value_length", [lists]).fill_null(0)
+    offsets = np.append([0], np.cumsum(np.asarray(sizes)))
+    counts = pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), lengths)
+    parts = [
+        pc.call_function("binary_join", [column, pa.scalar(mark)])
+        for column, mark in ((counts, ","), (lists, ""))
+    ]
+    keys = pc.call_function("binary_join_element_wise", [*parts, pa.scalar(":")])
+    return pd.Series(pd.array(keys, dtype=pd.StringDtype("pyarrow")))
