@@ -108,7 +108,7 @@ def test_data_that_support_little_are_warned_of_at_the_call(
     with pytest.warns(sl.StatisticalWarning, match=message) as caught:
         result = estimator(durations, outcome, entry=entry)
     assert caught[0].filename == __file__
-    assert not result.to_frame().isna().any(axis=None)
+    assert not result.to_frame().drop(columns=["lower", "upper"]).isna().any(axis=None)
 
 
 def test_all_censored_is_a_flat_curve_without_a_median():
@@ -195,7 +195,7 @@ def test_an_empty_frame_is_refused(analysis: Any):
 @analyses
 def test_what_is_no_frame_is_refused(analysis: Any):
     for other in ([1], None, {"lifetime": [1]}):
-        with pytest.raises(sl.DataError, match="is not a pandas DataFrame; make one with"):
+        with pytest.raises(sl.DataError, match="is not a frame of pandas, Polars"):
             analysis(other)
 
 
@@ -252,7 +252,7 @@ def test_settings_that_are_none_are_refused():
 
 def test_groups_that_are_not_there_are_named():
     df = frame(type=list("aabb"))
-    with pytest.raises(sl.DataError, match="'c' is not a group; they are a, b"):
+    with pytest.raises(sl.DataError, match="'c' is not a group; they are a; b"):
         lifetimes.survival(df, by="type")["c"]
     with pytest.raises(sl.DataError, match="no row has a value"):
         lifetimes.survival(df, by="task_identifier")

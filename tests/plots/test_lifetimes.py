@@ -101,7 +101,7 @@ def test_a_curve_is_drawn_with_its_band():
     assert line.get_drawstyle() == "steps-post"
     (band,) = ax.collections
     assert band.get_facecolor()[0][:3].tolist() == pytest.approx(to_rgba(COLOURS[0])[:3])
-    assert "median 2, 95% interval 1 to 4" in ax.get_label()
+    assert "median 2, 95% interval 1 to beyond the data" in ax.get_label()
 
 
 def test_of_many_groups_the_largest_are_drawn_and_the_title_says_so():

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from session_lab.traffic.engine_frames import Frames
 
-__all__ = ["Comparison", "compare"]
+__all__ = ["ReplayComparison", "compare"]
 
 _SIDES = ("first", "second")
 _KEY = ["at", "op", "external_id"]
@@ -34,7 +34,7 @@ _MEASURES = {
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class Comparison(Result):
+class ReplayComparison(Result):
     """What a second replay changed.
 
     Attributes
@@ -124,7 +124,7 @@ class Comparison(Result):
 
 def compare(
     first: Frames, second: Frames, *, seed: int = 0, level: float = 0.95, n_resamples: int = 1000
-) -> Comparison:
+) -> ReplayComparison:
     """Compare two replays of the same events.
 
     A cold start is one for which a run was triggered: ``initial``, ``continuation`` or
@@ -165,7 +165,7 @@ def compare(
     scale = np.array([1000.0 if unit == "s" else 1.0 for unit in units])
     numbers = {name: ends / scale for name, ends in found._asdict().items()}
     metrics = pd.DataFrame({"metric": list(_MEASURES), "unit": units, **numbers})
-    return Comparison(
+    return ReplayComparison(
         metrics=metrics,
         events=_events(first.operations, second.operations),
         chats=_chats(names, *sides),

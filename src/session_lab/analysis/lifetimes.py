@@ -6,27 +6,35 @@ long. Expiry is known in advance, so every analysis says how it takes it; and it
 assumed with its numbers.
 
 The estimators on arrays know nothing of sessions: :func:`kaplan_meier`, :func:`nelson_aalen`,
-:func:`aalen_johansen` and :func:`logrank`.
+:func:`aalen_johansen`, :func:`turnbull` and :func:`logrank`.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, overload
 
+import numpy as np
+import pandas as pd
+
+from session_lab.analysis.engines import pandas_frame
 from session_lab.analysis.survival import (
-    Comparison,
+    CoxModel,
     CumulativeHazard,
     Estimate,
+    GroupComparison,
     Hazard,
     Incidence,
+    IntervalSurvival,
     LogRank,
     Survival,
     aalen_johansen,
     kaplan_meier,
     logrank,
     nelson_aalen,
+    turnbull,
 )
 from session_lab.analysis.survival.aalen_johansen import estimate_incidence
+from session_lab.analysis.survival.cox import design_matrix, fit_cox
 from session_lab.analysis.survival.event_table import tabulate, warn_if_weak, weakness_of
 from session_lab.analysis.survival.groups import (
     IncidenceByGroup,
@@ -42,36 +50,42 @@ from session_lab.errors import DataError
 from session_lab.frames import column_of
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
+    from collections.abc import Hashable, Sequence
 
-    import numpy as np
-    import pandas as pd
     from numpy.typing import NDArray
 
+    from session_lab.analysis.engines import AnyFrame
+    from session_lab.analysis.survival.cox import Ties
     from session_lab.analysis.survival.event_table import EventTable
-    from session_lab.analysis.survival.groups import Groups
+    from session_lab.analysis.survival.groups import By, Groups
+    from session_lab.analysis.survival.intervals import Transform
+    from session_lab.analysis.survival.logrank import Weighting
     from session_lab.analysis.survival.session_durations import Expiry, Lives
     from session_lab.timing import Duration, Instant
 
 __all__ = [
     "COMPETING_NOTE",
     "EXPIRY_NOTES",
-    "Comparison",
+    "CoxModel",
     "CumulativeHazard",
     "Estimate",
+    "GroupComparison",
     "Hazard",
     "Incidence",
     "IncidenceByGroup",
+    "IntervalSurvival",
     "LogRank",
     "Survival",
     "SurvivalByGroup",
     "aalen_johansen",
     "compare",
+    "cox",
     "incidence",
     "kaplan_meier",
     "logrank",
     "nelson_aalen",
     "survival",
+    "turnbull",
 ]
 
 
@@ -101,41 +115,44 @@ _OVERLAP = (
 
 @overload
 def survival(
-    df: pd.DataFrame,
+    df: AnyFrame,
     *,
     by: None = None,
     expiry: Expiry = "competes",
     entry: str | Instant | None = None,
     resolution: Duration | None = None,
     level: float = 0.95,
+    interval: Transform = "log-log",
 ) -> Survival: ...
 @overload
 def survival(
-    df: pd.DataFrame,
+    df: AnyFrame,
     *,
-    by: str,
+    by: By,
     expiry: Expiry = "competes",
     entry: str | Instant | None = None,
     resolution: Duration | None = None,
     level: float = 0.95,
+    interval: Transform = "log-log",
 ) -> SurvivalByGroup: ...
 def survival(
-    df: pd.DataFrame,
+    df: AnyFrame,
     *,
-    by: str | None = None,
+    by: By | None = None,
     expiry: Expiry = "competes",
     entry: str | Instant | None = None,
     resolution: Duration | None = None,
     level: float = 0.95,
+    interval: Transform = "log-log",
 ) -> Survival | SurvivalByGroup:
     """Estimate how long sessions live, by Kaplan and Meier.
 
     Parameters
     ----------
-    df : DataFrame
-        A sessions frame.
-    by : str, optional
-        A column to group by; with ``tags`` a session counts in each of its tags.
+    df : DataFrame, LazyFrame, Table or relation
+        A sessions frame of any engine.
+    by : str or list of str, optional
+        A column to group by, or several; with ``tags`` a session counts in each of its tags.
     expiry : {"competes", "censors"}
         Whether expiry is an end like a close, so that the curve is the share of sessions still
         open; or censors, so that the curve is the time to a close if nothing expired.
@@ -148,6 +165,8 @@ def survival(
         these multiples (apart from censorings in between). Milliseconds by default.
     level : float
         Of the intervals.
+    interval : {"log-log", "log", "plain"}
+        The scale on which intervals are symmetric.
 
     Returns
     -------
@@ -173,27 +192,28 @@ def survival(
     kaplan_meier : The formulas, on arrays.
     incidence : Closed and expired apart.
     """
+    df = pandas_frame(df, "sessions")
     lives = lives_of(df, entry=entry, resolution=resolution)
     outcome = lives.ends(expiry)
     assumptions = (EXPIRY_NOTES[expiry], *lives.assumptions)
     if by is None:
         table = _table(lives, outcome)
         warn_if_weak(table)
-        return estimate_survival(table, level=level, assumptions=assumptions)
+        return estimate_survival(table, level=level, assumptions=assumptions, interval=interval)
     groups = _groups(df, by, lives)
     assumptions = _grouped_notes(assumptions, groups, by)
     tables = _tables(lives, outcome, groups)
-    warn_of_weak_groups({name: weakness_of(table) for name, table in tables.items()}, by)
+    warn_of_weak_groups({name: weakness_of(table) for name, table in tables.items()}, _named(by))
     parts = {
-        name: estimate_survival(table, level=level, assumptions=assumptions)
+        name: estimate_survival(table, level=level, assumptions=assumptions, interval=interval)
         for name, table in tables.items()
     }
-    return SurvivalByGroup(by, parts, assumptions)
+    return SurvivalByGroup(_by(by), parts, assumptions)
 
 
 @overload
 def incidence(
-    df: pd.DataFrame,
+    df: AnyFrame,
     *,
     by: None = None,
     entry: str | Instant | None = None,
@@ -202,17 +222,17 @@ def incidence(
 ) -> Incidence: ...
 @overload
 def incidence(
-    df: pd.DataFrame,
+    df: AnyFrame,
     *,
-    by: str,
+    by: By,
     entry: str | Instant | None = None,
     resolution: Duration | None = None,
     level: float = 0.95,
 ) -> IncidenceByGroup: ...
 def incidence(
-    df: pd.DataFrame,
+    df: AnyFrame,
     *,
-    by: str | None = None,
+    by: By | None = None,
     entry: str | Instant | None = None,
     resolution: Duration | None = None,
     level: float = 0.95,
@@ -243,6 +263,7 @@ def incidence(
     --------
     aalen_johansen : The formulas, on arrays.
     """
+    df = pandas_frame(df, "sessions")
     lives = lives_of(df, entry=entry, resolution=resolution)
     assumptions = (COMPETING_NOTE, *lives.assumptions)
     if by is None:
@@ -252,35 +273,41 @@ def incidence(
     groups = _groups(df, by, lives)
     assumptions = _grouped_notes(assumptions, groups, by)
     tables = _tables(lives, lives.outcome, groups, causes=len(CAUSES))
-    warn_of_weak_groups({name: weakness_of(table) for name, table in tables.items()}, by)
+    warn_of_weak_groups({name: weakness_of(table) for name, table in tables.items()}, _named(by))
     parts = {
         name: estimate_incidence(table, CAUSES, level=level, assumptions=assumptions)
         for name, table in tables.items()
     }
-    return IncidenceByGroup(by, parts, assumptions)
+    return IncidenceByGroup(_by(by), parts, assumptions)
 
 
 def compare(
-    df: pd.DataFrame,
-    by: str,
+    df: AnyFrame,
+    by: By,
     *,
     expiry: Expiry = "competes",
     entry: str | Instant | None = None,
-) -> Comparison:
+    strata: By | None = None,
+    weighting: Weighting = "logrank",
+) -> GroupComparison:
     """Test by log-rank whether groups of sessions live equally long.
 
     Parameters
     ----------
-    df : DataFrame
-        A sessions frame.
-    by : str
-        A column whose groups do not overlap.
+    df : DataFrame, LazyFrame, Table or relation
+        A sessions frame of any engine.
+    by : str or list of str
+        A column whose groups do not overlap, or several.
     expiry, entry
         As in :func:`survival`.
+    strata : str or list of str, optional
+        Columns within whose values groups are compared.
+    weighting : {"logrank", "gehan", "tarone-ware", "peto"}
+        What a time of ends counts by; see :func:`logrank`.
 
     Returns
     -------
-    Comparison
+    GroupComparison
         Of all groups and of every two.
 
     Raises
@@ -297,6 +324,7 @@ def compare(
     --------
     logrank : The formulas, on arrays.
     """
+    df = pandas_frame(df, "sessions")
     lives = lives_of(df, entry=entry)
     groups = _groups(df, by, lives)
     if groups.overlap:
@@ -304,13 +332,96 @@ def compare(
             "sessions belong to several groups, and a log-rank test compares groups that do not "
             "overlap; make a column that tells the sessions with one value from all others"
         )
-        raise DataError(message, column=by)
-    picked = lives.take(groups.rows)
-    assumptions = (EXPIRY_NOTES[expiry], *lives.assumptions)
-    sample = check_sample(picked.durations, picked.ends(expiry), picked.entry)
-    result = compare_groups(sample, groups.codes, groups.names, assumptions=assumptions)
+        raise DataError(message, column=_named(by))
+    rows, codes, layers = groups.rows, groups.codes, None
+    if strata is not None:
+        layered = _groups(df, strata, lives)
+        if layered.overlap:
+            message = "sessions belong to several strata; stratify by a column of single values"
+            raise DataError(message, column=_named(strata))
+        rows, here, there = np.intersect1d(rows, layered.rows, return_indices=True)
+        codes, layers = codes[here], layered.codes[there]
+    picked = lives.take(rows)
+    result = compare_groups(
+        check_sample(picked.durations, picked.ends(expiry), picked.entry),
+        codes,
+        groups.names,
+        strata=layers,
+        weighting=weighting,
+        assumptions=(EXPIRY_NOTES[expiry], *lives.assumptions),
+    )
     warn_of_weak_comparison(result)
     return result
+
+
+def cox(
+    df: AnyFrame,
+    covariates: Sequence[str],
+    *,
+    expiry: Expiry = "competes",
+    entry: str | Instant | None = None,
+    strata: By | None = None,
+    ties: Ties = "efron",
+    level: float = 0.95,
+) -> CoxModel:
+    """Estimate what each covariate does to the rate at which sessions end, the others held fixed.
+
+    Needs statsmodels, which the extra ``stats`` brings.
+
+    Parameters
+    ----------
+    df : DataFrame, LazyFrame, Table or relation
+        A sessions frame of any engine.
+    covariates : list of str
+        Columns of numbers, flags, text or categories. Of the last two each value but the first in
+        order is compared with that first one.
+    expiry, entry
+        As in :func:`survival`.
+    strata : str or list of str, optional
+        Columns whose values each have a baseline rate of their own.
+    ties : {"efron", "breslow"}
+        How ends at one time are taken.
+    level : float
+        Of the intervals.
+
+    Returns
+    -------
+    CoxModel
+        Hazard ratios, with intervals.
+
+    Raises
+    ------
+    DataError
+        As in :func:`survival`; a covariate is missing somewhere, has one value only, or can be told
+        from the others.
+    MissingDependencyError
+        statsmodels is not installed.
+
+    Notes
+    -----
+    D. R. Cox (1972), "Regression models and life-tables". The ratio of rates is taken to be the
+    same at every age; compare the curves of :func:`survival` on a log-log scale to see whether it
+    is.
+    """
+    df = pandas_frame(df, "sessions")
+    lives = lives_of(df, entry=entry)
+    terms, matrix, notes = design_matrix(df.iloc[lives.rows], covariates, source="sessions")
+    layers = None
+    if strata is not None:
+        layered = _groups(df, strata, lives)
+        if layered.overlap or len(layered.rows) < len(lives.rows):
+            message = "every session needs one stratum; stratify by a column of single values"
+            raise DataError(message, column=_named(strata))
+        layers = layered.codes[np.argsort(layered.rows)]
+    return fit_cox(
+        check_sample(lives.durations, lives.ends(expiry), lives.entry),
+        terms,
+        matrix,
+        strata=layers,
+        ties=ties,
+        level=level,
+        assumptions=(*notes, EXPIRY_NOTES[expiry], *lives.assumptions),
+    )
 
 
 def _table(
@@ -332,14 +443,26 @@ def _tables(
     }
 
 
-def _groups(df: pd.DataFrame, by: str, lives: Lives) -> Groups:
-    """Group the lives by a column of the frame they stand in."""
-    values = column_of(df, by, source="sessions")
+def _groups(df: pd.DataFrame, by: By, lives: Lives) -> Groups:
+    """Group the lives by columns of the frame they stand in."""
+    names = [by] if isinstance(by, str) else by
+    if not isinstance(names, (list, tuple)) or not names or len({*map(str, names)}) < len(names):
+        message = "give the name of a column of the frame, or a list of different names"
+        raise DataError(f"{message}, not {type(by).__name__}", source="sessions", column="by")
+    values = {str(name): column_of(df, name, source="sessions") for name in names}
     if not len(lives.rows):
         message = "there are no sessions, so there is nothing to estimate; check what was selected"
         raise DataError(message, source="sessions")
-    return groups_of(values.iloc[lives.rows])
+    return groups_of(pd.DataFrame(values).iloc[lives.rows])
 
 
-def _grouped_notes(assumptions: tuple[str, ...], groups: Groups, by: str) -> tuple[str, ...]:
-    return (*assumptions, _OVERLAP.format(by=by)) if groups.overlap else assumptions
+def _by(by: By) -> str | tuple[str, ...]:
+    return by if isinstance(by, str) else tuple(by)
+
+
+def _named(by: By) -> str:
+    return by if isinstance(by, str) else ", ".join(by)
+
+
+def _grouped_notes(assumptions: tuple[str, ...], groups: Groups, by: By) -> tuple[str, ...]:
+    return (*assumptions, _OVERLAP.format(by=_named(by))) if groups.overlap else assumptions

@@ -61,7 +61,7 @@ def observation(
     return newest
 
 
-def warn_of_doubles(frame: pd.DataFrame, key: str, *, source: str) -> None:
+def warn_of_doubles(frame: pd.DataFrame, key: str, *, source: str, stacklevel: int = 3) -> None:
     """Warn of rows that stand for what another row stands for, where their ids show it."""
     if list(frame.columns).count(key) != 1 or frame[key].isna().all():
         return
@@ -85,4 +85,4 @@ def warn_of_doubles(frame: pd.DataFrame, key: str, *, source: str) -> None:
             f"counts as one of its own; keep the newest of each: "
             f"df.sort_values({newest!r}).drop_duplicates({key!r}, keep='last')"
         )
-        warnings.warn(message, DataWarning, stacklevel=4)
+        warnings.warn(message, DataWarning, stacklevel=stacklevel)

@@ -17,8 +17,10 @@ from session_lab.plots.lifetimes import (
     comparison,
     cumulative_hazard,
     hazard,
+    hazard_ratios,
     incidence,
     incidences,
+    interval_survival,
     survival,
 )
 from session_lab.plots.replays import concurrency, cost, start_kinds
@@ -39,9 +41,11 @@ __all__ = [
     "gaps",
     "handovers",
     "hazard",
+    "hazard_ratios",
     "identities",
     "incidence",
     "incidences",
+    "interval_survival",
     "lateness",
     "namespace_bars",
     "reasons",

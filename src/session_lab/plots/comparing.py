@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from session_lab.analysis.compare import Comparison
+from session_lab.analysis.compare import ReplayComparison
 from session_lab.analysis.fidelity import Agreement
 from session_lab.analysis.lateness import Lateness
 from session_lab.plots.drawing import draw
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 __all__ = ["agreement", "lateness", "replay_comparison"]
 
 
-@draw.register(Comparison)
-def replay_comparison(result: Comparison, ax: Axes | None = None) -> Axes:
+@draw.register(ReplayComparison)
+def replay_comparison(result: ReplayComparison, ax: Axes | None = None) -> Axes:
     """Draw the change of each measure with its interval, in percent of the first replay's value.
 
     A measure that is 0 in the first replay has no percentage and is left out.
 
     Parameters
     ----------
-    result : Comparison
+    result : ReplayComparison
         What to draw.
     ax : matplotlib Axes, optional
         Where; a new figure by default.

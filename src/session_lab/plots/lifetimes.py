@@ -13,11 +13,13 @@ from pandas import Timedelta
 
 from session_lab.analysis.display import short_text
 from session_lab.analysis.lifetimes import (
-    Comparison,
+    CoxModel,
     CumulativeHazard,
+    GroupComparison,
     Hazard,
     Incidence,
     IncidenceByGroup,
+    IntervalSurvival,
     Survival,
     SurvivalByGroup,
 )
@@ -34,7 +36,16 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-__all__ = ["comparison", "cumulative_hazard", "hazard", "incidence", "incidences", "survival"]
+__all__ = [
+    "comparison",
+    "cumulative_hazard",
+    "hazard",
+    "hazard_ratios",
+    "incidence",
+    "incidences",
+    "interval_survival",
+    "survival",
+]
 
 _STYLES = ("-", "--", ":", "-.")
 _UNITS = (("d", 86_400_000), ("h", 3_600_000), ("min", 60_000), ("s", 1_000), ("ms", 1))
@@ -278,15 +289,15 @@ def incidences(result: IncidenceByGroup, ax: Axes | None = None) -> Axes:
     return _as_shares(ax)
 
 
-@draw.register(Comparison)
-def comparison(result: Comparison, ax: Axes | None = None) -> Axes:
+@draw.register(GroupComparison)
+def comparison(result: GroupComparison, ax: Axes | None = None) -> Axes:
     """Draw the events that each group had beside those expected if all ended at one rate.
 
     Of more than eight groups, the eight largest are drawn.
 
     Parameters
     ----------
-    result : Comparison
+    result : GroupComparison
         What to draw.
     ax : matplotlib Axes, optional
         Where; a new figure by default.
@@ -316,6 +327,66 @@ def _seen(x: NDArray[np.float64]) -> NDArray[np.intp]:
     places = np.floor((x - x[0]) / (x[-1] - x[0]) * _STEPS)
     last = np.flatnonzero(np.append(np.diff(places) > 0, True))
     return np.union1d([0], last)
+
+
+@draw.register(CoxModel)
+def hazard_ratios(result: CoxModel, ax: Axes | None = None) -> Axes:
+    """Draw each hazard ratio and its interval, on a scale of factors.
+
+    Parameters
+    ----------
+    result : CoxModel
+        What to draw.
+    ax : matplotlib Axes, optional
+        Where; a new figure by default.
+    """
+    ax = axes_for(ax)
+    table = result.to_frame()
+    places = np.arange(len(table))
+    reach = np.stack(
+        [table["hazard_ratio"] - table["lower"], table["upper"] - table["hazard_ratio"]]
+    )
+    ax.errorbar(table["hazard_ratio"], places, xerr=reach, fmt="o", color=COLOURS[0], capsize=3)
+    ax.axvline(1, color=INK, lw=0.8, ls=":")
+    ax.set_xscale("log")
+    ax.invert_yaxis()
+    listed = "; ".join(
+        f"{short_text(str(row.term))}: {row.hazard_ratio:.3g} ({row.lower:.3g} to {row.upper:.3g})"
+        for row in table.itertuples()
+    )
+    tidy(ax, title=result.title, x="hazard ratio", y="", alt=f"Hazard ratios. {listed}.")
+    ax.set_yticks(places, drawn(table["term"]))
+    return ax
+
+
+@draw.register(IntervalSurvival)
+def interval_survival(result: IntervalSurvival, ax: Axes | None = None) -> Axes:
+    """Draw between what the share alive must lie, over time.
+
+    Parameters
+    ----------
+    result : IntervalSurvival
+        What to draw.
+    ax : matplotlib Axes, optional
+        Where; a new figure by default.
+    """
+    ax = axes_for(ax)
+    scale = _scale(result.right)
+    left, right = scale.shown(result.left), scale.shown(result.right)
+    after = np.concatenate([[1.0], result.survival])
+    start = np.zeros(1)
+    ax.plot(
+        np.concatenate([start, right]), after, drawstyle="steps-post", color=COLOURS[0],
+        label="ends as late as possible",
+    )  # fmt: skip
+    ax.plot(
+        np.concatenate([start, left]), after, drawstyle="steps-post", color=COLOURS[0], ls=":",
+        label="ends as early as possible",
+    )  # fmt: skip
+    ax.legend(frameon=False, labelcolor=INK)
+    alt = f"Share surviving, between bounds, of {result.n:,} subjects; {result.notes[0]}."
+    tidy(ax, title=result.title, x=scale.label, y="surviving", alt=alt)
+    return _as_shares(ax)
 
 
 def _risk_table(ax: Axes, names: Sequence[str], curves: Sequence[Survival], scale: _Scale) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from tqdm import tqdm
 
 from session_lab.analysis import churn
-from session_lab.analysis.compare import Comparison, compare
+from session_lab.analysis.compare import ReplayComparison, compare
 from session_lab.analysis.concurrency import Concurrency, concurrency
 from session_lab.analysis.fidelity import Agreement, agreement, recorded_outcomes
 from session_lab.errors import DataError
@@ -101,7 +101,7 @@ class Replay:
 
     def compare(
         self, other: Replay, *, seed: int = 0, level: float = 0.95, n_resamples: int = 1000
-    ) -> Comparison:
+    ) -> ReplayComparison:
         """Compare another replay of the same events with this one, event by event.
 
         See :func:`session_lab.analysis.compare.compare`.

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 
 from session_lab.analysis.survival.event_table import EventTable, tabulate, warn_if_weak
-from session_lab.analysis.survival.intervals import log_log_band
+from session_lab.analysis.survival.intervals import probability_band
 from session_lab.analysis.survival.kaplan_meier import greenwood_terms
 from session_lab.analysis.survival.results import AssumingResult
-from session_lab.analysis.survival.sample import causes_of, check_sample
+from session_lab.analysis.survival.sample import causes_of, check_aligned, check_sample
 from session_lab.analysis.survival.step_function import table_at
 from session_lab.errors import DataError
 
@@ -41,7 +41,8 @@ class Incidence(AssumingResult):
     events : ndarray of int64, shape (k, m)
         Ends at the time, per cause.
     incidence, lower, upper, variance : ndarray of float, shape (k, m)
-        The estimates from the time until the next, their pointwise intervals and variances.
+        The estimates from the time until the next, their pointwise intervals (NaN where all have
+        ended by one cause, so that no interval can be told) and variances.
     level : float
         Of the intervals.
     assumptions : tuple of str
@@ -73,7 +74,8 @@ class Incidence(AssumingResult):
         -------
         DataFrame
             ``time``; ``at_risk`` at that time; ``events`` of the cause up to and with it;
-            ``incidence``, ``lower`` and ``upper``.
+            ``incidence``, ``lower`` and ``upper``, which are missing beyond the last time seen
+            unless all had ended by then.
 
         Raises
         ------
@@ -82,7 +84,9 @@ class Incidence(AssumingResult):
         """
         j = self._place(cause)
         curves = {name: getattr(self, name)[j] for name in ("incidence", "lower", "upper")}
-        return table_at(self.time, times, self.at_risk, {"events": self.events[j]}, curves)
+        ended = bool(self.incidence[:, -1].sum() > 1 - 1e-12)
+        counted = {"events": self.events[j]}
+        return table_at(self.time, times, self.at_risk, counted, curves, ended=ended)
 
     def to_frame(self) -> pd.DataFrame:
         """Return ``cause, time, at_risk, events, incidence, lower, upper``, cause by cause."""
@@ -125,13 +129,14 @@ def aalen_johansen(
     cause: ArrayLike,
     *,
     entry: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     level: float = 0.95,
 ) -> Incidence:
     """Estimate the cumulative incidence of competing causes.
 
     Parameters
     ----------
-    durations, entry, level
+    durations, entry, weights, level
         As in :func:`kaplan_meier`.
     cause : array of int, shape (n,)
         What ended the subject: 1, 2 and so on; 0 where it was censored.
@@ -164,9 +169,10 @@ def aalen_johansen(
     >>> result.summary()["incidence"].tolist()
     [0.75, 0.25]
     """
+    check_aligned(durations=durations, cause=cause, entry=entry, weights=weights)
     causes = causes_of(cause)
     k = max(1, int(causes.max(initial=0)))
-    table = tabulate(check_sample(durations, causes, entry), causes=k)
+    table = tabulate(check_sample(durations, causes, entry, weights), causes=k)
     warn_if_weak(table)
     return estimate_incidence(table, tuple(range(1, k + 1)), level=level)
 
@@ -187,7 +193,9 @@ def estimate_incidence(
     # Sums of rounding errors must not decide whether everyone has ended.
     incidence[incidence > 1 - 1e-12] = 1.0
     variance = _variance(table, before, incidence)
-    lower, upper = log_log_band(incidence, np.sqrt(variance), level)
+    lower, upper = probability_band(incidence, np.sqrt(variance), level)
+    for bound in (lower, upper):
+        bound[incidence == 0] = 0.0  # Before the first end by a cause.
     return Incidence(
         time=table.time,
         at_risk=table.at_risk,

@@ -32,7 +32,12 @@ class Tally(NamedTuple):
     counts: NDArray[np.int64]
 
 
-def tally(times: NDArray[Any], outcome: Outcome, outcomes: int) -> Tally:
+def tally(
+    times: NDArray[Any],
+    outcome: Outcome,
+    outcomes: int,
+    weights: NDArray[np.int64] | None = None,
+) -> Tally:
     """Count the rows at each distinct time, per outcome.
 
     Whole numbers that span no more values than there are rows are counted; all else is sorted.
@@ -45,6 +50,8 @@ def tally(times: NDArray[Any], outcome: Outcome, outcomes: int) -> Tally:
         From 0 to ``outcomes - 1``.
     outcomes : int
         How many outcomes there are.
+    weights : ndarray of int64, optional
+        How often each row counts; once by default.
 
     Returns
     -------
@@ -52,6 +59,8 @@ def tally(times: NDArray[Any], outcome: Outcome, outcomes: int) -> Tally:
         With ``counts`` of shape (outcomes, distinct times).
     """
     n = len(times)
+    if weights is not None:
+        return _tally_weighted(times, outcome, outcomes, weights)
     if n >= _FEW and times.dtype.kind == "i":
         span = int(times.max()) + 1
         if span * outcomes <= n:
@@ -90,6 +99,16 @@ def tally_by_sorting(times: NDArray[Any], outcome: Outcome, outcomes: int) -> Ta
         np.add.reduceat(ordered_outcome == j, starts, dtype=np.int64, out=counts[j])
         counts[-1] -= counts[j]
     return Tally(ordered[starts], counts)
+
+
+def _tally_weighted(
+    times: NDArray[Any], outcome: Outcome, outcomes: int, weights: NDArray[np.int64]
+) -> Tally:
+    counted = weights > 0
+    time, place = np.unique(times[counted], return_inverse=True)
+    counts = np.zeros((outcomes, len(time)), np.int64)
+    np.add.at(counts, (outcome[counted].astype(np.int64), place.reshape(-1)), weights[counted])
+    return Tally(time, counts)
 
 
 def _sorted(

@@ -42,19 +42,24 @@ class EventTable(NamedTuple):
 
 def tabulate(sample: Sample, *, causes: int = 1) -> EventTable:
     """Count a sample into its event table."""
-    time, counts = tally(sample.durations, sample.outcome, causes + 1)
+    weights = sample.weights
+    time, counts = tally(sample.durations, sample.outcome, causes + 1, weights)
     if time[0] != 0:
         time = np.concatenate([np.zeros(1, time.dtype), time])
         counts = np.concatenate([np.zeros((causes + 1, 1), np.int64), counts], axis=1)
-    late = None if sample.entry is None else sample.entry[sample.entry > 0]
-    if late is not None:
+    late, each = None, None
+    if sample.entry is not None:
+        is_late = sample.entry > 0 if weights is None else (sample.entry > 0) & (weights > 0)
+        late, each = sample.entry[is_late], None if weights is None else weights[is_late]
         ends, time = time, np.union1d(time, late)
         rows = np.searchsorted(time, ends)
         counts, found = np.zeros((causes + 1, len(time)), np.int64), counts
         counts[:, rows] = found
     at_risk = _from_here_on(counts.sum(axis=0))
     if late is not None:
-        at_risk -= _from_here_on(np.bincount(np.searchsorted(time, late), minlength=len(time)))
+        at_risk -= _from_here_on(
+            np.bincount(np.searchsorted(time, late), each, len(time)).astype(np.int64)
+        )
     if sample.dtype.kind == "m":
         time = time.view(sample.dtype)
     return EventTable(time, at_risk, counts[1:], counts[0])

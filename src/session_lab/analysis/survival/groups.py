@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Generic, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -14,17 +14,39 @@ from session_lab.analysis.survival.aalen_johansen import Incidence
 from session_lab.analysis.survival.kaplan_meier import Survival
 from session_lab.analysis.survival.results import AssumingResult
 from session_lab.errors import DataError, DataWarning, StatisticalWarning
+from session_lab.frames import in_one_piece
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterator, Mapping
+    from collections.abc import Hashable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
-__all__ = ["Groups", "IncidenceByGroup", "SurvivalByGroup", "groups_of", "warn_of_weak_groups"]
+__all__ = [
+    "By",
+    "Groups",
+    "IncidenceByGroup",
+    "Names",
+    "SurvivalByGroup",
+    "groups_of",
+    "warn_of_weak_groups",
+]
+
+By: TypeAlias = "str | Sequence[str]"
+"""A column to group by, or several."""
 
 _NAMED = 5
 
 Part = TypeVar("Part", Survival, Incidence)
+
+
+class Names(tuple[object, ...]):
+    """The values that make a group of several columns, one for each."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        """Show the values beside each other."""
+        return ", ".join(map(str, self))
 
 
 class Groups(NamedTuple):
@@ -46,38 +68,53 @@ class Groups(NamedTuple):
         yield from zip(self.names, np.split(self.rows[order], bounds), strict=True)
 
 
-def groups_of(column: pd.Series) -> Groups:
-    """Group rows by a column; where it holds lists, such as tags, by each of their values.
+def groups_of(frame: pd.DataFrame) -> Groups:
+    """Group rows by all columns; where one holds lists, such as tags, by each of their values.
 
     Raises
     ------
     DataError
-        The column has no value at all.
+        No row has a value in each column.
 
     Warns
     -----
     DataWarning
         Rows without a value, which belong to no group.
     """
-    if _holds_lists(column):
-        lists = pa.table({"value": column})["value"].combine_chunks()
-        sizes = lists.value_lengths().fill_null(0).to_numpy(zero_copy_only=False)
-        row = np.repeat(np.arange(len(lists)), sizes)
-        pairs = pd.DataFrame({"row": row, "value": lists.flatten().to_pandas()})
-        pairs = pairs.dropna().drop_duplicates()
-        rows, codes_of = pairs["row"].to_numpy(np.intp), pairs["value"]
-    else:
-        present = column.notna().to_numpy(bool)
-        rows, codes_of = np.flatnonzero(present), column[present]
-    codes, names = pd.factorize(codes_of, sort=True)
-    if not len(names):
-        message = "no row has a value, so there are no groups"
-        raise DataError(message, column=str(column.name))
-    without = len(column) - len(np.unique(rows))
+    by = ", ".join(map(str, frame.columns))
+    members = pd.DataFrame({"row": np.arange(len(frame))})
+    names: list[list[Hashable]] = []
+    for place in range(frame.shape[1]):
+        rows, values = _members(frame.iloc[:, place])
+        codes, found = pd.factorize(values, sort=True)
+        names.append(found.tolist())
+        members = members.merge(pd.DataFrame({"row": rows, place: codes}), on="row")
+    if members.empty:
+        raise DataError("no row has a value, so there are no groups", column=by)
+    without = len(frame) - members["row"].nunique()
     if without:
-        problem = f"rows without a value in {column.name}, which belong to no group: {without:,}"
+        problem = f"rows without a value in {by}, which belong to no group: {without:,}"
         warnings.warn(problem, DataWarning, stacklevel=4)
-    return Groups(tuple(names.tolist()), rows, codes)
+    keys = members.drop(columns="row")
+    found_keys, codes = np.unique(keys.to_numpy(), axis=0, return_inverse=True)
+    values_of = [
+        tuple(names[place][code] for place, code in enumerate(key)) for key in found_keys.tolist()
+    ]
+    labels = [value[0] if len(names) == 1 else Names(value) for value in values_of]
+    return Groups(tuple(labels), members["row"].to_numpy(np.intp), codes.reshape(-1))
+
+
+def _members(column: pd.Series) -> tuple[NDArray[np.intp], pd.Series]:
+    """Return the rows that have a value, once for each, and the values."""
+    if not _holds_lists(column):
+        present = column.notna().to_numpy(bool)
+        return np.flatnonzero(present), column[present]
+    lists = in_one_piece(pa.array(column))
+    sizes = lists.value_lengths().fill_null(0).to_numpy(zero_copy_only=False)
+    row = np.repeat(np.arange(len(lists)), sizes)
+    pairs = pd.DataFrame({"row": row, "value": lists.flatten().to_pandas()})
+    pairs = pairs.dropna().drop_duplicates()
+    return pairs["row"].to_numpy(np.intp), pairs["value"]
 
 
 def _holds_lists(column: pd.Series) -> bool:
@@ -101,15 +138,15 @@ def warn_of_weak_groups(weaknesses: Mapping[Hashable, str | None], by: str) -> N
 
 @dataclass(frozen=True, repr=False, eq=False)
 class _ByGroup(AssumingResult, Generic[Part]):
-    by: str
+    by: str | tuple[str, ...]
     parts: dict[Hashable, Part]
     assumptions: tuple[str, ...] = ()
 
     def __getitem__(self, group: Hashable) -> Part:
         """Return the part of a group."""
         if group not in self.parts:
-            known = ", ".join(map(str, self.parts))
-            raise DataError(f"{group!r} is not a group; they are {known}", column=self.by)
+            known = "; ".join(map(str, self.parts))
+            raise DataError(f"{group!r} is not a group; they are {known}", column=str(self.by))
         return self.parts[group]
 
     def __iter__(self) -> Iterator[Hashable]:
@@ -121,28 +158,30 @@ class _ByGroup(AssumingResult, Generic[Part]):
         return len(self.parts)
 
     def to_frame(self) -> pd.DataFrame:
-        """Return the frames of all groups below each other, with ``group`` first."""
+        """Return the frames of all groups below each other, with ``group`` first, or the columns grouped by."""
         frames = [part.to_frame() for part in self.parts.values()]
-        whole = pd.concat(frames, ignore_index=True)
-        names = pd.Series(list(self.parts)).repeat([len(frame) for frame in frames])
-        whole.insert(0, "group", names.to_numpy())
-        return whole
+        return self._named(frames)
 
     def summary(self) -> pd.DataFrame:
-        """Return the summaries of all groups below each other, with ``group`` first."""
-        rows = [
-            {"group": name, **row}
-            for name, part in self.parts.items()
-            for row in part.summary().to_dict("records")
-        ]
-        return pd.DataFrame(rows)
+        """Return the summaries of all groups below each other, with ``group`` first, or the columns grouped by."""
+        return self._named([part.summary() for part in self.parts.values()])
 
     def overview(self) -> pd.DataFrame:
-        """Return the overviews of all groups below each other, with ``group`` first."""
-        parts = [part.overview() for part in self.parts.values()]
-        whole = pd.concat(parts, ignore_index=True)
-        names = pd.Series(list(self.parts)).repeat([len(part) for part in parts])
-        whole.insert(0, "group", names.to_numpy())
+        """Return the overviews of all groups below each other, with ``group`` first, or the columns grouped by."""
+        return self._named([part.overview() for part in self.parts.values()])
+
+    def _named(self, frames: list[pd.DataFrame]) -> pd.DataFrame:
+        """Put frames of the groups below each other, and the groups' names first."""
+        whole = pd.concat(frames, ignore_index=True)
+        sizes = [len(frame) for frame in frames]
+        names: list[tuple[str, list[object]]]
+        if isinstance(self.by, str):
+            names = [("group", list(self.parts))]
+        else:
+            values = [name for name in self.parts if isinstance(name, tuple)]
+            names = [(by, [value[place] for value in values]) for place, by in enumerate(self.by)]
+        for place, (name, values_of) in enumerate(names):
+            whole.insert(place, name, pd.Series(values_of).repeat(sizes).to_numpy())
         return whole
 
 
@@ -151,8 +190,8 @@ class SurvivalByGroup(_ByGroup[Survival]):
 
     Attributes
     ----------
-    by : str
-        The column.
+    by : str or tuple of str
+        The column, or several; then a group's name is the tuple of its values.
     parts : dict
         The :class:`Survival` of each group, also as ``result["name"]``.
     assumptions : tuple of str
@@ -168,8 +207,8 @@ class IncidenceByGroup(_ByGroup[Incidence]):
 
     Attributes
     ----------
-    by : str
-        The column.
+    by : str or tuple of str
+        The column, or several; then a group's name is the tuple of its values.
     parts : dict
         The :class:`Incidence` of each group, also as ``result["name"]``.
     assumptions : tuple of str

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from statistics import NormalDist
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 
@@ -13,7 +13,10 @@ from session_lab.errors import DataError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Band", "chi2_tail", "log_band", "log_log_band", "z_value"]
+__all__ = ["Band", "Transform", "chi2_tail", "log_band", "probability_band", "z_value"]
+
+Transform = Literal["log-log", "log", "plain"]
+"""The scale on which an interval of a probability is symmetric."""
 
 Band = tuple["NDArray[np.float64]", "NDArray[np.float64]"]
 """Lower and upper ends, point by point."""
@@ -38,20 +41,41 @@ def z_value(level: float) -> float:
     return NormalDist().inv_cdf((1 + level) / 2)
 
 
-def log_log_band(estimate: NDArray[np.float64], error: NDArray[np.float64], level: float) -> Band:
-    """Bound probabilities ``p`` by ``p ** exp(-+ z error / (p log p))``.
+def probability_band(
+    estimate: NDArray[np.float64],
+    error: NDArray[np.float64],
+    level: float,
+    transform: Transform = "log-log",
+) -> Band:
+    """Bound probabilities ``p`` with a standard error.
 
-    This is the normal interval of ``log(-log p)`` by the delta method, where ``error`` is the
-    standard error of ``p``; it stays within 0 and 1. Where the estimate is exactly 0 or 1 the
-    transform has no value and both bounds are the estimate.
+    By the delta method, the normal interval of ``log(-log p)``: ``p ** exp(-+ z error / (p log
+    p))``; of ``log p``: ``p exp(-+ z error / p)``; or of ``p`` itself: ``p -+ z error``. The last
+    two are cut to what is possible (Kalbfleisch and Prentice 2002, section 1.4). Where the estimate
+    is exactly 0 or 1 its error says nothing, so both bounds are missing (NaN), as in R.
+
+    Raises
+    ------
+    DataError
+        There is no such transform, or the level does not lie between 0 and 1.
     """
-    edge = (estimate <= 0) | (estimate >= 1)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        log_p = np.log(estimate)
-        # log_p < 0, so the factor above one, which pulls p towards 0, gives the lower bound.
-        factor = np.exp(-z_value(level) * error / (estimate * log_p))
-        lower, upper = np.exp(log_p * factor), np.exp(log_p / factor)
-    lower[edge] = upper[edge] = estimate[edge]
+    z, edge = z_value(level), (estimate <= 0) | (estimate >= 1)
+    if transform not in get_args(Transform):
+        known = ", ".join(map(repr, get_args(Transform)))
+        raise DataError(f"{transform!r} is not one of {known}", column="interval")
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        if transform == "log-log":
+            log_p = np.log(estimate)
+            # log_p < 0, so the factor above one, which pulls p towards 0, gives the lower bound.
+            factor = np.exp(-z * error / (estimate * log_p))
+            lower, upper = np.exp(log_p * factor), np.exp(log_p / factor)
+        elif transform == "log":
+            factor = np.exp(z * error / estimate)
+            lower, upper = estimate / factor, np.minimum(estimate * factor, 1.0)
+        else:
+            lower = np.maximum(estimate - z * error, 0.0)
+            upper = np.minimum(estimate + z * error, 1.0)
+    lower[edge] = upper[edge] = np.nan
     return lower, upper
 
 

@@ -10,9 +10,9 @@ import pandas as pd
 
 from session_lab.analysis.survival.event_table import EventTable, tabulate, warn_if_weak
 from session_lab.analysis.survival.hazard import Hazard, smooth
-from session_lab.analysis.survival.intervals import log_log_band, z_value
+from session_lab.analysis.survival.intervals import Transform, probability_band, z_value
 from session_lab.analysis.survival.results import AssumingResult
-from session_lab.analysis.survival.sample import check_sample, events_of
+from session_lab.analysis.survival.sample import check_aligned, check_sample, events_of
 from session_lab.analysis.survival.step_function import Estimate, first_at_or_below, table_at
 from session_lab.analysis.survival.time_axis import number_of, numbers, value_of
 from session_lab.errors import DataError
@@ -38,11 +38,14 @@ class Survival(AssumingResult):
     at_risk, events, censored : ndarray of int64, shape (m,)
         Subjects at risk just before the time, and what happened to them at it.
     survival, lower, upper : ndarray of float, shape (m,)
-        The estimate from the time until the next, and its pointwise interval.
+        The estimate from the time until the next, and its pointwise interval; where the estimate
+        has reached 0 no interval can be told (NaN).
     variance : ndarray of float, shape (m,)
         Greenwood's variance of the estimate; 0 where the estimate is 0 or 1.
     level : float
         Of the intervals.
+    interval : {"log-log", "log", "plain"}
+        The scale on which they are symmetric.
     assumptions : tuple of str
         What was assumed.
     """
@@ -57,11 +60,12 @@ class Survival(AssumingResult):
     variance: NDArray[np.float64]
     level: float
     assumptions: tuple[str, ...] = ()
+    interval: Transform = "log-log"
 
     title: ClassVar[str] = "Kaplan-Meier survival"
     formula: ClassVar[str] = (
         "S(t) = product over t_i <= t of (1 - d_i / n_i); Greenwood's variance "
-        "S(t)^2 sum d_i / (n_i (n_i - d_i)); pointwise log-log interval"
+        "S(t)^2 sum d_i / (n_i (n_i - d_i)); pointwise interval, log-log unless stated"
     )
 
     @property
@@ -77,18 +81,22 @@ class Survival(AssumingResult):
     def quantile(self, p: float) -> Estimate:
         """Estimate the time by which a share ``p`` has ended.
 
-        It is the first time at which the curve is at or below ``1 - p``; the interval inverts the
-        pointwise band (Brookmeyer and Crowley 1982, with the log-log transform): it runs from the
-        first time at which the lower bound is at or below ``1 - p`` to the first at which the upper
-        bound is.
+        It is the first time at which the curve is at or below ``1 - p`` (R takes the middle of a
+        stretch at exactly that height); the interval inverts the pointwise band (Brookmeyer and
+        Crowley 1982): it runs from the first time at which the lower bound is at or below ``1 - p``
+        to the first at which the upper bound is. A bound that the band never reaches is None.
 
         Raises
         ------
         DataError
             ``p`` does not lie between 0 and 1.
         """
-        if not 0 < p < 1:
-            raise DataError(f"{p!r} is not a share between 0 and 1", column="p")
+        try:
+            is_share = 0 < p < 1
+        except (TypeError, ValueError):  # A list, or an array.
+            is_share = False
+        if not is_share:
+            raise DataError(f"{p!r} is not a share between 0 and 1; ask for one", column="p")
         value, lower, upper = (
             first_at_or_below(self.time, curve, 1 - p) for curve in self._curves()
         )
@@ -111,6 +119,60 @@ class Survival(AssumingResult):
         DataError
             The horizon lies beyond the last time, where the curve is not known.
         """
+        mean, variance, end = self._area(horizon)
+        reach = z_value(self.level) * variance**0.5
+        lower, upper = max(mean - reach, 0.0), min(mean + reach, end)
+        value, low, high = (value_of(number, self.time) for number in (mean, lower, upper))
+        return Estimate(value, low, high, self.level)
+
+    def restricted_mean_difference(self, other: Survival, horizon: Time | None = None) -> Estimate:
+        """Estimate how much longer subjects of another curve live, up to a common horizon.
+
+        The other's restricted mean less this one's; the variances of independent samples add up
+        (Royston and Parmar 2013), and the interval is normal, at this curve's level.
+
+        Parameters
+        ----------
+        other : Survival
+            A curve of other subjects, in the same unit.
+        horizon : number or duration, optional
+            By default the last time that both curves have seen.
+
+        Raises
+        ------
+        DataError
+            The horizon lies beyond what a curve knows, or one curve is in durations and the other
+            in numbers.
+
+        Examples
+        --------
+        >>> short = kaplan_meier([1, 2, 3, 4], [1, 1, 1, 1])
+        >>> long = kaplan_meier([2, 4, 6, 8], [1, 1, 1, 0])
+        >>> short.restricted_mean_difference(long, 4).value
+        1.0
+        """
+        if (other.time.dtype.kind == "m") != (self.time.dtype.kind == "m"):
+            message = f"its times are {other.time.dtype} beside {self.time.dtype}; use one unit"
+            raise DataError(message, column="other")
+        if horizon is None:
+            ends = [value_of(numbers(curve.time)[-1], curve.time) for curve in (self, other)]
+            horizon = min(ends[0], ends[1])  # type: ignore[operator]
+        mean, variance, _ = self._area(horizon)
+        others, others_variance, _ = other._area(horizon)
+        if self.time.dtype.kind == "m":
+            scale = np.ones(1, np.int64).view(other.time.dtype)[0] / self._unit()
+            others, others_variance = others * float(scale), others_variance * float(scale) ** 2
+        gain, reach = others - mean, z_value(self.level) * (variance + others_variance) ** 0.5
+        bounds = (gain, gain - reach, gain + reach)
+        value, low, high = (value_of(number, self.time) for number in bounds)
+        return Estimate(value, low, high, self.level)
+
+    def _unit(self) -> np.timedelta64:
+        one: np.timedelta64 = np.ones(1, np.int64).view(self.time.dtype)[0]
+        return one
+
+    def _area(self, horizon: Time | None) -> tuple[float, float, float]:
+        """Return the area under the curve up to a horizon, its variance, and the horizon."""
         times = numbers(self.time)
         last = float(times[-1])
         end = last if horizon is None else number_of(horizon, self.time, name="horizon")
@@ -121,10 +183,7 @@ class Survival(AssumingResult):
         pieces = np.diff(edges) * self.survival
         after = np.cumsum(pieces[::-1])[::-1]
         variance = float((after**2 * greenwood_terms(self.at_risk, self.events)).sum())
-        mean, reach = float(after[0]), z_value(self.level) * variance**0.5
-        lower, upper = max(mean - reach, 0.0), min(mean + reach, end)
-        value, low, high = (value_of(number, self.time) for number in (mean, lower, upper))
-        return Estimate(value, low, high, self.level)
+        return float(after[0]), variance, float(end)
 
     def hazard(self, bandwidth: Time | None = None, *, points: int = 101) -> Hazard:
         """Estimate the rate of ending over time; see :class:`Hazard`."""
@@ -145,11 +204,13 @@ class Survival(AssumingResult):
         -------
         DataFrame
             ``time``; ``at_risk`` at that time; ``events`` and ``censored`` up to and with it;
-            ``survival``, ``lower`` and ``upper``.
+            ``survival``, ``lower`` and ``upper``, which are missing beyond the last time seen
+            unless all had ended by then.
         """
         curves = {"survival": self.survival, "lower": self.lower, "upper": self.upper}
         counted = {"events": self.events, "censored": self.censored}
-        return table_at(self.time, times, self.at_risk, counted, curves)
+        ended = bool(self.survival[-1] == 0)
+        return table_at(self.time, times, self.at_risk, counted, curves, ended=ended)
 
     def to_frame(self) -> pd.DataFrame:
         """Return ``time, at_risk, events, censored, survival, lower, upper``."""
@@ -189,21 +250,28 @@ def kaplan_meier(
     observed: ArrayLike,
     *,
     entry: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     level: float = 0.95,
+    interval: Transform = "log-log",
 ) -> Survival:
     """Estimate the survival function from right-censored, possibly late-entered durations.
 
     Parameters
     ----------
     durations : array of numbers or timedelta64, shape (n,)
-        Time lived until the end or until last seen.
+        Time lived until the end or until last seen. Durations are reckoned in milliseconds (or
+        what finer unit they have); floats that differ by rounding errors only are tied, as in R.
     observed : array of bool, shape (n,)
         Whether the end was seen; else the duration is censored.
     entry : array like durations, optional
         Age at which a subject came under observation; it is at risk after that. 0 means from the
         start.
+    weights : array of int, shape (n,), optional
+        How many subjects each row stands for (case weights); one each by default.
     level : float
         Of the intervals.
+    interval : {"log-log", "log", "plain"}
+        The scale on which intervals are symmetric.
 
     Returns
     -------
@@ -224,9 +292,9 @@ def kaplan_meier(
     Notes
     -----
     The estimate is that of Kaplan and Meier (1958), the variance Greenwood's (1926), the interval
-    ``S ** exp(-+ z se / (S log S))`` (Kalbfleisch and Prentice 2002, section 1.4), and both bounds
-    are 1 before the first event and 0 where the estimate is 0. Events come before censorings at
-    equal times.
+    ``S ** exp(-+ z se / (S log S))`` unless another is asked for (Kalbfleisch and Prentice 2002,
+    section 1.4). Both bounds are 1 before the first event, and not estimable where the estimate is
+    0. Events come before censorings at equal times.
 
     Examples
     --------
@@ -240,13 +308,18 @@ def kaplan_meier(
     >>> curve.median.value
     9.2
     """
-    table = tabulate(check_sample(durations, events_of(observed), entry))
+    check_aligned(durations=durations, observed=observed, entry=entry, weights=weights)
+    table = tabulate(check_sample(durations, events_of(observed), entry, weights))
     warn_if_weak(table)
-    return estimate_survival(table, level=level)
+    return estimate_survival(table, level=level, interval=interval)
 
 
 def estimate_survival(
-    table: EventTable, *, level: float, assumptions: tuple[str, ...] = ()
+    table: EventTable,
+    *,
+    level: float,
+    assumptions: tuple[str, ...] = (),
+    interval: Transform = "log-log",
 ) -> Survival:
     """Estimate the survival function, all causes taken together, from an event table."""
     events = table.events.sum(axis=0)
@@ -257,7 +330,7 @@ def estimate_survival(
     survival = np.cumprod((n - d) / n)
     # Where all end, the estimate is 0 from there on, and so is its variance.
     variance = survival**2 * np.cumsum(greenwood_terms(n, d))
-    lower, upper = log_log_band(survival, np.sqrt(variance), level)
+    lower, upper = probability_band(survival, np.sqrt(variance), level, interval)
     step = np.cumsum(events > 0)
     # Step 0, before the first event, is certain.
     one, none = np.ones(1), np.zeros(1)
@@ -272,6 +345,7 @@ def estimate_survival(
         variance=np.concatenate([none, variance])[step],
         level=level,
         assumptions=assumptions,
+        interval=interval,
     )
 
 

@@ -1,11 +1,11 @@
-"""The log-rank test: whether groups end at the same rate."""
+"""Log-rank tests, weighted and stratified: whether groups end at the same rate."""
 
 from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
 from itertools import combinations
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, get_args
 
 import numpy as np
 import pandas as pd
@@ -13,7 +13,7 @@ import pandas as pd
 from session_lab.analysis.survival.event_table import tabulate
 from session_lab.analysis.survival.intervals import chi2_tail
 from session_lab.analysis.survival.results import AssumingResult
-from session_lab.analysis.survival.sample import check_sample, events_of
+from session_lab.analysis.survival.sample import check_aligned, check_sample, events_of
 from session_lab.analysis.survival.time_axis import numbers
 from session_lab.errors import DataError, StatisticalWarning
 
@@ -25,13 +25,34 @@ if TYPE_CHECKING:
     from session_lab.analysis.survival.sample import Sample
 
 __all__ = [
-    "Comparison",
+    "GroupComparison",
     "LogRank",
+    "Weighting",
     "compare_groups",
     "holm",
     "logrank",
     "warn_of_weak_comparison",
 ]
+
+
+Weighting = Literal["logrank", "gehan", "tarone-ware", "peto"]
+"""What a time of events counts by: 1, the number at risk, its root, or the survival before it."""
+
+
+class Times(NamedTuple):
+    """What happened in each group, at the times of events of one stratum.
+
+    Attributes
+    ----------
+    events, at_risk : ndarray of float, shape (groups, m)
+        Ends at the time, and subjects at risk just before it.
+    weights : ndarray of float, shape (m,)
+        What each time counts by.
+    """
+
+    events: NDArray[np.float64]
+    at_risk: NDArray[np.float64]
+    weights: NDArray[np.float64]
 
 
 class LogRank(NamedTuple):
@@ -43,7 +64,7 @@ class LogRank(NamedTuple):
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class Comparison(AssumingResult):
+class GroupComparison(AssumingResult):
     """A log-rank test of all groups, and of every two of them.
 
     Attributes
@@ -70,8 +91,8 @@ class Comparison(AssumingResult):
 
     title: ClassVar[str] = "Log-rank test"
     formula: ClassVar[str] = (
-        "(O - E)' V^- (O - E) with the hypergeometric covariance V, chi-square with the rank of V "
-        "as degrees of freedom, one less than groups; pairs corrected by Holm (1979)"
+        "Z' V^- Z with Z = sum w (O - E) and the hypergeometric covariance V, chi-square with the "
+        "rank of V as degrees of freedom, one less than groups; pairs corrected by Holm (1979)"
     )
 
     @property
@@ -111,7 +132,9 @@ def logrank(
     group: ArrayLike,
     *,
     entry: ArrayLike | None = None,
-) -> Comparison:
+    strata: ArrayLike | None = None,
+    weighting: Weighting = "logrank",
+) -> GroupComparison:
     """Test whether groups end at the same rate.
 
     Parameters
@@ -122,16 +145,24 @@ def logrank(
         The group of each subject.
     entry : array like durations, optional
         As in :func:`kaplan_meier`.
+    strata : array, shape (n,), optional
+        Groups are compared within each stratum, and what is found there adds up.
+    weighting : {"logrank", "gehan", "tarone-ware", "peto"}
+        What a time of events counts by: all alike (Mantel 1966; most power where hazards are
+        proportional); the number at risk (Gehan 1965, also Breslow's), or its root (Tarone and Ware
+        1977); or the survival of all before it (Peto and Peto 1972, as R's ``survdiff(rho = 1)``).
+        The last three look harder at early differences.
 
     Returns
     -------
-    Comparison
-        The test of all groups (Mantel 1966; Peto and Peto 1972) and of every two.
+    GroupComparison
+        The test of all groups and of every two.
 
     Raises
     ------
     DataError
-        Fewer than two groups, no events, a missing group, or as in :func:`kaplan_meier`.
+        Fewer than two groups, no events, a missing group or stratum, no such weighting, or as in
+        :func:`kaplan_meier`.
 
     Warns
     -----
@@ -145,12 +176,11 @@ def logrank(
     >>> round(result.statistic, 3), result.df, round(result.p_value, 3)
     (5.628, 1, 0.018)
     """
-    codes, names = pd.factorize(np.asarray(group), sort=True)
-    missing = codes < 0
-    if missing.any():
-        raise DataError("is missing; leave it out", row=int(missing.argmax()), column="group")
+    check_aligned(durations=durations, observed=observed, group=group, entry=entry, strata=strata)
+    codes, names = _codes(group, "group")
     sample = check_sample(durations, events_of(observed), entry)
-    result = compare_groups(sample, codes, names.tolist())
+    layers = None if strata is None else _codes(strata, "strata")[0]
+    result = compare_groups(sample, codes, names, strata=layers, weighting=weighting)
     warn_of_weak_comparison(result)
     return result
 
@@ -160,8 +190,10 @@ def compare_groups(
     codes: NDArray[np.integer],
     names: Sequence[Hashable],
     *,
+    strata: NDArray[np.integer] | None = None,
+    weighting: Weighting = "logrank",
     assumptions: tuple[str, ...] = (),
-) -> Comparison:
+) -> GroupComparison:
     """Test groups given as places in a list of names."""
     k = len(names)
     if k < 2:
@@ -170,9 +202,65 @@ def compare_groups(
     if len(codes) != len(sample.outcome):
         message = f"there are {len(sample.outcome)} durations and {len(codes)} groups"
         raise DataError(message, column="group")
+    if weighting not in get_args(Weighting):
+        known = ", ".join(map(repr, get_args(Weighting)))
+        raise DataError(f"{weighting!r} is not one of {known}", column="weighting")
+    if strata is not None and len(strata) != len(codes):
+        message = f"there are {len(codes)} durations and {len(strata)} strata"
+        raise DataError(message, column="strata")
     if not sample.outcome.any():
         message = "no event was seen in any group, so there is nothing to compare; observe longer"
         raise DataError(message, column="observed")
+    if strata is None:
+        layers = [_at_times(sample, codes, k, weighting)]
+    else:
+        rows = [np.flatnonzero(strata == layer) for layer in np.unique(strata)]
+        layers = [_at_times(_rows_of(sample, some), codes[some], k, weighting) for some in rows]
+    test = _test(layers)
+    found = f"chi-square {test.statistic:.4g} on {test.df} df, p = {test.p_value:.3g}"
+    notes = () if weighting == "logrank" else (f"weighting: {weighting}",)
+    if strata is not None:
+        notes = (*notes, f"compared within {len(layers)} strata")
+    return GroupComparison(
+        groups=tuple(names),
+        n=tuple(np.bincount(codes, minlength=k).tolist()),
+        observed=tuple(np.bincount(codes[sample.outcome != 0], minlength=k).tolist()),
+        expected=tuple(np.sum([_expected(layer).sum(axis=1) for layer in layers], axis=0).tolist()),
+        test=test,
+        pairs={
+            (names[i], names[j]): _test([_only(layer, [i, j], weighting) for layer in layers])
+            for i, j in combinations(range(k), 2)
+        },
+        assumptions=(found, *notes, *assumptions),
+    )
+
+
+def _codes(values: ArrayLike, name: str) -> tuple[NDArray[np.intp], list[Hashable]]:
+    """Return the place of each value in the list of distinct ones."""
+    column = values if isinstance(values, pd.Series) else pd.Series(np.asarray(values, object))
+    # As objects, text "nan" is not a missing value, and a missing value is not text.
+    codes, names = pd.factorize(column, sort=True)
+    missing = codes < 0
+    if missing.any():
+        raise DataError("is missing; leave it out", row=int(missing.argmax()), column=name)
+    return codes, names.tolist()
+
+
+def _rows_of(sample: Sample, rows: NDArray[np.intp]) -> Sample:
+    entry = None if sample.entry is None else sample.entry[rows]
+    return sample._replace(
+        durations=sample.durations[rows], outcome=sample.outcome[rows], entry=entry
+    )
+
+
+def _only(layer: Times, groups: list[int], weighting: Weighting) -> Times:
+    """Return some of the groups, weighted as they would be alone."""
+    d, n = layer.events[groups], layer.at_risk[groups]
+    return Times(d, n, _weights_of(d.sum(axis=0), n.sum(axis=0), weighting))
+
+
+def _at_times(sample: Sample, codes: NDArray[np.integer], k: int, weighting: Weighting) -> Times:
+    """Count what happened in each group at each time of an event."""
     # Twice the group and one more if the end was seen: one table then tells all groups apart.
     outcome = 2 * codes + sample.outcome
     table = tabulate(sample._replace(outcome=outcome, entry=None), causes=2 * k - 1)
@@ -184,22 +272,23 @@ def compare_groups(
         at_risk = at_risk - _still_to_enter(numbers(table.time), sample.entry, codes, k)
     happened = events.any(axis=0)
     d, n = events[:, happened].astype(np.float64), at_risk[:, happened].astype(np.float64)
-    test = _test(d, n)
-    found = f"chi-square {test.statistic:.4g} on {test.df} df, p = {test.p_value:.3g}"
-    return Comparison(
-        groups=tuple(names),
-        n=tuple(leaving.sum(axis=1).tolist()),
-        observed=tuple(events.sum(axis=1).tolist()),
-        expected=tuple(_expected(d, n).tolist()),
-        test=test,
-        pairs={
-            (names[i], names[j]): _test(d[[i, j]], n[[i, j]]) for i, j in combinations(range(k), 2)
-        },
-        assumptions=(found, *assumptions),
-    )
+    return Times(d, n, _weights_of(d.sum(axis=0), n.sum(axis=0), weighting))
 
 
-def warn_of_weak_comparison(result: Comparison) -> None:
+def _weights_of(
+    events: NDArray[np.float64], at_risk: NDArray[np.float64], weighting: Weighting
+) -> NDArray[np.float64]:
+    if weighting == "gehan":
+        return at_risk
+    if weighting == "tarone-ware":
+        return np.sqrt(at_risk)
+    if weighting == "peto":
+        survival = np.cumprod(1 - events / np.maximum(at_risk, 1))
+        return np.concatenate([[1.0], survival[:-1]])
+    return np.ones(len(events))
+
+
+def warn_of_weak_comparison(result: GroupComparison) -> None:
     """Warn, on behalf of the caller's caller, of a test that its data can hardly support."""
     quiet = [str(name) for name, n in zip(result.groups, result.observed, strict=True) if not n]
     if not result.df:
@@ -242,29 +331,33 @@ def _still_to_enter(
     return waiting
 
 
-def _expected(d: NDArray[np.float64], n: NDArray[np.float64]) -> NDArray[np.float64]:
-    total = n.sum(axis=0)
-    rate = np.divide(d.sum(axis=0), total, out=np.zeros(len(total)), where=total > 0)
-    expected: NDArray[np.float64] = n @ rate
+def _expected(layer: Times) -> NDArray[np.float64]:
+    """Return the events expected of each group at each time, if all ended at one rate."""
+    total, ended = layer.at_risk.sum(axis=0), layer.events.sum(axis=0)
+    rate = np.divide(ended, total, out=np.zeros(len(total)), where=total > 0)
+    expected: NDArray[np.float64] = layer.at_risk * rate
     return expected
 
 
-def _test(d: NDArray[np.float64], n: NDArray[np.float64]) -> LogRank:
+def _test(layers: list[Times]) -> LogRank:
     """Test the groups that were at risk when something happened; others have nothing to say."""
-    present = (n * d.sum(axis=0)).any(axis=1)
-    d, n = d[present], n[present]
-    k, total = len(n), n.sum(axis=0)
-    if k < 2:
+    k = len(layers[0].events)
+    excess, covariance, present = np.zeros(k), np.zeros((k, k)), np.zeros(k, dtype=bool)
+    for layer in layers:
+        total, ended = layer.at_risk.sum(axis=0), layer.events.sum(axis=0)
+        spread = np.divide(
+            ended * (total - ended) * layer.weights**2,
+            total**2 * (total - 1),
+            out=np.zeros(len(total)),
+            where=total > 1,
+        )
+        n = layer.at_risk
+        covariance += np.diag((n * total * spread).sum(axis=1)) - (n * spread) @ n.T
+        excess += (layer.events - _expected(layer)) @ layer.weights
+        present |= (n * ended).any(axis=1)
+    if present.sum() < 2:
         return LogRank(0.0, 0, 1.0)
-    ended = d.sum(axis=0)
-    spread = np.divide(
-        ended * (total - ended),
-        total**2 * (total - 1),
-        out=np.zeros(len(total)),
-        where=total > 1,
-    )
-    covariance = np.diag((n * total * spread).sum(axis=1)) - (n * spread) @ n.T
-    excess = d.sum(axis=1) - _expected(d, n)
+    excess, covariance = excess[present], covariance[np.ix_(present, present)]
     # Excesses add up to 0 among groups that were at risk together, so at most k - 1 are free.
     df = int(np.linalg.matrix_rank(covariance, hermitian=True))
     if not df:

@@ -12,7 +12,7 @@ from session_lab.analysis.results import Result
 from session_lab.analysis.survival.event_table import tabulate, warn_if_weak
 from session_lab.analysis.survival.hazard import Hazard, hazard_steps, smooth
 from session_lab.analysis.survival.intervals import log_band
-from session_lab.analysis.survival.sample import check_sample, events_of
+from session_lab.analysis.survival.sample import check_aligned, check_sample, events_of
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -87,13 +87,14 @@ def nelson_aalen(
     observed: ArrayLike,
     *,
     entry: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     level: float = 0.95,
 ) -> CumulativeHazard:
     """Estimate the cumulative hazard from right-censored, possibly late-entered durations.
 
     Parameters
     ----------
-    durations, observed, entry, level
+    durations, observed, entry, weights, level
         As in :func:`kaplan_meier`.
 
     Returns
@@ -117,7 +118,8 @@ def nelson_aalen(
     >>> nelson_aalen([1, 2, 2, 3], [1, 1, 1, 0]).hazard.round(4).tolist()
     [0.0, 0.25, 0.9167, 0.9167]
     """
-    table = tabulate(check_sample(durations, events_of(observed), entry))
+    check_aligned(durations=durations, observed=observed, entry=entry, weights=weights)
+    table = tabulate(check_sample(durations, events_of(observed), entry, weights))
     warn_if_weak(table)
     events = table.events[0]
     rises, variances = hazard_steps(table.at_risk, events)

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import numpy as np
 import pandas as pd
 
+from session_lab.analysis.observation import warn_of_doubles
 from session_lab.errors import DataError, DataWarning
-from session_lab.frames import NAT, check_frame, column_of, durations, instants
+from session_lab.frames import NAT, column_of, durations, instants
 from session_lab.frames.columns import holds_durations
 from session_lab.timing import duration_text, instant_text, to_instant, to_milliseconds
 
@@ -93,7 +94,7 @@ def lives_of(
         Sessions that ended before their entry were left out; or rows stand for a session that
         another row stands for.
     """
-    _warn_of_doubles(df)
+    warn_of_doubles(df, "session_id", source=_SOURCE, stacklevel=4)
     lifetimes = _durations(df, "lifetime")
     outcome = _outcomes(df)
     late, assumptions = (None, ()) if entry is None else _entries(df, entry)
@@ -124,21 +125,6 @@ def lives_of(
 def censored_note(still_open: int) -> str:
     """Describe how open sessions count."""
     return f"open sessions, censored at the age they had reached: {still_open:,}"
-
-
-def _warn_of_doubles(df: pd.DataFrame) -> None:
-    """Warn that some sessions would count as several lives, if their ids show it."""
-    check_frame(df, _SOURCE)
-    if "session_id" not in df.columns:
-        return
-    doubles = int(df["session_id"].dropna().duplicated().sum())
-    if doubles:
-        problem = (
-            f"sessions: {doubles:,} rows stand for a session that another row stands for, and "
-            "each counts as a life of its own; keep the newest of each: "
-            "df.sort_values('updated_at').drop_duplicates('session_id', keep='last')"
-        )
-        warnings.warn(problem, DataWarning, stacklevel=4)
 
 
 def _without_unseen(lives: Lives, durations: NDArray[np.int64], late: NDArray[np.int64]) -> Lives:

@@ -45,7 +45,8 @@ def first_at_or_below(
     Sums of rounding errors must not decide whether a curve that meets the height has met it, so
     heights are compared with a tolerance of 1e-12.
     """
-    reached = curve <= height + 1e-12
+    with np.errstate(invalid="ignore"):  # Bounds may be missing.
+        reached = curve <= height + 1e-12
     return value_of(numbers(time)[reached.argmax()], time) if reached.any() else None
 
 
@@ -67,11 +68,14 @@ def table_at(
     at_risk: NDArray[np.int64],
     counted: dict[str, NDArray[np.int64]],
     stepped: dict[str, NDArray[np.float64]],
+    *,
+    ended: bool,
 ) -> pd.DataFrame:
     """Read columns at chosen points: those at risk there, counts up to there, and curves.
 
     Subjects at risk at a point have not ended before it: the number at risk of the first row that
-    does not lie before it, and none after the last row.
+    does not lie before it, and none after the last row. Beyond the last time, curves are known
+    only if all have ``ended`` there; else they are missing.
     """
     if not len(points):
         raise DataError("give at least one time", column="times")
@@ -83,5 +87,6 @@ def table_at(
         "at_risk": np.append(at_risk, 0)[following],
     }
     columns |= {name: np.cumsum(counts)[rows] for name, counts in counted.items()}
-    columns |= {name: curve[rows] for name, curve in stepped.items()}
+    beyond = (wanted > numbers(time)[-1]) & (not ended)
+    columns |= {name: np.where(beyond, np.nan, curve[rows]) for name, curve in stepped.items()}
     return pd.DataFrame(columns)

@@ -96,7 +96,8 @@ def coverage(
 
 
 def _read(table: pd.DataFrame, name: str) -> Any:  # noqa: ANN401  an array of shape (ages, 3)
-    return table[[name, "lower", "upper"]].to_numpy()
+    # A bound that cannot be told excludes nothing.
+    return table.fillna({"lower": 0.0, "upper": 1.0})[[name, "lower", "upper"]].to_numpy()
 
 
 def _hours(median: lifetimes.Estimate) -> list[float]:
@@ -108,8 +109,10 @@ def _hours(median: lifetimes.Estimate) -> list[float]:
         for bound in (median.value, median.lower, median.upper)
     )
     unreached = float("inf")
+    # Where the curve falls to 0 at once, its band cannot be told and excludes nothing below.
+    unknown = unreached if value is None else 0.0
     return [
         float("nan") if value is None else value,
-        unreached if lower is None else lower,
+        unknown if lower is None else lower,
         unreached if upper is None else upper,
     ]

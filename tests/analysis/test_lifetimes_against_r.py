@@ -1,0 +1,222 @@
+"""Every estimator against the R package survival."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import session_lab as sl
+from session_lab.analysis import lifetimes
+from tests.oracles.r_survival import ask
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.needs_r
+
+RNG = np.random.default_rng(12)
+N = 240
+DATA = pd.DataFrame(
+    {
+        "time": RNG.integers(1, 50, N),
+        "cause": RNG.choice(3, N, p=[0.4, 0.35, 0.25]),
+        "group": RNG.choice(list("abc"), N),
+        "layer": RNG.choice(list("xy"), N),
+        "x": RNG.normal(size=N).round(3),
+        "weight": RNG.integers(0, 4, N),
+    }
+)
+DATA["event"] = (DATA["cause"] > 0).astype(int)
+DATA["entry"] = np.where(RNG.random(N) < 0.4, 0, DATA["time"] // 3)
+DATA["near"] = DATA["time"] * 0.1
+DATA.loc[::2, "near"] = [sum([0.1] * time) for time in DATA.loc[::2, "time"]]
+ENDED = DATA.assign(event=1)
+TYPES = ["log-log", "log", "plain"]
+
+
+def equal(found: Any, expected: Any, tolerance: float = 1e-9) -> None:
+    np.testing.assert_allclose(
+        np.asarray(found, float), np.asarray(expected, float), rtol=tolerance, atol=tolerance
+    )
+
+
+def curve_of(kind: str) -> lifetimes.Survival:
+    data = ENDED if kind == "uncensored" else DATA
+    options: dict[str, Any] = {}
+    if kind == "late":
+        options["entry"] = data["entry"]
+    if kind == "weighted":
+        options["weights"] = data["weight"]
+    times = data["near"] if kind == "near ties" else data["time"]
+    return lifetimes.kaplan_meier(times, data["event"], **options)
+
+
+SURV = {
+    "plain": "Surv(time, event) ~ 1, d",
+    "uncensored": "Surv(time, event) ~ 1, d",
+    "late": "Surv(entry, time, event) ~ 1, d",
+    "weighted": "Surv(time, event) ~ 1, d, weights = weight, robust = FALSE",
+    "near ties": "Surv(near, event) ~ 1, d",
+}
+
+
+@pytest.mark.parametrize("kind", SURV)
+def test_curves_and_their_variance(kind: str, tmp_path: Path):
+    data = ENDED if kind == "uncensored" else DATA
+    # R keeps rows of weight 0 as times; ours have nobody at them.
+    data = data[data["weight"] > 0] if kind == "weighted" else data
+    code = f"f <- survfit({SURV[kind]}); out <- summary(f)[c('time','n.risk','n.event','surv','std.err')]"
+    expected = ask(tmp_path, code, d=data)
+    found = curve_of(kind)
+    at = found.events > 0
+    equal(found.time[at], expected["time"])
+    equal(found.at_risk[at], expected["n.risk"])
+    equal(found.events[at], expected["n.event"])
+    equal(found.survival[at], expected["surv"])
+    alive = expected["surv"] > 0
+    equal(np.sqrt(found.variance[at])[alive], expected["std.err"][alive])
+
+
+@pytest.mark.parametrize("interval", TYPES)
+@pytest.mark.parametrize("data", [DATA, ENDED], ids=["censored", "uncensored"])
+def test_intervals_are_missing_where_r_has_none(data: pd.DataFrame, interval: Any, tmp_path: Path):
+    code = f"""f <- survfit(Surv(time, event) ~ 1, d, conf.type = '{interval}', conf.int = 0.9)
+    out <- data.frame(time = f$time, lower = f$lower, upper = f$upper)"""
+    expected = ask(tmp_path, code, d=data)
+    found = lifetimes.kaplan_meier(data["time"], data["event"], level=0.9, interval=interval)
+    equal(found.time[1:], expected["time"])
+    equal(found.lower[1:], expected["lower"])
+    equal(found.upper[1:], expected["upper"])
+
+
+@pytest.mark.parametrize("interval", TYPES)
+@pytest.mark.parametrize("data", [DATA, ENDED], ids=["censored", "uncensored"])
+def test_quantiles_and_their_bounds(data: pd.DataFrame, interval: Any, tmp_path: Path):
+    shares = [0.101, 0.249, 0.501, 0.751, 0.899, 0.951, 0.991, 0.999]
+    code = f"""f <- survfit(Surv(time, event) ~ 1, d, conf.type = '{interval}')
+    q <- quantile(f, c({", ".join(map(str, shares))}))
+    out <- data.frame(value = q$quantile, lower = q$lower, upper = q$upper)"""
+    expected = ask(tmp_path, code, d=data).to_numpy()
+    found = lifetimes.kaplan_meier(data["time"], data["event"], interval=interval)
+    ours = [found.quantile(p)[:3] for p in shares]
+    equal([[np.nan if end is None else end for end in row] for row in ours], expected)
+
+
+def test_the_bounds_of_four_that_all_ended():
+    curve = lifetimes.kaplan_meier([1, 2, 3, 4], [1, 1, 1, 1])
+    assert (curve.median.value, curve.median.lower, curve.median.upper) == (2, 1, None)
+
+
+def test_cumulative_hazards(tmp_path: Path):
+    for entry, surv in ((None, "Surv(time, event)"), (DATA["entry"], "Surv(entry, time, event)")):
+        code = f"""f <- summary(survfit({surv} ~ 1, d), times = sort(unique(d$time)))
+        out <- data.frame(time = f$time, hazard = f$cumhaz, error = f$std.chaz)"""
+        expected = ask(tmp_path, code, d=DATA)
+        found = lifetimes.nelson_aalen(DATA["time"], DATA["event"], entry=entry)
+        rows = np.searchsorted(found.time, expected["time"])
+        equal(found.hazard[rows], expected["hazard"])
+        equal(np.sqrt(found.variance[rows]), expected["error"])
+
+
+def test_incidence(tmp_path: Path):
+    code = """f <- survfit(Surv(time, factor(cause, 0:2)) ~ 1, d)
+    out <- data.frame(time = f$time, one = f$pstate[, 2], two = f$pstate[, 3])"""
+    expected = ask(tmp_path, code, d=DATA)
+    found = lifetimes.aalen_johansen(DATA["time"], DATA["cause"])
+    equal(found.time[1:], expected["time"])
+    equal(found.incidence[:, 1:].T, expected[["one", "two"]])
+
+
+def test_weights_are_so_many_rows():
+    rows = DATA.loc[DATA.index.repeat(DATA["weight"])]
+    for estimate, outcome in (
+        (lifetimes.kaplan_meier, "event"),
+        (lifetimes.nelson_aalen, "event"),
+        (lifetimes.aalen_johansen, "cause"),
+    ):
+        weighted = estimate(
+            DATA["time"], DATA[outcome], entry=DATA["entry"], weights=DATA["weight"]
+        )
+        repeated = estimate(rows["time"], rows[outcome], entry=rows["entry"])
+        pd.testing.assert_frame_equal(weighted.to_frame(), repeated.to_frame())
+
+
+@pytest.mark.parametrize("strata", [None, "layer"])
+@pytest.mark.parametrize(("weighting", "rho"), [("logrank", 0), ("peto", 1)])
+def test_log_rank_weighted_and_stratified(
+    weighting: Any, rho: int, strata: str | None, tmp_path: Path
+):
+    layers = "" if strata is None else " + strata(layer)"
+    code = f"""f <- survdiff(Surv(time, event) ~ group{layers}, d, rho = {rho})
+    out <- data.frame(statistic = f$chisq, df = length(f$n) - 1)"""
+    expected = ask(tmp_path, code, d=DATA).iloc[0]
+    found = lifetimes.logrank(
+        DATA["time"],
+        DATA["event"],
+        DATA["group"],
+        strata=None if strata is None else DATA[strata],
+        weighting=weighting,
+    )
+    equal(found.statistic, expected["statistic"])
+    assert found.df == expected["df"]
+    for one, other in itertools.combinations("abc", 2):
+        part = DATA[DATA["group"].isin([one, other])]
+        equal(found.pairs[one, other].statistic, ask(tmp_path, code, d=part)["statistic"][0])
+
+
+def test_restricted_means_and_their_difference(tmp_path: Path):
+    code = """f <- survfit(Surv(time, event) ~ layer, d)
+    out <- summary(f, rmean = 30)$table[, c('rmean', 'se(rmean)')]"""
+    expected = ask(tmp_path, code, d=DATA).to_numpy()
+    x, y = (
+        lifetimes.kaplan_meier(part["time"], part["event"]) for _, part in DATA.groupby("layer")
+    )
+    z = 1.959963984540054
+    for curve, (mean, error) in zip((x, y), expected, strict=True):
+        equal(curve.restricted_mean(30)[:3], [mean, mean - z * error, mean + z * error])
+    gain, error = expected[1, 0] - expected[0, 0], np.hypot(*expected[:, 1])
+    equal(x.restricted_mean_difference(y, 30)[:3], [gain, gain - z * error, gain + z * error])
+
+
+def test_turnbull(tmp_path: Path):
+    rng = np.random.default_rng(5)
+    truth = rng.weibull(1.4, 150) * 10
+    after = np.floor(truth / 2) * 2 - rng.integers(0, 2, 150) * 2
+    after = np.maximum(after, 0)
+    by = np.floor(truth / 2) * 2 + 2
+    by[truth > 14] = np.inf
+    data = pd.DataFrame({"after": after, "by": np.where(np.isinf(by), np.nan, by)})
+    code = """f <- survfit(Surv(after, by, type = 'interval2') ~ 1, d)
+    out <- data.frame(time = f$time, surv = f$surv)"""
+    expected = ask(tmp_path, code, d=data)
+    found = lifetimes.turnbull(after, by)
+    # R takes ends for closed on both sides and its steps stop early; past each look they agree.
+    ours = found.at((expected["time"] + 1e-9).tolist())
+    assert (ours["least"] - 0.02 <= expected["surv"]).all()
+    assert (expected["surv"] <= ours["most"] + 0.02).all()
+
+
+@pytest.mark.parametrize("ties", ["efron", "breslow"])
+@pytest.mark.parametrize("strata", [None, "layer"])
+def test_cox(ties: Any, strata: str | None, tmp_path: Path):
+    layers = "" if strata is None else " + strata(layer)"
+    code = f"""f <- coxph(Surv(time, event) ~ x + group{layers}, d, ties = '{ties}')
+    out <- data.frame(b = coef(f), se = sqrt(diag(vcov(f))))"""
+    expected = ask(tmp_path, code, d=DATA)
+    frame = pd.DataFrame(
+        {
+            "lifetime": DATA["time"].to_numpy().astype("timedelta64[h]").astype("timedelta64[ms]"),
+            "end_cause": np.where(DATA["event"] == 1, "closed", "open"),
+            "x": DATA["x"],
+            "group": DATA["group"],
+            "layer": DATA["layer"],
+        }
+    )
+    found = sl.lifetimes.cox(frame, ["x", "group"], ties=ties, strata=strata)
+    assert found.terms == ("x", "group=b", "group=c")
+    equal(found.coefficients, expected["b"], 1e-6)
+    equal(found.errors, expected["se"], 1e-6)
