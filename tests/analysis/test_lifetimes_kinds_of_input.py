@@ -159,6 +159,7 @@ def test_a_quantile_is_of_one_share():
 
 
 @pytest.mark.filterwarnings("ignore::session_lab.StatisticalWarning")
+@pytest.mark.filterwarnings("ignore:rows without a value in tags")
 def test_several_columns_group_together():
     found = lifetimes.survival(FRAME, by=["type", "paid"])
     for kind in ("chat", "mail"):
@@ -182,6 +183,7 @@ def test_groups_are_named(by: Any):
 
 
 @pytest.mark.filterwarnings("ignore::session_lab.StatisticalWarning")
+@pytest.mark.filterwarnings("ignore:rows without a value in tags")
 @pytest.mark.parametrize("engine", ["polars", "lazy", "arrow", "duckdb"])
 def test_lifetimes_take_every_engine(engine: str):
     table = pa.Table.from_pandas(FRAME, preserve_index=False)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 import pandas as pd
 
+from session_lab.analysis.survival.groups import holds_lists
 from session_lab.analysis.survival.intervals import z_value
 from session_lab.analysis.survival.results import AssumingResult
 from session_lab.errors import DataError
@@ -109,6 +110,8 @@ def design_matrix(
         if missing.any():
             message = "is missing; leave such rows out or say what stands for it"
             raise DataError(message, source=source, row=int(missing.argmax()), column=name)
+        if holds_lists(column):
+            raise _kind_refused(column, source)
         if column.nunique() < 2:
             raise DataError(
                 "has one value only, which explains nothing", source=source, column=name
@@ -119,8 +122,7 @@ def design_matrix(
             continue
         kind = pd.api.types.infer_dtype(column, skipna=True)
         if not (isinstance(column.dtype, pd.CategoricalDtype) or kind == "string"):
-            message = f"holds {column.dtype}; covariates are numbers, flags, text or categories"
-            raise DataError(message, source=source, column=name)
+            raise _kind_refused(column, source)
         codes, values = pd.factorize(column.astype(object), sort=True)
         notes.append(f"{name}: compared with {values[0]}")
         for place, value in enumerate(values[1:], start=1):
@@ -181,3 +183,8 @@ def fit_cox(
         level=level,
         assumptions=(f"ties by {ties.capitalize()}", *assumptions),
     )
+
+
+def _kind_refused(column: pd.Series, source: str) -> DataError:
+    message = f"holds {column.dtype}; covariates are numbers, flags, text or categories"
+    return DataError(message, source=source, column=str(column.name))

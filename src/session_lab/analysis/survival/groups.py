@@ -28,6 +28,7 @@ __all__ = [
     "Names",
     "SurvivalByGroup",
     "groups_of",
+    "holds_lists",
     "warn_of_weak_groups",
 ]
 
@@ -106,7 +107,7 @@ def groups_of(frame: pd.DataFrame) -> Groups:
 
 def _members(column: pd.Series) -> tuple[NDArray[np.intp], pd.Series]:
     """Return the rows that have a value, once for each, and the values."""
-    if not _holds_lists(column):
+    if not holds_lists(column):
         present = column.notna().to_numpy(bool)
         return np.flatnonzero(present), column[present]
     lists = in_one_piece(pa.array(column))
@@ -117,7 +118,8 @@ def _members(column: pd.Series) -> tuple[NDArray[np.intp], pd.Series]:
     return pairs["row"].to_numpy(np.intp), pairs["value"]
 
 
-def _holds_lists(column: pd.Series) -> bool:
+def holds_lists(column: pd.Series) -> bool:
+    """Return whether the values of a column are lists, such as tags."""
     if not isinstance(column.dtype, pd.ArrowDtype):
         return False
     arrow = column.dtype.pyarrow_dtype
