@@ -13,7 +13,7 @@ import simpy
 
 from session_lab.timing import to_instant, to_milliseconds
 from session_lab.traffic import ChatWorkload, generate
-from session_lab.traffic.workload.chat_statistics import chats_of
+from session_lab.traffic.workload.chat_statistics import chat_statistics
 from tests.benchmarks.harness import Benchmark, Side
 from tests.strategies import events_frame
 
@@ -124,7 +124,7 @@ def as_asked(workload: ChatWorkload, events: pd.DataFrame) -> dict[str, object]:
 
     A number that is further off stands for itself, and so makes the two sides differ.
     """
-    chats = chats_of(events)
+    chats = chat_statistics(events)
     n = len(chats.arrived_at)
     hours = to_milliseconds(workload.duration) / 3_600_000
     expected, turns = workload.chats_per_hour * hours, workload.turns_per_chat

@@ -63,6 +63,7 @@ def test_every_flag_reaches_its_field(tmp_path: Path):
         "turns_per_chat": 3.0,
         "think_time": "40s",
         "think_spread": 0.5,
+        "interrupt_share": 0.03,
         "return_share": 0.3,
         "return_after": "2h",
         "return_spread": 0.25,

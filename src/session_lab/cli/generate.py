@@ -63,6 +63,9 @@ def generate(
     think_spread: Annotated[
         float, _flag("--think-spread", "Standard deviation of its logarithm.")
     ] = 1.0,
+    interrupt_share: Annotated[
+        float, _flag("--interrupt-share", "Share of messages that come before the answer is there.")
+    ] = 0.0,
     return_share: Annotated[
         float, _flag("--return-share", "Share of thinks in which people leave and return.")
     ] = 0.05,

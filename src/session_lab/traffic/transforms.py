@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import math
+import numbers
 import warnings
 from typing import TYPE_CHECKING
 
@@ -58,13 +59,17 @@ def sample(events: pd.DataFrame, share: float, seed: int) -> pd.DataFrame:
     >>> sample(events, 0.1, seed=0)["external_id"].nunique(), events["external_id"].nunique()
     (35, 347)
     """
-    if isinstance(share, bool) or not 0 <= share <= 1:
+    if not _is_number(share) or not 0 <= share <= 1:
         raise DataError(f"{share!r} is not a number from 0 to 1", column="share")
     events = check_events(events)
     session, ids = pd.factorize(events["external_id"])
     key = hashlib.blake2b(f"sample/{seed}".encode(), digest_size=32).digest()
     kept = np.array([_uniform(key, name) < share for name in ids], dtype=bool)
     return events[kept[session]].reset_index(drop=True)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)
 
 
 def _uniform(key: bytes, name: str) -> float:
@@ -91,7 +96,7 @@ def scale(events: pd.DataFrame, speed: float) -> pd.DataFrame:
     DataError
         The speed is not above zero, or a time would lie beyond the year 9999.
     """
-    if isinstance(speed, bool) or not 0 < speed < math.inf:
+    if not _is_number(speed) or not 0 < speed < math.inf:
         raise DataError(f"{speed!r} is not a number above zero", column="speed")
     events = check_events(events)
     if not len(events):

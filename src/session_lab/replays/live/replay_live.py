@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import numbers
 import re
 from typing import TYPE_CHECKING, Final, Literal, TypedDict, Unpack, overload
 
@@ -229,7 +230,8 @@ def _check(concurrency: int, rate: float | None, prefix: str | None) -> None:
     if isinstance(concurrency, bool) or not isinstance(concurrency, int) or concurrency < 1:
         message = f"{concurrency!r} is not a number of requests; give 1 or more"
         raise DataError(message, column="concurrency")
-    if rate is not None and not (math.isfinite(rate) and rate > 0):
+    is_number = isinstance(rate, numbers.Real) and not isinstance(rate, bool)
+    if rate is not None and not (is_number and math.isfinite(rate) and rate > 0):
         raise DataError(f"{rate!r} is not a rate; give requests a second, above 0", column="rate")
     if prefix is not None and (not prefix.strip() or prefix.startswith(RESERVED_ID_PREFIX)):
         message = (

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import heapq
 import math
+import numbers
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -120,7 +121,8 @@ def schedule(
     """
     if loop not in LOOPS:
         raise DataError(f"{loop!r} is not a loop; the loops are {', '.join(LOOPS)}", column="loop")
-    if not (math.isfinite(speed) and speed > 0):
+    is_number = isinstance(speed, numbers.Real) and not isinstance(speed, bool)
+    if not (is_number and math.isfinite(speed) and speed > 0):
         raise DataError(f"{speed!r} is not a speed; give a number above 0", column="speed")
     at = milliseconds(events["at"])
     gaps = np.diff(at)

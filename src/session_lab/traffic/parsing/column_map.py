@@ -119,7 +119,7 @@ class ColumnMap:
         DataError
             A column, a unit, a zone or a value is not known; or a column is given twice.
         """
-        if not tokens_per_second > 0:
+        if not isinstance(tokens_per_second, (int, float)) or not tokens_per_second > 0:
             message = f"{tokens_per_second!r} is not a number above zero"
             raise DataError(message, column="tokens_per_second")
         names, units = {}, {}

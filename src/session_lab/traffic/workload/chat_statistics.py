@@ -8,20 +8,26 @@ import numpy as np
 import pandas as pd
 
 from session_lab.frames import NAT, check_events, milliseconds
+from session_lab.traffic.adopt import first_events
 from session_lab.traffic.engine_result import OPS
-from session_lab.traffic.time_order import in_order
+from session_lab.traffic.time_order import sorted_by_time
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Chats", "chats_of"]
+__all__ = ["ChatStatistics", "chat_statistics"]
 
 _START, _MESSAGE, _CLOSE = (OPS.index(name) for name in ("start", "message", "close"))
 _AT_ONCE = 100
+_FEWEST = 10
+_LEAST_SHARE = 0.01
 
 
-class Chats(NamedTuple):
-    """The chats of a log that begin with a start, in order of arrival; all times in milliseconds.
+class ChatStatistics(NamedTuple):
+    """What the chats of a log show, in order of arrival; all times in milliseconds.
+
+    Of a window cut out of running traffic, thinks, turns and waits are those of all chats, also of
+    those that began before it; else of those that begin with a start.
 
     Attributes
     ----------
@@ -34,7 +40,19 @@ class Chats(NamedTuple):
     turn_durations : array of int
         How long turns last, where the log tells.
     thinks : array of int
-        From the end of a turn to the next message or the close, 0 where that came before the end.
+        From the end of a turn to the next message or the close, where that came after the end.
+    n_messages, n_closes : int
+        How many turns a message came after, and how many a close.
+    n_interrupts : int
+        How many messages came before the end of the turn before.
+    waits : array of int
+        From the end of a turn that nothing came after to the end of the log.
+    first_turns, first_followed : int
+        How many first turns there are, and how many of them something came after.
+    began_before : int
+        How many chats began before the log; 0 where it is not taken for a window cut out.
+    turns_at : array of int
+        When turns arrived.
     closed : array of bool
         Whether each is closed.
     reloaded, doubled : array of bool
@@ -50,6 +68,14 @@ class Chats(NamedTuple):
     turns: NDArray[np.int64]
     turn_durations: NDArray[np.int64]
     thinks: NDArray[np.int64]
+    n_messages: int
+    n_closes: int
+    n_interrupts: int
+    waits: NDArray[np.int64]
+    first_turns: int
+    first_followed: int
+    began_before: int
+    turns_at: NDArray[np.int64]
     closed: NDArray[np.bool_]
     reloaded: NDArray[np.bool_]
     doubled: NDArray[np.bool_]
@@ -57,9 +83,9 @@ class Chats(NamedTuple):
     retry_gaps: NDArray[np.int64]
 
 
-def chats_of(events: pd.DataFrame) -> Chats:
+def chat_statistics(events: pd.DataFrame) -> ChatStatistics:
     """Measure the chats of a log."""
-    events = _whole_chats(events)
+    events, began_before = _chats(events)
     at = milliseconds(events["at"])
     op = np.asarray(events["op"].cat.codes)
     chat, ids = pd.factorize(events["external_id"])
@@ -69,39 +95,83 @@ def chats_of(events: pd.DataFrame) -> Chats:
     at, op, chat = at[order], op[order], chat[order]
     lasts = _turns_of(events)[order]
     is_first = np.diff(chat, prepend=-1) > 0
+    begins = op[is_first] == _START
     is_late = _after_a_close(op, chat, is_first)
     is_close = (op == _CLOSE) & ~is_late
     is_again = (op == _START) & ~is_first & ~is_late
     since = at - at[is_first][chat]
     is_double = is_again & (lasts != NAT) & (since <= _AT_ONCE)
-    is_turn = ((op == _MESSAGE) & ~is_late) | (is_first & (lasts != NAT))
-    counts = np.bincount(chat[is_turn], minlength=n)
+    is_turn = ((op == _MESSAGE) & ~is_late) | (is_first & (op == _START) & (lasts != NAT))
+    counts = np.bincount(chat[is_turn], minlength=n)[begins]
     asked_late = is_late & ((op == _START) | (op == _MESSAGE))
-    return Chats(
-        starts=events.iloc[np.sort(order[is_first])],
-        arrived_at=at[is_first],
+    follows = _Following.of(at, chat, lasts, is_turn, is_close)
+    # The first turn of a chat that began before is none that anybody saw.
+    beats_first = is_first & (op == _START)
+    return ChatStatistics(
+        starts=events.iloc[np.sort(order[beats_first])],
+        arrived_at=at[beats_first],
         turns=counts[counts > 0],
         turn_durations=lasts[is_turn & (lasts != NAT)],
-        thinks=_thinks(at, chat, lasts, is_turn, is_close),
-        closed=_any(chat[is_close], n),
-        reloaded=_any(chat[is_again & ~is_double], n),
-        doubled=_any(chat[is_double], n),
-        late=np.bincount(chat[asked_late], minlength=n),
+        thinks=follows.spans[follows.spans > 0],
+        n_messages=int((~follows.by_close).sum()),
+        n_closes=int(follows.by_close.sum()),
+        n_interrupts=int(((follows.spans <= 0) & ~follows.by_close).sum()),
+        waits=follows.waits,
+        first_turns=int((is_turn & beats_first).sum()),
+        first_followed=int((beats_first[follows.turns]).sum()),
+        began_before=began_before,
+        turns_at=at[is_turn],
+        closed=_any(chat[is_close], n)[begins],
+        reloaded=_any(chat[is_again & ~is_double], n)[begins],
+        doubled=_any(chat[is_double], n)[begins],
+        late=np.bincount(chat[asked_late], minlength=n)[begins],
         retry_gaps=_gaps(at[asked_late], chat[asked_late]),
     )
 
 
-def _whole_chats(events: pd.DataFrame) -> pd.DataFrame:
-    """Bring events into order of time, and leave out chats that do not begin with a start."""
-    events = check_events(events)
-    order = in_order(events)
-    if order is not None:
-        events = events.iloc[order].reset_index(drop=True)
-    chat, _ = pd.factorize(events["external_id"])
-    _, first = np.unique(chat, return_index=True)
-    begins = np.asarray(events["op"].cat.codes)[first] == _START
-    whole: pd.DataFrame = events[begins[chat]].reset_index(drop=True)
-    return whole
+class _Following(NamedTuple):
+    """What came after turns: after which, how long after their end, and whether a close did."""
+
+    turns: NDArray[np.int64]
+    spans: NDArray[np.int64]
+    by_close: NDArray[np.bool_]
+    waits: NDArray[np.int64]
+
+    @classmethod
+    def of(
+        cls,
+        at: NDArray[np.int64],
+        chat: NDArray[np.int64],
+        lasts: NDArray[np.int64],
+        is_turn: NDArray[np.bool_],
+        is_close: NDArray[np.bool_],
+    ) -> _Following:
+        beats = np.flatnonzero(is_turn | is_close)
+        ended_at = at + np.where(lasts == NAT, 0, lasts)
+        one, next_one = beats[:-1], beats[1:]
+        follows = (chat[one] == chat[next_one]) & is_turn[one]
+        last = np.append(chat[one] != chat[next_one], [True])[: len(beats)]
+        open_turns = beats[last & is_turn[beats]]
+        waits = at.max(initial=0) - ended_at[open_turns]
+        one, next_one = one[follows], next_one[follows]
+        spans = at[next_one] - ended_at[one]
+        return cls(one, spans, is_close[next_one], waits[waits > 0])
+
+
+def _chats(events: pd.DataFrame) -> tuple[pd.DataFrame, int]:
+    """Bring events into order of time, and decide on chats that do not begin with a start.
+
+    Where there are many, the log is a window cut out of running traffic, and they stay, from their
+    first message on; else they are left out.
+    """
+    events = sorted_by_time(check_events(events))
+    first, chat = first_events(events)
+    op = np.asarray(events["op"].cat.codes)
+    lacks = op[first] != _START
+    began_before = int((lacks & (op[first] == _MESSAGE)).sum())
+    if began_before < _FEWEST or began_before < _LEAST_SHARE * len(first):
+        return events[~lacks[chat]].reset_index(drop=True), 0
+    return events[~(lacks & (op[first] != _MESSAGE))[chat]].reset_index(drop=True), began_before
 
 
 def _turns_of(events: pd.DataFrame) -> NDArray[np.int64]:
@@ -118,22 +188,6 @@ def _after_a_close(
     before = np.cumsum(closes) - closes
     later: NDArray[np.bool_] = before > before[is_first][chat]
     return later
-
-
-def _thinks(
-    at: NDArray[np.int64],
-    chat: NDArray[np.int64],
-    lasts: NDArray[np.int64],
-    is_turn: NDArray[np.bool_],
-    is_close: NDArray[np.bool_],
-) -> NDArray[np.int64]:
-    beats = np.flatnonzero(is_turn | is_close)
-    one, next_one = beats[:-1], beats[1:]
-    follows = (chat[one] == chat[next_one]) & is_turn[one]
-    one, next_one = one[follows], next_one[follows]
-    ended_at = at[one] + np.where(lasts[one] == NAT, 0, lasts[one])
-    thinks: NDArray[np.int64] = np.maximum(at[next_one] - ended_at, 0)
-    return thinks
 
 
 def _any(chat: NDArray[np.int64], n: int) -> NDArray[np.bool_]:

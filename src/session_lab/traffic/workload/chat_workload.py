@@ -39,6 +39,7 @@ _RANGES = {
     "topic_skew": _SPREAD,
     "single_turn_share": _SHARE,
     "return_share": _SHARE,
+    "interrupt_share": _SHARE,
     "long_turn_share": _SHARE,
     "close_share": _SHARE,
     "expires_share": _SHARE,
@@ -67,7 +68,8 @@ class ChatWorkload:
     the next message or, after the last turn, the close of a chat that is closed. Turns and thinks
     are log-normal, ``median * exp(spread * Z)`` with Z standard normal, so their mean is
     ``median * exp(spread**2 / 2)``; where some turns are long, or some people return, they are
-    mixtures of two such kinds. People answer a turn as if it had started when it arrived: what a
+    mixtures of two such kinds. Where people interrupt, a share of messages comes
+    during the turn before. People answer a turn as if it had started when it arrived: what a
     run policy makes of it does not change the traffic.
 
     Each start asks for two tags, drawn independently: a plan (free 82 %, pro 18 %) and a language
@@ -104,6 +106,9 @@ class ChatWorkload:
         Median of the time from the end of a turn to what comes next.
     think_spread : float
         Standard deviation of its logarithm, 0 to 5.
+    interrupt_share : float
+        The share of messages that come before the answer before is there, at an instant uniform in
+        the turn.
     return_share : float
         The share of thinks in which people are away and return later.
     return_after : str or timedelta
@@ -169,6 +174,7 @@ class ChatWorkload:
     single_turn_share: float = 0.0
     think_time: Duration = "30 s"
     think_spread: float = 1.0
+    interrupt_share: float = 0.0
     return_share: float = 0.05
     return_after: Duration = "4 h"
     return_spread: float = 1.0

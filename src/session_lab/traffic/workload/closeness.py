@@ -2,32 +2,39 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import pandas as pd
 
 from session_lab.errors import DataError
-from session_lab.traffic.workload.chat_statistics import chats_of
+from session_lab.frames import check_events, milliseconds, to_instants
+from session_lab.timing import LAST_INSTANT, duration_text, to_milliseconds
+from session_lab.traffic.adopt import first_events
+from session_lab.traffic.time_order import sorted_by_time
+from session_lab.traffic.workload.chat_statistics import chat_statistics
 from session_lab.traffic.workload.generating import generate
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from session_lab.traffic.workload.chat_statistics import Chats
+    from session_lab.traffic.workload.chat_statistics import ChatStatistics
     from session_lab.traffic.workload.chat_workload import ChatWorkload
 
 __all__ = ["Closeness", "closeness", "compare"]
 
 _QUANTILES = (0.5, 0.9, 0.99)
 _MINUTE = 60_000
+_MOST_CHATS = 1_000_000
 _MEASURES = (
     "arrivals per minute",
     "gap between arrivals (s)",
     "turns per chat",
     "think (s)",
     "turn (s)",
+    "turns per minute",
 )
 
 
@@ -50,7 +57,7 @@ class Closeness:
     title: ClassVar[str] = "Generated traffic against recorded traffic"
     formula: ClassVar[str] = (
         "distance: the greatest difference of the two empirical distribution functions, 0 to 1 "
-        "(Kolmogorov and Smirnov). Chats that do not begin with a start are left out; a log that "
+        "(Kolmogorov and Smirnov). ChatStatistics that do not begin with a start are left out; a log that "
         "ends in the middle of chats shows fewer and shorter thinks than there were."
     )
 
@@ -83,7 +90,7 @@ def closeness(workload: ChatWorkload, events: pd.DataFrame, *, seed: int = 0) ->
     Returns
     -------
     Closeness
-        Of arrivals, thinks, turns and their durations: quantiles, side by side, and the
+        Of arrivals, thinks, turns, their durations and the load: quantiles, side by side, and the
         Kolmogorov-Smirnov distance.
 
     Raises
@@ -98,12 +105,24 @@ def closeness(workload: ChatWorkload, events: pd.DataFrame, *, seed: int = 0) ->
     >>> closeness(fit(events), events).summary()["turns per chat"] < 0.1
     True
     """
-    return compare(events, generate(workload, seed), seed=seed)
+    began_before = chat_statistics(events).began_before
+    span = duration_text(_warm_up(workload) + to_milliseconds(workload.duration))
+    drawn = replace(workload, duration=span) if began_before else workload
+    return compare(events, generate(drawn, seed), seed=seed)
 
 
 def compare(recorded: pd.DataFrame, generated: pd.DataFrame, *, seed: int) -> Closeness:
-    """Compare a recorded log with one that was generated with a seed."""
-    sides = (_samples(chats_of(events)) for events in (recorded, generated))
+    """Compare a recorded log with one that was generated with a seed, over equal times.
+
+    Of what was generated there is as much time as of what was recorded: from its beginning on, or
+    the last of it where the recorded log is a window cut out of running traffic. Where the recorded
+    clock ticks, so does the other.
+    """
+    recorded = sorted_by_time(check_events(recorded))
+    chats = chat_statistics(recorded)
+    at = milliseconds(recorded["at"])
+    window = _window(generated, int(np.ptp(at)) if len(at) else 0, last=chats.began_before > 0)
+    sides = (_samples(chats), _samples(chat_statistics(_ticking(window, _tick(chats.arrived_at)))))
     rows = [
         _row(name, *pair)
         for name, *pair in zip(_MEASURES, *sides, strict=True)
@@ -115,16 +134,55 @@ def compare(recorded: pd.DataFrame, generated: pd.DataFrame, *, seed: int) -> Cl
     return Closeness(pd.DataFrame(rows), seed)
 
 
-def _samples(chats: Chats) -> tuple[NDArray[np.float64], ...]:
+def _warm_up(workload: ChatWorkload) -> int:
+    """Return after how long traffic is steady, so far as it becomes so within a window of work.
+
+    After some four times as long as chats last; what the longest thinks add later is little.
+    """
+    long = to_milliseconds(workload.return_after) * math.exp(workload.return_spread**2 / 2)
+    short = to_milliseconds(workload.think_time) * math.exp(workload.think_spread**2 / 2)
+    think = workload.return_share * long + (1 - workload.return_share) * short
+    slowest = long if workload.return_share else short
+    most = _MOST_CHATS / workload.chats_per_hour * 3_600_000
+    return int(min(4 * (workload.turns_per_chat * think + slowest), most))
+
+
+def _window(generated: pd.DataFrame, span: int, *, last: bool) -> pd.DataFrame:
+    at = milliseconds(generated["at"])
+    if not len(at):
+        return generated
+    first, _ = first_events(generated)
+    begin = max(int(at[first].max()) - span, int(at[0])) if last else int(at[0])
+    inside: pd.DataFrame = generated[(at >= begin) & (at <= begin + span)].reset_index(drop=True)
+    return inside
+
+
+def _tick(arrived_at: NDArray[np.int64]) -> int:
+    """Return the tick of a clock, where so many arrivals share an instant that it must have one."""
+    different = np.unique(arrived_at)
+    if len(different) < 2 or 2 * len(different) > len(arrived_at):
+        return 1
+    return int(np.diff(different).min())
+
+
+def _ticking(events: pd.DataFrame, tick: int) -> pd.DataFrame:
+    if tick == 1:
+        return events
+    return events.assign(at=to_instants(milliseconds(events["at"]) // tick * tick))
+
+
+def _samples(chats: ChatStatistics) -> tuple[NDArray[np.float64], ...]:
     # Of whole minutes: the one in which the last chat arrived may have gone on without others.
     minutes = (chats.arrived_at - chats.arrived_at[:1]) // _MINUTE
     counts = np.bincount(minutes)[:-1]
+    first = chats.turns_at.min(initial=LAST_INSTANT)
     return (
         counts.astype(np.float64),
         np.diff(chats.arrived_at) / 1000,
         chats.turns.astype(np.float64),
         chats.thinks / 1000,
         chats.turn_durations / 1000,
+        np.bincount((chats.turns_at - first) // _MINUTE)[:-1].astype(np.float64),
     )
 
 

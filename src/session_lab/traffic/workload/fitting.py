@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import math
+import warnings
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
-from session_lab.errors import DataError
+from session_lab.errors import DataError, DataWarning
 from session_lab.frames import NAT, milliseconds
 from session_lab.simulator.model.randomness import exponential, logarithm
 from session_lab.timing import LONGEST_DURATION, duration_text, instant_text
 from session_lab.traffic.workload.arrivals import hours_of, weights_of
-from session_lab.traffic.workload.chat_statistics import chats_of
+from session_lab.traffic.workload.chat_statistics import chat_statistics
 from session_lab.traffic.workload.chat_workload import ChatWorkload
+from session_lab.traffic.workload.waiting import Waiting, fit_waiting
 
 if TYPE_CHECKING:
     from typing import Any
@@ -21,7 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from session_lab.traffic.workload.chat_statistics import Chats
+    from session_lab.traffic.workload.chat_statistics import ChatStatistics
 
 __all__ = ["fit"]
 
@@ -36,6 +39,10 @@ _MOST_TOPICS = 100_000
 _OTHER_TAGS = ("plan:", "lang:")
 _LEAST_SPREAD = 0.001
 _WIDEST_SPREAD = 5.0
+# The share of turns after which something may lie beyond the log, from which on it matters.
+_HIDDEN = 0.005
+# Standard errors, about, from which on a difference is none of chance.
+_FAR = 3.0
 
 
 class _Mixture(NamedTuple):
@@ -79,16 +86,25 @@ def fit(events: pd.DataFrame) -> ChatWorkload:
     >>> fitted.expires_after, round(fitted.turns_per_chat), fitted.topics
     ('12 h', 5, 0)
     """
-    chats = chats_of(events)
+    chats = chat_statistics(events)
     n = len(chats.arrived_at)
     if n < 2 or chats.arrived_at[-1] == chats.arrived_at[0]:
         message = f"the log has {n} chats that begin with a start, too few to tell a rate"
         raise DataError(message, source="events")
-    found = _arrivals(chats) | _turns(chats) | _thinks(chats) | _shares(chats)
+    if chats.began_before:
+        message = (
+            f"{chats.began_before:,} of {chats.began_before + n:,} chats began before the log, so it "
+            "is taken for a window cut out of steady traffic"
+        )
+        warnings.warn(message, DataWarning, stacklevel=2)
+    course = _course(chats)
+    found = _arrivals(chats) | _turns(chats, course) | _thinks(chats, course) | _shares(chats)
+    if course.is_cut:
+        found["close_share"] = course.close_share
     return ChatWorkload(**found | _asked(chats))
 
 
-def _arrivals(chats: Chats) -> dict[str, Any]:
+def _arrivals(chats: ChatStatistics) -> dict[str, Any]:
     at = chats.arrived_at
     n, first = len(at), int(at[0])
     # On average the window reaches as far beyond the last arrival as arrivals are apart.
@@ -175,9 +191,74 @@ def _bursts(excess: NDArray[np.float64], sudden: NDArray[np.bool_], window: int)
     }
 
 
-def _turns(chats: Chats) -> dict[str, Any]:
+class _Course(NamedTuple):
+    """How chats go on: what thinks are like, and how often something comes after a turn.
+
+    Attributes
+    ----------
+    waiting : Waiting or None
+        None where nothing was seen to come after any turn.
+    is_cut : bool
+        Whether what lies beyond the log matters.
+    turns_per_chat, single_turn_share, close_share : float
+        With what lies beyond the log.
+    """
+
+    waiting: Waiting | None
+    is_cut: bool
+    turns_per_chat: float = 1.0
+    single_turn_share: float = 0.0
+    close_share: float = 0.0
+
+
+def _course(chats: ChatStatistics) -> _Course:
+    """Estimate how chats go on, with what the log does not show because it ends, or begins, earlier.
+
+    A turn is followed by a message, by a close, or by nothing. In steady traffic as many chats end
+    as start, so a window cut out of it has as many turns to a start as chats have; and as many end
+    in silence as start without being closed.
+    """
+    n = len(chats.turns_at)
+    if not len(chats.thinks) or not n:
+        return _Course(None, is_cut=False)
+    n_chats = max(len(chats.arrived_at), 1)
+    silent = float(n_chats - chats.closed.sum()) if chats.began_before else None
+    if silent is not None:
+        silent = min(max(silent, 0.0), float(len(chats.waits)))
+    waiting = fit_waiting(chats.thinks, chats.waits, never=silent)
+    if silent is None:
+        silent = waiting.never_share * (len(chats.thinks) + len(chats.waits))
+    hidden = len(chats.waits) - silent
+    followed = chats.n_messages / max(chats.n_messages + chats.n_closes, 1)
+    goes_on = (n - silent) / n * followed
+    first = chats.first_turns / n
+    # How much rarer it is that a first turn is followed: those of chats that have one in any case.
+    after_first = chats.first_followed / max(chats.first_turns, 1)
+    later = max(n - chats.first_turns, 1)
+    after_later = (chats.n_messages + chats.n_closes - chats.first_followed) / later
+    single = max(1 - after_first / after_later, 0.0) if after_later else 0.0
+    if single * math.sqrt(chats.first_turns) < _FAR:
+        single = 0.0
+    if chats.began_before:
+        goes_on = 1 - n_chats / n
+        first = n_chats / n
+    further = min(goes_on / (1 - first * single), 1 - 1e-4)
+    ends = max(n - (n - silent) * followed, 1e-9)
+    return _Course(
+        waiting,
+        is_cut=bool(chats.began_before) or hidden > _HIDDEN * n,
+        turns_per_chat=min(max(_rounded(1 / (1 - further)), 1.0), 10_000.0),
+        single_turn_share=_rounded(single),
+        close_share=_rounded(min(max((n - silent) * (1 - followed) / ends, 0.0), 1.0)),
+    )
+
+
+def _turns(chats: ChatStatistics, course: _Course) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    if len(chats.turns):
+    if course.is_cut:
+        found["turns_per_chat"] = course.turns_per_chat
+        found["single_turn_share"] = course.single_turn_share
+    elif len(chats.turns):
         several = chats.turns[chats.turns > 1]
         mean, single = float(chats.turns.mean()), 0.0
         if len(several) and several.mean() > 2:
@@ -195,11 +276,22 @@ def _turns(chats: Chats) -> dict[str, Any]:
     return found
 
 
-def _thinks(chats: Chats) -> dict[str, Any]:
-    if not len(chats.thinks):
-        return {"return_share": 0.0}
-    names = "think_time", "think_spread"
-    return _two_kinds(chats.thinks, names, ("return_share", "return_after", "return_spread"))
+def _thinks(chats: ChatStatistics, course: _Course) -> dict[str, Any]:
+    asked = chats.n_messages
+    found: dict[str, Any] = {"return_share": 0.0}
+    if asked:
+        found["interrupt_share"] = _rounded(chats.n_interrupts / asked)
+    if course.waiting is None:
+        return found
+    centres, spreads, long_share, _ = course.waiting
+    found |= {"think_time": _duration(centres[0]), "think_spread": _spread(spreads[0])}
+    if long_share:
+        found |= {
+            "return_share": _rounded(long_share),
+            "return_after": _duration(centres[1]),
+            "return_spread": _spread(spreads[1]),
+        }
+    return found
 
 
 def _two_kinds(
@@ -251,7 +343,7 @@ def _mixture(logs: NDArray[np.float64]) -> _Mixture | None:
     )
 
 
-def _shares(chats: Chats) -> dict[str, Any]:
+def _shares(chats: ChatStatistics) -> dict[str, Any]:
     late = chats.late[chats.late > 0]
     found: dict[str, Any] = {
         "close_share": _rounded(float(chats.closed.mean())),
@@ -265,7 +357,7 @@ def _shares(chats: Chats) -> dict[str, Any]:
     return found
 
 
-def _asked(chats: Chats) -> dict[str, Any]:
+def _asked(chats: ChatStatistics) -> dict[str, Any]:
     """Count what starts ask for: an expiry, a task, topics."""
     starts = chats.starts
     found: dict[str, Any] = {}

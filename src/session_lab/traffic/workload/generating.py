@@ -132,6 +132,11 @@ def _turns(
         np.where(returns, workload.return_spread, workload.think_spread),
     )
     spans = lasts + thinks
+    if workload.interrupt_share:
+        interrupts = stream("interrupts").uniforms(n) < workload.interrupt_share
+        interrupts[last] = False
+        during = (stream("interrupt_time").uniforms(n) * lasts).astype(np.int64)
+        spans = np.where(interrupts, during, spans)
     # The time before each turn as if all chats followed each other, less that before its chat.
     before = np.cumsum(spans) - spans
     at = arrived_at[chat] + before - before[first][chat]
