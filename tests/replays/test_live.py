@@ -407,7 +407,7 @@ def test_a_line_that_was_cut_short_is_forgotten(tmp_path: Path):
 def test_a_file_that_is_no_journal_is_refused_and_kept(tmp_path: Path):
     other = tmp_path / "notes.txt"
     other.write_text("my notes")
-    with pytest.raises(sl.DataError, match="no journal"):
+    with pytest.raises(sl.DataError, match="not a journal"):
         play(sl.Simulator(), journal=other)
     assert other.read_text() == "my notes"
 

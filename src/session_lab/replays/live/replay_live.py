@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import numbers
 import re
 from typing import TYPE_CHECKING, Final, Literal, TypedDict, Unpack, overload
 
@@ -15,7 +13,7 @@ from session_lab.replays.live.calls import Calls
 from session_lab.replays.live.journal import Journal
 from session_lab.replays.live.results import LivePlan, LiveReplay, operations_of
 from session_lab.replays.live.runner import Asking, outstanding
-from session_lab.replays.live.schedule import schedule
+from session_lab.replays.live.schedule import is_above_zero, schedule
 from session_lab.timing import instant_text
 from session_lab.traffic.time_order import in_order
 from session_lab.wire.limits import RESERVED_ID_PREFIX
@@ -230,8 +228,7 @@ def _check(concurrency: int, rate: float | None, prefix: str | None) -> None:
     if isinstance(concurrency, bool) or not isinstance(concurrency, int) or concurrency < 1:
         message = f"{concurrency!r} is not a number of requests; give 1 or more"
         raise DataError(message, column="concurrency")
-    is_number = isinstance(rate, numbers.Real) and not isinstance(rate, bool)
-    if rate is not None and not (is_number and math.isfinite(rate) and rate > 0):
+    if rate is not None and not is_above_zero(rate):
         raise DataError(f"{rate!r} is not a rate; give requests a second, above 0", column="rate")
     if prefix is not None and (not prefix.strip() or prefix.startswith(RESERVED_ID_PREFIX)):
         message = (

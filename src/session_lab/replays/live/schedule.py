@@ -24,7 +24,16 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["LOOPS", "NOBODY", "Dispatch", "Loop", "Schedule", "at_once", "schedule"]
+__all__ = [
+    "LOOPS",
+    "NOBODY",
+    "Dispatch",
+    "Loop",
+    "Schedule",
+    "at_once",
+    "is_above_zero",
+    "schedule",
+]
 
 Loop = Literal["open", "closed"]
 """Whether requests keep to the recorded times, or wait for answers as people do."""
@@ -121,8 +130,7 @@ def schedule(
     """
     if loop not in LOOPS:
         raise DataError(f"{loop!r} is not a loop; the loops are {', '.join(LOOPS)}", column="loop")
-    is_number = isinstance(speed, numbers.Real) and not isinstance(speed, bool)
-    if not (is_number and math.isfinite(speed) and speed > 0):
+    if not is_above_zero(speed):
         raise DataError(f"{speed!r} is not a speed; give a number above 0", column="speed")
     at = milliseconds(events["at"])
     gaps = np.diff(at)
@@ -144,6 +152,13 @@ def schedule(
         n_capped=int((kept < gaps).sum()),
         capped=int((gaps - kept).sum()),
     )
+
+
+def is_above_zero(value: object) -> bool:
+    """Return whether this is a finite number above zero."""
+    if not isinstance(value, numbers.Real) or isinstance(value, bool):
+        return False
+    return 0 < float(value) < math.inf
 
 
 def at_once(n: int) -> Schedule:
