@@ -156,7 +156,7 @@ def schedule(
 
 def is_above_zero(value: object) -> bool:
     """Return whether this is a finite number above zero."""
-    if not isinstance(value, numbers.Real) or isinstance(value, bool):
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
         return False
     return 0 < float(value) < math.inf
 
