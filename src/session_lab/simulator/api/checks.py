@@ -138,12 +138,19 @@ def respond(
     list_lag : int
         For how many milliseconds lists do not show what is new.
     """
-    check = _read if route.endpoint.method == "GET" else _write
     try:
         now = world.now
         credential = _admitted(route, authenticated(request, environments, now))
-        context = Context(request, world, credential, now, params, {}, {}, list_lag)
-        return route.handle(check(route, context))
+        check = _read if route.endpoint.method == "GET" else _write
+        query, body = check(route, request, params, world.profile.name)
+        context = Context(request, world, credential, now, params, query, body, list_lag)
+        if route.find is not None:
+            context = context._replace(found=route.find(context))
+            if context.found is None:
+                return route.missing(context)
+        if not (credential.is_secret_key or route.access is None or route.access.is_given(context)):
+            return error_responses.forbidden()
+        return route.handle(context)
     except _Refused as refused:
         return refused.response
     except (StoreError, RecursionError):
@@ -151,26 +158,19 @@ def respond(
         return error_responses.error(500, route.failure)
 
 
-def _read(route: Route, context: Context) -> Context:
-    _check_params(route, context.params)
-    if route.query is not None:
-        context = context._replace(query=_parsed_query(route.query, context.request))
-    if route.find is not None:
-        context = context._replace(found=route.find(context))
-        if context.found is None:
-            raise _Refused(route.missing(context))
-    _check_access(route, context)
-    return context
+def _read(
+    route: Route, request: Request, params: Mapping[str, str], _profile: str
+) -> tuple[Mapping[str, Json], Json]:
+    _check_params(route, params)
+    return {} if route.query is None else _parsed_query(route.query, request), {}
 
 
-def _write(route: Route, context: Context) -> Context:
-    _check_length(route, context.request)
-    _check_params(route, context.params)
-    if route.body is not None:
-        schema = BODIES[context.world.profile.name][route.body]
-        context = context._replace(body=_parsed_body(schema, context.request))
-    _check_access(route, context)
-    return context
+def _write(
+    route: Route, request: Request, params: Mapping[str, str], profile: str
+) -> tuple[Mapping[str, Json], Json]:
+    _check_length(route, request)
+    _check_params(route, params)
+    return {}, {} if route.body is None else _parsed_body(BODIES[profile][route.body], request)
 
 
 def _admitted(route: Route, credential: Credential | Refusal) -> Credential:
@@ -221,10 +221,3 @@ def _parsed_body(schema: Schema, request: Request) -> Json:
     if isinstance(parsed, Invalid):
         raise _Refused(error_responses.error(400, body_error(parsed.issues)))
     return parsed
-
-
-def _check_access(route: Route, context: Context) -> None:
-    if context.credential.is_secret_key or route.access is None:
-        return
-    if not route.access.is_given(context):
-        raise _Refused(error_responses.forbidden())

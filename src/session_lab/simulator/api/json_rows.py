@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING, Any
+import operator
+from typing import TYPE_CHECKING
 
 from session_lab.simulator.model.calendar import date_text
-from session_lab.simulator.model.machine import Row
 from session_lab.simulator.model.prices import CENTS_PER_RUN, DEFAULT_MACHINE, compute_cents
 from session_lab.simulator.model.run_payload import tags_of
 from session_lab.wire.run_status import CURRENT_STATUSES, FINAL_INTERNAL_STATUSES, OLD_STATUSES
@@ -38,27 +38,30 @@ def retrieved_session(shown: Shown) -> dict[str, Json]:
 
 def listed_session(shown: Shown) -> dict[str, Json]:
     """Write a session as a list shows it."""
-    row: tuple[Any, ...] = shown.row
-    written = {name: row[place] for name, place in _AS_THEY_ARE}
-    for name, place in _INSTANTS:
-        instant = row[place]
-        written[name] = None if instant is None else _text(instant)
+    written: dict[str, Json] = dict(zip(_NAMES, _values(shown.row), strict=True))
+    for name in _INSTANTS:
+        if written[name] is not None:
+            written[name] = _text(written[name])
+    for name in _TEXTS:
+        written[name] = written[name] or ""
     written["currentRunId"] = shown.run_id
     return written
 
 
-def _places(*, instants: bool) -> list[tuple[str, int]]:
-    """Return the wire name and the place in a stored row of what a list shows of a session."""
-    columns = {"id": "session_id"}
-    return [
-        (field.alias or name, Row._fields.index(columns.get(name, name)))
-        for name, field in SessionRow.model_fields.items()
-        if name != "current_run_id" and name.endswith("_at") is instants
-    ]
-
-
-_AS_THEY_ARE = _places(instants=False)
-_INSTANTS = _places(instants=True)
+# What a list shows of a session is what the wire's model has, from the columns of those names.
+_COLUMNS = {
+    field.alias or name: "session_id" if name == "id" else name
+    for name, field in SessionRow.model_fields.items()
+    if name != "current_run_id"
+}
+_NAMES = tuple(_COLUMNS)
+_INSTANTS = tuple(name for name, column in _COLUMNS.items() if column.endswith("_at"))
+_TEXTS = tuple(
+    field.alias or name
+    for name, field in SessionRow.model_fields.items()
+    if field.annotation is str
+)
+_values = operator.attrgetter(*_COLUMNS.values())
 
 
 def shown_status(status: str, api_version: str | None) -> str:

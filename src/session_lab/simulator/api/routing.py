@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from session_lab.simulator.api import error_responses
 from session_lab.simulator.api.auth import Refusal
@@ -33,8 +33,13 @@ _READS = {"GET", "HEAD"}
 _WRITES = {"DELETE", "PATCH", "POST", "PUT"}
 _REMEMBERED_PATHS = 4096
 
-Methods = dict[str, "Route"]
-"""The routes of one path by their methods: ``GET``, one that writes, or both."""
+
+class Methods(NamedTuple):
+    """The routes of one path: what reads it, what else is done with it, and who may look."""
+
+    reading: Route | None
+    writing: Route | None
+    has_cors: bool
 
 
 def refuse_early(request: Request) -> Response | None:
@@ -77,10 +82,8 @@ def answer(
         return error_responses.page(400)
     if found is None:
         return error_responses.page(404)
-    methods, params = found
-    method, reading = request.method, methods.get("GET")
-    writing = next((route for route in methods.values() if route is not reading), None)
-    has_cors = any(route.has_cors for route in methods.values())
+    (reading, writing, has_cors), params = found
+    method = request.method
     if method == "OPTIONS" and has_cors:
         return preflight_response(request)
     if method in _READS or method == "OPTIONS":
@@ -112,8 +115,8 @@ def session_asked_for(
         return None
     methods, params = found
     key = params.get("session")
-    route = methods.get(request.method)
-    if route is not None and route.endpoint.name == "sessions.start":
+    route = methods.writing
+    if request.method == "POST" and route and route.endpoint.name == "sessions.start":
         key = external_id_in(request.text)
     return None if key is None else (credential.environment.id, key)
 
@@ -123,10 +126,16 @@ def _segments(path: str) -> tuple[str, ...]:
 
 
 def _patterns() -> list[tuple[tuple[str, ...], Methods]]:
-    paths: dict[str, Methods] = {}
+    paths: dict[str, list[Route]] = {}
     for route in ROUTES:
-        paths.setdefault(route.endpoint.path, {})[route.endpoint.method] = route
-    return [(_segments(path), methods) for path, methods in paths.items()]
+        paths.setdefault(route.endpoint.path, []).append(route)
+    return [(_segments(path), _methods(routes)) for path, routes in paths.items()]
+
+
+def _methods(routes: list[Route]) -> Methods:
+    reading = next((route for route in routes if route.endpoint.method == "GET"), None)
+    writing = next((route for route in routes if route is not reading), None)
+    return Methods(reading, writing, any(route.has_cors for route in routes))
 
 
 _PATTERNS = _patterns()

@@ -8,7 +8,7 @@ from __future__ import annotations
 import heapq
 from array import array
 from bisect import bisect_left, bisect_right, insort
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -44,7 +44,7 @@ class SessionIndex:
         self.ordinals: list[int] = []
         self.created_at = array("q")
         self._codes: dict[str | None, int] = {}
-        self._columns = {"type": array("l"), "task_identifier": array("l")}
+        self._types, self._tasks = array("l"), array("l")
         self._closed = bytearray()
         self._expires_at = array("q")
         self._tags: dict[str, array[int]] = {}
@@ -54,9 +54,9 @@ class SessionIndex:
         position = len(self.ordinals)
         self.ordinals.append(ordinal)
         self.created_at.append(row.created_at)
-        self._columns["type"].append(self._codes.setdefault(row.type, len(self._codes)))
-        code = self._codes.setdefault(row.task_identifier, len(self._codes))
-        self._columns["task_identifier"].append(code)
+        codes = self._codes
+        self._types.append(codes.setdefault(row.type, len(codes)))
+        self._tasks.append(codes.setdefault(row.task_identifier, len(codes)))
         self._closed.append(row.closed_at is not None)
         self._expires_at.append(_NEVER if row.expires_at is None else row.expires_at)
         for tag in set(row.tags):
@@ -89,8 +89,11 @@ class SessionIndex:
         """
         tag = wanted.get("tag")
         tagged = None if tag is None else self._tags.get(tag, array("l"))
-        codes = {name: self._codes.get(wanted[name]) for name in self._columns if name in wanted}
-        if None in codes.values():
+        columns = {"type": self._types, "task_identifier": self._tasks}
+        codes = [
+            (columns[name], self._codes.get(wanted[name])) for name in columns if name in wanted
+        ]
+        if any(code is None for _, code in codes):
             return
         low, high = sorted((positions.start, positions.stop - positions.step))
         places = range(low, high + 1)
@@ -104,15 +107,19 @@ class SessionIndex:
             yield from (some if positions.step > 0 else some[::-1]).tolist()
 
     def _matching(
-        self, some: NDArray[np.int64], codes: Mapping[str, int | None], status: str | None, now: int
+        self,
+        some: NDArray[np.int64],
+        codes: list[tuple[array[int], int | None]],
+        status: str | None,
+        now: int,
     ) -> NDArray[np.int64]:
         if not len(some):
             return some
         first, last = int(some[0]), int(some[-1]) + 1
         places = some - first
         fits = np.ones(len(some), dtype=bool)
-        for name, code in codes.items():
-            fits &= np.array(self._columns[name][first:last])[places] == code
+        for column, code in codes:
+            fits &= np.array(column[first:last])[places] == code
         if status is not None:
             closed = np.frombuffer(bytes(self._closed[first:last]), dtype=bool)[places]
             expired = np.array(self._expires_at[first:last])[places] <= now
@@ -138,8 +145,12 @@ class RunIndex:
         """Add a run that was triggered, or will be."""
         key = record.run.triggered_at, record.run_id
         self._all.add(key)
-        for name_and_value in (*_values(record), ("status", self._status(record.run))):
-            self._by_value.setdefault(name_and_value, _Sorted()).add(key)
+        self._under("status", self._status(record.run)).add(key)
+        if record.task_identifier is not None:
+            self._under("taskIdentifier", record.task_identifier).add(key)
+        if record.options:
+            for name, value in _values(record.options):
+                self._under(name, value).add(key)
 
     def change(self, before: RunRecord, run: Run) -> None:
         """Follow a change of a run, whose trigger and id stay."""
@@ -147,7 +158,13 @@ class RunIndex:
         if old != new:
             key = run.triggered_at, before.run_id
             self._by_value["status", old].remove(key)
-            self._by_value.setdefault(("status", new), _Sorted()).add(key)
+            self._under("status", new).add(key)
+
+    def _under(self, name: str, value: str) -> _Sorted:
+        keys = self._by_value.get((name, value))
+        if keys is None:
+            keys = self._by_value[name, value] = _Sorted()
+        return keys
 
     def _status(self, run: Run) -> str:
         """Return the status that a run has or, under a policy, may come to have at its end."""
@@ -213,10 +230,7 @@ _OWN_STATUSES = frozenset(STATUSES) - set(_BAD_ENDS.values())
 """Those that runs under a policy come to by themselves as time passes."""
 
 
-def _values(record: RunRecord) -> Iterator[tuple[str, str]]:
-    options = record.options
-    if record.task_identifier is not None:
-        yield "taskIdentifier", record.task_identifier
+def _values(options: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for tag in set(tags_of(options)):
         yield "tag", tag
     if "queue" in options:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from session_lab.simulator.api.auth.scopes import Resource, some_scope_allows
 from session_lab.simulator.api.auth.tokens import unverified_claims, verified_claims
-from session_lab.wire.text import trim
+from session_lab.wire.text import BLANKS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -100,7 +100,7 @@ def authenticate(
     >>> authenticate("bearer tr_dev_example", [lab], now=0)
     Refusal(error='Invalid API key')
     """
-    credential = trim((authorization or "").removeprefix("Bearer "))
+    credential = (authorization or "").removeprefix("Bearer ").strip(BLANKS)
     if not credential:
         return Refusal("Invalid or Missing API key")
     claims = unverified_claims(credential)

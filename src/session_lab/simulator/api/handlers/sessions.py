@@ -16,7 +16,7 @@ from session_lab.simulator.api.http_types import json_response
 from session_lab.simulator.api.javascript.json_text import parse_json
 from session_lab.simulator.api.json_rows import listed_session, retrieved_session
 from session_lab.simulator.api.session_list import list_request, page_of
-from session_lab.simulator.model.run_payload import turn_duration_problem
+from session_lab.simulator.model.run_payload import TURN_DURATION_FIELD, turn_duration_problem
 from session_lab.wire.bodies import StartBody
 from session_lab.wire.text import trim
 
@@ -63,7 +63,8 @@ def create(context: Context) -> Response:
         _COLUMNS[name]: _STORED.get(name, stored_json)(value)
         for name, value in context.body.items()
     }
-    problem = turn_duration_problem(columns["trigger_config"].get("basePayload"))
+    payload = columns["trigger_config"]["basePayload"]
+    problem = turn_duration_problem(payload) if TURN_DURATION_FIELD in payload else None
     if problem is not None:
         return error_responses.error(400, problem)
     entry = context.world.start(

@@ -17,7 +17,7 @@ from session_lab.simulator.api.javascript.dates import to_date
 from session_lab.simulator.api.javascript.numbers import to_number
 from session_lab.simulator.api.validation import issues
 from session_lab.simulator.api.validation.issues import ABSENT, Issue, Path
-from session_lab.wire.text import trim, utf16_length
+from session_lab.wire.text import BLANKS, utf16_length
 
 if TYPE_CHECKING:
     import re
@@ -82,7 +82,7 @@ class String:
         """Check a text."""
         if not isinstance(value, str):
             return _abort(issues.invalid_type(value, "string"))
-        text = trim(value) if self.trims else value
+        text = value.strip(BLANKS) if self.trims else value
         length = len(text) if text.isascii() else utf16_length(text)
         if self.minimum <= length <= self.maximum and self.pattern is None:
             return text
