@@ -57,5 +57,5 @@ def sessions_frame(n: int = 300, *, seed: int = 7) -> pd.DataFrame:
         **derive_lifetimes(created, closed, expires, observed_at),
     }
     frame = build(SESSIONS, data, n=n)
-    frame.attrs["observed_at"] = pd.Timestamp(observed_at, unit="ms", tz="UTC")
+    frame.attrs["observed_at"] = pd.Timestamp(observed_at, unit="ms", tz="UTC").isoformat()
     return frame

@@ -25,6 +25,7 @@ from session_lab.frames.event_columns import (
     without_nothing,
 )
 from session_lab.frames.event_values import event_cell, event_value
+from session_lab.frames.kinds import check_kind, kind_of
 from session_lab.frames.lifetime_columns import derive_lifetimes
 from session_lab.frames.observation import observe, observed_at
 from session_lab.frames.of_sessions import of_sessions, sessions_of_log
@@ -61,6 +62,7 @@ __all__ = [
     "build",
     "check_events",
     "check_frame",
+    "check_kind",
     "column_of",
     "derive_lifetimes",
     "digest",
@@ -73,6 +75,7 @@ __all__ = [
     "in_one_piece",
     "instants",
     "join_events",
+    "kind_of",
     "milliseconds",
     "observe",
     "observed_at",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -258,7 +259,9 @@ def one_of(value: object, allowed: Iterable[object], *, name: str) -> None:
     if value not in known:
         listed = ", ".join(map(repr, known[:12])) or "nothing at all"
         more = f" and {len(known) - 12:,} more" if len(known) > 12 else ""
-        raise DataError(f"{value!r} is not one of {listed}{more}", column=name)
+        near = get_close_matches(str(value), map(str, known), n=1)
+        meant = f"; did you mean {near[0]!r}?" if near else ""
+        raise DataError(f"{value!r} is not one of {listed}{more}{meant}", column=name)
 
 
 def _texts(value: object, name: str) -> tuple[str, ...]:

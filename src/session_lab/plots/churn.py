@@ -126,9 +126,10 @@ def reasons(result: Reasons, ax: Axes | None = None) -> Axes:
     ax.bar_label(bars, labels=[share_text(share) for share in frame["share"]], color=INK, padding=3)
     names = {"reason": "triggered for", "end_cause": "ended by"}
     texts = [
-        f"{names[row.of]} {str(row.value).replace('_', ' ')}: {row.runs:,} runs "
-        f"({share_text(row.share)})"
-        for row in frame.itertuples()
+        f"{names[str(of)]} {str(value).replace('_', ' ')}: {runs:,} runs ({share_text(share)})"
+        for of, value, runs, share in zip(
+            frame["of"], frame["value"], frame["runs"], frame["share"], strict=True
+        )
     ]
     mark_bars(ax, bars, zip(frame["of"], frame["value"], strict=True), texts)
     ax.invert_yaxis()

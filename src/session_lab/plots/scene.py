@@ -25,7 +25,11 @@ _POINTS = 72
 """Dots per inch of SVG, so that a unit of the picture is a point."""
 _LEAST = 5.0
 """Points that a place measures at least, so that a pointer finds it."""
-_STYLE = {"svg.fonttype": "none", "svg.hashsalt": "session-lab", "path.simplify": True}
+_STYLE: dict[Any, Any] = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "session-lab",
+    "path.simplify": True,
+}
 _NO_METADATA = dict.fromkeys(("Date", "Creator", "Format", "Type"))
 _DECIMALS = re.compile(r"(\.\d)\d+")
 _BREAKS = re.compile(r"\s*\n\s*")
@@ -80,6 +84,11 @@ class Scene:
     y: Unit | None
     alt: str
 
+    def to_svg(self) -> str:
+        """Return the picture as a file of its own, with ink that is read on white."""
+        size = f'<svg width="{self.width:g}pt" height="{self.height:g}pt"'
+        return self.svg.replace("currentColor", INK).replace("<svg", size, 1)
+
     def to_json(self) -> dict[str, Any]:
         """Return everything but the picture itself as plain values."""
         return {
@@ -107,9 +116,9 @@ def scene_of(figure: Figure) -> Scene:
         width, height = figure.get_size_inches() * _POINTS
         out = StringIO()
         with rc_context(_STYLE):
-            renderer = RendererSVG(width, height, out, None, _POINTS, metadata=_NO_METADATA)  # type: ignore[no-untyped-call]
+            renderer = RendererSVG(width, height, out, None, _POINTS, metadata=_NO_METADATA)
             figure.draw(renderer)
-            renderer.finalize()  # type: ignore[no-untyped-call]
+            renderer.finalize()
         marks = marked(ax)
         box = ax.get_window_extent()
         left, right = ax.get_xlim()

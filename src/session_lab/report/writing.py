@@ -14,7 +14,7 @@ from tqdm import tqdm
 from session_lab._version import __version__
 from session_lab.analysis.display import table_html
 from session_lab.errors import SessionLabError, SessionLabWarning
-from session_lab.frames import check_frame, whole_file
+from session_lab.frames import check_kind, whole_file
 from session_lab.plots.picture import Picture
 from session_lab.report.contents import Given, chapters
 
@@ -100,7 +100,7 @@ def report_html(
     given = Given(sessions, runs, operations)
     for name, frame in vars(given).items():
         if frame is not None:
-            check_frame(frame, name)
+            check_kind(frame, name)
     parts = chapters(given)
     n_questions = sum(len(chapter.questions) for chapter in parts)
     with tqdm(

@@ -12,6 +12,7 @@ from session_lab.analysis import churn
 from session_lab.analysis.churn.cohorts import Day
 from session_lab.analysis.periods import calendar_period
 from session_lab.errors import DataError
+from session_lab.frames import check_kind
 from session_lab.frames.selection import one_of
 from session_lab.widgets.belonging import Belonging
 from session_lab.widgets.call_text import call, selected
@@ -108,8 +109,10 @@ class ChurnExplorer(Explorer[ChurnState]):
         operations: pd.DataFrame | None = None,
         panel: SelectionPanel | None = None,
     ) -> None:
+        check_kind(runs, "runs")
         self._frames = {"runs": runs}
         if operations is not None:
+            check_kind(operations, "operations")
             self._frames["operations"] = operations
         self._has_sessions = sessions is not None
         if sessions is None:

@@ -13,22 +13,28 @@ import warnings
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field, replace
 from html import escape
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 import ipywidgets  # type: ignore[import-untyped]
 
 from session_lab.errors import DataError, SessionLabError
 from session_lab.frames import Selection
+from session_lab.frames.selection import one_of
 from session_lab.plots.picture import Picture
 from session_lab.timing import duration_text, instant_text
 from session_lab.widgets.cell_cleanup import close_earlier
 from session_lab.widgets.controls import close_tree, given, put
+from session_lab.widgets.export import KINDS, write_rows, write_whole
 from session_lab.widgets.html import code_html, figure_html, message_html, table_html
 from session_lab.widgets.static_twin import display_both, name_of
 from session_lab.widgets.view import View
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Sequence
+
+    import pandas as pd
 
     from session_lab.analysis.results import Result
     from session_lab.plots.marks import Key
@@ -212,6 +218,43 @@ class Explorer(ABC, Generic[State]):
     def reset(self) -> None:
         """Remove every criterion of the selection."""
         self.state = replace(self._state, selection=Selection())
+
+    def rows(self) -> pd.DataFrame:
+        """Return the sessions that are selected, by every criterion."""
+        return self._panel.rows(self._state.selection)
+
+    def export(self, kind: str, path: str | os.PathLike[str]) -> Path:
+        """Write what is shown to a file: what the buttons in the browser do.
+
+        Parameters
+        ----------
+        kind : {"csv", "parquet", "png", "svg", "code"}
+            The selected sessions as a table, the picture, or the call that makes the view.
+        path : str or path
+            Where to; written whole or not at all.
+
+        Returns
+        -------
+        Path
+            The file.
+
+        Raises
+        ------
+        DataError
+            The kind is unknown, or there is nothing to draw.
+        """
+        one_of(kind, KINDS, name="kind")
+        target = Path(path)
+        if kind in {"csv", "parquet"}:
+            write_rows(self.rows(), target, kind)
+        elif kind == "code":
+            write_whole(target, f"{self.code()}\n".encode())
+        elif kind == "png":
+            write_whole(target, self._picture.draw(self.data()))
+        else:
+            scene = self._picture.scene(self.data())
+            write_whole(target, scene.to_svg().encode())
+        return target
 
     def data(self) -> Result:
         """Return the result that is shown: what the code of :meth:`code` returns.

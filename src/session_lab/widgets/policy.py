@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import ipywidgets  # type: ignore[import-untyped]
 
 from session_lab.errors import DataError
-from session_lab.frames import EVENTS, check_events, empty
+from session_lab.frames import EVENTS, check_events, check_kind, empty
 from session_lab.frames.of_sessions import sessions_of_log
 from session_lab.replays.whatif import WhatIfLog
 from session_lab.simulator import Platform, RunPolicy
@@ -122,6 +122,7 @@ class PolicyExplorer(Explorer[PolicyState]):
         policy: RunPolicy | None = None,
         platform: Platform | None = None,
     ) -> None:
+        check_kind(events, "events")
         self._events, self._refusal = _checked(events)
         self._base, self._platform = policy or RunPolicy(), platform or Platform()
         self._name = "sl.sessions_of_log(events)" if sessions is None else "sessions"

@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets  # type: ignore[import-untyped]
-import numpy as np
 
 from session_lab.analysis.display import short_text
-from session_lab.frames import NAT
-from session_lab.frames.selection import CATEGORIES, Selection
+from session_lab.frames import NAT, Selection
 from session_lab.timing import instant_text
 from session_lab.widgets.controls import close_tree, put
+from session_lab.widgets.facets import count_facet, offered
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
-    from numpy.typing import NDArray
+    import pandas as pd
 
     from session_lab.widgets.session_index import Prepared
 
 __all__ = ["SelectionPanel"]
-
-_MOST_OPTIONS = 100
-"""A list of values longer than this is not a control; rarer ones can be set in the state."""
 
 _MINUTE = 60_000
 _STEPS = tuple(
@@ -40,6 +37,18 @@ _TITLES = {
     "match": "Match",
     "created": "Created",
 }
+_CHIPS = {
+    "status": "status",
+    "type": "type",
+    "task_identifier": "task",
+    "end_cause": "ended by",
+    "tags": "tag",
+    "created_from": "created from",
+    "created_to": "created before",
+    "lifetime_from": "lived at least",
+    "lifetime_to": "lived less than",
+}
+"""How criteria are named on the buttons that take them away."""
 
 
 class SelectionPanel:
@@ -56,7 +65,14 @@ class SelectionPanel:
         self._value = Selection()
         self._followers: list[Callable[[Selection], None]] = []
         self._is_following = False
-        self._lists = {name: _list(name, *_values(prepared, name)) for name in _offered(prepared)}
+        self._lists = {
+            name: ipywidgets.SelectMultiple(description=_TITLES[name]) for name in offered(prepared)
+        }
+        self._find = ipywidgets.Text(description="Find a tag", placeholder="part of its name")
+        self._found = ipywidgets.Label()
+        self._chips = ipywidgets.HBox(layout={"flex_flow": "row wrap", "min_height": "32px"})
+        self._fill_lists()
+        self._fill_chips()
         self._match = ipywidgets.Dropdown(
             options=[("any of the tags", "any"), ("all of the tags", "all")],
             description=_TITLES["match"],
@@ -77,6 +93,7 @@ class SelectionPanel:
         self.widget = self._assembled()
         for control in (*self._lists.values(), self._match, self._created):
             control.observe(self._on_change, names="value")
+        self._find.observe(lambda _: self._fill("tags"), names="value")
 
     @property
     def value(self) -> Selection:
@@ -92,6 +109,9 @@ class SelectionPanel:
         self._follow()
         for follower in list(self._followers):
             follower(selection)
+        # After the pictures, for which someone waits.
+        self._fill_lists()
+        self._fill_chips()
 
     def count(self, selection: Selection) -> tuple[int, int]:
         """Return how many sessions a selection keeps, and how many there are.
@@ -102,6 +122,10 @@ class SelectionPanel:
             A value that no session has.
         """
         return int(self._prepared.rows(selection).sum()), len(self._prepared)
+
+    def rows(self, selection: Selection) -> pd.DataFrame:
+        """Return the sessions that a selection keeps."""
+        return self._prepared.selected(selection)
 
     def subscribe(self, follower: Callable[[Selection], None]) -> None:
         """Call a function with every new selection."""
@@ -118,12 +142,59 @@ class SelectionPanel:
         close_tree(self.widget)
 
     def _assembled(self) -> Any:  # noqa: ANN401  ipywidgets has no types
-        with_tags = [self._match] if "tags" in self._lists else []
-        lists = ipywidgets.HBox(
-            [*self._lists.values(), *with_tags], layout={"flex_flow": "row wrap"}
-        )
-        dated = ipywidgets.HBox([self._created, self._window], layout={"flex_flow": "row wrap"})
-        return ipywidgets.VBox([lists, dated] if len(self._edges) > 1 else [lists])
+        wrap = {"flex_flow": "row wrap"}
+        found = ipywidgets.VBox([self._find, self._match, self._found])
+        with_tags = [found] if "tags" in self._lists else []
+        lists = ipywidgets.HBox([*self._lists.values(), *with_tags], layout=wrap)
+        dated = ipywidgets.HBox([self._created, self._window], layout=wrap)
+        parts = [lists, dated] if len(self._edges) > 1 else [lists]
+        return ipywidgets.VBox([*parts, self._chips])
+
+    def _fill_lists(self) -> None:
+        """Offer the values there are, each with the sessions that it would leave."""
+        for name in self._lists:
+            self._fill(name)
+
+    def _fill(self, name: str) -> None:
+        control = self._lists[name]
+        facet = count_facet(self._prepared, name, self._value, self._find.value)
+        was_following, self._is_following = self._is_following, True
+        try:
+            options = [(f"{short_text(value, 40)} ({n:,})", value) for value, n in facet.options]
+            if list(control.options) != options:
+                control.options = options
+                control.rows = min(4, max(2, len(options)))
+            if control.value != getattr(self._value, name):
+                control.value = getattr(self._value, name)
+        finally:
+            self._is_following = was_following
+        if name == "tags":
+            self._found.value = f"{len(facet.options):,} of {facet.found:,} tags shown"
+
+    def _fill_chips(self) -> None:
+        """Show each criterion as a button that takes it away, and one that takes all away."""
+        old = self._chips.children
+        chips = []
+        for name, values in self._value.criteria.items():
+            for value in values if isinstance(values, tuple) else (values,):
+                if name in _CHIPS:
+                    chips.append(_chip(f"{_CHIPS[name]} {short_text(str(value), 30)} ✕"))
+                    chips[-1].on_click(lambda _, name=name, value=value: self._drop(name, value))
+        if chips:
+            chips.append(_chip("Reset"))
+            chips[-1].on_click(lambda _: self._drop_all())
+        self._chips.children = chips
+        for one in old:
+            close_tree(one)
+
+    def _drop(self, name: str, value: str) -> None:
+        values = getattr(self._value, name)
+        kept = tuple(one for one in values if one != value) if isinstance(values, tuple) else None
+        changes: dict[str, Any] = {name: kept}
+        self.value = replace(self._value, **changes)
+
+    def _drop_all(self) -> None:
+        self.value = Selection()
 
     def _on_change(self, _: object) -> None:
         if not self._is_following:
@@ -135,6 +206,9 @@ class SelectionPanel:
         return Selection(
             **{name: control.value for name, control in self._lists.items()},
             match="all" if self._match.value == "all" else "any",
+            # No control here shows these two; a brush sets them.
+            lifetime_from=self._value.lifetime_from,
+            lifetime_to=self._value.lifetime_to,
             # A handle at its end sets no bound.
             created_from=None if start == self._edges[0] else instant_text(start),
             created_to=None if end == self._edges[-1] else instant_text(end),
@@ -176,36 +250,8 @@ class SelectionPanel:
         self._window.value = f"{start} to {end} UTC" if start else ""
 
 
-def _offered(prepared: Prepared) -> list[str]:
-    """Return the columns that there is something to choose in."""
-    columns = prepared.frame.columns
-    offered = [name for name in CATEGORIES if name in columns and len(prepared.values(name)) > 1]
-    return [*offered, "tags"] if "tags" in columns and prepared.tags.names else offered
-
-
-def _values(prepared: Prepared, name: str) -> tuple[Sequence[str], NDArray[np.int64]]:
-    """Return the values of a column and how often each occurs, the most frequent first."""
-    if name == "tags":
-        names: Sequence[str] = prepared.tags.names
-        counts = prepared.tags.counts()
-    else:
-        codes, present = prepared.coded(name)
-        names = prepared.values(name)
-        found = np.bincount(np.asarray(codes)[np.asarray(codes) >= 0], minlength=len(present))
-        by_name = dict(zip(present, found.tolist(), strict=True))
-        counts = np.array([by_name.get(one, 0) for one in names], dtype=np.int64)
-    order = np.argsort(-counts, kind="stable")[:_MOST_OPTIONS]
-    return [names[place] for place in order], counts[order]
-
-
-def _list(name: str, values: Sequence[str], counts: NDArray[np.int64]) -> Any:  # noqa: ANN401
-    options = [
-        (f"{short_text(value, 40)} ({n:,})", value)
-        for value, n in zip(values, counts.tolist(), strict=True)
-    ]
-    return ipywidgets.SelectMultiple(
-        options=options, description=_TITLES[name], rows=min(4, max(2, len(options)))
-    )
+def _chip(text: str) -> Any:  # noqa: ANN401  ipywidgets has no types
+    return ipywidgets.Button(description=text, layout={"width": "auto"}, tooltip="Take this away")
 
 
 def _edges(prepared: Prepared) -> list[int]:

@@ -14,8 +14,7 @@ import numpy as np
 import pandas as pd
 
 from session_lab.analysis import tags
-from session_lab.errors import DataError
-from session_lab.frames import SESSIONS, Coded, column_of, durations, instants
+from session_lab.frames import SESSIONS, Coded, check_kind, column_of, durations, instants
 from session_lab.frames.selection import CATEGORIES, Selection, between, one_of
 
 if TYPE_CHECKING:
@@ -28,6 +27,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Prepared", "kernels"]
 
+_KEPT = 8
+"""Selections whose rows are kept: a byte for each session."""
+
 
 class Prepared:
     """A sessions frame with its columns as codes, each made when it is first asked for.
@@ -39,14 +41,10 @@ class Prepared:
     """
 
     def __init__(self, frame: pd.DataFrame) -> None:
-        # What is not a frame comes from callers who use no type checker.
-        if not hasattr(frame, "columns"):
-            kind = type(frame).__name__
-            message = f"{kind} is not a pandas DataFrame; make one with sl.sessions_frame(...)"
-            raise DataError(message, source="sessions")
+        check_kind(frame, "sessions")
         self.frame = frame
         self._coded: dict[str, Coded] = {}
-        self._last = (Selection(), np.ones(len(frame), dtype=np.bool_))
+        self._kept: dict[Selection, NDArray[np.bool_]] = {}
 
     def __len__(self) -> int:
         """Return the number of sessions."""
@@ -105,11 +103,13 @@ class Prepared:
         DataError
             A value that no session has, or a column that is missing.
         """
-        kept, rows = self._last
-        if selection != kept:
+        rows = self._kept.pop(selection, None)
+        if rows is None:
             rows = self._rows(selection)
-            # Several explorers ask for the rows of one selection in a row.
-            self._last = (selection, rows)
+        # Views and lists ask for the rows of a few selections in a row, the same ones again.
+        self._kept[selection] = rows
+        if len(self._kept) > _KEPT:
+            del self._kept[next(iter(self._kept))]
         return rows
 
     def selected(self, selection: Selection, columns: Sequence[str] | None = None) -> pd.DataFrame:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import ipywidgets  # type: ignore[import-untyped]
+import pandas as pd
 
+from session_lab.errors import DataError
+from session_lab.frames.selection import one_of
 from session_lab.widgets.cell_cleanup import close_earlier
 from session_lab.widgets.churn import ChurnExplorer
 from session_lab.widgets.controls import close_tree
@@ -19,13 +22,20 @@ from session_lab.widgets.tags import TagExplorer
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import pandas as pd
-
     from session_lab.frames.selection import Selection
     from session_lab.simulator import Platform, RunPolicy
     from session_lab.widgets.explorer import Explorer
 
 __all__ = ["Exploration", "Given", "explore"]
+
+
+class HasSessions(Protocol):
+    """What holds frames: a replay, or the recording of an environment."""
+
+    @property
+    def sessions(self) -> pd.DataFrame:
+        """The sessions."""
+        ...
 
 
 class Given(NamedTuple):
@@ -102,6 +112,10 @@ class Exploration:
         close_earlier(self)
         self._on_tab(None)
 
+    def rows(self) -> pd.DataFrame:
+        """Return the sessions that are selected."""
+        return next(iter(self.explorers.values())).rows()
+
     @property
     def selection(self) -> Selection:
         """The sessions that all explorers are about; set another one to move them all."""
@@ -112,7 +126,17 @@ class Exploration:
         self._panel.value = selection
 
     def __getitem__(self, title: str) -> Explorer[Any]:
-        """Return the explorer of a tab."""
+        """Return the explorer of a tab.
+
+        Raises
+        ------
+        DataError
+            There is no such tab, or its data were not given.
+        """
+        lacking = next((tab.lacking for tab in _TABS if tab.title == title), "")
+        if title not in self.explorers and lacking:
+            raise DataError(lacking, column=title)
+        one_of(title, self.explorers, name="tab")
         return self.explorers[title]
 
     def to_html(self) -> str:
@@ -161,7 +185,7 @@ class Exploration:
 
 
 def explore(
-    sessions: pd.DataFrame,
+    sessions: pd.DataFrame | HasSessions,
     runs: pd.DataFrame | None = None,
     operations: pd.DataFrame | None = None,
     *,
@@ -176,8 +200,9 @@ def explore(
 
     Parameters
     ----------
-    sessions : DataFrame
-        A sessions frame, which must not change afterwards.
+    sessions : DataFrame, Replay or Recording
+        A sessions frame, which must not change afterwards; or what has frames as attributes, of
+        which those that are not given beside it are taken.
     runs : DataFrame, optional
         Their runs.
     operations : DataFrame, optional
@@ -197,7 +222,7 @@ def explore(
     Raises
     ------
     DataError
-        The sessions are not a frame.
+        Something given is not a frame, or a frame of another kind.
 
     Examples
     --------
@@ -207,6 +232,11 @@ def explore(
     [2, 1]
     >>> exploration.close()
     """
-    prepared = Prepared(sessions)
+    if not isinstance(sessions, pd.DataFrame) and hasattr(sessions, "sessions"):
+        runs = getattr(sessions, "runs", None) if runs is None else runs
+        operations = getattr(sessions, "operations", None) if operations is None else operations
+        events = getattr(sessions, "events", None) if events is None else events
+        sessions = sessions.sessions
+    prepared = Prepared(sessions)  # type: ignore[arg-type]  # it refuses what is not a frame
     panel = SelectionPanel(prepared)
     return Exploration(Given(prepared, runs, operations, events, policy, platform, panel))

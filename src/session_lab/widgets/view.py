@@ -38,8 +38,8 @@ class View(anywidget.AnyWidget):
 
     svg = traitlets.Unicode("").tag(sync=True)
     scene = traitlets.Dict().tag(sync=True)
-    picked = traitlets.List().tag(sync=True)
-    brushed = traitlets.List().tag(sync=True)
+    picked: Any = traitlets.List().tag(sync=True)
+    brushed: Any = traitlets.List().tag(sync=True)
     drawn = traitlets.Int(0).tag(sync=True)
 
     def __init__(self, on_gesture: Callable[[dict[str, Any]], None], name: str = "") -> None:

@@ -156,7 +156,7 @@ class Survival(AssumingResult):
             raise DataError(message, column="other")
         if horizon is None:
             ends = [value_of(numbers(curve.time)[-1], curve.time) for curve in (self, other)]
-            horizon = min(ends[0], ends[1])  # type: ignore[operator]
+            horizon = min(ends[0], ends[1])
         mean, variance, _ = self._area(horizon)
         others, others_variance, _ = other._area(horizon)
         if self.time.dtype.kind == "m":
