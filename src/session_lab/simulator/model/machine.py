@@ -347,23 +347,20 @@ def ensure_run(session: Session, reply: Reply, at: int, timings: Timings | None)
 def _take_turn(session: Session, duration: int, at: int, timings: Timings, answer: Reply) -> Step:
     """Find the run that serves a turn, triggering what is needed, and let it accept the turn."""
     row, run, accepted, n_runs, n_settled = session
-    name = _name(row)
-
-    def trigger(reason: str, at: int) -> Run:
-        boot = timings.boot(name, accepted, n_runs - n_settled)
-        return run_model.trigger(n_runs, reason, at, boot)
-
+    name = row.external_id or row.session_id
     superseded: tuple[Run, ...] = ()
     kind = "dead" if run is None else run_model.receive(run, at, timings)
     if run is None or kind == "dead":
         superseded = () if run is None else (run_model.settle(run, timings),)
         kind = "continuation" if answer.is_cached is None else "initial"
-        run = trigger(kind, at)
+        boot = timings.boot(name, accepted, n_runs - n_settled)
+        run = run_model.trigger(n_runs, kind, at, boot)
         start, n_runs = run.ready_at, n_runs + 1
     elif run.ended_at is not None:
         # Its places are taken: the turn waits for the run that follows it.
         superseded = (run,)
-        run = trigger("continuation", run.ended_at)
+        boot = timings.boot(name, accepted, n_runs - n_settled)
+        run = run_model.trigger(n_runs, "continuation", run.ended_at, boot)
         start, n_runs = run.ready_at, n_runs + 1
     elif kind == "resumed":
         start = at + timings.resume(name, accepted, n_runs - n_settled)
@@ -375,7 +372,8 @@ def _take_turn(session: Session, duration: int, at: int, timings: Timings, answe
             ended_at = max(run_model.last_busy(run), at, deployed_at)
             superseded = (*superseded, run_model.close(run, at, ended_at, "upgrade", timings))
             kind = "upgrade"
-            run = trigger(kind, ended_at)
+            boot = timings.boot(name, accepted, n_runs - n_settled)
+            run = run_model.trigger(n_runs, kind, ended_at, boot)
             start, n_runs = run.ready_at, n_runs + 1
     crashes = timings.crash_rate > 0 and timings.crashes(name, accepted)
     run = run_model.serve(

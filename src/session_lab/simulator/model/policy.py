@@ -57,15 +57,24 @@ class Timings(NamedTuple):
 
         ``accepted`` turns of the session came before it, and ``triggered`` runs since the last.
         """
-        return _time(self.boot_time, self.seed, "boots", external_id, accepted, triggered)
+        time = self.boot_time
+        if isinstance(time, int):
+            return time
+        return _draw(time, self.seed, "boots", external_id, accepted, triggered)
 
     def resume(self, external_id: str, accepted: int, triggered: int) -> int:
         """Return how long it takes to wake a run for the turn that follows."""
-        return _time(self.resume_time, self.seed, "resumes", external_id, accepted, triggered)
+        time = self.resume_time
+        if isinstance(time, int):
+            return time
+        return _draw(time, self.seed, "resumes", external_id, accepted, triggered)
 
     def duration(self, external_id: str, accepted: int) -> int:
         """Return how long a turn lasts whose event does not say."""
-        return _time(self.turn_duration, self.seed, "durations", external_id, accepted, 0)
+        time = self.turn_duration
+        if isinstance(time, int):
+            return time
+        return _draw(time, self.seed, "durations", external_id, accepted, 0)
 
     def latest_deploy(self, at: int) -> int:
         """Return the last deploy at or before an instant, or -1 when there is none."""
@@ -191,11 +200,9 @@ def _table(time: Duration | Distribution) -> Time:
     return table[0] if table[0] == table[-1] else table
 
 
-def _time(  # noqa: PLR0917
-    time: Time, seed: int, stream: str, external_id: str, accepted: int, triggered: int
+def _draw(  # noqa: PLR0917
+    table: tuple[int, ...], seed: int, stream: str, external_id: str, accepted: int, triggered: int
 ) -> int:
-    if isinstance(time, int):
-        return time
     word = keyed_word(seed, stream, external_id, accepted, triggered)
-    drawn: int = quantile(time, word >> 54, word >> 22 & 0xFFFFFFFF)
+    drawn: int = quantile(table, word >> 54, word >> 22 & 0xFFFFFFFF)
     return drawn

@@ -125,7 +125,8 @@ def receive(run: Run, at: int, timings: Timings) -> str:
     That is ``queued``, ``warm``, ``resumed``, or ``dead`` where the run has ended.
     """
     fixed_end = UNFIXED if run.ended_at is None else run.ended_at
-    return _FOUND[rules.find(at, run.free_at, fixed_end, *_quiet_times(run, timings))]
+    idle, patience = _quiet_times(run, timings)
+    return _FOUND[rules.find(at, run.free_at, fixed_end, idle, patience)]
 
 
 def serve(
@@ -143,7 +144,10 @@ def serve(
     duration, code = rules.serve(
         duration, active, turns, crashes, timings.max_duration, timings.max_turns
     )
-    idle, suspended = rules.rest(free_at, at, _quiet_times(run, timings)[0])
+    idle, suspended = run.idle, run.suspended
+    if at > free_at:
+        more_idle, more = rules.rest(free_at, at, _quiet_times(run, timings)[0])
+        idle, suspended = idle + more_idle, suspended + more
     end, cause = start + duration, END_CAUSES[code]
     turn = start, end, resumed
     return Run(
@@ -155,8 +159,8 @@ def serve(
         turns + 1,
         resumes + resumed,
         active + duration,
-        run.idle + idle,
-        run.suspended + suspended,
+        idle,
+        suspended,
         (*run.ahead, turn) if at < free_at else (turn,),
         None if cause == "open" else end,
         cause,
@@ -281,9 +285,7 @@ def _is_preloaded(run: Run) -> bool:
 
 def _quiet_times(run: Run, timings: Timings) -> tuple[int, int]:
     """Return how long a run with nothing to do stays awake, and suspended after that."""
-    if _is_preloaded(run):
-        return timings.preload()
-    return timings.idle_timeout, timings.turn_timeout
+    return timings.preload() if _is_preloaded(run) else (timings.idle_timeout, timings.turn_timeout)
 
 
 def _died_of(run: Run, timings: Timings) -> str:
