@@ -355,6 +355,8 @@ class Explorer(ABC, Generic[State]):
                     self.brush()
                 case {"reset": True}:
                     self.reset()
+                case _:
+                    pass  # No view sends anything else.
         except DataError as error:
             self._message.value = message_html([str(error)])
 
