@@ -102,3 +102,10 @@ def test_a_result_shows_what_it_counts():
     shown = repr(play(start(0), close(30)).replay.concurrency())
     assert "Runs alive over time" in shown
     assert "a suspended run is alive" in shown
+
+
+def test_the_mean_is_taken_up_to_the_horizon():
+    replay = play(start(0), until=100).replay
+    assert replay.concurrency().mean == 1
+    found = concurrency(runs([(0, 10), (10, 40)]), until=instant(80))
+    assert found.mean == pytest.approx(0.5)

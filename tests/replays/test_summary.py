@@ -71,11 +71,11 @@ def test_billed_time_is_active_and_idle_time(summary: ReplaySummary):
 
 
 def test_concurrency_tells_the_peak_its_instant_and_the_mean(summary: ReplaySummary):
-    # Chat a lives from 0 to 147, chat b from 40 to 60.
+    # Chat a lives from 0 to 147, chat b from 40 to 60; the horizon lies at 500.
     assert summary.concurrency == {
         "peak": 2,
         "peak at": "2026-01-01T00:00:00.040Z",
-        "mean": round((147 + 20) / 147, 3),
+        "mean": round((147 + 20) / 500, 3),
     }
 
 

@@ -10,9 +10,12 @@ import pandas as pd
 
 from session_lab.analysis.results import Result
 from session_lab.frames import NAT, milliseconds, to_instants
+from session_lab.timing import to_instant
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from session_lab.timing import Instant
 
 __all__ = ["Concurrency", "concurrency"]
 
@@ -27,10 +30,14 @@ class Concurrency(Result):
         The instants at which the number changes, in milliseconds since 1970.
     alive : ndarray of int64, shape (m,)
         Runs alive from that instant until the next.
+    until : int or None
+        The horizon up to which runs were looked at, in milliseconds since 1970; None where they
+        were until their ends.
     """
 
     time: NDArray[np.int64]
     alive: NDArray[np.int64]
+    until: int | None = None
 
     title: ClassVar[str] = "Runs alive over time"
     formula: ClassVar[str] = (
@@ -51,10 +58,11 @@ class Concurrency(Result):
 
     @property
     def mean(self) -> float:
-        """Runs alive, averaged over the time from the first change to the last."""
-        spans = np.diff(self.time)
+        """Runs alive, averaged from the first change to the horizon, or without one to the last."""
+        last = self.time[-1:] if self.until is None else np.array([self.until])
+        spans = np.diff(np.concatenate([self.time, np.maximum(last, self.time[-1:])]))
         total = int(spans.sum())
-        return float((self.alive[:-1] * spans).sum() / total) if total else 0.0
+        return float((self.alive * spans).sum() / total) if total else 0.0
 
     def to_frame(self) -> pd.DataFrame:
         """Return the columns ``time`` (``datetime64[ms, UTC]``) and ``alive``."""
@@ -65,13 +73,15 @@ class Concurrency(Result):
         return pd.DataFrame([{"peak": self.peak, "peak_at": self.peak_at, "mean": self.mean}])
 
 
-def concurrency(runs: pd.DataFrame) -> Concurrency:
+def concurrency(runs: pd.DataFrame, *, until: Instant | None = None) -> Concurrency:
     """Count the runs alive over time.
 
     Parameters
     ----------
     runs : DataFrame
         A runs frame; a run without an end stays alive.
+    until : str or datetime, optional
+        The horizon up to which the runs were looked at.
 
     Returns
     -------
@@ -85,4 +95,5 @@ def concurrency(runs: pd.DataFrame) -> Concurrency:
     time, place = np.unique(changes, return_inverse=True)
     net = np.bincount(place, weights=sizes, minlength=len(time)).astype(np.int64)
     changed = net != 0
-    return Concurrency(time=time[changed], alive=net.cumsum()[changed])
+    horizon = None if until is None else to_instant(until, name="until")
+    return Concurrency(time[changed], net.cumsum()[changed], horizon)

@@ -89,11 +89,13 @@ class Replay:
     def summary(self) -> ReplaySummary:
         """Return outcomes, start kinds, waits, runs, billed time and concurrency."""
         frames = Frames(self.operations, self.sessions, self.runs)
-        return summarise(frames, left_out=self.left_out, assumptions=self.assumptions)
+        return summarise(
+            frames, left_out=self.left_out, until=self.until, assumptions=self.assumptions
+        )
 
     def concurrency(self) -> Concurrency:
         """Return the runs alive over time."""
-        return concurrency(self.runs)
+        return concurrency(self.runs, until=self.until)
 
     def cost(self, prices: Mapping[str, float], *, per_run: float = 0.0) -> churn.Cost:
         """Price the runs; see :func:`session_lab.analysis.churn.cost`."""

@@ -117,12 +117,18 @@ class ReplaySummary(Result):
         return result_html(self.title, table, (self.formula, *self.notes, _HOW))
 
 
-def summarise(frames: Frames, *, left_out: int, assumptions: tuple[str, ...] = ()) -> ReplaySummary:
+def summarise(
+    frames: Frames,
+    *,
+    left_out: int,
+    until: str | None = None,
+    assumptions: tuple[str, ...] = (),
+) -> ReplaySummary:
     """Summarise the frames of a replay; ``left_out`` events lay after its horizon."""
     operations, sessions, runs = frames
     waits = milliseconds(operations["waited"])
     waits = np.sort(waits[waits != NAT])
-    alive = concurrency(runs)
+    alive = concurrency(runs, until=until)
     active, idle = (int(milliseconds(runs[name]).sum()) for name in ("active", "idle"))
     return ReplaySummary(
         totals={

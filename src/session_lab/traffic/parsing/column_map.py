@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -283,11 +284,13 @@ class ColumnMap:
 
     def _with_durations(self, events: pa.Table, ended_at: pa.Array) -> pa.Table:
         """Compute how long turns last from when they ended, where nothing else does."""
-        ends = {"at": pc.call_function("coalesce", [ended_at, events["at"]])}
-        blank = {name: events[name] for name in ("op", "external_id")}
-        end = event_columns(ends | blank, events.num_rows)["at"]
-        span = pc.call_function("subtract", [end, events["at"]])
-        span = pc.call_function("if_else", [ended_at.is_valid(), span, pa.scalar(None, pa.int64())])
+        is_known = ended_at.is_valid()
+        known = events.filter(is_known)
+        blank = {name: known[name] for name in ("op", "external_id")}
+        ends = event_columns({"at": ended_at.drop_null(), **blank}, known.num_rows)
+        span = pc.call_function("subtract", [ends["at"], known["at"]])
+        places = np.cumsum(np.asarray(is_known)) - 1
+        span = in_one_piece(span).take(pa.array(places, mask=~np.asarray(is_known)))
         if "turn_duration" in events.column_names:
             span = pc.call_function("coalesce", [events["turn_duration"], span])
             events = events.drop_columns(["turn_duration"])
