@@ -99,7 +99,10 @@ class Store:
 
     def session_index(self, environment: str) -> SessionIndex:
         """Return the index of an environment's sessions."""
-        return self._sessions.setdefault(environment, SessionIndex())
+        index = self._sessions.get(environment)
+        if index is None:
+            index = self._sessions[environment] = SessionIndex()
+        return index
 
     def run_index(self, environment: str) -> RunIndex:
         """Return the index of an environment's runs."""
