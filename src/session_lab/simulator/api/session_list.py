@@ -19,7 +19,7 @@ from session_lab.simulator.api.javascript.periods import period_milliseconds
 from session_lab.simulator.world.newest import NewestSessions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from session_lab.simulator.api.javascript.json_text import Json
     from session_lab.wire.listing import SessionStatus
@@ -190,9 +190,7 @@ def page_of(rows: Sequence[RowT], asked: ListRequest, now: int) -> Page[RowT]:
         older = bisect_left(places, x=True, key=lambda place: _cursor(rows[place]) < cursor)
         newer = bisect_left(places, x=True, key=lambda place: _cursor(rows[place]) <= cursor)
         places = range(newer - 1, -1, -1) if backward else range(older, len(rows))
-    found_at: Iterable[int] = places
-    if isinstance(rows, NewestSessions) and places:
-        found_at = _narrowed(rows, places, asked, now)
+    found_at = _places(rows, places, asked, now)
     matching = (row for row in map(rows.__getitem__, found_at) if _matches(row, asked, now))
     window = list(islice(matching, asked.size + 1))
     found = [_cursor(row) for row in window]
@@ -208,8 +206,10 @@ def page_of(rows: Sequence[RowT], asked: ListRequest, now: int) -> Page[RowT]:
     return Page(shown, next_, previous)
 
 
-def _narrowed(rows: NewestSessions, places: range, asked: ListRequest, now: int) -> Iterator[int]:
-    """Iterate over the places whose sessions may match, by the indexes of the world."""
+def _places(rows: object, places: range, asked: ListRequest, now: int) -> Iterable[int]:
+    """Return the places whose sessions may match, by the indexes of the world if there are some."""
+    if not isinstance(rows, NewestSessions) or not places:
+        return places
     wanted = {name: getattr(asked, name) for name in ("type", "task_identifier", "tag", "status")}
     return rows.candidates(
         places,

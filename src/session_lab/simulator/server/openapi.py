@@ -147,6 +147,8 @@ def _json_schema(schema: Schema) -> Document:
             described = {"type": "array", "items": items} if schema.joined else items
         case zod.String(pattern=re.Pattern(pattern=pattern)):
             described = {"type": "string", "pattern": f"^{pattern}$"}
+        case _:
+            pass
     return described
 
 
