@@ -24,7 +24,7 @@ __all__ = ["window"]
 def window(
     events: pd.DataFrame, start: Instant, end: Instant, *, whole: Literal["begun", "cut"] = "begun"
 ) -> pd.DataFrame:
-    """Take a window of time out of a log.
+    """Cut a window of time out of a log.
 
     Parameters
     ----------
