@@ -16,7 +16,12 @@ settings.register_profile("long", _ANY_SPEED, max_examples=2_000, print_blob=Tru
 # It runs under an interpreter of its own; this one has no lifelines.
 collect_ignore = ["benchmarks/lifelines_peer.py"]
 
-_PROGRAMS = {"needs_node": "node", "needs_chromium": "chromium", "needs_r": "Rscript"}
+_PROGRAMS = {
+    "needs_node": "node",
+    "needs_chromium": "chromium",
+    "needs_r": "Rscript",
+    "needs_postgres": "postgres",
+}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -181,7 +181,7 @@ def _status_names(column: pa.Array) -> pa.Array:
     """Make the API's names of the query page's words: ``Timed out`` is ``TIMED_OUT``."""
     upper = pc.call_function("utf8_upper", [column])
     options = pc.ReplaceSubstringOptions(" ", "_")
-    return pc.call_function("replace_substring", [upper, options])
+    return pc.call_function("replace_substring", [upper], options)
 
 
 def _wire_fields(schema: Schema) -> list[Field]:

@@ -163,7 +163,8 @@ def _at_once(rows: Sequence[Mapping[str, Any]], format: RowFormat) -> list[pa.Ar
         kind = field.column.kind
         if kind is Kind.JSON:
             values = [row.get(field.source) for row in rows]
-            columns.append(_json_of_values(values, field))
+            as_text = format.keeps_others
+            columns.append(pa.array(values, _TEXT) if as_text else _json_of_values(values, field))
             continue
         column = struct.field(field.source)
         if kind is Kind.TAGS and not _are_lists(rows, field.source, column):

@@ -42,7 +42,9 @@ _FLAGS = {"true": True, "t": True, "1": True, "false": False, "f": False, "0": F
 _QUOTED = r"""'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)\""""
 _ITEM = re.compile(rf"\s*(?:{_QUOTED})\s*(,|\Z)", re.DOTALL)
 _BRACED = re.compile(r'("(?:[^"\\]|\\.)*"|(?:[^",{}\\\s]|\\.)(?:[^",{}\\]|\\.)*)(,|\Z)', re.DOTALL)
-_ESCAPE = re.compile(r"\\(x[0-9A-Fa-f]{2}|u[0-9A-Fa-f]{4}|.)", re.DOTALL)
+_ESCAPE = re.compile(
+    r"\\(x[0-9A-Fa-f]{2}|u[0-9A-Fa-f]{4}|U000[0-9A-Fa-f]{5}|U0010[0-9A-Fa-f]{4}|.)", re.DOTALL
+)
 _ESCAPED = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "0": "\0", "v": "\v", "a": "\a"}
 _SURROGATES = re.compile("([\ud800-\udbff])([\udc00-\udfff])")
 

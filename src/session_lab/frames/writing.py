@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-import csv
 import json
-from pathlib import Path
+import os
+import warnings
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
+import pyarrow as pa
+import pyarrow.csv as pacsv
 
-from session_lab.errors import DataError
+from session_lab.errors import DataError, DataWarning
 from session_lab.frames.atomic_files import whole_file, write_parquet
 from session_lab.frames.build import NAT, milliseconds
-from session_lab.frames.columns import check_frame
+from session_lab.frames.columns import check_frame, holds_durations, holds_instants
 from session_lab.frames.observation import observed_at
+from session_lab.frames.sources import Source, shown_name
+from session_lab.frames.values import json_text
 from session_lab.timing import instant_text
 
 if TYPE_CHECKING:
-    import os
-    from collections.abc import Iterator
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    import pandas as pd
 
 __all__ = ["write_frame"]
 
@@ -38,7 +43,9 @@ def write_frame(df: pd.DataFrame, path: str | os.PathLike[str]) -> None:
     df : DataFrame
         Any of the package's frames.
     path : path
-        ``.parquet``, ``.csv``, ``.ndjson`` or ``.jsonl``.
+        Ending in ``.parquet``, ``.csv``, ``.ndjson`` or ``.jsonl``, and after that in ``.gz``,
+        ``.zst``, ``.bz2`` or ``.lz4`` if it is to be packed; also an address such as
+        ``s3://bucket/sessions.parquet``.
 
     Raises
     ------
@@ -48,6 +55,8 @@ def write_frame(df: pd.DataFrame, path: str | os.PathLike[str]) -> None:
     Examples
     --------
     >>> import tempfile
+    >>> from pathlib import Path
+    >>> import pandas as pd
     >>> frame = pd.DataFrame({"lifetime": pd.to_timedelta([90], unit="s")})
     >>> target = Path(tempfile.mkdtemp()) / "lifetimes.ndjson"
     >>> write_frame(frame, target)
@@ -55,53 +64,67 @@ def write_frame(df: pd.DataFrame, path: str | os.PathLike[str]) -> None:
     '{"lifetime":90000}\n'
     """
     check_frame(df, "df")
-    file = Path(path)
-    if file.suffix not in _ENDINGS:
-        message = f"the ending {file.suffix!r} is none of {', '.join(_ENDINGS)}"
-        raise DataError(message, source=file.name)
-    if file.suffix == ".parquet":
-        write_parquet(df, file)
+    suffix = Source(path).suffix
+    if suffix not in _ENDINGS:
+        message = f"the ending {suffix!r} is none of {', '.join(_ENDINGS)}"
+        raise DataError(message, source=shown_name(os.fspath(path)))
+    doubled = df.columns[df.columns.duplicated()]
+    if len(doubled):
+        raise DataError("several columns have this name", source="df", column=str(doubled[0]))
+    if suffix == ".parquet":
+        write_parquet(df, path)
         return
-    with whole_file(file) as draft, draft.open("w", encoding="utf-8", newline="") as lines:
-        if file.suffix == ".csv":
-            _write_csv(df, lines)
-        else:
-            for row in _rows(df):
+    columns = _columns(df)
+    with whole_file(path) as draft:
+        if suffix == ".csv":
+            _write_csv(columns, draft)
+            return
+        with draft.open("w", encoding="utf-8", newline="") as lines:
+            for values in zip(*columns.values(), strict=True):
+                row = dict(zip(columns, values, strict=True))
                 lines.write(json.dumps(row, ensure_ascii=False, separators=(",", ":")) + "\n")
 
 
-def _write_csv(df: pd.DataFrame, lines: Any) -> None:  # noqa: ANN401  a text file
-    names = [*df.columns, *(["observed_at"] if _observed(df) else [])]
-    writer = csv.DictWriter(lines, names)
-    writer.writeheader()
-    for row in _rows(df):
-        lists = {name: json.dumps(value) for name, value in row.items() if isinstance(value, list)}
-        writer.writerow(row | lists)
+def _write_csv(columns: Mapping[str, list[Any]], draft: Path) -> None:
+    """Write text in quotes and what is missing without, so that empty text is told from nothing."""
+    arrays = {
+        name: pa.array([json_text(v) if isinstance(v, (list, dict)) else v for v in values])
+        for name, values in columns.items()
+    }
+    pacsv.write_csv(pa.table(arrays), draft)
 
 
-def _rows(df: pd.DataFrame) -> Iterator[dict[str, Any]]:
+def _columns(df: pd.DataFrame) -> dict[str, list[Any]]:
     columns = {str(name): _plain(df[name]) for name in df}
-    told = _observed(df)
-    for values in zip(*columns.values(), strict=True):
-        row = dict(zip(columns, values, strict=True))
-        yield row | {"observed_at": told} if told else row
-
-
-def _observed(df: pd.DataFrame) -> str | None:
     at = observed_at(df)
-    return None if at is None else instant_text(at)
+    if at is not None:
+        columns["observed_at"] = [instant_text(at)] * len(df)
+    return columns
 
 
 def _plain(column: pd.Series) -> list[Any]:
     missing = column.isna().to_numpy()
     values: list[Any]
-    if isinstance(column.dtype, pd.DatetimeTZDtype):
+    if holds_instants(column):
         values = [None if at == NAT else instant_text(at) for at in milliseconds(column).tolist()]
-    elif pd.api.types.is_timedelta64_dtype(column.dtype):
+    elif holds_durations(column):
         values = milliseconds(column).tolist()
     else:
         values = column.astype(object).tolist()
-    return [
+    plain = [
         None if lacks else value.tolist() if hasattr(value, "tolist") else value
         for value, lacks in zip(values, missing, strict=True)
     ]
+    return _as_text(plain, str(column.name)) if _are_strange(plain) else plain
+
+
+def _are_strange(values: list[Any]) -> bool:
+    """Check for what text files have no form for, or columns of several kinds."""
+    kinds = {type(value) for value in values if value is not None}
+    return len(kinds) > 1 or not kinds <= {str, int, float, bool, list, dict}
+
+
+def _as_text(values: list[Any], name: str) -> list[str | None]:
+    message = f"the column {name} holds values that text files have no form for; they become text"
+    warnings.warn(message, DataWarning, stacklevel=5)
+    return [None if value is None else str(value) for value in values]
