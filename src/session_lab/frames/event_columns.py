@@ -123,7 +123,15 @@ _WHOLE = pc.MatchSubstringOptions("^-?[0-9]{1,18}$")
 
 
 def without_nothing(values: pa.Array, nothing: Sequence[str] = ("", *NOTHING)) -> pa.Array:
-    """Make null the texts of cells that say that there is nothing."""
+    """Make null the texts of cells that say that there is nothing.
+
+    Raises
+    ------
+    UnusualError
+        These are no texts, which is what Arrow makes of a column whose name it cannot find again.
+    """
+    if not _is_text(values.type):
+        raise UnusualError
     options = pc.SetLookupOptions(pa.array(nothing, values.type))
     is_nothing = pc.call_function("is_in", [values], options)
     if not pc.call_function("any", [is_nothing]).as_py():

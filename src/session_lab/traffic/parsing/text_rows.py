@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import json
@@ -145,7 +146,8 @@ def csv_pieces(
         def read(block: Block) -> Piece:
             unique = len(set(header.names)) == len(header.names)
             table = None
-            if unique and block.data.strip():
+            # A byte order mark at the beginning of what it is given is none to Arrow.
+            if unique and block.data.strip() and not block.data.startswith(codecs.BOM_UTF8):
                 table = csv_table(block, header.names, delimiter=header.delimiter)
             return Piece(table, partial(_csv_rows, block, header, source.name, bad, cell))
 
