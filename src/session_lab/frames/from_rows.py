@@ -20,6 +20,7 @@ from session_lab.frames.row_formats import (
 )
 from session_lab.frames.rows import Places, Unusual, table_of_columns, table_of_rows
 from session_lab.frames.run_sessions import join_runs
+from session_lab.timing import instant_text, to_instant
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -106,12 +107,19 @@ def runs_of_rows(
 
 
 def _observed(table: pa.Table, sources: Sequence[RowSource]) -> tuple[pa.Table, str | None]:
-    """Find when the rows were read: what the sources say, else what a column of them says."""
-    told = [source.observed_at for source in sources if source.observed_at]
+    """Find when the rows were read: what the sources say, or what a column of them says."""
+    told = []
+    for source in sources:
+        if source.observed_at and source.observed_at != "NaT":
+            try:
+                told.append(to_instant(source.observed_at, name="observed_at"))
+            except DataError as error:
+                error.source = source.name
+                raise
     if "observed_at" in table.column_names:
-        told += table["observed_at"].drop_null().unique().to_pylist()
+        told += table["observed_at"].drop_null().cast(pa.int64()).unique().to_pylist()
         table = table.drop_columns(["observed_at"])
-    return table, max((text for text in told if text != "NaT"), default=None)
+    return table, instant_text(max(told)) if told else None
 
 
 def _collect(

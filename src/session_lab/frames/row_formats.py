@@ -195,7 +195,7 @@ def _wire_fields(schema: Schema) -> list[Field]:
 def _kept_fields(schema: Schema, required: set[str]) -> list[Field]:
     """Read columns by their own names, in which a replay's rows may lack what nobody told."""
     stored = (column for column in schema.columns if schema is RUNS or column.wire is not None)
-    observed_at = Column("observed_at", Kind.TEXT, "when the frame was observed")
+    observed_at = Column("observed_at", Kind.INSTANT, "when the frame was observed")
     return [Field(c, c.name, c.name in required) for c in (*stored, observed_at)]
 
 
