@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import itertools
 import os
 from dataclasses import replace
@@ -17,6 +18,7 @@ import session_lab as sl
 from session_lab.analysis.recommend import pareto_front
 from session_lab.errors import DataError
 from session_lab.frames import NAT, milliseconds
+from session_lab.replays.sweep import GroupedSweep
 from tests.stories import close, message, start
 from tests.strategies import events_frame, histories, policies, replays, settings_of
 
@@ -105,6 +107,20 @@ def test_any_policy_in_a_sweep_is_as_in_a_replay(history: Any, tried: Any, until
         swept = sl.sweep(frame, grid, **settings, seed=3, until=horizon)
         alone = of_replay(sl.replay(frame, **settings, seed=3, until=horizon))
         assert of_sweep(swept, 7) == alone
+
+
+def test_a_log_grouped_once_may_be_swept_often():
+    grouped = GroupedSweep(events())
+    for platform in (PLATFORM, sl.Platform(boot_time={0: "1s", 1: "9s"})):
+        options = {
+            "policy": sl.RunPolicy(max_turns=2),
+            "platform": platform,
+            "prices": {"small-1x": 1.0},
+        }
+        pd.testing.assert_frame_equal(
+            grouped.sweep(GRID, **options, sensitivity={"boot_time": ["2s"]}),
+            sl.sweep(events(), GRID, **options, sensitivity={"boot_time": ["2s"]}),
+        )
 
 
 def test_an_expiry_replaces_every_recorded_one():
@@ -252,7 +268,12 @@ def test_what_is_no_dask_client_is_refused():
         sl.sweep(events(), GRID, scheduler="threads")
 
 
-def test_progress_goes_to_standard_error(capsys: pytest.CaptureFixture[str]):
+def test_progress_goes_to_standard_error(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    module = importlib.import_module("session_lab.replays.sweep")
+    at_once = module.tqdm
+    monkeypatch.setattr(module, "tqdm", lambda **options: at_once(**options | {"delay": 0}))
     sl.sweep(events(), GRID, progress=True)
     said = capsys.readouterr()
     assert said.out == ""

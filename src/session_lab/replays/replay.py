@@ -23,7 +23,7 @@ from session_lab.frames import (
     whole_file,
     write_parquet,
 )
-from session_lab.replays.assumptions import zeros_assumed
+from session_lab.replays.assumptions import silent_messages, zeros_assumed
 from session_lab.replays.summary import ReplaySummary, summarise
 from session_lab.simulator import Platform, RunPolicy, profile_named
 from session_lab.simulator.model.randomness import to_seed
@@ -278,7 +278,7 @@ def replay(
         seed=seed,
         until=None if horizon is None else instant_text(horizon),
         left_out=ready.left_out,
-        assumptions=zeros_assumed(played_events, platform),
+        assumptions=zeros_assumed(platform, *silent_messages(played_events)),
     )
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -13,30 +12,34 @@ from tqdm import tqdm
 
 from session_lab.analysis import churn
 from session_lab.analysis.recommend import best_cost, pareto_front
-from session_lab.errors import DataError
 from session_lab.frames import NAT, RUNS, empty
-from session_lab.replays.assumptions import zeros_assumed
+from session_lab.replays.assumptions import silent_messages, zeros_assumed
+from session_lab.replays.grid import (
+    EXPIRY,
+    Grid,
+    checked_assumptions,
+    checked_choices,
+    durations,
+    label,
+    lay_out,
+)
 from session_lab.replays.parallel import on_dask, on_threads
 from session_lab.replays.replay import checked_platform
 from session_lab.simulator import Platform, RunPolicy
-from session_lab.timing import to_instant, to_milliseconds
+from session_lab.timing import to_instant
 from session_lab.traffic.engine_frames import to_log
 from session_lab.traffic.prepare import prepare
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from session_lab.simulator import Timings
     from session_lab.timing import Instant
     from session_lab.traffic.columnar import GroupedLog, Outcome
 
-__all__ = ["sweep"]
+__all__ = ["GroupedSweep", "sweep"]
 
-Grid = Mapping[str, Iterable[Any]]
-
-_EXPIRY = "expiry"
-_CHOICES = (*(field.name for field in fields(RunPolicy)), _EXPIRY)
-_ASSUMPTIONS = tuple(field.name for field in fields(Platform))
 _PLAYED = ("at", "op", "external_id", "turn_duration", "expires_at")
-_AS_THEY_ARE = ("max_turns", "exit_after_preload_idle")
 _COLD = ("initial", "continuation", "upgrade")
 _TIMES = ("wait_mean", "wait_p50", "wait_p95", "wait_p99", "billed", "idle", "suspended")
 AS_GIVEN = ""
@@ -145,119 +148,120 @@ def sweep(
     0 0 days 00:00:30 0 days 00:00:01 0 days 00:01:00   True
     1 0 days 00:05:00 0 days 00:00:00 0 days 00:07:00   True
     """
-    choices = _checked(grid, "grid", _CHOICES)
-    varied = {} if sensitivity is None else _checked(sensitivity, "sensitivity", _ASSUMPTIONS)
-    policy = RunPolicy() if policy is None else policy
-    platform = checked_platform(platform)
-    horizon = None if until is None else to_instant(until, name="until")
-    priced = None if prices is None else churn.cost(empty(RUNS), prices, per_run=per_run)
-    log, assumptions = _grouped(events, policy, platform, seed, horizon)
-    policies = [policy] if isinstance(policy, RunPolicy) else list(policy.values())
-    combinations = list(itertools.product(*choices.values()))
-    platforms = {AS_GIVEN: platform} | {
-        f"{name} {_text(value)}": replace(platform, **{name: value})
-        for name, values in varied.items()
-        for value in values
-    }
-    points = [
-        _point(policies, one, dict(zip(choices, each, strict=True)), seed, horizon)
-        for one in platforms.values()
-        for each in combinations
-    ]
-    with tqdm(total=len(points), unit=" policies", desc="sweep", disable=not progress) as bar:
-        if scheduler is None:
-            measured = on_threads(_measure, log, points, bar.update)
-        else:
-            measured = on_dask(scheduler, _measure, log, points, bar.update)
-    settings = _settings(choices, combinations * len(platforms))
-    n = len(combinations)
-    if varied:
-        settings["assumption"] = pd.array(np.repeat(list(platforms), n), dtype="string[pyarrow]")
-    frame = pd.concat([settings, _measures(measured)], axis="columns")
-    if priced is not None:
-        frame = frame.assign(**_priced(frame, priced))
-    frame["front"] = np.concatenate(
-        [
-            pareto_front(part, "wait_p95", best_cost(frame), "refused")
-            for part in (frame.iloc[row : row + n] for row in range(0, len(frame), n))
-        ]
+    grouped = GroupedSweep(events, policy, seed=seed, until=until)
+    return grouped.sweep(
+        grid,
+        policy=policy,
+        platform=platform,
+        sensitivity=sensitivity,
+        prices=prices,
+        per_run=per_run,
+        scheduler=scheduler,
+        progress=progress,
     )
-    frame.attrs["assumptions"] = list(assumptions)
-    return frame
 
 
-def _checked(grid: Grid, source: str, known: tuple[str, ...]) -> dict[str, list[Any]]:
-    """Return every value of a grid in the form in which policies and platforms keep it."""
-    if not isinstance(grid, Mapping) or not grid:
-        message = f'the {source} is not a mapping such as {{"{known[0]}": ["5s"]}}'
-        raise DataError(message, source=source)
-    values: dict[str, list[Any]] = {}
-    for name, given in grid.items():
-        if name not in known:
-            raise DataError(_unknown(name, source, known), source=source, column=str(name))
-        if isinstance(given, str) or not isinstance(given, Iterable):
-            raise DataError(f"{given!r} is not a list of values", source=source, column=name)
-        values[name] = [_canonical(name, value, source) for value in given]
-        if not values[name]:
-            raise DataError("there is no value to try", source=source, column=name)
-    return values
+class GroupedSweep:
+    """A log that is grouped by session once, to be swept as often as one likes.
 
+    Parameters
+    ----------
+    events : DataFrame
+        An events frame, in any order.
+    policy : RunPolicy or mapping of str to RunPolicy, optional
+        Of a mapping, the task identifiers whose policies the sweeps will give, in that order.
+    seed : int
+        What crashes and random times draw on.
+    until : str or datetime, optional
+        The horizon, as in ``sl.replay``.
 
-def _unknown(name: str, source: str, known: tuple[str, ...]) -> str:
-    if name in _ASSUMPTIONS:
-        return (
-            f"{name!r} is an assumption about the platform, not a choice; give it in platform=, or "
-            "other values of it in sensitivity="
+    Raises
+    ------
+    DataError
+        The frame is not an events frame.
+    """
+
+    def __init__(
+        self,
+        events: pd.DataFrame,
+        policy: RunPolicy | Mapping[str, RunPolicy] | None = None,
+        *,
+        seed: int = 0,
+        until: Instant | None = None,
+    ) -> None:
+        # It loads numba.
+        from session_lab.traffic.columnar import GroupedLog  # noqa: PLC0415
+
+        self._seed = seed
+        self._horizon = None if until is None else to_instant(until, name="until")
+        policy = RunPolicy() if policy is None else policy
+        # Columns that change nothing in a row of numbers need not be checked and copied.
+        played = [*_PLAYED, *([] if isinstance(policy, RunPolicy) else ["task_identifier"])]
+        columns = events.columns.isin(played)
+        ready = prepare(events.loc[:, columns], horizon=self._horizon)
+        log = to_log(ready.events, policy, Platform(), seed=seed, chats=ready.chats)
+        self._log, self._silent = GroupedLog.of(log), silent_messages(ready.events)
+
+    def sweep(
+        self,
+        grid: Grid,
+        *,
+        policy: RunPolicy | Mapping[str, RunPolicy] | None = None,
+        platform: Platform | None = None,
+        sensitivity: Grid | None = None,
+        prices: Mapping[str, float] | None = None,
+        per_run: float = 0.0,
+        scheduler: Any = None,  # noqa: ANN401 (dask is optional, and its client has no types)
+        progress: bool = False,
+    ) -> pd.DataFrame:
+        """Return what :func:`session_lab.sweep` returns; arguments are those of the same names."""
+        choices, varied = checked_choices(grid), checked_assumptions(sensitivity)
+        policy = RunPolicy() if policy is None else policy
+        platform = checked_platform(platform)
+        priced = None if prices is None else churn.cost(empty(RUNS), prices, per_run=per_run)
+        policies = [policy] if isinstance(policy, RunPolicy) else list(policy.values())
+        combinations = list(itertools.product(*choices.values()))
+        platforms = {AS_GIVEN: platform} | {
+            label(name, value): replace(platform, **{name: value})
+            for name, values in varied.items()
+            for value in values
+        }
+        points = [
+            self._point(policies, one, dict(zip(choices, each, strict=True)))
+            for one in platforms.values()
+            for each in combinations
+        ]
+        with tqdm(
+            total=len(points), unit=" policies", desc="sweep", delay=1, disable=not progress
+        ) as bar:
+            if scheduler is None:
+                measured = on_threads(_measure, self._log, points, bar.update)
+            else:
+                measured = on_dask(scheduler, _measure, self._log, points, bar.update)
+        settings, n = lay_out(choices, combinations * len(platforms)), len(combinations)
+        if varied:
+            assumed = np.repeat(list(platforms), n)
+            settings["assumption"] = pd.array(assumed, dtype="string[pyarrow]")
+        frame = pd.concat([settings, _measures(measured)], axis="columns")
+        if priced is not None:
+            frame = frame.assign(**_priced(frame, priced))
+        frame["front"] = np.concatenate(
+            [
+                pareto_front(part, "wait_p95", best_cost(frame), "refused")
+                for part in (frame.iloc[row : row + n] for row in range(0, len(frame), n))
+            ]
         )
-    if name in _CHOICES:
-        return f"{name!r} is a choice, not an assumption about the platform; try it in the grid"
-    return f"{name!r} is not a field of the {source}; they are {', '.join(known)}"
+        frame.attrs["assumptions"] = list(zeros_assumed(platform, *self._silent))
+        return frame
 
-
-def _text(value: object) -> str:
-    return ", ".join(value) or "none" if isinstance(value, tuple) else str(value)
-
-
-def _canonical(name: str, value: object, source: str) -> Any:  # noqa: ANN401 (as various as the fields)
-    changed: dict[str, Any] = {name: value}
-    try:
-        if name == _EXPIRY:
-            return NAT if value is None else to_milliseconds(value, name=name)
-        owner = Platform if name in _ASSUMPTIONS else RunPolicy
-        return getattr(owner(**changed), name)
-    except DataError as error:
-        raise DataError(str(error.args[0]), source=source, column=name) from None
-
-
-def _grouped(
-    events: pd.DataFrame,
-    policy: RunPolicy | Mapping[str, RunPolicy],
-    platform: Platform,
-    seed: int,
-    horizon: int | None,
-) -> tuple[GroupedLog, tuple[str, ...]]:
-    """Group events by session, and list what is zero only by assumption."""
-    # It loads numba.
-    from session_lab.traffic.columnar import GroupedLog  # noqa: PLC0415
-
-    # Columns that change nothing in a row of numbers need not be checked and copied.
-    played = [*_PLAYED, *([] if isinstance(policy, RunPolicy) else ["task_identifier"])]
-    columns = events.columns.isin(played)
-    ready = prepare(events.loc[:, columns], horizon=horizon)
-    log = to_log(ready.events, policy, platform, seed=seed, chats=ready.chats)
-    return GroupedLog.of(log), zeros_assumed(ready.events, platform)
-
-
-def _point(
-    policies: list[RunPolicy],
-    platform: Platform,
-    settings: dict[str, Any],
-    seed: int,
-    until: int | None,
-) -> _Point:
-    expiry = settings.pop(_EXPIRY, None)
-    timings = tuple(replace(policy, **settings).timings(platform, seed) for policy in policies)
-    return _Point(timings, expiry, until)
+    def _point(
+        self, policies: list[RunPolicy], platform: Platform, settings: dict[str, Any]
+    ) -> _Point:
+        expiry = settings.pop(EXPIRY, None)
+        timings = tuple(
+            replace(policy, **settings).timings(platform, self._seed) for policy in policies
+        )
+        return _Point(timings, expiry, self._horizon)
 
 
 def _measure(log: GroupedLog, point: _Point) -> dict[str, float]:
@@ -284,28 +288,9 @@ def _waits(outcome: Outcome) -> dict[str, int]:
     return {"wait_mean": round(outcome.mean_wait), **quantiles}
 
 
-def _settings(values: dict[str, list[Any]], combinations: list[tuple[Any, ...]]) -> pd.DataFrame:
-    """Lay the policies out: counts and flags as they are, words as text, all else as durations."""
-    columns: dict[str, Any] = {}
-    for name, tried in zip(values, zip(*combinations, strict=True), strict=True):
-        if name in _AS_THEY_ARE:
-            columns[name] = list(tried)
-        elif name == "on_deploy":
-            columns[name] = pd.array(tried, dtype="string[pyarrow]")
-        else:
-            columns[name] = _durations([_milliseconds(value) for value in tried])
-    return pd.DataFrame(columns)
-
-
-def _milliseconds(value: str | int | None) -> int:
-    if isinstance(value, int):
-        return value
-    return NAT if value is None else to_milliseconds(value)
-
-
 def _measures(rows: list[dict[str, float]]) -> pd.DataFrame:
     frame = pd.DataFrame(rows)
-    return frame.assign(**{name: _durations([row[name] for row in rows]) for name in _TIMES})
+    return frame.assign(**{name: durations([row[name] for row in rows]) for name in _TIMES})
 
 
 def _priced(frame: pd.DataFrame, priced: churn.Cost) -> dict[str, list[float]]:
@@ -314,7 +299,3 @@ def _priced(frame: pd.DataFrame, priced: churn.Cost) -> dict[str, list[float]]:
         for billed, runs in zip(frame["billed"], frame["runs"], strict=True)
     ]
     return {f"price_{machine}": [one.total(machine) for one in costs] for machine in priced.prices}
-
-
-def _durations(numbers: list[Any]) -> Any:  # noqa: ANN401 (an array of pandas)
-    return pd.array(np.array(numbers, dtype=np.int64).view("timedelta64[ms]"))
