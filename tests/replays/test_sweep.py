@@ -369,7 +369,7 @@ def test_a_wait_that_tells_no_policies_apart_is_remarked_upon():
 def test_shares_are_limited_by_numbers():
     frame = table(**POLICIES, cold_starts=[0.5, 0.3, 0.2, 0.1, 0.1])
     assert sl.recommend(frame, wait="cold_starts", at_most=0.25).chosen == 2
-    with pytest.raises(DataError, match="no share"):
+    with pytest.raises(DataError, match="not a share"):
         sl.recommend(frame, wait="cold_starts", at_most="5s")
     with pytest.raises(DataError, match="wait_p98"):
         sl.recommend(frame, wait="wait_p98")
