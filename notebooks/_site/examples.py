@@ -20,8 +20,9 @@ workload = sl.ChatWorkload(
     duplicate_start_share=0.1,
 )
 events = sl.traffic.generate(workload, seed=1)
-policy = sl.RunPolicy(boot_time="3s", resume_time="1s", crash_rate=0.02)
-replay = sl.replay(events, policy, until="2026-01-06T00:00:00Z")
+policy = sl.RunPolicy()
+platform = sl.Platform(boot_time="3s", resume_time="1s", crash_rate=0.02)
+replay = sl.replay(events, policy, platform, until="2026-01-06T00:00:00Z")
 sessions, runs, operations = replay.sessions, replay.runs, replay.operations
 """
 """What every example begins with."""
@@ -53,14 +54,13 @@ _BY_PLAN = """\
 planned = sessions.assign(plan=sessions["tags"].map(lambda tags: tags[0]))
 """
 _LONGER = """\
-longer = sl.RunPolicy(idle_timeout="2m", boot_time="3s", resume_time="1s", crash_rate=0.02)
-other = sl.replay(events, longer, until="2026-01-06T00:00:00Z")
+longer = sl.RunPolicy(idle_timeout="2m")
+other = sl.replay(events, longer, platform, until="2026-01-06T00:00:00Z")
 """
 _SWEEP = """\
 grid = {"idle_timeout": ["5s", "30s", "2m", "5m"], "turn_timeout": ["10m", "1h", "8h"]}
-policies = sl.sweep(events, grid, policy=policy)
+policies = sl.sweep(events, grid, policy=policy, platform=platform)
 """
-_WHAT_IF = "from session_lab.replays.whatif import WhatIfLog\n\n"
 
 _TAGS, _LIFE, _CHURN = (f"session_lab.analysis.{room}" for room in ("tags", "lifetimes", "churn"))
 _REPLAY, _LIVE_REPLAY = "session_lab.Replay", "session_lab.replays.live.LiveReplay"
@@ -133,11 +133,6 @@ EXAMPLES = {
         Example("replay-summary", f"{_REPLAY}.summary", "replay.summary()"),
         Example("replay-concurrency", f"{_REPLAY}.concurrency", "replay.concurrency()"),
         Example("replay-compare", f"{_REPLAY}.compare", f"{_LONGER}replay.compare(other)"),
-        Example(
-            "what-if",
-            "session_lab.replays.whatif.WhatIfLog.what_if",
-            f'{_WHAT_IF}WhatIfLog(events).what_if(policy, ["5s", "2m", "5m"])',
-        ),
         Example(
             "recommend",
             "session_lab.recommend",

@@ -167,3 +167,14 @@ def test_tags_cost_what_arrow_takes_for_them():
     assert ours.dtype == arrows.dtype
     assert isinstance(ours.array, TagsArray)
     assert ours[0] == ["vip", "eu"]
+
+
+def test_what_is_made_of_tags_is_a_column_of_its_own_kind():
+    tags = pd.Series([["vip", "eu"], ["it's"], ["vip"], None], dtype=TAGS_DTYPE)
+    first = tags.map(lambda one: one[0] if isinstance(one, list) else None)
+    assert not isinstance(first.array, TagsArray)
+    assert first.nunique() == 2
+    assert pd.DataFrame({"first": first}).groupby("first").size().to_dict() == {"it's": 1, "vip": 2}
+    assert tags.dropna().map(len).sum() == 4
+    assert tags.isna().tolist() == [False, False, False, True]
+    assert isinstance(pickle.loads(pickle.dumps(tags)).array, TagsArray)  # noqa: S301

@@ -45,23 +45,44 @@ def explorer(request: pytest.FixtureRequest) -> Iterator[PolicyExplorer]:
     made.close()
 
 
-@settings(max_examples=max(200, settings().max_examples))
+@settings(max_examples=max(100, settings().max_examples))
 @given(state=states)
-def test_numbers_are_those_of_the_replay_that_the_code_makes(
+def test_what_is_shown_is_what_the_code_makes(explorer: PolicyExplorer, state: PolicyState):
+    explorer.state = state
+    names = {"sl": sl, "events": EVENTS, "sessions": SESSIONS}
+    try:
+        found = explorer.data()
+    except sl.DataError:  # No turn is served.
+        with pytest.raises(sl.DataError, match="no policy served a turn"):
+            eval(explorer.code(), names)  # noqa: S307
+        return
+    made = eval(explorer.code(), names)  # noqa: S307
+    pd.testing.assert_frame_equal(found.policies, made.policies)
+    assert (found.chosen, found.current, found.notes) == (made.chosen, made.current, made.notes)
+
+
+@settings(max_examples=max(50, settings().max_examples // 4))
+@given(state=states.filter(lambda state: state.expiry is None))
+def test_the_policy_of_today_has_the_numbers_of_its_replay(
     explorer: PolicyExplorer, state: PolicyState
 ):
     explorer.state = state
-    names = {"sl": sl, "events": EVENTS, "sessions": SESSIONS}
-    found = explorer.data().summary()
-    summary = eval(explorer.code(), names).summary().to_dict()  # noqa: S307
-    kinds = summary["start_kinds"]
-    assert found["turns"] == summary["totals"]["turns served"]
-    assert found["billed"] == summary["time"]["billed"]
-    assert found["cold_starts"] == sum(
-        kinds.get(kind, 0) for kind in ("initial", "continuation", "upgrade")
-    )
+    try:
+        today = explorer.data().today
+    except sl.DataError:
+        return  # No turn is served.
+    policy = replace(BASE, **state.settings)
+    chosen = EVENTS
+    if state.selection.criteria:
+        sessions = sl.sessions_of_log(EVENTS) if "_log(" in explorer.code() else SESSIONS
+        chosen = sl.of_sessions(EVENTS, sl.select(sessions, **state.selection.criteria))
+    replay = sl.replay(chosen, policy, replace(PLATFORM, boot_time=state.boot_time))
+    summary = replay.summary().to_dict()
+    assert today["turns"] == summary["totals"]["turns served"]
+    assert today["billed"] == pd.Timedelta(milliseconds=summary["time"]["billed"])
     for name in ("mean", "p50", "p95", "p99"):
-        assert found[f"wait_{name}"] == summary["waits"].get(name, 0)
+        expected = pd.Timedelta(milliseconds=summary["waits"].get(name, 0))
+        assert today[f"wait_{name}"] == expected
 
 
 def test_events_are_those_of_the_sessions_selected(explorer: PolicyExplorer):
@@ -70,15 +91,16 @@ def test_events_are_those_of_the_sessions_selected(explorer: PolicyExplorer):
     chosen = EVENTS[EVENTS["external_id"].isin(vip)]
     policy = replace(BASE, turn_timeout="1m")
     expected = sl.replay(chosen, policy, PLATFORM).summary()
-    assert explorer.data().summary()["turns"] == expected.totals["turns served"]
-    assert explorer.data().summary()["billed"] == expected.time["billed"]
+    today = explorer.data().today
+    assert today["turns"] == expected.totals["turns served"]
+    assert today["billed"] == pd.Timedelta(milliseconds=expected.time["billed"])
 
 
 def test_every_idle_timeout_is_one_that_a_replay_has():
     explorer = PolicyExplorer(EVENTS, policy=BASE, platform=PLATFORM)
     explorer.state = replace(explorer.state, idle_timeout="7s")
-    frame = explorer.data().to_frame()
-    assert frame["current"].sum() == 1
+    frame = explorer.data().policies
+    assert explorer.data().today["idle_timeout"] == pd.Timedelta("7s")
     assert frame["idle_timeout"].is_monotonic_increasing
     for row in frame.itertuples():
         policy = replace(BASE, idle_timeout=row.idle_timeout.to_pytimedelta())
@@ -97,7 +119,7 @@ def test_a_slider_moves_the_point_and_the_code():
     before = picture(explorer)
     control(explorer, "Idle timeout").value = "5 min"
     assert "idle_timeout=&#x27;5 min&#x27;" in text(explorer)
-    assert "5 min, has" in explorer.to_html()
+    assert "Today: idle_timeout 5 min." in explorer.to_html()
     assert picture(explorer) != before
     explorer.close()
 

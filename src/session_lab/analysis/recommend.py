@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from session_lab.timing import Duration
 
-__all__ = ["Recommendation", "best_cost", "pareto_front", "recommend"]
+__all__ = ["Recommendation", "best_cost", "pareto_front", "recommend", "settings_of"]
 
 _NEIGHBOURS = 5
 """How many policies on either side of the chosen one are shown with it."""
@@ -47,6 +47,8 @@ class Recommendation(Result):
         What to bear in mind.
     sensitivity : mapping of str to mapping of str to str
         The settings that would be recommended under each other assumption of the sweep.
+    current : int or None
+        The row of the policy that holds today, if it was named.
     """
 
     policies: pd.DataFrame
@@ -56,6 +58,7 @@ class Recommendation(Result):
     rule: str
     caveats: tuple[str, ...]
     sensitivity: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    current: int | None = None
 
     title: ClassVar[str] = "Waiting against cost"
     formula: ClassVar[str] = (
@@ -65,8 +68,7 @@ class Recommendation(Result):
     @property
     def settings(self) -> Mapping[str, str]:
         """The fields of the grid that make the chosen policy, as text."""
-        row = self.policies.iloc[self.chosen]
-        return {name: _text(row[name]) for name in _SETTINGS if name in self.policies}
+        return settings_of(self.policies, self.chosen)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -74,7 +76,19 @@ class Recommendation(Result):
         chosen = ", ".join(f"{name} {value}" for name, value in self.settings.items())
         n, shown = int(self.policies["front"].sum()), len(self.overview())
         part = () if shown == n else (f"shown: {shown} of the {n:,} policies on the front",)
-        return (*part, f"recommended: {chosen}", self.rule, *self._under(), *self.caveats)
+        today = () if self.current is None else (self._today(self.current),)
+        told = f"recommended: {chosen}"
+        return (*part, *today, told, self.rule, *self._under(), *self.caveats)
+
+    def _today(self, row: int) -> str:
+        """Describe the policy that holds today."""
+        held = self.policies.iloc[row]
+        settings = ", ".join(f"{name} {v}" for name, v in settings_of(self.policies, row).items())
+        numbers = ", ".join(
+            f"{name} {_text(held[name]) if isinstance(held[name], pd.Timedelta) else held[name]}"
+            for name in (self.wait, self.cost)
+        )
+        return f"today: {settings} ({numbers})"
 
     def _under(self) -> tuple[str, ...]:
         """Describe what depends on the assumptions that were varied."""
@@ -89,6 +103,11 @@ class Recommendation(Result):
     def summary(self) -> pd.Series:
         """Return the row of the chosen policy."""
         return self.policies.iloc[self.chosen]
+
+    @property
+    def today(self) -> pd.Series | None:
+        """The row of the policy that holds today; None where it was not named."""
+        return None if self.current is None else self.policies.iloc[self.current]
 
     def overview(self) -> pd.DataFrame:
         """Return the chosen policy and its neighbours on the front."""
@@ -114,6 +133,7 @@ def recommend(
     cost: str | None = None,
     at_most: Duration | float | None = None,
     most_refused: int | None = None,
+    current: Mapping[str, object] | None = None,
 ) -> Recommendation:
     """Recommend a policy from a sweep.
 
@@ -135,11 +155,15 @@ def recommend(
     most_refused : int, optional
         Only policies with no more refusals are considered; by default those with the fewest, since
         a policy whose sessions expire early waits and costs little by refusing people.
+    current : mapping, optional
+        Fields of the policy that holds today, as in ``{"idle_timeout": "30s"}``, to be shown beside
+        the recommended one; it must be in the sweep.
 
     Raises
     ------
     DataError
-        A column is missing, no policy served a turn, or none has so few refusals.
+        A column is missing, no policy served a turn, none has so few refusals, or the current one
+        is not in the sweep.
     """
     cost = best_cost(policies) if cost is None else cost
     if "assumption" in policies:
@@ -151,6 +175,7 @@ def recommend(
                 cost=cost,
                 at_most=at_most,
                 most_refused=most_refused,
+                current=current,
             )
             for part in (given, *others)
         )
@@ -194,6 +219,7 @@ def recommend(
         chosen=chosen,
         rule=rule,
         caveats=tuple(caveats),
+        current=None if current is None else _row_of(policies, current),
     )
 
 
@@ -215,6 +241,31 @@ def pareto_front(policies: pd.DataFrame, *columns: str) -> NDArray[np.bool_]:
         beats = (values <= values[row]).all(axis=1) & (values < values[row]).any(axis=1)
         front[row] = not beats.any()
     return front
+
+
+def settings_of(policies: pd.DataFrame, row: int) -> dict[str, str]:
+    """Return the fields of the grid that make a policy of a sweep, as text."""
+    values = policies.iloc[row]
+    return {name: _text(values[name]) for name in _SETTINGS if name in policies}
+
+
+def _row_of(policies: pd.DataFrame, current: Mapping[str, object]) -> int:
+    """Return the row of the policy that holds today."""
+    fits = np.ones(len(policies), dtype=bool)
+    for name, value in current.items():
+        if name not in _SETTINGS or name not in policies:
+            message = f"{name!r} is not a field of the grid of this sweep"
+            raise DataError(message, source="current", column=name)
+        held = policies[name]
+        if held.dtype.kind == "m":
+            wanted = NAT if value is None else to_milliseconds(value, name=name)
+            fits &= milliseconds(held) == wanted
+        else:
+            fits &= (held == value).to_numpy(dtype=bool, na_value=False)
+    if not fits.any():
+        message = f"{dict(current)!r} is not among the policies of the sweep; add it to the grid"
+        raise DataError(message, source="current")
+    return int(fits.argmax())
 
 
 def best_cost(policies: pd.DataFrame) -> str:

@@ -63,11 +63,21 @@ class TagsDtype(pd.ArrowDtype):
 class TagsArray(ArrowExtensionArray):
     """A column of tags."""
 
+    def __new__(cls, values: pa.Array | pa.ChunkedArray | None = None) -> Any:  # noqa: ANN401
+        """Make a column of tags, or an Arrow column of whatever else a method has come to.
+
+        Methods of the base class wrap every result, such as flags, in the class of their array.
+        """
+        if values is None or values.type == _LISTS:
+            return super().__new__(cls)
+        return ArrowExtensionArray(values)
+
     def __init__(self, values: pa.Array | pa.ChunkedArray) -> None:
         super().__init__(values)
-        # Methods of the base class also wrap other results, such as flags, in the class of an array.
-        if values.type == _LISTS:
-            self._dtype = TagsDtype()
+        self._dtype = TagsDtype()
+
+    def _from_pyarrow_array(self, pa_array: pa.Array | pa.ChunkedArray) -> Any:  # noqa: ANN401
+        return type(self)(pa_array)
 
     def factorize(self, use_na_sentinel: bool = True) -> tuple[np.ndarray, TagsArray]:  # noqa: FBT001, FBT002
         """Encode the lists as places in an array of the different ones."""

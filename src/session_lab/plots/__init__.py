@@ -26,7 +26,6 @@ from session_lab.plots.lifetimes import (
 from session_lab.plots.replays import concurrency, cost, start_kinds
 from session_lab.plots.sweeps import sweep_front
 from session_lab.plots.tags import namespace_bars, tag_bars, tag_drift, tag_pairs, tag_statuses
-from session_lab.plots.whatif import what_if
 
 __all__ = [
     "agreement",
@@ -62,7 +61,6 @@ __all__ = [
     "tag_statuses",
     "transitions",
     "turn_starts",
-    "what_if",
 ]
 
 

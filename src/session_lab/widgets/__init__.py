@@ -9,7 +9,6 @@ from session_lab.frames.selection import Selection
 from session_lab.widgets.churn import ChurnExplorer, ChurnState
 from session_lab.widgets.explorer import Explorer, ExplorerState
 from session_lab.widgets.lifetimes import LifetimeExplorer, LifetimeState
-from session_lab.widgets.logs import with_expiry
 from session_lab.widgets.policy import PolicyExplorer, PolicyState
 from session_lab.widgets.selection_panel import SelectionPanel
 from session_lab.widgets.session_index import Prepared
@@ -32,7 +31,6 @@ __all__ = [
     "TagExplorer",
     "TagState",
     "explore",
-    "with_expiry",
 ]
 
 

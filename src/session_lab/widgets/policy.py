@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import ipywidgets  # type: ignore[import-untyped]
 
+from session_lab.analysis.recommend import Recommendation, recommend
 from session_lab.errors import DataError
 from session_lab.frames import EVENTS, check_events, check_kind, empty
 from session_lab.frames.of_sessions import sessions_of_log
-from session_lab.replays.whatif import WhatIfLog
+from session_lab.replays.sweep import GroupedSweep
 from session_lab.simulator import Platform, RunPolicy
 from session_lab.timing import duration_text, to_milliseconds
 from session_lab.traffic.time_order import in_order
@@ -35,6 +36,9 @@ _IDLE = (
 """What the front is drawn over."""
 _TURN = ("1 min", "5 min", "15 min", "30 min", "1 h", "2 h", "6 h", "12 h", "1 d")
 _EXPIRY = ("1 h", "6 h", "1 d", "7 d", "30 d")
+_KEPT = 64
+"""How many states are remembered: a slider comes back to where it was."""
+_NO_TURNS = "no turn is served, so nothing waits; select more, or give a log with turns"
 _STYLE = {"description_width": "90px"}
 """Room for the longest label."""
 _BOOT = ("0 s", "500 ms", "1 s", "2 s", "3 s", "5 s", "10 s", "30 s")
@@ -104,10 +108,8 @@ class PolicyExplorer(Explorer[PolicyState]):
     ...     pd.DataFrame({"at": times, "op": ["start", "message"], "external_id": "chat-1"})
     ... )
     >>> explorer.state = replace(explorer.state, idle_timeout="5 min")
-    >>> print(explorer.code())
-    sl.replay(events, sl.RunPolicy(idle_timeout='5 min'), sl.Platform())
-    >>> explorer.data().summary()["billed"]
-    420000
+    >>> explorer.data().today["billed"]
+    Timedelta('0 days 00:07:00')
     >>> explorer.close()
     """
 
@@ -130,7 +132,8 @@ class PolicyExplorer(Explorer[PolicyState]):
             sessions = sessions_of_log(self._events)
         self._prepared = sessions if isinstance(sessions, Prepared) else Prepared(sessions)
         self._belonging: Belonging | None = None
-        self._log: tuple[Selection, WhatIfLog] | None = None
+        self._log: tuple[Selection, GroupedSweep] | None = None
+        self._swept: dict[PolicyState, Recommendation] = {}
         names = PolicyState().settings
         boot_time = self._platform.boot_time
         state = PolicyState(
@@ -143,18 +146,27 @@ class PolicyExplorer(Explorer[PolicyState]):
     def _result(self, state: PolicyState) -> Result:
         if self._refusal is not None:
             raise self._refusal
-        log = self._grouped(state.selection)
-        return log.what_if(*self._settings(state), _IDLE, state.expiry)
+        if state not in self._swept:
+            if len(self._swept) > _KEPT:
+                self._swept.clear()
+            policy, platform = self._settings(state)
+            grouped = self._grouped(state.selection)
+            policies = grouped.sweep(_grid(state), policy=policy, platform=platform)
+            if not policies["turns"].any():
+                raise DataError(_NO_TURNS, source="events")
+            self._swept[state] = recommend(policies, wait="wait_mean", current=_current(state))
+        return self._swept[state]
 
     def _settings(self, state: PolicyState) -> tuple[RunPolicy, Platform]:
         platform = replace(self._platform, boot_time=state.boot_time)
         return replace(self._base, **state.settings), platform
 
-    def _grouped(self, selection: Selection) -> WhatIfLog:
+    def _grouped(self, selection: Selection) -> GroupedSweep:
         """Group the events of the sessions selected: once for all policies."""
         if self._log is None or self._log[0] != selection:
             # One at a time: a grouped log takes room, and the sliders move on one of them.
-            self._log = (selection, WhatIfLog(self._chosen(selection)))
+            events = self._chosen(selection)
+            self._log = (selection, GroupedSweep(events))
         return self._log[1]
 
     def _chosen(self, selection: Selection) -> pd.DataFrame:
@@ -168,19 +180,22 @@ class PolicyExplorer(Explorer[PolicyState]):
     def _lacking(self, state: PolicyState) -> str | None:
         if state.selection.criteria and (lacking := super()._lacking(state)):
             return lacking
-        if self._computed(state).summary()["turns"]:  # type: ignore[attr-defined]
-            return None
-        return "no turn is served, so nothing waits; select more, or give a log with turns"
+        return None
 
     def _code(self, state: PolicyState) -> str:
         events = "events"
         if state.selection.criteria:
             sessions = selected(state.selection, self._name)
             events = call("sl.of_sessions", events, sessions)
-        if state.expiry is not None:
-            events = call("sl.widgets.with_expiry", events, repr(state.expiry))
         policy, platform = self._settings(state)
-        return call("sl.replay", events, f"sl.{policy!r}", f"sl.{platform!r}")
+        policies = call(
+            "sl.sweep",
+            events,
+            repr(_grid(state)),
+            f"policy=sl.{policy!r}",
+            f"platform=sl.{platform!r}",
+        )
+        return call("sl.recommend", policies, 'wait="wait_mean"', f"current={_current(state)!r}")
 
     def _make_controls(self) -> dict[str, Any]:
         return {
@@ -196,6 +211,17 @@ class PolicyExplorer(Explorer[PolicyState]):
             ),
             "boot_time": _slider(_BOOT, "Boot time"),
         }
+
+
+def _grid(state: PolicyState) -> dict[str, list[str]]:
+    """Return the grid that is swept: idle timeouts, that of the state among them, and the expiry."""
+    timeouts = sorted({*_IDLE, state.idle_timeout}, key=to_milliseconds)
+    expiry = {} if state.expiry is None else {"expiry": [state.expiry]}
+    return {"idle_timeout": timeouts, **expiry}
+
+
+def _current(state: PolicyState) -> dict[str, str]:
+    return {"idle_timeout": state.idle_timeout}
 
 
 def _slider(durations: tuple[str, ...], description: str) -> Any:  # noqa: ANN401
