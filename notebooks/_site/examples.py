@@ -97,6 +97,14 @@ EXAMPLES = {
             'sl.lifetimes.survival(sessions).hazard("2h")',
         ),
         Example(
+            "lifetimes-cox", f"{_LIFE}.cox", f'{_BY_PLAN}sl.lifetimes.cox(planned, ["plan"])'
+        ),
+        Example(
+            "lifetimes-turnbull",
+            f"{_LIFE}.turnbull",
+            'sl.lifetimes.turnbull([0, 1, 2, 2, 4], [2, 3, 3, 5, float("inf")])',
+        ),
+        Example(
             "lifetimes-cumulative-hazard",
             f"{_LIFE}.nelson_aalen",
             'sl.lifetimes.nelson_aalen(sessions["lifetime"], sessions["ended_at"].notna())',
