@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 SOURCE = Path(session_lab.__file__).parent
 MODULES = sorted(SOURCE.rglob("*.py"))
+MOST_MODULES = 12
 FOREIGN_VERBS = {"Tell", "Say", "Let", "Take", "Hold", "Spell", "Hand", "Hear", "Know", "Whether"}
 CLUMSY = re.compile(r"(?<!there )(?<!There )\bis no [A-Za-z]+")
 OLD_WORDS = re.compile(r"\b(touched_at|hand_over_refusal)\b")
@@ -43,3 +45,9 @@ def test_texts_are_ordinary_english(module: Path):
     text = module.read_text(encoding="utf-8")
     assert CLUMSY.findall(text) == []
     assert OLD_WORDS.findall(text) == []
+
+
+def test_a_folder_holds_about_ten_modules():
+    counts = Counter(module.parent for module in MODULES if module.name != "__init__.py")
+    crowded = {str(at.relative_to(SOURCE)): n for at, n in counts.items() if n > MOST_MODULES}
+    assert crowded == {}

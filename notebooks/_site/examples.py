@@ -96,9 +96,7 @@ EXAMPLES = {
             f"{_LIFE}.Survival.hazard",
             'sl.lifetimes.survival(sessions).hazard("2h")',
         ),
-        Example(
-            "lifetimes-cox", f"{_LIFE}.cox", f'{_BY_PLAN}sl.lifetimes.cox(planned, ["plan"])'
-        ),
+        Example("lifetimes-cox", f"{_LIFE}.cox", f'{_BY_PLAN}sl.lifetimes.cox(planned, ["plan"])'),
         Example(
             "lifetimes-turnbull",
             f"{_LIFE}.turnbull",

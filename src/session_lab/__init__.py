@@ -50,11 +50,11 @@ if typing.TYPE_CHECKING:
 
     from session_lab import traffic, widgets
     from session_lab.analysis import churn, conflicts, lifetimes, tags
-    from session_lab.analysis.recommend import recommend
+    from session_lab.analysis.replays.recommend import recommend
     from session_lab.client import AsyncClient, Client
     from session_lab.frames import of_sessions, select, sessions_of_log, validate, write_frame
-    from session_lab.frames.loading import runs_frame, sessions_frame
-    from session_lab.frames.reading import read_runs, read_sessions
+    from session_lab.frames.files.reading import read_runs, read_sessions
+    from session_lab.frames.loaders.loading import runs_frame, sessions_frame
     from session_lab.replays.live.replay_live import replay_live
     from session_lab.replays.local_server import LocalServer
     from session_lab.replays.replay import Replay, replay
@@ -87,13 +87,13 @@ else:
         "Distribution": "simulator",
         "Simulator": "replays.simulator",
         "explore": "widgets",
-        "read_runs": "frames.reading",
-        "read_sessions": "frames.reading",
-        "recommend": "analysis.recommend",
+        "read_runs": "frames.files.reading",
+        "read_sessions": "frames.files.reading",
+        "recommend": "analysis.replays.recommend",
         "replay": "replays",
         "replay_live": "replays.live",
-        "runs_frame": "frames.loading",
-        "sessions_frame": "frames.loading",
+        "runs_frame": "frames.loaders.loading",
+        "sessions_frame": "frames.loaders.loading",
         "sweep": "replays.sweep",
         "of_sessions": "frames",
         "select": "frames",

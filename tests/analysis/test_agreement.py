@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import session_lab as sl
-from session_lab.analysis.fidelity import agreement
+from session_lab.analysis.replays.fidelity import agreement
 from tests.stories import close, message, play, start
 
 mpl.use("Agg")

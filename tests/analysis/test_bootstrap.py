@@ -10,7 +10,7 @@ import pytest
 from scipy import stats
 
 import session_lab as sl
-from session_lab.analysis.bootstrap import paired_ratio_differences
+from session_lab.analysis.replays.bootstrap import paired_ratio_differences
 from session_lab.errors import StatisticalWarning
 
 
@@ -82,7 +82,7 @@ def test_more_measures_do_not_change_the_draw(monkeypatch: pytest.MonkeyPatch):
     both = paired_ratio_differences(np.concatenate([sums, sums[:, :, ::-1]], axis=1), seed=4)
     assert both.upper[0] == alone.upper[0]
     # Neither does how many draws are held at a time.
-    monkeypatch.setattr("session_lab.analysis.bootstrap._CELLS", 333)
+    monkeypatch.setattr("session_lab.analysis.replays.bootstrap._CELLS", 333)
     assert paired_ratio_differences(sums, seed=4).upper.tolist() == alone.upper.tolist()
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import session_lab as sl
 from session_lab.analysis import churn
-from session_lab.analysis.churn.successors import chain_by_passes, chain_by_sorting, counts_of
+from session_lab.analysis.churn.order.successors import chain_by_passes, chain_by_sorting, counts_of
 from session_lab.errors import DataError, DataWarning
 from session_lab.frames import NAT, RUNS, empty, to_instants
 from tests.strategies import ORIGIN, events_frame, histories, policies, replays, settings_of

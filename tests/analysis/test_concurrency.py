@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from session_lab.analysis.concurrency import concurrency
+from session_lab.analysis.replays.concurrency import concurrency
 from session_lab.frames import NAT, RUNS, build
 from tests.stories import close, instant, message, play, start
 from tests.strategies import ORIGIN

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from session_lab.analysis.lifetimes import aalen_johansen, kaplan_meier, logrank, nelson_aalen
-from session_lab.analysis.survival.event_counts import tally_by_counting, tally_by_sorting
+from session_lab.analysis.survival.tables.event_counts import tally_by_counting, tally_by_sorting
 from session_lab.errors import StatisticalWarning
 
 pytestmark = pytest.mark.filterwarnings("ignore::session_lab.errors.StatisticalWarning")

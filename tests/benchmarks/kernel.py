@@ -15,7 +15,7 @@ import pandas as pd
 
 import session_lab as sl
 from session_lab.traffic.columnar import GroupedLog, play_shards
-from session_lab.traffic.engine_result import NAT, OPS, Played
+from session_lab.traffic.engine.engine_result import NAT, OPS, Played
 from tests.benchmarks.harness import Benchmark, Side
 from tests.benchmarks.logs import DAY, MIDNIGHT, chats
 from tests.benchmarks.peer import hashes_of, play_in_c

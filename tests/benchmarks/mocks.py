@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import respx
 
-from session_lab.traffic.engine_result import NONE
+from session_lab.traffic.engine.engine_result import NONE
 from tests.benchmarks.harness import Benchmark, Side
 from tests.benchmarks.logs import chats
 from tests.benchmarks.replays import DEFAULT, as_log, played_by_engine
@@ -23,7 +23,7 @@ from tests.benchmarks.replays import DEFAULT, as_log, played_by_engine
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from session_lab.traffic.engine_result import Played
+    from session_lab.traffic.engine.engine_result import Played
 
 __all__ = ["BENCHMARKS", "engine"]
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from session_lab.simulator.model.randomness import fnv1a, stream_key
-from session_lab.traffic.engine_result import Played
+from session_lab.traffic.engine.engine_result import Played
 from tests.benchmarks.harness import MissingProgramError
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import session_lab as sl
 from session_lab.frames import check_events, milliseconds
 from session_lab.simulator import profile_named
-from session_lab.traffic.engine_frames import to_log
-from session_lab.traffic.engine_result import KINDS, NAT, NONE
-from session_lab.traffic.reference_engine import play
+from session_lab.traffic.engine.engine_frames import to_log
+from session_lab.traffic.engine.engine_result import KINDS, NAT, NONE
+from session_lab.traffic.engine.reference_engine import play
 from tests.benchmarks.harness import Benchmark, Side
 from tests.benchmarks.logs import DAY, MIDNIGHT, chats
 from tests.oracles.simpy_model import Policy, simulate
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from session_lab.traffic.engine_result import Log, Played
+    from session_lab.traffic.engine.engine_result import Log, Played
 
 __all__ = [
     "BENCHMARKS",

@@ -20,7 +20,7 @@ from matplotlib.image import imread
 
 import session_lab as sl
 from session_lab.frames import SESSIONS, Coded, build
-from session_lab.plots.picture import Picture
+from session_lab.plots.pictures.picture import Picture
 from session_lab.timing import instant_text
 from session_lab.widgets import LifetimeExplorer, Prepared, Selection, SelectionPanel, TagExplorer
 from session_lab.widgets.lifetimes import LifetimeState

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from session_lab.cli.app import app, main
 from session_lab.cli.commands import COMMANDS
-from session_lab.cli.output import shows_progress
+from session_lab.cli.shared.output import shows_progress
 
 HEAVY = {"matplotlib", "numpy", "pandas", "pyarrow", "httpx", "numba"}
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 import session_lab as sl
-from session_lab.wire.run_status import FINAL_INTERNAL_STATUSES
+from session_lab.wire.run.run_status import FINAL_INTERNAL_STATUSES
 
 if TYPE_CHECKING:
     from collections.abc import Callable

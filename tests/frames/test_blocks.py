@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import session_lab as sl
-from session_lab.frames.blocks import (
+from session_lab.frames.files.blocks import (
     Block,
     check_utf8,
     csv_table,
@@ -134,7 +134,7 @@ def test_an_object_over_two_lines_needs_a_closer_look():
 
 def test_a_first_line_of_null_does_not_stop_the_process():
     code = (
-        "from session_lab.frames.blocks import Block, json_table\n"
+        "from session_lab.frames.files.blocks import Block, json_table\n"
         "import pyarrow as pa\n"
         "assert json_table(Block(b'null\\n', 1), {'a': pa.string()}) is None"
     )
@@ -152,7 +152,7 @@ def test_utf_8_is_what_python_takes_for_it(data: bytes):
 
 
 def test_a_line_without_end_is_refused(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("session_lab.frames.blocks._LONGEST", 100)
+    monkeypatch.setattr("session_lab.frames.files.blocks._LONGEST", 100)
     with pytest.raises(sl.DataError, match="x, line 2: the line is longer than"):
         blocks(json.dumps("a").encode() + b"\n" + b" " * 500)
 

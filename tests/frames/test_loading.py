@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 import session_lab as sl
 from session_lab.frames import RUNS, SESSIONS, digest, empty
-from session_lab.frames.polls import polls_frame
-from session_lab.frames.run_sessions import walk_runs
+from session_lab.frames.loaders.polls import polls_frame
+from session_lab.frames.loaders.run_sessions import walk_runs
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -19,7 +19,7 @@ from moto.moto_server.threaded_moto_server import ThreadedMotoServer
 
 import session_lab as sl
 from session_lab.frames import whole_file, write_parquet
-from session_lab.frames.sources import Source, shown_name
+from session_lab.frames.files.sources import Source, shown_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from session_lab.frames import RUNS, SESSIONS
-from session_lab.frames.from_world import runs_of, sessions_of
+from session_lab.frames.loaders.from_world import runs_of, sessions_of
 from session_lab.simulator import Platform, World
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import session_lab as sl
-from session_lab.plots.picture import Picture
+from session_lab.plots.pictures.picture import Picture
 from tests.widgets.sessions import sessions_frame
 
 SESSIONS = sessions_frame()

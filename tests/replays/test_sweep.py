@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import session_lab as sl
-from session_lab.analysis.recommend import pareto_front
+from session_lab.analysis.replays.recommend import pareto_front
 from session_lab.errors import DataError
 from session_lab.frames import NAT, milliseconds
 from session_lab.replays.sweep import GroupedSweep

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from session_lab.errors import DataError
 from session_lab.simulator.faults.calls import Call
 from session_lab.simulator.faults.rules import FaultRule
-from session_lab.wire.run_status import FINAL_INTERNAL_STATUSES
+from session_lab.wire.run.run_status import FINAL_INTERNAL_STATUSES
 
 NOW = 1_767_225_600_000
 """2026-01-01T00:00:00Z, when the rules are set."""

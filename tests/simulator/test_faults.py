@@ -22,7 +22,7 @@ from session_lab.simulator.faults.plan import (
     FaultState,
 )
 from session_lab.simulator.faults.rules import FaultRule
-from session_lab.wire.run_status import FINAL_INTERNAL_STATUSES
+from session_lab.wire.run.run_status import FINAL_INTERNAL_STATUSES
 
 NOW = 1_767_225_600_000
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 import session_lab as sl
 from session_lab.simulator import World
-from session_lab.simulator.api.run_list import RunListRequest, run_page
-from session_lab.simulator.api.session_list import ListRequest, page_of
+from session_lab.simulator.api.lists.run_list import RunListRequest, run_page
+from session_lab.simulator.api.lists.session_list import ListRequest, page_of
 from session_lab.simulator.world import indexes
 
 ENVIRONMENTS = ("env_lab", "env_other")

@@ -17,10 +17,10 @@ import session_lab as sl
 from session_lab.errors import DataError
 from session_lab.simulator import PROFILES, Platform, RunPolicy
 from session_lab.simulator.model.randomness import fnv1a, stream_key
-from session_lab.traffic import reference_engine
 from session_lab.traffic.columnar import GroupedLog, draws
 from session_lab.traffic.columnar.layout import STREAMS
-from session_lab.traffic.engine_result import NAT, OPS, Log, Played
+from session_lab.traffic.engine import reference_engine
+from session_lab.traffic.engine.engine_result import NAT, OPS, Log, Played
 from tests.oracles.simpy_model import Policy, Time
 from tests.replays.test_determinism import GOLDEN, POLICIES, history
 from tests.strategies import ORIGIN, histories, instants, policies, settings_of

@@ -9,7 +9,7 @@ from unittest import mock
 import ipywidgets
 from matplotlib.figure import Figure
 
-from session_lab.widgets.view import View
+from session_lab.widgets.parts.view import View
 
 __all__ = ["control", "displayed", "labelled", "picture", "text", "tree", "widgets_and_figures"]
 
@@ -43,7 +43,7 @@ def pieces(explorer: Any) -> list[str]:
 
 def displayed(explorer: Any) -> list[dict[str, Any]]:
     """Return the outputs that showing something in a notebook writes, one after the other."""
-    with mock.patch("session_lab.widgets.static_twin.display") as display:
+    with mock.patch("session_lab.widgets.parts.static_twin.display") as display:
         explorer._ipython_display_()
     return [call.args[0] for call in display.call_args_list]
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from session_lab.timing import instant_text
 from session_lab.widgets import LifetimeState, Selection, TagState
-from session_lab.widgets.lifetime_counts import RESOLUTIONS
+from session_lab.widgets.data.lifetime_counts import RESOLUTIONS
 from tests.widgets.sessions import AWKWARD, HOUR, ORIGIN, TASKS
 
 __all__ = ["kept_by_hand", "lifetime_states", "selections", "tag_states"]

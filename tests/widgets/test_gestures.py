@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import session_lab as sl
 from session_lab.widgets import LifetimeExplorer, Selection, TagExplorer
-from session_lab.widgets.view import View
+from session_lab.widgets.parts.view import View
 from tests.widgets import replays
 from tests.widgets.looking import text, tree
 from tests.widgets.sessions import AWKWARD, sessions_frame

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from session_lab.timing import to_milliseconds
-from session_lab.widgets.lifetime_counts import suggested_resolution
+from session_lab.widgets.data.lifetime_counts import suggested_resolution
 
 
 def lifetimes(n: int, longest: str) -> pd.DataFrame:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from session_lab.widgets.html import code_html, figure_html, message_html, table_html
+from session_lab.widgets.parts.html import code_html, figure_html, message_html, table_html
 
 
 def test_lines_stand_below_the_table():

@@ -7,7 +7,7 @@ from typing import Any, get_args
 import pytest
 
 from session_lab.wire import RetrievedRun, RunPage, RunRow
-from session_lab.wire.run_status import (
+from session_lab.wire.run.run_status import (
     CURRENT_STATUSES,
     FINAL_INTERNAL_STATUSES,
     FINAL_STATUSES,
@@ -68,7 +68,7 @@ def test_a_suspended_run_is_alive():
 
 
 def test_the_tables_load_without_pydantic():
-    code = "import sys, session_lab.wire.run_status; print('pydantic' in sys.modules)"
+    code = "import sys, session_lab.wire.run.run_status; print('pydantic' in sys.modules)"
     # Without the package's front page, which may load other rooms.
     bare = (
         "import sys, types; root = types.ModuleType('session_lab');"

@@ -35,7 +35,6 @@ from session_lab.analysis.survival import (
 )
 from session_lab.analysis.survival.aalen_johansen import estimate_incidence
 from session_lab.analysis.survival.cox import design_matrix, fit_cox
-from session_lab.analysis.survival.event_table import tabulate, warn_if_weak, weakness_of
 from session_lab.analysis.survival.groups import (
     IncidenceByGroup,
     SurvivalByGroup,
@@ -44,8 +43,9 @@ from session_lab.analysis.survival.groups import (
 )
 from session_lab.analysis.survival.kaplan_meier import estimate_survival
 from session_lab.analysis.survival.logrank import compare_groups, warn_of_weak_comparison
-from session_lab.analysis.survival.sample import check_sample
-from session_lab.analysis.survival.session_durations import CAUSES, lives_of
+from session_lab.analysis.survival.tables.event_table import tabulate, warn_if_weak, weakness_of
+from session_lab.analysis.survival.tables.sample import check_sample
+from session_lab.analysis.survival.tables.session_durations import CAUSES, lives_of
 from session_lab.errors import DataError
 from session_lab.frames import column_of
 
@@ -56,11 +56,11 @@ if TYPE_CHECKING:
 
     from session_lab.analysis.engines import AnyFrame
     from session_lab.analysis.survival.cox import Ties
-    from session_lab.analysis.survival.event_table import EventTable
     from session_lab.analysis.survival.groups import By, Groups
     from session_lab.analysis.survival.intervals import Transform
     from session_lab.analysis.survival.logrank import Weighting
-    from session_lab.analysis.survival.session_durations import Expiry, Lives
+    from session_lab.analysis.survival.tables.event_table import EventTable
+    from session_lab.analysis.survival.tables.session_durations import Expiry, Lives
     from session_lab.timing import Duration, Instant
 
 __all__ = [

@@ -8,7 +8,7 @@ import shlex
 import typer
 
 import session_lab as sl
-from session_lab.cli.output import AsJson, Quiet, shows_progress
+from session_lab.cli.shared.output import AsJson, Quiet, shows_progress
 from session_lab.timing import duration_text
 
 __all__ = ["demo"]

@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 import session_lab as sl
-from session_lab.cli.output import AsJson
-from session_lab.cli.recording import Recording, takes_recording
+from session_lab.cli.shared.output import AsJson
+from session_lab.cli.shared.recording import Recording, takes_recording
 
 __all__ = ["generate"]
 

@@ -11,16 +11,16 @@ import typer
 from tqdm import tqdm
 
 import session_lab as sl
-from session_lab.cli.output import AsJson, Quiet, shows_progress
+from session_lab.cli.shared.output import AsJson, Quiet, shows_progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     import pandas as pd
 
-    from session_lab.cli.spool import Spool
+    from session_lab.cli.shared.spool import Spool
     from session_lab.client import Listing
-    from session_lab.wire.runs import RetrievedRun
+    from session_lab.wire.run.runs import RetrievedRun
 
 __all__ = ["pull"]
 
@@ -86,7 +86,7 @@ def pull(
 
     Example: session-lab pull vip.csv --tag vip --status CLOSED --base-url http://127.0.0.1:8787
     """
-    from session_lab.cli.spool import Spool
+    from session_lab.cli.shared.spool import Spool
 
     for path in (out, runs):
         if path is not None and path.suffix not in _ENDINGS:
@@ -160,7 +160,7 @@ def _list_runs(
     progress: bool,
 ) -> pd.DataFrame:
     """List the runs of the sessions' tasks, and find their sessions by tag."""
-    from session_lab.cli.spool import Spool
+    from session_lab.cli.shared.spool import Spool
 
     question = {
         "task_identifier": sessions["task_identifier"].dropna().unique().tolist(),
@@ -184,11 +184,11 @@ def _walk_runs(
     progress: bool,
 ) -> pd.DataFrame:
     """Retrieve each session's runs, from its current one back; known ones are not asked again."""
-    from session_lab.cli.spool import Spool
-    from session_lab.client.paging import PlainPage
-    from session_lab.frames.run_sessions import walk_runs
+    from session_lab.cli.shared.spool import Spool
+    from session_lab.client.pages.paging import PlainPage
+    from session_lab.frames.loaders.run_sessions import walk_runs
     from session_lab.frames.values import decoded
-    from session_lab.wire.runs import RetrievedRun
+    from session_lab.wire.run.runs import RetrievedRun
 
     spool = Spool(out, {"server": repr(client), "walk": True})
     known = {row["id"]: row for page in spool.pages() for row in page.rows}

@@ -9,9 +9,9 @@ from typing import Annotated
 import typer
 
 import session_lab as sl
-from session_lab.cli import policy as flags
-from session_lab.cli.output import AsJson, Quiet, shows_progress
-from session_lab.cli.recording import Recording, takes_recording
+from session_lab.cli.shared import policy as flags
+from session_lab.cli.shared.output import AsJson, Quiet, shows_progress
+from session_lab.cli.shared.recording import Recording, takes_recording
 
 __all__ = ["replay"]
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import session_lab as sl
-from session_lab.cli.output import AsJson, Quiet, shows_progress
+from session_lab.cli.shared.output import AsJson, Quiet, shows_progress
 
 if TYPE_CHECKING:
     import pandas as pd

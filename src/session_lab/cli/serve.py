@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import session_lab as sl
-from session_lab.cli import policy as flags
+from session_lab.cli.shared import policy as flags
 from session_lab.timing import SystemClock, to_instant
 
 if TYPE_CHECKING:

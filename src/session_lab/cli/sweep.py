@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import session_lab as sl
-from session_lab.cli import policy as flags
-from session_lab.cli.output import Quiet, shows_progress
-from session_lab.cli.recording import Recording, takes_recording
+from session_lab.cli.shared import policy as flags
+from session_lab.cli.shared.output import Quiet, shows_progress
+from session_lab.cli.shared.recording import Recording, takes_recording
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from session_lab.analysis.recommend import Recommendation
+    from session_lab.analysis.replays.recommend import Recommendation
 
 __all__ = ["sweep"]
 

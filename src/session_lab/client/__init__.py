@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from session_lab.client.aio import AsyncClient
 from session_lab.client.config import DEFAULT_BASE_URL
-from session_lab.client.listing import AsyncListing, AsyncPage, Listing, Page
 from session_lab.client.operations.sessions import UNSET, Unset
+from session_lab.client.pages.listing import AsyncListing, AsyncPage, Listing, Page
 from session_lab.client.requests import Request
 from session_lab.client.responses import RawResponse
 from session_lab.client.sync import Client

@@ -12,13 +12,13 @@ import inspect
 from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, ParamSpec, Protocol, TypeVar, overload
 
-from session_lab.client.paging import Listed
+from session_lab.client.pages.paging import Listed
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 
-    from session_lab.client.listing import AsyncListing, Listing
-    from session_lab.client.paging import ListPlan
+    from session_lab.client.pages.listing import AsyncListing, Listing
+    from session_lab.client.pages.paging import ListPlan
     from session_lab.client.requests import Operation, Request
     from session_lab.client.responses import RawResponse
     from session_lab.wire.channels import ChannelRecord

@@ -11,7 +11,7 @@ from session_lab.client.base import BaseClient
 from session_lab.client.calls import Blocking, BlockingRaw
 from session_lab.client.config import MAX_CONNECTIONS, MAX_REPLY_BYTES, resolve
 from session_lab.client.engines import RawEngine
-from session_lab.client.listing import Listing
+from session_lab.client.pages.listing import Listing
 from session_lab.client.responses import RawResponse
 from session_lab.client.retry import Context, exchange
 from session_lab.client.streams import Feed, StreamBroken

@@ -3,7 +3,6 @@
 What reads the API's rows (``loading``, ``reading``, ``polls``, ``joining``) loads with first use.
 """
 
-from session_lab.frames.atomic_files import whole_file, write_parquet
 from session_lab.frames.build import (
     NAT,
     Coded,
@@ -13,10 +12,10 @@ from session_lab.frames.build import (
     milliseconds,
     to_instants,
 )
-from session_lab.frames.check_events import check_events
 from session_lab.frames.columns import check_frame, column_of, durations, instants
 from session_lab.frames.digest import digest
-from session_lab.frames.event_columns import (
+from session_lab.frames.events.check_events import check_events
+from session_lab.frames.events.event_columns import (
     UnusualError,
     event_cells,
     event_columns,
@@ -24,10 +23,12 @@ from session_lab.frames.event_columns import (
     table_of_rows,
     without_nothing,
 )
-from session_lab.frames.event_values import event_cell, event_value
+from session_lab.frames.events.event_values import event_cell, event_value
+from session_lab.frames.files.atomic_files import whole_file, write_parquet
+from session_lab.frames.files.writing import write_frame
 from session_lab.frames.kinds import check_kind, kind_of
 from session_lab.frames.lifetime_columns import derive_lifetimes
-from session_lab.frames.observation import observe, observed_at
+from session_lab.frames.loaders.observation import observe, observed_at
 from session_lab.frames.of_sessions import of_sessions, sessions_of_log
 from session_lab.frames.problems import validate
 from session_lab.frames.samples import sample_path
@@ -43,7 +44,6 @@ from session_lab.frames.schema import (
     Schema,
 )
 from session_lab.frames.selection import Selection, select
-from session_lab.frames.writing import write_frame
 
 __all__ = [
     "EVENTS",

@@ -11,7 +11,7 @@ from session_lab.errors import DataError
 from session_lab.frames.build import NAT, Coded, milliseconds
 from session_lab.frames.columns import check_frame
 from session_lab.frames.lifetime_columns import derive_lifetimes
-from session_lab.frames.observation import observed_at
+from session_lab.frames.loaders.observation import observed_at
 from session_lab.frames.schema import RUNS, SESSIONS, Kind
 from session_lab.timing import instant_text
 

@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from session_lab.analysis.churn import Cohorts, Identities
 from session_lab.analysis.periods import period_name
 from session_lab.plots.drawing import draw
-from session_lab.plots.marks import mark_boxes
+from session_lab.plots.pictures.marks import mark_boxes
 from session_lab.plots.theme import COLOURS, INK, axes_for, tidy
 
 if TYPE_CHECKING:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from session_lab.analysis.compare import ReplayComparison
-from session_lab.analysis.fidelity import Agreement
-from session_lab.analysis.lateness import Lateness
+from session_lab.analysis.replays.compare import ReplayComparison
+from session_lab.analysis.replays.fidelity import Agreement
+from session_lab.analysis.replays.lateness import Lateness
 from session_lab.plots.drawing import draw
 from session_lab.plots.theme import COLOURS, INK, axes_for, tidy
 

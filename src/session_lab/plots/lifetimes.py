@@ -24,7 +24,7 @@ from session_lab.analysis.lifetimes import (
     SurvivalByGroup,
 )
 from session_lab.plots.drawing import draw
-from session_lab.plots.marks import Unit, mark_boxes, mark_curve, mark_units
+from session_lab.plots.pictures.marks import Unit, mark_boxes, mark_curve, mark_units
 from session_lab.plots.texts import drawn
 from session_lab.plots.theme import COLOURS, INK, axes_for, legend_above, tidy
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import matplotlib.dates as mdates
 
 from session_lab.analysis.churn import Cost
-from session_lab.analysis.concurrency import Concurrency
+from session_lab.analysis.replays.concurrency import Concurrency
 from session_lab.plots.drawing import draw
 from session_lab.plots.theme import COLOURS, INK, axes_for, tidy
 from session_lab.replays.summary import ReplaySummary

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.ticker import ScalarFormatter, StrMethodFormatter
 
-from session_lab.analysis.recommend import Recommendation, settings_of
+from session_lab.analysis.replays.recommend import Recommendation, settings_of
 from session_lab.frames import milliseconds
 from session_lab.plots.drawing import draw
 from session_lab.plots.theme import COLOURS, INK, axes_for, tidy

@@ -17,7 +17,7 @@ from session_lab.analysis.tags import (
     TagStatuses,
 )
 from session_lab.plots.drawing import draw
-from session_lab.plots.marks import Unit, mark_bars, mark_boxes, mark_curve, mark_units
+from session_lab.plots.pictures.marks import Unit, mark_bars, mark_boxes, mark_curve, mark_units
 from session_lab.plots.texts import drawn, share_text
 from session_lab.plots.theme import COLOURS, INK, axes_for, tidy
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from tqdm import tqdm
 
 from session_lab.analysis import churn
-from session_lab.analysis.compare import ReplayComparison, compare
-from session_lab.analysis.concurrency import Concurrency, concurrency
-from session_lab.analysis.fidelity import Agreement, agreement, recorded_outcomes
+from session_lab.analysis.replays.compare import ReplayComparison, compare
+from session_lab.analysis.replays.concurrency import Concurrency, concurrency
+from session_lab.analysis.replays.fidelity import Agreement, agreement, recorded_outcomes
 from session_lab.errors import DataError
 from session_lab.frames import (
     OPERATIONS,
@@ -28,9 +28,9 @@ from session_lab.replays.summary import ReplaySummary, summarise
 from session_lab.simulator import Platform, RunPolicy, profile_named
 from session_lab.simulator.model.randomness import to_seed
 from session_lab.timing import LAST_INSTANT, instant_text, to_instant
-from session_lab.traffic.engine_frames import Frames, to_frames, to_log
-from session_lab.traffic.prepare import prepare
-from session_lab.traffic.reference_engine import play
+from session_lab.traffic.engine.engine_frames import Frames, to_frames, to_log
+from session_lab.traffic.engine.prepare import prepare
+from session_lab.traffic.engine.reference_engine import play
 
 if TYPE_CHECKING:
     import os
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from session_lab.timing import Instant
-    from session_lab.traffic.engine_result import Log, Played
+    from session_lab.traffic.engine.engine_result import Log, Played
 
 __all__ = ["Replay", "replay"]
 
@@ -106,7 +106,7 @@ class Replay:
     ) -> ReplayComparison:
         """Compare another replay of the same events with this one, event by event.
 
-        See :func:`session_lab.analysis.compare.compare`.
+        See :func:`session_lab.analysis.replays.compare.compare`.
         """
         ours, theirs = (
             Frames(replay.operations, replay.sessions, replay.runs) for replay in (self, other)

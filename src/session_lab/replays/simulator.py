@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from session_lab.client import AsyncClient, Client
 from session_lab.errors import DataError, SessionLabWarning
-from session_lab.frames.from_world import runs_of, sessions_of
+from session_lab.frames.loaders.from_world import runs_of, sessions_of
 from session_lab.simulator.api.auth import Environment
 from session_lab.simulator.api.context import ENTRY_HEADER
 from session_lab.simulator.backend import Backend

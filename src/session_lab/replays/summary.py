@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 import numpy as np
 import pandas as pd
 
-from session_lab.analysis.concurrency import concurrency
 from session_lab.analysis.display import read_duration
+from session_lab.analysis.replays.concurrency import concurrency
 from session_lab.analysis.results import Result, result_html
 from session_lab.frames import NAT, milliseconds
 from session_lab.timing import instant_text, to_instant
@@ -17,7 +17,7 @@ from session_lab.timing import instant_text, to_instant
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from session_lab.traffic.engine_frames import Frames
+    from session_lab.traffic.engine.engine_frames import Frames
 
 __all__ = ["ReplaySummary", "summarise"]
 

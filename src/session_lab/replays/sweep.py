@@ -11,7 +11,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from session_lab.analysis import churn
-from session_lab.analysis.recommend import best_cost, pareto_front
+from session_lab.analysis.replays.recommend import best_cost, pareto_front
 from session_lab.frames import NAT, RUNS, empty
 from session_lab.replays.assumptions import silent_messages, zeros_assumed
 from session_lab.replays.grid import (
@@ -27,8 +27,8 @@ from session_lab.replays.parallel import on_dask, on_threads
 from session_lab.replays.replay import checked_platform
 from session_lab.simulator import Platform, RunPolicy
 from session_lab.timing import to_instant
-from session_lab.traffic.engine_frames import to_log
-from session_lab.traffic.prepare import prepare
+from session_lab.traffic.engine.engine_frames import to_log
+from session_lab.traffic.engine.prepare import prepare
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

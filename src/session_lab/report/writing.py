@@ -15,7 +15,7 @@ from session_lab._version import __version__
 from session_lab.analysis.display import table_html
 from session_lab.errors import SessionLabError, SessionLabWarning
 from session_lab.frames import check_kind, whole_file
-from session_lab.plots.picture import Picture
+from session_lab.plots.pictures.picture import Picture
 from session_lab.report.contents import Given, chapters
 
 if TYPE_CHECKING:

@@ -4,11 +4,11 @@ Everything below is pure: state goes in, state comes out, time and randomness ar
 """
 
 from session_lab.simulator.model.ids import IdScheme
-from session_lab.simulator.model.platform import Distribution, Platform
-from session_lab.simulator.model.policy import RunPolicy, Timings
-from session_lab.simulator.model.profiles import PROFILES, Profile, profile_named
 from session_lab.simulator.model.randomness import Stream
-from session_lab.simulator.world.snapshot import Snapshot
+from session_lab.simulator.model.settings.platform import Distribution, Platform
+from session_lab.simulator.model.settings.policy import RunPolicy, Timings
+from session_lab.simulator.model.settings.profiles import PROFILES, Profile, profile_named
+from session_lab.simulator.world.snapshots.snapshot import Snapshot
 from session_lab.simulator.world.world import ENVIRONMENT, World
 
 __all__ = [

@@ -34,19 +34,19 @@ from session_lab.simulator.faults.rate_limit import (
     TokenBucket,
 )
 from session_lab.simulator.model.trigger_faults import TRIGGER_FAULTS
-from session_lab.simulator.world.snapshot import Snapshot
+from session_lab.simulator.world.snapshots.snapshot import Snapshot
 from session_lab.simulator.world.world import World
 from session_lab.timing import to_instant
 from session_lab.wire.endpoints import endpoint_of
-from session_lab.wire.run_status import FINAL_INTERNAL_STATUSES
+from session_lab.wire.run.run_status import FINAL_INTERNAL_STATUSES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from session_lab.simulator.api.auth import Environment
     from session_lab.simulator.api.http_types import Request, Response
-    from session_lab.simulator.model.platform import Platform
-    from session_lab.simulator.model.policy import RunPolicy
+    from session_lab.simulator.model.settings.platform import Platform
+    from session_lab.simulator.model.settings.policy import RunPolicy
     from session_lab.timing import Instant, VirtualClock
 
 __all__ = ["Backend"]

@@ -18,7 +18,7 @@ from session_lab.simulator.control_json import run_view, session_view, status_wa
 from session_lab.simulator.faults.plan import FaultPlan
 from session_lab.simulator.overview import overview, page_file, session_in_full
 from session_lab.simulator.world.journal import to_line
-from session_lab.simulator.world.snapshot import Snapshot
+from session_lab.simulator.world.snapshots.snapshot import Snapshot
 from session_lab.timing import LONGEST_DURATION, instant_text, to_instant
 
 if TYPE_CHECKING:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from session_lab.simulator.api.json_rows import retrieved_session
-from session_lab.simulator.api.session_list import status_at
+from session_lab.simulator.api.lists.session_list import status_at
+from session_lab.simulator.api.views.json_rows import retrieved_session
 from session_lab.timing import instant_text
-from session_lab.wire.run_status import CURRENT_STATUSES, FINAL_INTERNAL_STATUSES
+from session_lab.wire.run.run_status import CURRENT_STATUSES, FINAL_INTERNAL_STATUSES
 
 if TYPE_CHECKING:
     from session_lab.simulator.api.javascript.json_text import Json

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from session_lab.frames import check_events
-from session_lab.traffic.time_order import sorted_by_time
+from session_lab.traffic.engine.time_order import sorted_by_time
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -9,15 +9,15 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from session_lab.frames.blocks import delimiter_of
-from session_lab.frames.sources import Source
+from session_lab.frames.files.blocks import delimiter_of
+from session_lab.frames.files.sources import Source
 from session_lab.traffic.formats import FORMATS, format_named
 from session_lab.traffic.formats.format import Head
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from session_lab.frames.sources import Place
+    from session_lab.frames.files.sources import Place
 
 __all__ = ["Detected", "detect"]
 

@@ -11,10 +11,10 @@ import pyarrow as pa
 from session_lab.errors import DataError
 from session_lab.frames import join_events
 from session_lab.traffic.adopt import first_events
+from session_lab.traffic.engine.time_order import sorted_by_time
 from session_lab.traffic.formats.format import ReadOptions
 from session_lab.traffic.parsing.event_reader import EventReader
 from session_lab.traffic.parsing.text_rows import BadRows
-from session_lab.traffic.time_order import sorted_by_time
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -9,23 +9,23 @@ import numpy as np
 
 from session_lab.errors import DataError, DataWarning
 from session_lab.frames import milliseconds
-from session_lab.frames.sources import Source
+from session_lab.frames.files.sources import Source
 from session_lab.timing import duration_text, instant_text
 from session_lab.traffic.adopt import begun_before, with_starts
 from session_lab.traffic.detecting import Detected, detect
+from session_lab.traffic.engine.time_order import sorted_by_time
 from session_lab.traffic.formats import format_named
 from session_lab.traffic.formats.format import ReadOptions
 from session_lab.traffic.messages import begin_chats
 from session_lab.traffic.parsing.text_rows import BadRows
 from session_lab.traffic.shards import read_folder
-from session_lab.traffic.time_order import sorted_by_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     import pandas as pd
 
-    from session_lab.frames.sources import Place
+    from session_lab.frames.files.sources import Place
     from session_lab.timing import Duration, Instant
 
 __all__ = ["read"]

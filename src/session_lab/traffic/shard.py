@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from session_lab.errors import DataError
 from session_lab.frames import in_one_piece
-from session_lab.frames.sources import Source
+from session_lab.frames.files.sources import Source
 from session_lab.traffic.formats.events import event_tables
 from session_lab.traffic.formats.format import ReadOptions
 from session_lab.traffic.parsing.text_rows import BadRows
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from session_lab.frames.sources import Place
+    from session_lab.frames.files.sources import Place
 
 __all__ = ["shard"]
 

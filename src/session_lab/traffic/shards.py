@@ -10,18 +10,18 @@ import pandas as pd
 
 from session_lab.errors import DataError
 from session_lab.frames import check_events, join_events, write_parquet
-from session_lab.frames.sources import Source
+from session_lab.frames.files.sources import Source
+from session_lab.traffic.engine.time_order import sorted_by_time
 from session_lab.traffic.formats.events import event_tables
 from session_lab.traffic.formats.format import ReadOptions
 from session_lab.traffic.parsing import parquet
 from session_lab.traffic.parsing.text_rows import BadRows
-from session_lab.traffic.time_order import sorted_by_time
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterator, Mapping, Sequence
 
-    from session_lab.frames.sources import Place
+    from session_lab.frames.files.sources import Place
 
 __all__ = ["read_folder", "read_shards", "shards_of", "write_shards"]
 

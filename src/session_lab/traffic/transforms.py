@@ -16,7 +16,7 @@ import pyarrow as pa
 from session_lab.errors import DataError, DataWarning
 from session_lab.frames import NAT, check_events, milliseconds, to_instants
 from session_lab.timing import LAST_INSTANT, LONGEST_DURATION, duration_text, to_milliseconds
-from session_lab.traffic.time_order import in_order
+from session_lab.traffic.engine.time_order import in_order
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

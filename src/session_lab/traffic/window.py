@@ -11,7 +11,7 @@ from session_lab.errors import DataError, DataWarning
 from session_lab.frames import check_events, milliseconds
 from session_lab.timing import to_instant
 from session_lab.traffic.adopt import first_events
-from session_lab.traffic.time_order import sorted_by_time
+from session_lab.traffic.engine.time_order import sorted_by_time
 
 if TYPE_CHECKING:
     import pandas as pd

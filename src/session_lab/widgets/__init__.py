@@ -7,11 +7,11 @@ without a control.
 
 from session_lab.frames.selection import Selection
 from session_lab.widgets.churn import ChurnExplorer, ChurnState
+from session_lab.widgets.data.session_index import Prepared
 from session_lab.widgets.explorer import Explorer, ExplorerState
 from session_lab.widgets.lifetimes import LifetimeExplorer, LifetimeState
+from session_lab.widgets.parts.selection_panel import SelectionPanel
 from session_lab.widgets.policy import PolicyExplorer, PolicyState
-from session_lab.widgets.selection_panel import SelectionPanel
-from session_lab.widgets.session_index import Prepared
 from session_lab.widgets.tabs import Exploration, explore
 from session_lab.widgets.tags import TagExplorer, TagState
 

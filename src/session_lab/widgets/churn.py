@@ -14,11 +14,11 @@ from session_lab.analysis.periods import calendar_period
 from session_lab.errors import DataError
 from session_lab.frames import check_kind
 from session_lab.frames.selection import one_of
-from session_lab.widgets.belonging import Belonging
-from session_lab.widgets.call_text import call, selected
+from session_lab.widgets.data.belonging import Belonging
+from session_lab.widgets.data.session_index import Prepared
 from session_lab.widgets.explorer import Explorer, ExplorerState
-from session_lab.widgets.selection_panel import SelectionPanel
-from session_lab.widgets.session_index import Prepared
+from session_lab.widgets.parts.call_text import call, selected
+from session_lab.widgets.parts.selection_panel import SelectionPanel
 
 if TYPE_CHECKING:
     from collections.abc import Callable

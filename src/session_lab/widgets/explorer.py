@@ -21,14 +21,14 @@ import ipywidgets  # type: ignore[import-untyped]
 from session_lab.errors import DataError, SessionLabError
 from session_lab.frames import Selection
 from session_lab.frames.selection import one_of
-from session_lab.plots.picture import Picture
+from session_lab.plots.pictures.picture import Picture
 from session_lab.timing import duration_text, instant_text
-from session_lab.widgets.cell_cleanup import close_earlier
-from session_lab.widgets.controls import close_tree, given, put
-from session_lab.widgets.export import KINDS, write_rows, write_whole
-from session_lab.widgets.html import code_html, figure_html, message_html, table_html
-from session_lab.widgets.static_twin import display_both, name_of
-from session_lab.widgets.view import View
+from session_lab.widgets.parts.cell_cleanup import close_earlier
+from session_lab.widgets.parts.controls import close_tree, given, put
+from session_lab.widgets.parts.export import KINDS, write_rows, write_whole
+from session_lab.widgets.parts.html import code_html, figure_html, message_html, table_html
+from session_lab.widgets.parts.static_twin import display_both, name_of
+from session_lab.widgets.parts.view import View
 
 if TYPE_CHECKING:
     import os
@@ -37,9 +37,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from session_lab.analysis.results import Result
-    from session_lab.plots.marks import Key
-    from session_lab.plots.scene import Scene
-    from session_lab.widgets.selection_panel import SelectionPanel
+    from session_lab.plots.pictures.marks import Key
+    from session_lab.plots.pictures.scene import Scene
+    from session_lab.widgets.parts.selection_panel import SelectionPanel
 
 __all__ = ["Explorer", "ExplorerState"]
 

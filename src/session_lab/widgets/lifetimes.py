@@ -8,16 +8,20 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 import ipywidgets  # type: ignore[import-untyped]
 
 from session_lab.analysis import lifetimes
-from session_lab.analysis.survival.session_durations import Expiry
+from session_lab.analysis.survival.tables.session_durations import Expiry
 from session_lab.errors import DataError
 from session_lab.frames.selection import one_of
 from session_lab.timing import to_milliseconds
-from session_lab.widgets.call_text import call, selected
-from session_lab.widgets.controls import NOTHING
+from session_lab.widgets.data.lifetime_counts import (
+    RESOLUTIONS,
+    PreparedLives,
+    suggested_resolution,
+)
+from session_lab.widgets.data.session_index import Prepared
 from session_lab.widgets.explorer import Explorer, ExplorerState
-from session_lab.widgets.lifetime_counts import RESOLUTIONS, PreparedLives, suggested_resolution
-from session_lab.widgets.selection_panel import SelectionPanel
-from session_lab.widgets.session_index import Prepared
+from session_lab.widgets.parts.call_text import call, selected
+from session_lab.widgets.parts.controls import NOTHING
+from session_lab.widgets.parts.selection_panel import SelectionPanel
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,7 +29,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from session_lab.analysis.results import Result
-    from session_lab.plots.marks import Key
+    from session_lab.plots.pictures.marks import Key
 
 __all__ = ["LifetimeExplorer", "LifetimeState", "LifetimeView"]
 

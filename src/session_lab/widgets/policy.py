@@ -7,20 +7,20 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import ipywidgets  # type: ignore[import-untyped]
 
-from session_lab.analysis.recommend import Recommendation, recommend
+from session_lab.analysis.replays.recommend import Recommendation, recommend
 from session_lab.errors import DataError
 from session_lab.frames import EVENTS, check_events, check_kind, empty
 from session_lab.frames.of_sessions import sessions_of_log
 from session_lab.replays.sweep import GroupedSweep
 from session_lab.simulator import Platform, RunPolicy
 from session_lab.timing import duration_text, to_milliseconds
-from session_lab.traffic.time_order import in_order
-from session_lab.widgets.belonging import Belonging
-from session_lab.widgets.call_text import call, selected
-from session_lab.widgets.controls import NOTHING
+from session_lab.traffic.engine.time_order import in_order
+from session_lab.widgets.data.belonging import Belonging
+from session_lab.widgets.data.session_index import Prepared
 from session_lab.widgets.explorer import Explorer, ExplorerState
-from session_lab.widgets.selection_panel import SelectionPanel
-from session_lab.widgets.session_index import Prepared
+from session_lab.widgets.parts.call_text import call, selected
+from session_lab.widgets.parts.controls import NOTHING
+from session_lab.widgets.parts.selection_panel import SelectionPanel
 
 if TYPE_CHECKING:
     import pandas as pd

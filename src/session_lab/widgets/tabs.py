@@ -9,14 +9,14 @@ import pandas as pd
 
 from session_lab.errors import DataError
 from session_lab.frames.selection import one_of
-from session_lab.widgets.cell_cleanup import close_earlier
 from session_lab.widgets.churn import ChurnExplorer
-from session_lab.widgets.controls import close_tree
+from session_lab.widgets.data.session_index import Prepared
 from session_lab.widgets.lifetimes import LifetimeExplorer
+from session_lab.widgets.parts.cell_cleanup import close_earlier
+from session_lab.widgets.parts.controls import close_tree
+from session_lab.widgets.parts.selection_panel import SelectionPanel
+from session_lab.widgets.parts.static_twin import display_both
 from session_lab.widgets.policy import PolicyExplorer
-from session_lab.widgets.selection_panel import SelectionPanel
-from session_lab.widgets.session_index import Prepared
-from session_lab.widgets.static_twin import display_both
 from session_lab.widgets.tags import TagExplorer
 
 if TYPE_CHECKING:

@@ -12,10 +12,10 @@ from session_lab.errors import DataError
 from session_lab.frames.selection import one_of
 from session_lab.plots.tags import OTHER
 from session_lab.timing import to_milliseconds
-from session_lab.widgets.call_text import call, selected
+from session_lab.widgets.data.session_index import Prepared
 from session_lab.widgets.explorer import Explorer, ExplorerState
-from session_lab.widgets.selection_panel import SelectionPanel
-from session_lab.widgets.session_index import Prepared
+from session_lab.widgets.parts.call_text import call, selected
+from session_lab.widgets.parts.selection_panel import SelectionPanel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from session_lab.analysis.results import Result
-    from session_lab.plots.marks import Key
+    from session_lab.plots.pictures.marks import Key
 
 __all__ = ["TagExplorer", "TagState", "TagView"]
 

@@ -4,7 +4,7 @@
   camelCase on the wire, unknown fields kept;
 - :mod:`~session_lab.wire.limits`, the documented bounds;
 - :mod:`~session_lab.wire.listing`, list parameters and how they are written into a query;
-- :mod:`~session_lab.wire.run_status`, the statuses of a run;
+- :mod:`~session_lab.wire.run.run_status`, the statuses of a run;
 - :mod:`~session_lab.wire.endpoints`, the name, method and path of each call;
 - :mod:`~session_lab.wire.text`, text as the server measures and trims it.
 
@@ -33,9 +33,10 @@ if TYPE_CHECKING:
     )
     from session_lab.wire.errors import ErrorBody, Problem
     from session_lab.wire.listing import RunQuery, SessionQuery, SessionStatus, encode_query
-    from session_lab.wire.queries import QueryBody, QueryReply
-    from session_lab.wire.run_status import FINAL_STATUSES, InternalRunStatus, RunStatus
-    from session_lab.wire.runs import CanceledRun, RetrievedRun, RunPage, RunRow
+    from session_lab.wire.run.queries import QueryBody, QueryReply
+    from session_lab.wire.run.run_status import FINAL_STATUSES, InternalRunStatus, RunStatus
+    from session_lab.wire.run.runs import CanceledRun, RetrievedRun, RunPage, RunRow
+    from session_lab.wire.run.traces import TraceReply
     from session_lab.wire.sessions import (
         Pagination,
         Session,
@@ -45,7 +46,6 @@ if TYPE_CHECKING:
         SwappedRun,
         TriggerConfig,
     )
-    from session_lab.wire.traces import TraceReply
     from session_lab.wire.waitpoints import (
         OpenedChannel,
         SnapshotUrl,
@@ -76,10 +76,10 @@ else:
         ),
         "listing": ("RunQuery", "SessionQuery", "SessionStatus", "encode_query"),
         "errors": ("ErrorBody", "Problem"),
-        "queries": ("QueryBody", "QueryReply"),
-        "traces": ("TraceReply",),
-        "runs": ("CanceledRun", "RetrievedRun", "RunPage", "RunRow"),
-        "run_status": ("FINAL_STATUSES", "InternalRunStatus", "RunStatus"),
+        "run.queries": ("QueryBody", "QueryReply"),
+        "run.traces": ("TraceReply",),
+        "run.runs": ("CanceledRun", "RetrievedRun", "RunPage", "RunRow"),
+        "run.run_status": ("FINAL_STATUSES", "InternalRunStatus", "RunStatus"),
         "sessions": (
             "Pagination",
             "Session",

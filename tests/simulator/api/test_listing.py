@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from session_lab.simulator.api.session_list import ListRequest, list_request, page_of
+from session_lab.simulator.api.lists.session_list import ListRequest, list_request, page_of
 from session_lab.simulator.api.validation import LIST_QUERY, Invalid
 
 NOW = 1_767_225_600_000

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import session_lab as sl
-from session_lab.simulator.api.run_table import COLUMNS
+from session_lab.simulator.api.lists.run_table import COLUMNS
 from tests.api_lab import ApiLab, refusal
 
 

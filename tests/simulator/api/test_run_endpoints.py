@@ -10,7 +10,7 @@ import pytest
 
 from session_lab.simulator import Platform, RunPolicy
 from session_lab.wire import RetrievedRun, RunPage
-from session_lab.wire.run_status import CURRENT_STATUSES, FINAL_INTERNAL_STATUSES, OLD_STATUSES
+from session_lab.wire.run.run_status import CURRENT_STATUSES, FINAL_INTERNAL_STATUSES, OLD_STATUSES
 from tests.api_lab import FORBIDDEN, ApiLab, refusal
 
 RUNS = "/api/v1/runs"

@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from session_lab.simulator.api.database_limits import (
+from session_lab.simulator.api.javascript.dates import to_date
+from session_lab.simulator.api.lists.database_limits import (
     StoreError,
     stored_instant,
     stored_json,
     stored_text,
 )
-from session_lab.simulator.api.javascript.dates import to_date
 from session_lab.simulator.model.calendar import date_text
 
 

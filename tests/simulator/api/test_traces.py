@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 
 import session_lab as sl
-from session_lab.simulator.api.traces import trace_of
+from session_lab.simulator.api.views.traces import trace_of
 from session_lab.wire import TraceReply
 from tests.api_lab import ApiLab, refusal
 from tests.simulator.test_turns import play

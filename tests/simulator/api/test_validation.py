@@ -15,7 +15,7 @@ from session_lab.simulator.api.validation import (
     Schema,
     body_error,
 )
-from session_lab.simulator.model.profiles import PROFILES
+from session_lab.simulator.model.settings.profiles import PROFILES
 from session_lab.wire import CloseBody, EndAndContinueBody, StartBody, UpdateBody
 
 FIRST = BODIES["2026-08"]

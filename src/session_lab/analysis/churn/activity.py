@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from session_lab.analysis.churn.codes import id_codes
+from session_lab.analysis.churn.order.codes import id_codes
 from session_lab.analysis.engines import pandas_frame
 from session_lab.analysis.observation import observation
 from session_lab.errors import DataError

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 import pandas as pd
 
-from session_lab.analysis.churn.codes import Codes, id_codes
-from session_lab.analysis.churn.successors import NEVER, chain
+from session_lab.analysis.churn.order.codes import Codes, id_codes
+from session_lab.analysis.churn.order.successors import NEVER, chain
 from session_lab.analysis.engines import pandas_frame
 from session_lab.analysis.observation import observation, warn_of_doubles
 from session_lab.analysis.results import Result

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 import pandas as pd
 
-from session_lab.analysis.churn.codes import Codes, id_codes
+from session_lab.analysis.churn.order.codes import Codes, id_codes
 from session_lab.analysis.engines import pandas_frame
 from session_lab.analysis.results import Result
 from session_lab.errors import DataError

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 import pandas as pd
 
-from session_lab.analysis.churn.codes import label_codes
+from session_lab.analysis.churn.order.codes import label_codes
 from session_lab.analysis.engines import pandas_frame
 from session_lab.analysis.observation import warn_of_doubles
 from session_lab.analysis.results import Result

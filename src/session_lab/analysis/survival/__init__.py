@@ -6,7 +6,7 @@ from session_lab.analysis.survival.hazard import Hazard
 from session_lab.analysis.survival.kaplan_meier import Survival, kaplan_meier
 from session_lab.analysis.survival.logrank import GroupComparison, LogRank, logrank
 from session_lab.analysis.survival.nelson_aalen import CumulativeHazard, nelson_aalen
-from session_lab.analysis.survival.step_function import Estimate
+from session_lab.analysis.survival.tables.step_function import Estimate
 from session_lab.analysis.survival.turnbull import IntervalSurvival, turnbull
 
 __all__ = [

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import pandas as pd
 
-from session_lab.analysis.survival.event_table import EventTable, tabulate, warn_if_weak
 from session_lab.analysis.survival.intervals import probability_band
 from session_lab.analysis.survival.kaplan_meier import greenwood_terms
 from session_lab.analysis.survival.results import AssumingResult
-from session_lab.analysis.survival.sample import causes_of, check_aligned, check_sample
-from session_lab.analysis.survival.step_function import table_at
+from session_lab.analysis.survival.tables.event_table import EventTable, tabulate, warn_if_weak
+from session_lab.analysis.survival.tables.sample import causes_of, check_aligned, check_sample
+from session_lab.analysis.survival.tables.step_function import table_at
 from session_lab.errors import DataError
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
-    from session_lab.analysis.survival.time_axis import Time, Times
+    from session_lab.analysis.survival.tables.time_axis import Time, Times
 
 __all__ = ["Incidence", "aalen_johansen", "estimate_incidence"]
 

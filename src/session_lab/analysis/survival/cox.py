@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from session_lab.analysis.survival.sample import Sample
+    from session_lab.analysis.survival.tables.sample import Sample
 
 __all__ = ["CoxModel", "Ties", "design_matrix", "fit_cox"]
 

@@ -10,13 +10,13 @@ import pandas as pd
 
 from session_lab.analysis.survival.intervals import log_band
 from session_lab.analysis.survival.results import AssumingResult
-from session_lab.analysis.survival.time_axis import number_of, numbers, value_of
+from session_lab.analysis.survival.tables.time_axis import number_of, numbers, value_of
 from session_lab.errors import DataError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from session_lab.analysis.survival.time_axis import Time, Times
+    from session_lab.analysis.survival.tables.time_axis import Time, Times
 
 __all__ = ["Hazard", "hazard_steps", "smooth"]
 

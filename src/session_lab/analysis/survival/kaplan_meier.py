@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import pandas as pd
 
-from session_lab.analysis.survival.event_table import EventTable, tabulate, warn_if_weak
 from session_lab.analysis.survival.hazard import Hazard, smooth
 from session_lab.analysis.survival.intervals import Transform, probability_band, z_value
 from session_lab.analysis.survival.results import AssumingResult
-from session_lab.analysis.survival.sample import check_aligned, check_sample, events_of
-from session_lab.analysis.survival.step_function import Estimate, first_at_or_below, table_at
-from session_lab.analysis.survival.time_axis import number_of, numbers, value_of
+from session_lab.analysis.survival.tables.event_table import EventTable, tabulate, warn_if_weak
+from session_lab.analysis.survival.tables.sample import check_aligned, check_sample, events_of
+from session_lab.analysis.survival.tables.step_function import Estimate, first_at_or_below, table_at
+from session_lab.analysis.survival.tables.time_axis import number_of, numbers, value_of
 from session_lab.errors import DataError
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
-    from session_lab.analysis.survival.time_axis import Time, Times
+    from session_lab.analysis.survival.tables.time_axis import Time, Times
 
 __all__ = ["Survival", "estimate_survival", "kaplan_meier"]
 

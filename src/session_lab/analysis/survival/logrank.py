@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, get_args
 import numpy as np
 import pandas as pd
 
-from session_lab.analysis.survival.event_table import tabulate
 from session_lab.analysis.survival.intervals import chi2_tail
 from session_lab.analysis.survival.results import AssumingResult
-from session_lab.analysis.survival.sample import check_aligned, check_sample, events_of
-from session_lab.analysis.survival.time_axis import numbers
+from session_lab.analysis.survival.tables.event_table import tabulate
+from session_lab.analysis.survival.tables.sample import check_aligned, check_sample, events_of
+from session_lab.analysis.survival.tables.time_axis import numbers
 from session_lab.errors import DataError, StatisticalWarning
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
-    from session_lab.analysis.survival.sample import Sample
+    from session_lab.analysis.survival.tables.sample import Sample
 
 __all__ = [
     "GroupComparison",

@@ -9,15 +9,15 @@ import numpy as np
 import pandas as pd
 
 from session_lab.analysis.results import Result
-from session_lab.analysis.survival.event_table import tabulate, warn_if_weak
 from session_lab.analysis.survival.hazard import Hazard, hazard_steps, smooth
 from session_lab.analysis.survival.intervals import log_band
-from session_lab.analysis.survival.sample import check_aligned, check_sample, events_of
+from session_lab.analysis.survival.tables.event_table import tabulate, warn_if_weak
+from session_lab.analysis.survival.tables.sample import check_aligned, check_sample, events_of
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-    from session_lab.analysis.survival.time_axis import Time, Times
+    from session_lab.analysis.survival.tables.time_axis import Time, Times
 
 __all__ = ["CumulativeHazard", "nelson_aalen"]
 

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from session_lab.analysis.survival.results import AssumingResult
-from session_lab.analysis.survival.sample import check_aligned, check_times
-from session_lab.analysis.survival.time_axis import number_of, numbers, value_of
+from session_lab.analysis.survival.tables.sample import check_aligned, check_times
+from session_lab.analysis.survival.tables.time_axis import number_of, numbers, value_of
 from session_lab.errors import DataError, StatisticalWarning
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
-    from session_lab.analysis.survival.time_axis import Time, Times
+    from session_lab.analysis.survival.tables.time_axis import Time, Times
 
 __all__ = ["IntervalSurvival", "turnbull"]
 

@@ -11,7 +11,7 @@ from session_lab.client.requests import operation_on
 from session_lab.errors import APIResponseError, DataError, DataWarning
 from session_lab.timing import instant_text
 from session_lab.wire.limits import MAX_APPEND_BODY_BYTES, MAX_QUERY_ROWS
-from session_lab.wire.queries import QueryReply
+from session_lab.wire.run.queries import QueryReply
 
 if TYPE_CHECKING:
     from session_lab.client.requests import Operation, Steps

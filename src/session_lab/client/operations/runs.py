@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from session_lab.client.operations.arguments import choices, instant, path_id, period_text
-from session_lab.client.paging import ListPlan
+from session_lab.client.pages.paging import ListPlan
 from session_lab.client.requests import operation_on
 from session_lab.wire.listing import RunQuery
-from session_lab.wire.runs import CanceledRun, RetrievedRun, RunPage, RunRow
-from session_lab.wire.traces import Trace, TraceReply
+from session_lab.wire.run.runs import CanceledRun, RetrievedRun, RunPage, RunRow
+from session_lab.wire.run.traces import Trace, TraceReply
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -6,7 +6,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
 
 from session_lab.client.operations.arguments import body, choices, instant, path_id, period_text
-from session_lab.client.paging import ListPlan
+from session_lab.client.pages.paging import ListPlan
 from session_lab.client.requests import operation_on
 from session_lab.errors import DataError
 from session_lab.timing import instant_text

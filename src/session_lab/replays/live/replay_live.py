@@ -15,7 +15,7 @@ from session_lab.replays.live.results import LivePlan, LiveReplay, operations_of
 from session_lab.replays.live.runner import Asking, outstanding
 from session_lab.replays.live.schedule import is_above_zero, schedule
 from session_lab.timing import instant_text
-from session_lab.traffic.time_order import in_order
+from session_lab.traffic.engine.time_order import in_order
 from session_lab.wire.limits import RESERVED_ID_PREFIX
 
 if TYPE_CHECKING:

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from session_lab.analysis.fidelity import Agreement, agreement, recorded_outcomes
-from session_lab.analysis.lateness import Lateness, lateness
+from session_lab.analysis.replays.fidelity import Agreement, agreement, recorded_outcomes
+from session_lab.analysis.replays.lateness import Lateness, lateness
 from session_lab.errors import DataError
 from session_lab.frames import OPERATIONS, Kind, Schema, build, milliseconds, to_instants
 from session_lab.frames.schema import Column
 from session_lab.timing import duration_text
-from session_lab.traffic.engine_frames import recorded_columns
+from session_lab.traffic.engine.engine_frames import recorded_columns
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from session_lab.analysis.survival.session_durations import CAUSES
+from session_lab.analysis.survival.tables.session_durations import CAUSES
 from session_lab.errors import DataError
 from session_lab.frames import EVENTS, NAT, build
 from session_lab.replays.replay import replay

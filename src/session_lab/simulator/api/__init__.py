@@ -8,11 +8,11 @@ A request is a value and so is its response; what changes in between is the worl
 - :mod:`~session_lab.simulator.api.paths`, paths, redirects and queries;
 - :mod:`~session_lab.simulator.api.auth`, keys, tokens and scopes;
 - :mod:`~session_lab.simulator.api.validation`, schemas with the server's error texts;
-- :mod:`~session_lab.simulator.api.session_list`, filters, pages and cursors of the list of
-  sessions, and :mod:`~session_lab.simulator.api.run_list`, those of the list of runs;
-- :mod:`~session_lab.simulator.api.database_limits`, what the server's database refuses or changes;
-- :mod:`~session_lab.simulator.api.json_rows`, sessions and runs as they are written, and
-  :mod:`~session_lab.simulator.api.sse`, the event streams of channels;
+- :mod:`~session_lab.simulator.api.lists.session_list`, filters, pages and cursors of the list of
+  sessions, and :mod:`~session_lab.simulator.api.lists.run_list`, those of the list of runs;
+- :mod:`~session_lab.simulator.api.lists.database_limits`, what the server's database refuses or changes;
+- :mod:`~session_lab.simulator.api.views.json_rows`, sessions and runs as they are written, and
+  :mod:`~session_lab.simulator.api.views.sse`, the event streams of channels;
 - :mod:`~session_lab.simulator.api.checks`, the checks before an endpoint;
   :mod:`~session_lab.simulator.api.context`, what it is then handed;
   :mod:`~session_lab.simulator.api.handlers`, the endpoints;

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 from session_lab.simulator.api import error_responses
 from session_lab.simulator.api.auth import Credential, Refusal, authenticate
 from session_lab.simulator.api.context import Context
-from session_lab.simulator.api.database_limits import StoreError
 from session_lab.simulator.api.http_types import Response, json_response
 from session_lab.simulator.api.javascript.json_text import Json, parse_json
+from session_lab.simulator.api.lists.database_limits import StoreError
 from session_lab.simulator.api.paths import query_values
 from session_lab.simulator.api.validation import BODIES, Invalid, body_error
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from session_lab.simulator.api.database_limits import stored_text
+from session_lab.simulator.api.lists.database_limits import stored_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -18,7 +18,7 @@ from session_lab.timing import (
     to_milliseconds,
 )
 from session_lab.wire.endpoints import ENDPOINTS
-from session_lab.wire.run_status import FINAL_INTERNAL_STATUSES
+from session_lab.wire.run.run_status import FINAL_INTERNAL_STATUSES
 
 if TYPE_CHECKING:
     from session_lab.timing import Duration, Instant

@@ -23,9 +23,9 @@ from session_lab.simulator.model import runs as run_model
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from session_lab.simulator.model.policy import Timings
-    from session_lab.simulator.model.profiles import Profile
     from session_lab.simulator.model.runs import Run
+    from session_lab.simulator.model.settings.policy import Timings
+    from session_lab.simulator.model.settings.profiles import Profile
 
 __all__ = [
     "APPEND_MISSING",

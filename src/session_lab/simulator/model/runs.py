@@ -31,7 +31,7 @@ from session_lab.simulator.model import run_rules as rules
 from session_lab.simulator.model.run_rules import END_CAUSES, START_KINDS, STATUSES, UNFIXED
 
 if TYPE_CHECKING:
-    from session_lab.simulator.model.policy import Timings
+    from session_lab.simulator.model.settings.policy import Timings
 
 __all__ = [
     "STATUSES",

@@ -12,8 +12,8 @@ from session_lab.simulator.model import runs as run_model
 from session_lab.simulator.model.machine import Reply, Row, Session, Step
 
 if TYPE_CHECKING:
-    from session_lab.simulator.model.policy import Timings
-    from session_lab.simulator.model.profiles import Profile
+    from session_lab.simulator.model.settings.policy import Timings
+    from session_lab.simulator.model.settings.profiles import Profile
 
 __all__ = ["TRIGGER_FAULTS", "failing_start", "swallowing"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from session_lab.simulator.api.sse import DONE, EventWriter
+from session_lab.simulator.api.views.sse import DONE, EventWriter
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from session_lab.errors import DataError
-from session_lab.simulator.model.platform import Platform
-from session_lab.simulator.model.policy import RunPolicy
+from session_lab.simulator.model.settings.platform import Platform
+from session_lab.simulator.model.settings.policy import RunPolicy
 from session_lab.timing import to_instant, to_milliseconds
 from session_lab.wire.limits import RESERVED_ID_PREFIX
 

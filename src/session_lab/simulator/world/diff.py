@@ -9,7 +9,7 @@ from session_lab.timing import instant_text
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from session_lab.simulator.world.snapshot import Snapshot
+    from session_lab.simulator.world.snapshots.snapshot import Snapshot
 
 __all__ = ["Difference", "differences"]
 

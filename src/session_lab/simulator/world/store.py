@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from session_lab.simulator.model.machine import Row, Session
-    from session_lab.simulator.model.platform import Platform
-    from session_lab.simulator.model.policy import RunPolicy, Timings
     from session_lab.simulator.model.runs import Run
+    from session_lab.simulator.model.settings.platform import Platform
+    from session_lab.simulator.model.settings.policy import RunPolicy, Timings
     from session_lab.simulator.world.channels import Record
     from session_lab.simulator.world.turns import ServedTurn
 

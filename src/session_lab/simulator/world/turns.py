@@ -10,7 +10,7 @@ from session_lab.simulator.world.channels import CONTROL_HEADER, Record
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from session_lab.simulator.model.policy import Timings
+    from session_lab.simulator.model.settings.policy import Timings
     from session_lab.simulator.world.journal import Entry
     from session_lab.simulator.world.state import RunRecord
 

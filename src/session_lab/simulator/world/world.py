@@ -15,7 +15,6 @@ from session_lab.simulator.model import machine
 from session_lab.simulator.model.calendar import date_text
 from session_lab.simulator.model.ids import base36
 from session_lab.simulator.model.machine import Reply, Row, Session, Step
-from session_lab.simulator.model.profiles import profile_named
 from session_lab.simulator.model.randomness import to_seed
 from session_lab.simulator.model.run_payload import (
     carries_turn,
@@ -23,6 +22,7 @@ from session_lab.simulator.model.run_payload import (
     overrides_of,
     turn_duration_of,
 )
+from session_lab.simulator.model.settings.profiles import profile_named
 from session_lab.simulator.model.trigger_faults import failing_start, swallowing
 from session_lab.simulator.model.versions import version_at
 from session_lab.simulator.world import arguments
@@ -31,18 +31,18 @@ from session_lab.simulator.world.diff import Difference, differences
 from session_lab.simulator.world.explain import explain
 from session_lab.simulator.world.journal import Command
 from session_lab.simulator.world.newest import NewestSessions
-from session_lab.simulator.world.snapshot import Snapshot
+from session_lab.simulator.world.snapshots.snapshot import Snapshot
 from session_lab.simulator.world.state import State
 from session_lab.simulator.world.store import Store
 from session_lab.timing import VirtualClock, instant_text
 from session_lab.wire.limits import MAX_RECORD_BYTES, RESERVED_ID_PREFIX, record_bytes
-from session_lab.wire.run_status import FINAL_INTERNAL_STATUSES
+from session_lab.wire.run.run_status import FINAL_INTERNAL_STATUSES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from session_lab.simulator.model.platform import Platform
-    from session_lab.simulator.model.policy import RunPolicy, Timings
+    from session_lab.simulator.model.settings.platform import Platform
+    from session_lab.simulator.model.settings.policy import RunPolicy, Timings
     from session_lab.simulator.world.indexes import RunKey
     from session_lab.simulator.world.journal import Entry
     from session_lab.simulator.world.state import RunRecord

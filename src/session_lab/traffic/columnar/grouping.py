@@ -8,7 +8,7 @@ import numpy as np
 
 from session_lab.traffic.columnar.compiling import allocating, compiled
 from session_lab.traffic.columnar.layout import ANSWERS, Int64
-from session_lab.traffic.engine_result import NAT, NONE, OPS
+from session_lab.traffic.engine.engine_result import NAT, NONE, OPS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

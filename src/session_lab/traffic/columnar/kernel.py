@@ -34,7 +34,7 @@ from session_lab.traffic.columnar.run_row import (
     trigger,
     write,
 )
-from session_lab.traffic.engine_result import CAUSES, KINDS, NAT, NONE, OPS
+from session_lab.traffic.engine.engine_result import CAUSES, KINDS, NAT, NONE, OPS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

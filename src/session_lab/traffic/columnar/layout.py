@@ -9,7 +9,7 @@ import numpy as np
 from session_lab.simulator.model.machine import ERRORS
 from session_lab.simulator.model.randomness import stream_key
 from session_lab.simulator.model.run_rules import FOR_EVER
-from session_lab.traffic.engine_result import NONE
+from session_lab.traffic.engine.engine_result import NONE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -127,7 +127,7 @@ class Answers(NamedTuple):
 
 
 class Told(NamedTuple):
-    """Verdicts spelled out, as :class:`session_lab.traffic.engine_result.Played` has them."""
+    """Verdicts spelled out, as :class:`session_lab.traffic.engine.engine_result.Played` has them."""
 
     status_code: NDArray[np.int16]
     error: NDArray[np.int8]
@@ -154,7 +154,7 @@ class SessionColumns(NamedTuple):
 
 
 class RunColumns(NamedTuple):
-    """The runs' columns, as :class:`session_lab.traffic.engine_result.Played` has them."""
+    """The runs' columns, as :class:`session_lab.traffic.engine.engine_result.Played` has them."""
 
     owner: NDArray[np.int32]
     number: NDArray[np.int32]

@@ -27,7 +27,7 @@ from session_lab.traffic.columnar.outcome import Outcome
 from session_lab.traffic.columnar.run_row import N_FIELDS
 from session_lab.traffic.columnar.sums import EXACT, Tally, add_answers, add_runs
 from session_lab.traffic.columnar.unpack import RunsSoFar, tell
-from session_lab.traffic.engine_result import NAT, Log, Played
+from session_lab.traffic.engine.engine_result import NAT, Log, Played
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -58,7 +58,7 @@ class GroupedLog:
     at : ndarray of int64
         Milliseconds since 1970, not decreasing.
     op : ndarray of int8
-        Place in :data:`session_lab.traffic.engine_result.OPS`.
+        Place in :data:`session_lab.traffic.engine.engine_result.OPS`.
     chat : ndarray of int32 or int64
         Which external id, as a whole number from 0 on, best without large gaps: memory is taken
         for the largest.

@@ -10,7 +10,7 @@ import numpy as np
 from session_lab.simulator.model.machine import ERRORS
 from session_lab.traffic.columnar.layout import ANSWER_OPS, verdict_table
 from session_lab.traffic.columnar.sums import EXACT, bin_ends
-from session_lab.traffic.engine_result import CAUSES, KINDS, NONE, REASONS
+from session_lab.traffic.engine.engine_result import CAUSES, KINDS, NONE, REASONS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -16,7 +16,7 @@ import numpy as np
 from session_lab.simulator.model import run_rules
 from session_lab.simulator.model.run_rules import UNFIXED
 from session_lab.traffic.columnar.compiling import inlined
-from session_lab.traffic.engine_result import CAUSES, NAT, REASONS
+from session_lab.traffic.engine.engine_result import CAUSES, NAT, REASONS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from session_lab.errors import DataError
 from session_lab.timing import LAST_INSTANT
 from session_lab.traffic.columnar.log import PROFILE, GroupedLog
-from session_lab.traffic.engine_result import NAT, OPS
+from session_lab.traffic.engine.engine_result import NAT, OPS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

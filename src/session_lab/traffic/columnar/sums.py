@@ -8,7 +8,7 @@ import numpy as np
 
 from session_lab.traffic.columnar.compiling import compiled
 from session_lab.traffic.columnar.layout import VERDICTS, Int64, RunColumns
-from session_lab.traffic.engine_result import CAUSES, NAT, REASONS
+from session_lab.traffic.engine.engine_result import CAUSES, NAT, REASONS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -10,7 +10,7 @@ import numpy as np
 
 from session_lab.traffic.columnar.grouping import finish
 from session_lab.traffic.columnar.layout import RunColumns, Told, verdict_table
-from session_lab.traffic.engine_result import NONE, Played
+from session_lab.traffic.engine.engine_result import NONE, Played
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

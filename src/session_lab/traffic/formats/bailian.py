@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from session_lab.frames.sources import Source
+    from session_lab.frames.files.sources import Source
     from session_lab.traffic.formats.format import ReadOptions
 
 __all__ = ["FORMAT"]

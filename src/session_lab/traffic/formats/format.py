@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from session_lab.frames.sources import Source
+    from session_lab.frames.files.sources import Source
     from session_lab.timing import Duration, Instant
     from session_lab.traffic.parsing.text_rows import BadRows
 

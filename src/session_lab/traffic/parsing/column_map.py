@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
     from datetime import tzinfo
 
-    from session_lab.frames.blocks import Block
+    from session_lab.frames.files.blocks import Block
     from session_lab.frames.schema import Column
 
 __all__ = ["ENDED_AT", "ColumnMap"]
@@ -238,7 +238,7 @@ class ColumnMap:
         return self.names.get(ours, ours)
 
     def of_table(self, table: pa.Table, *, is_text: bool = False) -> pa.Table:
-        """Read many events at once, as :func:`~session_lab.frames.event_columns` checks them.
+        """Read many events at once, as :func:`~session_lab.frames.events.event_columns` checks them.
 
         With ``is_text`` columns are texts of cells.
 

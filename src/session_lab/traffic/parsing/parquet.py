@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from session_lab.errors import DataError
-from session_lab.frames.sources import reading
+from session_lab.frames.files.sources import reading
 from session_lab.traffic.parsing.text_rows import Piece
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
-    from session_lab.frames.sources import Source
+    from session_lab.frames.files.sources import Source
     from session_lab.traffic.parsing.column_map import ColumnMap
 
 __all__ = ["columns_of", "pieces"]

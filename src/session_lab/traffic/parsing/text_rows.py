@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from session_lab.errors import DataError
-from session_lab.frames.blocks import (
+from session_lab.frames.files.blocks import (
     Block,
     csv_table,
     delimiter_of,
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from session_lab.frames.sources import Source
+    from session_lab.frames.files.sources import Source
 
 __all__ = [
     "BadRows",

@@ -9,8 +9,8 @@ import pandas as pd
 
 from session_lab.frames import NAT, check_events, milliseconds
 from session_lab.traffic.adopt import first_events
-from session_lab.traffic.engine_result import OPS
-from session_lab.traffic.time_order import sorted_by_time
+from session_lab.traffic.engine.engine_result import OPS
+from session_lab.traffic.engine.time_order import sorted_by_time
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

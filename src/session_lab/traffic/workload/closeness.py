@@ -13,7 +13,7 @@ from session_lab.errors import DataError
 from session_lab.frames import check_events, milliseconds, to_instants
 from session_lab.timing import LAST_INSTANT, duration_text, to_milliseconds
 from session_lab.traffic.adopt import first_events
-from session_lab.traffic.time_order import sorted_by_time
+from session_lab.traffic.engine.time_order import sorted_by_time
 from session_lab.traffic.workload.chat_statistics import chat_statistics
 from session_lab.traffic.workload.generating import generate
 

@@ -11,8 +11,8 @@ import re
 from typing import TYPE_CHECKING
 
 from session_lab.simulator.api import error_responses
-from session_lab.simulator.api.database_limits import stored_text
 from session_lab.simulator.api.http_types import json_response
+from session_lab.simulator.api.lists.database_limits import stored_text
 from session_lab.wire.limits import MAX_WAITPOINT_TAGS, RESERVED_ID_PREFIX
 
 if TYPE_CHECKING:

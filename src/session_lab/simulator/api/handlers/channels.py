@@ -20,8 +20,8 @@ from session_lab.simulator.api.http_types import (
 )
 from session_lab.simulator.api.javascript.json_text import Json, parse_json, render_json
 from session_lab.simulator.api.javascript.numbers import to_number
-from session_lab.simulator.api.session_list import status_at
-from session_lab.simulator.api.sse import DONE, EventWriter
+from session_lab.simulator.api.lists.session_list import status_at
+from session_lab.simulator.api.views.sse import DONE, EventWriter
 from session_lab.simulator.model.run_payload import turn_duration_problem
 from session_lab.wire.limits import MAX_STREAM_TIMEOUT_SECONDS, RESERVED_ID_PREFIX
 

@@ -16,8 +16,8 @@ from session_lab.simulator.api.http_types import json_response
 from session_lab.simulator.api.javascript.dates import to_date
 from session_lab.simulator.api.javascript.json_text import render_json
 from session_lab.simulator.api.javascript.periods import period_milliseconds
-from session_lab.simulator.api.run_table import COLUMNS, run_row
-from session_lab.simulator.api.sql import QueryError, Result, select
+from session_lab.simulator.api.lists.run_table import COLUMNS, run_row
+from session_lab.simulator.api.lists.sql import QueryError, Result, select
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 from session_lab.simulator.api import error_responses
 from session_lab.simulator.api.context import journaled
-from session_lab.simulator.api.database_limits import stored_text
 from session_lab.simulator.api.http_types import json_response
-from session_lab.simulator.api.json_rows import listed_run, retrieved_run
-from session_lab.simulator.api.run_list import run_list_request, run_page
-from session_lab.simulator.api.traces import trace_of
+from session_lab.simulator.api.lists.database_limits import stored_text
+from session_lab.simulator.api.lists.run_list import run_list_request, run_page
+from session_lab.simulator.api.views.json_rows import listed_run, retrieved_run
+from session_lab.simulator.api.views.traces import trace_of
 
 if TYPE_CHECKING:
     from session_lab.simulator.api.context import Context

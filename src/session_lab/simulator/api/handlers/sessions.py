@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 from session_lab.simulator.api import error_responses
 from session_lab.simulator.api.auth import session_token
 from session_lab.simulator.api.context import journaled
-from session_lab.simulator.api.database_limits import stored_instant, stored_json, stored_text
 from session_lab.simulator.api.http_types import json_response
 from session_lab.simulator.api.javascript.json_text import parse_json
-from session_lab.simulator.api.json_rows import listed_session, retrieved_session
-from session_lab.simulator.api.session_list import list_request, page_of
+from session_lab.simulator.api.lists.database_limits import stored_instant, stored_json, stored_text
+from session_lab.simulator.api.lists.session_list import list_request, page_of
+from session_lab.simulator.api.views.json_rows import listed_session, retrieved_session
 from session_lab.simulator.model.run_payload import TURN_DURATION_FIELD, turn_duration_problem
 from session_lab.wire.bodies import StartBody
 from session_lab.wire.text import trim

@@ -34,8 +34,8 @@ from session_lab.simulator.api.validation.zod import (
 )
 from session_lab.wire import limits
 from session_lab.wire.bodies import CloseBody, EndAndContinueBody, StartBody, UpdateBody
-from session_lab.wire.queries import QueryBody
-from session_lab.wire.run_status import CURRENT_STATUSES, OLD_STATUSES
+from session_lab.wire.run.queries import QueryBody
+from session_lab.wire.run.run_status import CURRENT_STATUSES, OLD_STATUSES
 from session_lab.wire.text import trim, utf16_length
 from session_lab.wire.waitpoints import WaitBody
 

@@ -1,0 +1,3 @@
+"""The order of a session's runs."""
+
+__all__: list[str] = []

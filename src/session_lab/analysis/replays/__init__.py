@@ -1,0 +1,3 @@
+"""What is asked of replays: comparison, fidelity, lateness, concurrency, a recommendation."""
+
+__all__: list[str] = []

@@ -1,0 +1,3 @@
+"""Flags, files and output that several commands share."""
+
+__all__: list[str] = []

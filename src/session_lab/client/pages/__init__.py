@@ -1,0 +1,3 @@
+"""Lists, page by page."""
+
+__all__: list[str] = []

@@ -1,0 +1,3 @@
+"""The check of events, value by value and column by column."""
+
+__all__: list[str] = []

@@ -1,0 +1,329 @@
+"""Columns of events in Arrow: checked whole, and joined into an events frame.
+
+Whatever reads many events at once (Parquet, blocks of text, tables that users hand in) gives its
+columns here. A column in which anything is not plainly right is not judged here but by
+:mod:`session_lab.frames.events.event_values`, value by value, which can name the row.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from session_lab.errors import DataError
+from session_lab.frames.build import NAT, Coded, build, in_one_piece
+from session_lab.frames.events.event_values import NOTHING, event_cell, event_value
+from session_lab.frames.schema import EVENTS, Kind
+from session_lab.timing import LAST_INSTANT, LONGEST_DURATION
+from session_lab.wire.limits import RESERVED_ID_PREFIX
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from session_lab.frames.schema import Column
+
+__all__ = [
+    "UnusualError",
+    "event_cells",
+    "event_columns",
+    "events_from_table",
+    "join_events",
+    "table_of_rows",
+    "without_nothing",
+]
+
+_MOST_CODE = 999
+_NAMES = pa.dictionary(pa.int32(), pa.string())
+_TYPES = {
+    Kind.INSTANT: pa.int64(),
+    Kind.DURATION: pa.int64(),
+    Kind.TEXT: pa.large_string(),
+    Kind.CATEGORY: _NAMES,
+    Kind.TAGS: pa.list_(pa.string()),
+    Kind.CODE: pa.int64(),
+    Kind.FLAG: pa.bool_(),
+}
+
+
+class UnusualError(Exception):
+    """A column holds something that needs a closer look; nobody outside of readers sees this."""
+
+
+def event_columns(columns: Mapping[str, pa.Array | pa.ChunkedArray], n: int) -> pa.Table:
+    """Check columns of events and bring them to one type each.
+
+    Parameters
+    ----------
+    columns : mapping of str to Arrow array
+        By the names of the events schema. Instants are timestamps with a zone, whole milliseconds
+        since 1970, or ISO 8601 text with a zone; durations are Arrow's, whole milliseconds, or
+        text with a unit; text may be dictionary-encoded; ids may be whole numbers.
+    n : int
+        The number of rows.
+
+    Returns
+    -------
+    Table
+        Instants and durations as whole milliseconds, text of few values dictionary-encoded.
+        Optional columns without a value are left out.
+
+    Raises
+    ------
+    UnusualError
+        A required column or value is missing, or anything is not plainly right.
+    """
+    checked = {}
+    for column in EVENTS.columns:
+        values = columns.get(column.name)
+        if values is None or (column.optional and values.null_count == n):
+            if not column.optional:
+                raise UnusualError
+            continue
+        if not column.optional and values.null_count:
+            raise UnusualError
+        try:
+            checked[column.name] = _CHECKS[column.kind](in_one_piece(values), column)
+        except (pa.ArrowException, UnicodeError, OverflowError) as error:
+            raise UnusualError from error
+    return pa.table(checked)
+
+
+def event_cells(values: pa.Array, column: Column) -> pa.Array:
+    """Read the texts of a column of cells, as :func:`event_cell` reads each.
+
+    Raises
+    ------
+    UnusualError
+        A cell needs a closer look.
+    """
+    kind = column.kind
+    values = without_nothing(values, ("", "\\N") if kind in _PLAIN_TEXT else ("", *NOTHING))
+    if kind in _PLAIN_TEXT:
+        return values
+    if kind in _NUMBERS and _match(values, "all"):
+        return values.cast(pa.int64())
+    if kind is Kind.INSTANT and not _match(values, "any"):
+        return values
+    encoded = values.dictionary_encode()
+    try:
+        cells = [event_cell(column, text) for text in encoded.dictionary.to_pylist()]
+        known = [None if cell is None else event_value(column, cell, column.name) for cell in cells]
+    except DataError as error:
+        raise UnusualError from error
+    return pa.array(known, _TYPES[kind]).take(encoded.indices)
+
+
+_PLAIN_TEXT = frozenset({Kind.TEXT, Kind.CATEGORY})
+_NUMBERS = frozenset({Kind.INSTANT, Kind.DURATION, Kind.CODE})
+_WHOLE = pc.MatchSubstringOptions("^-?[0-9]{1,18}$")
+
+
+def without_nothing(values: pa.Array, nothing: Sequence[str] = ("", *NOTHING)) -> pa.Array:
+    """Make null the texts of cells that say that there is nothing.
+
+    Raises
+    ------
+    UnusualError
+        These are no texts, which is what Arrow makes of a column whose name it cannot find again.
+    """
+    if not _is_text(values.type):
+        raise UnusualError
+    options = pc.SetLookupOptions(pa.array(nothing, values.type))
+    is_nothing = pc.call_function("is_in", [values], options)
+    if not pc.call_function("any", [is_nothing]).as_py():
+        return values
+    return pc.call_function("if_else", [is_nothing, pa.scalar(None, values.type), values])
+
+
+def _match(texts: pa.Array, how: str) -> bool:
+    """Return whether all known texts, or any of them, are whole numbers."""
+    matches = pc.call_function("match_substring_regex", [texts], _WHOLE)
+    found = pc.call_function(how, [matches]).as_py()
+    return how == "all" if found is None else bool(found)
+
+
+def table_of_rows(events: Sequence[Mapping[str, Any]]) -> pa.Table:
+    """Make such a table of events that were read value by value.
+
+    Columns that no event has are left out.
+    """
+    names = [
+        column.name
+        for column in EVENTS.columns
+        if not column.optional or any(event.get(column.name) is not None for event in events)
+    ]
+    return pa.table(
+        {
+            name: pa.array([event.get(name) for event in events], _TYPES[EVENTS.column(name).kind])
+            for name in names
+        }
+    )
+
+
+def join_events(tables: Sequence[pa.Table]) -> pd.DataFrame:
+    """Join tables of checked events into an events frame, in their order.
+
+    A column that one of them lacks is missing throughout there.
+    """
+    tables = [table for table in tables if table.num_rows] or [table_of_rows([])]
+    if len(tables) == 1:
+        return events_from_table(tables[0])
+    return events_from_table(pa.concat_tables(tables, promote_options="default"))
+
+
+def events_from_table(table: pa.Table) -> pd.DataFrame:
+    """Make an events frame of a table of checked events."""
+    table = table.unify_dictionaries()
+    data: dict[str, Any] = {}
+    for name in table.column_names:
+        values = in_one_piece(table[name])
+        data[name] = _TAKERS.get(EVENTS.column(name).kind, _as_it_is)(values)
+    return build(EVENTS, data, n=table.num_rows)
+
+
+def _as_it_is(values: pa.Array) -> pa.Array:
+    return values
+
+
+def _times(values: pa.Array) -> np.ndarray:
+    return np.asarray(values.fill_null(NAT))
+
+
+def _coded(values: pa.Array) -> Coded:
+    return Coded(np.asarray(values.indices.fill_null(-1)), values.dictionary.to_pylist())
+
+
+def _codes(values: pa.Array) -> pd.arrays.IntegerArray:
+    return pd.arrays.IntegerArray(np.asarray(values.fill_null(0)), np.asarray(values.is_null()))
+
+
+def _flag_codes(values: pa.Array) -> np.ndarray:
+    return np.asarray(values.cast(pa.int8()).fill_null(-1))
+
+
+_TAKERS: dict[Kind, Callable[[pa.Array], Any]] = {
+    Kind.INSTANT: _times,
+    Kind.DURATION: _times,
+    Kind.CATEGORY: _coded,
+    Kind.CODE: _codes,
+    Kind.FLAG: _flag_codes,
+}
+
+
+def _instants(values: pa.Array, column: Column) -> pa.Array:
+    if _is_text(values.type):
+        return _within(_instants_of_text(values, column), LAST_INSTANT)
+    if pa.types.is_timestamp(values.type) and values.type.tz is not None:
+        values = _cut(values)
+    return _within(values, LAST_INSTANT)
+
+
+def _cut(values: pa.Array) -> pa.Array:
+    """Cut off digits below a millisecond, as they are from text; towards zero, so none before it."""
+    if values.type.unit in {"us", "ns"}:
+        _within(values.cast(pa.int64()), 2**63 - 1)
+        return values.cast(pa.timestamp("ms", values.type.tz), safe=False).cast(pa.int64())
+    return values.cast(pa.timestamp("ms", values.type.tz)).cast(pa.int64())
+
+
+def _instants_of_text(values: pa.Array, column: Column) -> pa.Array:
+    try:
+        exact = _texts(values).cast(pa.timestamp("us", "UTC"))
+    except pa.ArrowInvalid:
+        # Written in one of the ways that Arrow does not know.
+        return _one_by_one(values, column)
+    return _cut(exact)
+
+
+def _durations(values: pa.Array, column: Column) -> pa.Array:
+    if _is_text(values.type):
+        return _one_by_one(values, column)
+    if pa.types.is_duration(values.type):
+        values = values.cast(pa.duration("ms")).cast(pa.int64())
+    return _within(values, LONGEST_DURATION)
+
+
+def _one_by_one(values: pa.Array, column: Column) -> pa.Array:
+    """Read each different text once."""
+    encoded = values if pa.types.is_dictionary(values.type) else values.dictionary_encode()
+    try:
+        known = [event_value(column, text, column.name) for text in encoded.dictionary.to_pylist()]
+    except DataError as error:
+        raise UnusualError from error
+    return pa.array(known, pa.int64()).take(encoded.indices)
+
+
+def _within(values: pa.Array, most: int) -> pa.Array:
+    if not pa.types.is_integer(values.type):
+        raise UnusualError
+    whole = values.cast(pa.int64())
+    ends = pc.call_function("min_max", [whole])
+    if ends["min"].is_valid and (ends["min"].as_py() < 0 or ends["max"].as_py() > most):
+        raise UnusualError
+    return whole
+
+
+def _ids(values: pa.Array, _: Column) -> pa.Array:
+    if pa.types.is_integer(values.type):
+        return values.cast(pa.large_string())
+    texts = _texts(values).cast(pa.large_string())
+    reserved = pc.MatchSubstringOptions(RESERVED_ID_PREFIX)
+    is_reserved = pc.call_function("starts_with", [texts], reserved)
+    shortest = pc.call_function("min", [pc.call_function("binary_length", [texts])]).as_py()
+    if shortest == 0 or pc.call_function("any", [is_reserved]).as_py():
+        raise UnusualError
+    return texts
+
+
+def _categories(values: pa.Array, column: Column) -> pa.Array:
+    if not pa.types.is_dictionary(values.type):
+        values = _texts(values).dictionary_encode()
+    values = values.cast(_NAMES)
+    if column.allowed and not set(values.dictionary.to_pylist()) <= set(column.allowed):
+        raise UnusualError
+    return values
+
+
+def _texts(values: pa.Array) -> pa.Array:
+    kind = values.type.value_type if pa.types.is_dictionary(values.type) else values.type
+    if not _is_text(kind):
+        raise UnusualError
+    return values.cast(kind)
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+
+
+def _tags(values: pa.Array, _: Column) -> pa.Array:
+    kind = values.type
+    is_list = pa.types.is_list(kind) or pa.types.is_large_list(kind)
+    if not is_list or not _is_text(kind.value_type) or values.flatten().null_count:
+        raise UnusualError
+    return values.cast(pa.list_(pa.string()))
+
+
+def _statuses(values: pa.Array, _: Column) -> pa.Array:
+    return _within(values, _MOST_CODE)
+
+
+def _flags(values: pa.Array, _: Column) -> pa.Array:
+    if not pa.types.is_boolean(values.type):
+        raise UnusualError
+    return values
+
+
+_CHECKS: dict[Kind, Callable[[pa.Array, Column], pa.Array]] = {
+    Kind.INSTANT: _instants,
+    Kind.DURATION: _durations,
+    Kind.TEXT: _ids,  # The one column of the schema that is plain text.
+    Kind.CATEGORY: _categories,
+    Kind.TAGS: _tags,
+    Kind.CODE: _statuses,
+    Kind.FLAG: _flags,
+}

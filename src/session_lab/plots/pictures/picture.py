@@ -1,0 +1,135 @@
+"""One figure that is drawn again and again, outside the registry of pyplot."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from typing import TYPE_CHECKING
+
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.image import imsave
+
+from session_lab.plots.pictures.marks import forget_marks
+from session_lab.plots.pictures.scene import scene_of
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.transforms import Bbox
+
+    from session_lab.analysis.results import Result
+    from session_lab.plots.pictures.scene import Scene
+
+__all__ = ["Picture"]
+
+_WIDTH, _HEIGHT = 7.0, 3.9
+_LINE = 0.25
+_MOST_LINES = 6
+"""A picture of groups is higher by a line for each, as their numbers stand below the axis."""
+_DPI = 144
+"""Two dots for each point of a page, so that it is sharp on fine screens."""
+
+
+class Picture:
+    """The picture of a result.
+
+    The figure is made when something is first drawn and again after :meth:`close`. A result of the
+    same kind as the one before keeps the Axes, with its frame, scales and labels; only what shows
+    the data is replaced.
+    """
+
+    def __init__(self) -> None:
+        self._canvas: FigureCanvasAgg | None = None
+        self._kind: type[Result] | None = None
+        self._layouts: dict[object, list[Bbox]] = {}
+        self.alt = ""
+        """What the picture shows, in words."""
+
+    def draw(self, result: Result) -> bytes:
+        """Draw a result, and return the picture as PNG."""
+        canvas = self.update(result)
+        canvas.draw()
+        png = BytesIO()
+        # The lightest compression takes a fraction of the time and makes hardly larger pictures.
+        imsave(png, canvas.buffer_rgba(), format="png", pil_kwargs={"compress_level": 1})
+        return png.getvalue()
+
+    def scene(self, result: Result) -> Scene:
+        """Draw a result as SVG with the places that answer.
+
+        The layout is found once for each kind of picture and length of its labels, and kept: it
+        takes longer than all the drawing.
+        """
+        figure = self.update(result).figure
+        shape = _shape(figure)
+        if shape not in self._layouts:
+            engine = figure.get_layout_engine()
+            if engine is not None:
+                engine.execute(figure)
+            self._layouts[shape] = [ax.get_position() for ax in figure.axes]
+        for ax, position in zip(figure.axes, self._layouts[shape], strict=True):
+            ax.set_position(position)
+            ax.set_in_layout(True)
+        figure.set_layout_engine("none")
+        try:
+            return scene_of(figure)
+        finally:
+            figure.set_layout_engine("constrained")
+
+    def update(self, result: Result) -> FigureCanvasAgg:
+        """Put a result onto the figure without rendering it; return what can render it."""
+        if self._canvas is None:
+            self._canvas = FigureCanvasAgg(Figure(dpi=_DPI, layout="constrained"))
+            self._canvas.figure.patch.set_alpha(0)
+        figure, kept = self._canvas.figure, type(result) is self._kind
+        # A picture with more than one Axes, as one with a colour bar, is made anew.
+        if kept and len(figure.axes) == 1:
+            ax = figure.axes[0]
+            _remove_data(ax)
+        else:
+            figure.clear()
+            ax = figure.add_subplot()
+        self._kind = type(result)
+        lines = min(len(getattr(result, "parts", ())), _MOST_LINES)
+        figure.set_size_inches(_WIDTH, _HEIGHT + _LINE * lines)
+        result.plot(ax=ax)
+        self.alt = str(ax.get_label())
+        return self._canvas
+
+    def close(self) -> None:
+        """Release the figure."""
+        self._canvas, self._kind = None, None
+
+
+def _remove_data(ax: Axes) -> None:
+    """Remove what shows data, and let the scales follow what comes next."""
+    forget_marks(ax)
+    for container in list(ax.containers):
+        container.remove()
+    for artist in [*ax.lines, *ax.patches, *ax.collections, *ax.images, *ax.texts]:
+        artist.remove()
+    legend = ax.get_legend()
+    if legend is not None:
+        legend.remove()
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_inverted(False)
+    ax.relim()
+    ax.set_autoscale_on(True)
+    # The layout starts from its place in the grid again, not from where it was moved to.
+    place = ax.get_subplotspec()
+    if place is not None:
+        ax.set_subplotspec(place)
+
+
+def _shape(figure: Figure) -> object:
+    """Return what decides about a layout: kinds of Axes, size, and how long the labels are."""
+    axes = []
+    for ax in figure.axes:
+        lengths = [
+            max((len(label.get_text()) for label in axis.get_ticklabels()), default=0) // 4
+            for axis in (ax.xaxis, ax.yaxis)
+        ]
+        legend = ax.get_legend()
+        named = [] if legend is None else [len(text.get_text()) for text in legend.get_texts()]
+        texts = max((len(text.get_text()) for text in ax.texts), default=0)
+        axes.append((ax.get_title(loc="left"), ax.get_xlabel(), *lengths, tuple(named), texts))
+    return (*figure.get_size_inches().tolist(), *axes)

@@ -1,0 +1,166 @@
+"""A picture as a page shows it: SVG as matplotlib writes it, and the places that answer."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from io import StringIO
+from typing import TYPE_CHECKING, Any
+
+from matplotlib import rc_context
+from matplotlib.backends.backend_svg import RendererSVG
+
+from session_lab.plots.pictures.marks import marked
+from session_lab.plots.theme import INK
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from session_lab.plots.pictures.marks import Key, Unit
+
+__all__ = ["Place", "Scene", "scene_of"]
+
+_POINTS = 72
+"""Dots per inch of SVG, so that a unit of the picture is a point."""
+_LEAST = 5.0
+"""Points that a place measures at least, so that a pointer finds it."""
+_STYLE: dict[Any, Any] = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "session-lab",
+    "path.simplify": True,
+}
+_NO_METADATA = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+_DECIMALS = re.compile(r"(\.\d)\d+")
+_BREAKS = re.compile(r"\s*\n\s*")
+_METADATA = re.compile(r"^.*?<svg|<metadata>.*?</metadata>|<!--.*?-->", re.DOTALL)
+_SIZE = re.compile(r' (width|height)="[\d.]+pt"', re.ASCII)
+
+
+@dataclass(frozen=True)
+class Place:
+    """A mark in the coordinates of the picture, whose origin is its top left corner."""
+
+    key: Key
+    text: str
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What a page needs to show a picture that answers.
+
+    Attributes
+    ----------
+    svg : str
+        The picture; ``currentColor`` stands for the ink, so that it follows the page's theme.
+    width, height : float
+        Its size in points.
+    places : tuple of Place
+        Bars, cells and points.
+    curves : dict of str to str
+        The names of curves, by the ids that their lines have in the SVG.
+    frame : tuple of float
+        Left, top, right and bottom of the Axes.
+    limits : tuple of float
+        The values at its left, right, bottom and top.
+    x, y : Unit, optional
+        What the axes measure; without them no stretch can be chosen.
+    alt : str
+        What the picture shows, in words.
+    """
+
+    svg: str
+    width: float
+    height: float
+    places: tuple[Place, ...]
+    curves: dict[str, str]
+    frame: tuple[float, float, float, float]
+    limits: tuple[float, float, float, float]
+    x: Unit | None
+    y: Unit | None
+    alt: str
+
+    def to_svg(self) -> str:
+        """Return the picture as a file of its own, with ink that is read on white."""
+        size = f'<svg width="{self.width:g}pt" height="{self.height:g}pt"'
+        return self.svg.replace("currentColor", INK).replace("<svg", size, 1)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return everything but the picture itself as plain values."""
+        return {
+            "width": self.width,
+            "height": self.height,
+            "places": [
+                [place.key, place.text, place.x, place.y, place.width, place.height]
+                for place in self.places
+            ],
+            "curves": self.curves,
+            "frame": self.frame,
+            "limits": self.limits,
+            "x": self.x and self.x._asdict(),
+            "y": self.y and self.y._asdict(),
+            "alt": self.alt,
+        }
+
+
+def scene_of(figure: Figure) -> Scene:
+    """Render a figure whose layout is settled; its first Axes are those that answer."""
+    ax = figure.axes[0]
+    dpi = figure.dpi
+    figure.set_dpi(_POINTS)
+    try:
+        width, height = figure.get_size_inches() * _POINTS
+        out = StringIO()
+        with rc_context(_STYLE):
+            renderer = RendererSVG(width, height, out, None, _POINTS, metadata=_NO_METADATA)
+            figure.draw(renderer)
+            renderer.finalize()
+        marks = marked(ax)
+        box = ax.get_window_extent()
+        left, right = ax.get_xlim()
+        bottom, top = ax.get_ylim()
+        return Scene(
+            svg=_shortened(out.getvalue()),
+            width=float(width),
+            height=float(height),
+            places=tuple(_places(ax, float(height))),
+            curves=dict(marks.curves),
+            frame=_rounded(box.x0, height - box.y1, box.x1, height - box.y0),
+            limits=(float(left), float(right), float(bottom), float(top)),
+            x=marks.x,
+            y=marks.y,
+            alt=str(ax.get_label()),
+        )
+    finally:
+        figure.set_dpi(dpi)
+
+
+def _places(ax: Axes, height: float) -> list[Place]:
+    places = []
+    for key, text, (x0, y0, x1, y1) in marked(ax).marks:
+        corners = ax.transData.transform([(x0, y0), (x1, y1)])
+        (a, c), (b, d) = corners.tolist()
+        left, right, low, high = min(a, b), max(a, b), min(c, d), max(c, d)
+        wide, tall = max(right - left, _LEAST), max(high - low, _LEAST)
+        x, y, wide, tall = _rounded(left, height - high, wide, tall)
+        places.append(Place(key, text, x, y, wide, tall))
+    return places
+
+
+def _rounded(*numbers: float) -> tuple[float, float, float, float]:
+    a, b, c, d = (round(float(number), 1) for number in numbers)
+    return a, b, c, d
+
+
+def _shortened(svg: str) -> str:
+    """Leave out what a page does not need, and follow the page's ink.
+
+    Numbers keep a tenth of a point; that is below what any screen shows.
+    """
+    svg = _METADATA.sub(lambda found: "<svg" if found[0].endswith("<svg") else "", svg)
+    svg = _BREAKS.sub(" ", _SIZE.sub("", svg, count=2))
+    return _DECIMALS.sub(r"\1", svg).replace(INK, "currentColor")

@@ -1,0 +1,3 @@
+"""How sessions, runs, records and traces are written."""
+
+__all__: list[str] = []

@@ -1,0 +1,3 @@
+"""What a world is made with: policy, platform, profile, prices."""
+
+__all__: list[str] = []

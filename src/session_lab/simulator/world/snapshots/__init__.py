@@ -1,0 +1,3 @@
+"""A whole world as a value: written, checked, restored."""
+
+__all__: list[str] = []

@@ -1,0 +1,192 @@
+"""A whole world as one value, and as JSON."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from session_lab.errors import DataError
+from session_lab.simulator.model.machine import Reply, Row, Session
+from session_lab.simulator.model.runs import Run
+from session_lab.simulator.model.settings.platform import Platform
+from session_lab.simulator.model.settings.policy import RunPolicy
+from session_lab.simulator.model.settings.profiles import profile_named
+from session_lab.simulator.world.channels import Record, Stream
+from session_lab.simulator.world.journal import Entry, RunEvent
+from session_lab.simulator.world.snapshots.snapshot_checks import check_document, check_state
+from session_lab.simulator.world.state import RunRecord, State, Waitpoint
+from session_lab.timing import instant_text
+
+__all__ = ["Snapshot"]
+
+FORMAT = 2
+
+
+@dataclass(frozen=True, repr=False)
+class Snapshot:
+    """A whole world as one value.
+
+    Attributes
+    ----------
+    seed : int
+        The world's seed.
+    now : int
+        The instant its clock showed, in milliseconds since 1970.
+    policy : RunPolicy or None
+        How its runs behave.
+    platform : Platform or None
+        What the environment does to them.
+    profile : str
+        The state of the API it follows.
+    trigger_fault : str or None
+        How triggers of runs are made to fail.
+    state : State
+        Its sessions, runs, channels and journal.
+    """
+
+    seed: int
+    now: int
+    policy: RunPolicy | None
+    platform: Platform | None
+    profile: str
+    trigger_fault: str | None
+    state: State
+
+    def __repr__(self) -> str:
+        """Show the seed, the instant and how much it holds."""
+        n_sessions, n_entries = len(self.state.sessions), len(self.state.journal)
+        return (
+            f"Snapshot(seed={self.seed}, now={instant_text(self.now)!r}, "
+            f"{n_sessions:,} sessions, {n_entries:,} requests)"
+        )
+
+    def to_json(self) -> str:
+        """Write the snapshot as JSON; equal worlds give equal text."""
+        state = self.state
+        document: dict[str, Any] = {
+            "format": FORMAT,
+            "seed": self.seed,
+            "now": self.now,
+            "policy": None if self.policy is None else self.policy.to_dict(),
+            "platform": None if self.platform is None else self.platform.to_dict(),
+            "profile": self.profile,
+            "trigger_fault": self.trigger_fault,
+            "rank": state.rank,
+            "sessions": state.sessions,
+            "runs": [record for _, record in sorted(state.runs.items())],
+            "streams": [
+                [*key, stream.records, list(stream.claims.items())]
+                + ([stream.completed] if stream.completed else [])
+                for key, stream in sorted(state.streams.items())
+            ],
+            "journal": state.journal,
+        }
+        if state.n_waitpoints:
+            document |= {
+                "waitpoints": [[*key, *kept] for key, kept in sorted(state.waitpoints.items())],
+                "n_waitpoints": state.n_waitpoints,
+            }
+        return json.dumps(document, separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str) -> Snapshot:
+        """Read a snapshot that :meth:`to_json` wrote.
+
+        Raises
+        ------
+        DataError
+            The text is not such a snapshot.
+        """
+        try:
+            document = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            message = f"this is not a snapshot of a world: it cannot be read ({error})"
+            raise DataError(message, source="snapshot") from None
+        found = document.get("format") if isinstance(document, dict) else None
+        if isinstance(found, int) and found != FORMAT:
+            message = f"format {found} is not {FORMAT}, the one that this version reads"
+            raise DataError(message, source="snapshot")
+        check_document(document)
+        snapshot = cls(
+            seed=document["seed"],
+            now=document["now"],
+            policy=_fields(RunPolicy, document["policy"]),
+            platform=_fields(Platform, document["platform"]),
+            profile=profile_named(document["profile"]).name,
+            trigger_fault=document["trigger_fault"],
+            state=_state(document),
+        )
+        check_state(snapshot.state, snapshot.now, has_policy=snapshot.policy is not None)
+        return snapshot
+
+
+_Model = TypeVar("_Model", RunPolicy, Platform)
+
+
+def _fields(model: type[_Model], document: dict[str, Any] | None) -> _Model | None:
+    try:
+        return None if document is None else model(**document)
+    except TypeError:
+        message = f"this is not a snapshot of a world: its fields are not those of {model.__name__}"
+        raise DataError(message, source="snapshot") from None
+
+
+def _state(document: dict[str, Any]) -> State:
+    sessions = [_session(value) for value in document["sessions"]]
+    runs = [RunRecord(*value)._replace(run=_run(value[2])) for value in document["runs"]]
+    rows = [session.row for session in sessions]
+    return State(
+        sessions=sessions,
+        session_ids={row.session_id: ordinal for ordinal, row in enumerate(rows)},
+        external_ids={
+            (row.environment, row.external_id): ordinal
+            for ordinal, row in enumerate(rows)
+            if row.external_id is not None
+        },
+        runs={(record.ordinal, record.run.number): record for record in runs},
+        run_ids={record.run_id: (record.ordinal, record.run.number) for record in runs},
+        streams={
+            (environment, key, io): Stream(
+                [_record(record) for record in records], dict(claims), *completed
+            )
+            for environment, key, io, records, claims, *completed in document["streams"]
+        },
+        rank=document["rank"],
+        waitpoints={
+            (environment, key): Waitpoint(waitpoint_id, until)
+            for environment, key, waitpoint_id, until in document.get("waitpoints", ())
+        },
+        n_waitpoints=document.get("n_waitpoints", 0),
+        journal=[_entry(value) for value in document["journal"]],
+    )
+
+
+def _record(value: list[Any]) -> Record:
+    record = Record(*value)
+    return record._replace(headers=tuple((name, text) for name, text in record.headers))
+
+
+def _session(value: list[Any]) -> Session:
+    row, run, *counts = value
+    return Session(_row(row), None if run is None else _run(run), *counts)
+
+
+def _row(value: list[Any]) -> Row:
+    row = Row(*value)
+    return row._replace(tags=tuple(row.tags))
+
+
+def _run(value: list[Any]) -> Run:
+    run = Run(*value)
+    return run._replace(ahead=tuple((start, end, resumed) for start, end, resumed in run.ahead))
+
+
+def _entry(value: list[Any]) -> Entry:
+    entry = Entry(*value)
+    return entry._replace(
+        asked=tuple((name, argument) for name, argument in entry.asked),
+        reply=Reply(*entry.reply),
+        before=None if entry.before is None else _row(list(entry.before)),
+        events=tuple(RunEvent(*event) for event in entry.events),
+    )

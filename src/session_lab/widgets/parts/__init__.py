@@ -1,0 +1,3 @@
+"""What explorers are put together from: controls, views, panels, files."""
+
+__all__: list[str] = []

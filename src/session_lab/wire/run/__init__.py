@@ -1,0 +1,3 @@
+"""What travels of runs."""
+
+__all__: list[str] = []
