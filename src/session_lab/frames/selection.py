@@ -230,15 +230,15 @@ def _among(df: pd.DataFrame, name: str, wanted: tuple[str, ...]) -> NDArray[np.b
 def _with_tags(df: pd.DataFrame, selection: Selection) -> NDArray[np.bool_]:
     column = column_of(df, "tags", source="sessions")
     lists = in_one_piece(pa.array(column, pa.list_(pa.string()), from_pandas=True))
-    values, owners = lists.flatten(), pc.list_parent_indices(lists)
-    known = sorted(pc.unique(values).drop_null().to_pylist())
+    values, owners = lists.flatten(), pc.call_function("list_parent_indices", [lists])
+    known = sorted(values.unique().drop_null().to_pylist())
     every = selection.match == "all"
     rows = np.full(len(df), every)
     for tag in selection.tags:
         if tag not in known:
             one_of(tag, known, name="tags")
         has = np.zeros(len(df), dtype=np.bool_)
-        has[owners.filter(pc.equal(values, tag)).to_numpy()] = True
+        has[owners.filter(pc.call_function("equal", [values, pa.scalar(tag)])).to_numpy()] = True
         rows = rows & has if every else rows | has
     return rows
 

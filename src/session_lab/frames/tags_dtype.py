@@ -72,7 +72,9 @@ class TagsArray(ArrowExtensionArray):
             return super().__new__(cls)
         return ArrowExtensionArray(values)
 
-    def __init__(self, values: pa.Array | pa.ChunkedArray) -> None:
+    def __init__(  # pyright: ignore[reportInconsistentConstructor] pandas makes empty ones
+        self, values: pa.Array | pa.ChunkedArray
+    ) -> None:
         super().__init__(values)
         self._dtype = TagsDtype()
 

@@ -92,7 +92,7 @@ class IntervalSurvival(AssumingResult):
         row: dict[str, Any] = {"n": self.n, "intervals": len(self.mass)}
         reached = np.flatnonzero(self.survival <= 0.5 + 1e-12)
         for name, ends in (("median_after", self.left), ("median_by", self.right)):
-            found = numbers(ends)[reached[0]] if len(reached) else None
+            found = float(numbers(ends)[int(reached[0])]) if len(reached) else None
             row[name] = None if found is None else value_of(found, self.right)
         return pd.DataFrame([row])
 

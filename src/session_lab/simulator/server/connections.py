@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -12,6 +12,8 @@ from session_lab.simulator.server.http2 import PREFACE, Http2Connection
 if TYPE_CHECKING:
     import asyncio
     from typing import Any
+
+    from starlette.types import ASGIApp
 
 __all__ = ["BODY_SECONDS", "HEAD_SECONDS", "IDLE_SECONDS", "MAX_HEAD_BYTES", "Http1Connection"]
 
@@ -114,7 +116,7 @@ class Http1Connection(HttpToolsProtocol):
         self._stop_timer()
         self.connections.discard(self)
         protocol = Http2Connection(
-            self.app,
+            cast("ASGIApp", self.app),
             connections=self.connections,
             tasks=self.tasks,
             client=self.client,

@@ -156,6 +156,8 @@ class Http2Connection(asyncio.Protocol):
                     stream.has_news.set()
             case h2.events.ConnectionTerminated():
                 self._transport.close()
+            case _:
+                pass  # Pings and settings are answered by the library.
 
     def _keep(self, stream_id: int, data: bytes, size: int) -> None:
         if stream := self._streams.get(stream_id):

@@ -56,7 +56,7 @@ def _rows(source: Source) -> Iterator[tuple[int, dict[str, Any]]]:
 
 
 @contextmanager
-def _as_parquet(source: Source) -> Iterator[None]:
+def _as_parquet(source: Source) -> Generator[None]:
     try:
         with reading(source.name):
             yield

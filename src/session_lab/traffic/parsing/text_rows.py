@@ -215,7 +215,7 @@ def _reader(lines: Iterable[bytes], first: int, source: str, delimiter: str) -> 
 
 
 @contextmanager
-def _as_data_error(reader: Any, first: int, source: str) -> Iterator[None]:  # noqa: ANN401
+def _as_data_error(reader: Any, first: int, source: str) -> Generator[None]:  # noqa: ANN401
     try:
         yield
     except csv.Error as error:
