@@ -168,7 +168,7 @@ def _move_policy(explorer: Locator, seen: Seen) -> None:
         ("Max turns", "Home"),
     ):
         seen.change(partial(_slider(explorer, label).press, key))
-    seen.change(partial(_pick, explorer, "Expiry after", "1h"))
+    seen.change(partial(_pick, explorer, "Expiry after", "1 h"))
     seen.change(partial(_pick, explorer, "Expiry after", "as recorded"))
     seen.change(partial(_slider(explorer, "Max turns").press, "End"))
 

@@ -43,6 +43,14 @@ REPLIES: dict[str, Callable[[], httpx.Response | Exception]] = {
 }
 
 
+def _contexts(error: BaseException | None) -> list[str]:
+    """Show what led to an error, which some libraries write into pickles too."""
+    if error is None:
+        return []
+    shown = repr(error) + repr(vars(error))
+    return [shown, *_contexts(error.__cause__), *_contexts(error.__context__)]
+
+
 @pytest.mark.parametrize("reply", REPLIES)
 def test_what_a_server_echoes_is_in_no_part_of_the_error(
     reply: str, caplog: pytest.LogCaptureFixture
@@ -64,7 +72,8 @@ def test_what_a_server_echoes_is_in_no_part_of_the_error(
         repr(pickle.dumps(error)),
         repr(client),
         "".join(str(note) for note in getattr(error, "__notes__", [])),
-        traceback.format_exc(),
+        "".join(traceback.format_exception(error)),
+        *_contexts(error),
         caplog.text,
     ]
     for text in shown:

@@ -127,11 +127,11 @@ def read_reply(operation: Operation[T], reply: Reply) -> T:
         issue = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(str(step) for step in issue["loc"]) or "the body"
         reason = f"the reply differs from the API's description: {place}: {issue['msg']}"
-        raise _unreadable(operation, reply, reason) from None
     except (ValueError, RecursionError):
         kind = reply.headers.get("content-type", "of no stated type")
         reason = f"the reply ({kind}) is not JSON; is base_url the address of the API?"
-        raise _unreadable(operation, reply, reason) from None
+    # Raised here, so that no context keeps the reply's text, which may hold a secret.
+    raise _unreadable(operation, reply, reason)
 
 
 def error_of(

@@ -235,7 +235,8 @@ class _Attempt:
             return Unanswered(mapped, may_have_acted=True, is_final=True)
         kind, reason = self._named(error)
         failure = kind(f"{place}: no reply: {reason}")
-        failure.__cause__ = error
+        if redact(str(error), self._secrets) == str(error):
+            failure.__cause__ = error  # It is shown in tracebacks and goes along in pickles.
         return Unanswered(failure, may_have_acted=not isinstance(error, _NOTHING_SENT))
 
     def _named(self, error: Exception) -> tuple[type[APIError], str]:
