@@ -106,7 +106,14 @@ def pandas_frame(frame: AnyFrame, source: str) -> pd.DataFrame:
     for name in spans:
         whole = table[name].cast(pa.int64()).cast(pa.duration("us"))
         table = table.set_column(table.column_names.index(name), name, whole)
-    made: pd.DataFrame = table.to_pandas(types_mapper=_text_and_lists)
+    for place, column in enumerate(table.schema):
+        # Polars counts categories without a sign, which older Arrow does not bring into pandas.
+        if pa.types.is_dictionary(column.type):
+            signed = pa.dictionary(pa.int32(), column.type.value_type)
+            table = table.set_column(place, column.name, table[place].cast(signed))
+    # What pandas once wrote beside the columns names dtypes that other versions do not know.
+    plain = table.replace_schema_metadata(None)
+    made: pd.DataFrame = plain.to_pandas(types_mapper=_text_and_lists)
     return made
 
 
