@@ -32,6 +32,7 @@ _STYLE: dict[Any, Any] = {
 }
 _NO_METADATA = dict.fromkeys(("Date", "Creator", "Format", "Type"))
 _DECIMALS = re.compile(r"(\.\d)\d+")
+_TAG = re.compile(r"<[^>]*>")
 _BREAKS = re.compile(r"\s*\n\s*")
 _METADATA = re.compile(r"^.*?<svg|<metadata>.*?</metadata>|<!--.*?-->", re.DOTALL)
 _SIZE = re.compile(r' (width|height)="[\d.]+pt"', re.ASCII)
@@ -87,7 +88,8 @@ class Scene:
     def to_svg(self) -> str:
         """Return the picture as a file of its own, with ink that is read on white."""
         size = f'<svg width="{self.width:g}pt" height="{self.height:g}pt"'
-        return self.svg.replace("currentColor", INK).replace("<svg", size, 1)
+        inked = _TAG.sub(lambda tag: tag[0].replace("currentColor", INK), self.svg)
+        return inked.replace("<svg", size, 1)
 
     def to_json(self) -> dict[str, Any]:
         """Return everything but the picture itself as plain values."""
@@ -163,4 +165,9 @@ def _shortened(svg: str) -> str:
     """
     svg = _METADATA.sub(lambda found: "<svg" if found[0].endswith("<svg") else "", svg)
     svg = _BREAKS.sub(" ", _SIZE.sub("", svg, count=2))
-    return _DECIMALS.sub(r"\1", svg).replace(INK, "currentColor")
+    return _TAG.sub(_shortened_tag, svg)
+
+
+def _shortened_tag(tag: re.Match[str]) -> str:
+    """Shorten the numbers of a tag; text between tags is someone's, and stays as it is."""
+    return _DECIMALS.sub(r"\1", tag[0]).replace(INK, "currentColor")
