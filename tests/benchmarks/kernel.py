@@ -15,7 +15,7 @@ import pandas as pd
 
 import session_lab as sl
 from session_lab.traffic.columnar import GroupedLog, play_shards
-from session_lab.traffic.engine.engine_result import NAT, OPS, Played
+from session_lab.traffic.engine.engine_result import NAT, OPS, EngineResult
 from tests.benchmarks.harness import Benchmark, Side
 from tests.benchmarks.logs import DAY, MIDNIGHT, chats
 from tests.benchmarks.peer import hashes_of, play_in_c
@@ -108,13 +108,13 @@ def copies(unit: Columns, n: int) -> Columns:
     )
 
 
-def played(log: Columns, timings: Timings) -> Played:
+def played(log: Columns, timings: Timings) -> EngineResult:
     """Group and play: the whole of the kernel's work."""
     return log.grouped().play([timings], once=True)
 
 
-def of_played(made: Played) -> dict[str, object]:
-    return {field.name: getattr(made, field.name).tolist() for field in fields(Played)}
+def of_played(made: EngineResult) -> dict[str, object]:
+    return {field.name: getattr(made, field.name).tolist() for field in fields(EngineResult)}
 
 
 @contextmanager
@@ -263,7 +263,7 @@ def _counts_of_replay(replay: sl.Replay) -> dict[str, object]:
     }
 
 
-def _counts_of_played(made: Played) -> dict[str, object]:
+def _counts_of_played(made: EngineResult) -> dict[str, object]:
     return {
         "events": len(made.status_code),
         "sessions": len(made.created_by),

@@ -23,7 +23,7 @@ from tests.benchmarks.replays import DEFAULT, as_log, played_by_engine
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from session_lab.traffic.engine.engine_result import Played
+    from session_lab.traffic.engine.engine_result import EngineResult
 
 __all__ = ["BENCHMARKS", "engine"]
 
@@ -120,7 +120,7 @@ def _call(client: httpx.Client, event: dict[str, Any]) -> httpx.Response:
     return client.post("/api/v1/sessions", json=body)
 
 
-def _of_engine(played: Played) -> dict[str, object]:
+def _of_engine(played: EngineResult) -> dict[str, object]:
     return {
         "status_code": played.status_code.tolist(),
         "is_cached": [None if code == NONE else bool(code) for code in played.is_cached],

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from session_lab.simulator.model.randomness import fnv1a, stream_key
-from session_lab.traffic.engine.engine_result import Played
+from session_lab.traffic.engine.engine_result import EngineResult
 from tests.benchmarks.harness import MissingProgramError
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def play_in_c(  # noqa: PLR0917
     expires_at: NDArray[np.int64],
     timings: Timings,
     hashes: NDArray[np.uint64] | None = None,
-) -> Played:
+) -> EngineResult:
     """Play columns in the C loop."""
     deploys = np.array(timings.deploys, dtype=np.int64)
     policy = Policy(
@@ -127,7 +127,7 @@ def play_in_c(  # noqa: PLR0917
         _pointers(sessions),
         _pointers(runs),
     )
-    return Played(**events, **sessions, **runs)
+    return EngineResult(**events, **sessions, **runs)
 
 
 def hashes_of(chat: NDArray[np.int64]) -> NDArray[np.uint64]:

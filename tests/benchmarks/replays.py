@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from session_lab.traffic.engine.engine_result import Log, Played
+    from session_lab.traffic.engine.engine_result import EngineResult, Log
 
 __all__ = [
     "BENCHMARKS",
@@ -80,7 +80,7 @@ def as_log(events: list[dict[str, Any]], policy: Policy) -> Log:
     return to_log(check_events(events_frame(events)), **settings_of(policy), seed=0)
 
 
-def played_by_engine(log: Log) -> Played:
+def played_by_engine(log: Log) -> EngineResult:
     """Play a log to the end of every run."""
     return play(log, profile_named("2026-10"), until=None, progress=lambda _: None)
 
@@ -99,7 +99,7 @@ def _of_simpy(made: tuple[list[dict[str, Any]], list[dict[str, Any]]]) -> dict[s
     }
 
 
-def of_engine(played: Played) -> dict[str, object]:
+def of_engine(played: EngineResult) -> dict[str, object]:
     return {
         "status_code": played.status_code.tolist(),
         "start_kind": [None if code == NONE else KINDS[code] for code in played.start_kind],

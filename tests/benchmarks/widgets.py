@@ -22,7 +22,13 @@ import session_lab as sl
 from session_lab.frames import SESSIONS, Coded, build
 from session_lab.plots.pictures.picture import Picture
 from session_lab.timing import instant_text
-from session_lab.widgets import LifetimeExplorer, Prepared, Selection, SelectionPanel, TagExplorer
+from session_lab.widgets import (
+    IndexedSessions,
+    LifetimeExplorer,
+    Selection,
+    SelectionPanel,
+    TagExplorer,
+)
 from session_lab.widgets.lifetimes import LifetimeState
 from tests.benchmarks.harness import Benchmark, Side
 from tests.benchmarks.lifetimes import Close
@@ -60,7 +66,7 @@ class Rows(NamedTuple):
 def move(n: int) -> Iterator[tuple[Side, Side]]:
     """Filter half of the sessions, count their tags again, estimate survival with its interval."""
     rows = _rows(n)
-    prepared = Prepared(_frame(rows))
+    prepared = IndexedSessions(_frame(rows))
     panel = SelectionPanel(prepared)
     tags, lifetimes = TagExplorer(prepared, panel), LifetimeExplorer(prepared, panel)
     # Exact ages, as DuckDB groups by; a shared explorer draws only when it is shown.

@@ -12,7 +12,7 @@ from scipy.stats import kstest
 
 import session_lab as sl
 from session_lab.replays.truth import Constant, Fixed, KnownWorld, Law, Mixture, Weibull, coverage
-from session_lab.simulator import Stream
+from session_lab.simulator import RandomStream
 
 HOUR = 3_600_000
 LAWS: list[Law] = [
@@ -26,7 +26,7 @@ IDS = ["session_id", "current_run_id"]
 
 @pytest.mark.parametrize("law", LAWS, ids=str)
 def test_a_law_draws_what_its_survival_function_says(law: Law):
-    drawn = law.draw(Stream(1, "law"), 5_000)
+    drawn = law.draw(RandomStream(1, "law"), 5_000)
     assert kstest(drawn, lambda ages: 1 - law.survival(ages)).pvalue > 0.01
     assert (drawn > 0).all()
 
@@ -38,7 +38,7 @@ def test_laws_have_the_textbooks_formulas():
     mixed = 0.3 * Constant("10m").survival(ages) + 0.7 * Weibull("4h", 3.0).survival(ages)
     assert LAWS[3].survival(ages).tolist() == mixed.tolist()
     assert Fixed("1h").survival(ages).tolist() == [1, 0, 0]
-    assert Fixed("1h").draw(Stream(1, "law"), 2).tolist() == [HOUR, HOUR]
+    assert Fixed("1h").draw(RandomStream(1, "law"), 2).tolist() == [HOUR, HOUR]
 
 
 def test_curves_of_constant_hazards_have_closed_forms():

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import session_lab.client as client_room
-from session_lab.simulator.faults.calls import Call
+from session_lab.simulator.faults.calls import IncomingCall
 from session_lab.wire.endpoints import endpoint_of
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def test_a_call_is_named_as_the_client_method_that_makes_it(
     assert endpoint_of(prepared.method, path).name == name
 
 
-APPEND = Call("sessions.append", "POST", "/realtime/v1/sessions/chat-1/in/append", 0)
+APPEND = IncomingCall("sessions.append", "POST", "/realtime/v1/sessions/chat-1/in/append", 0)
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_a_pattern_means_the_whole_name_or_path_in_its_own_letters(pattern: str)
 
 
 def test_a_request_without_a_name_is_meant_by_its_path_and_by_a_lone_star():
-    call = Call(None, "PUT", "/realtime/v1/sessions/chat-1/elsewhere", 0)
+    call = IncomingCall(None, "PUT", "/realtime/v1/sessions/chat-1/elsewhere", 0)
     assert call.matches("PUT /realtime/*")
     assert call.matches("*")
     assert not call.matches("*.*")
@@ -77,4 +77,4 @@ def test_a_request_without_a_name_is_meant_by_its_path_and_by_a_lone_star():
 
 @pytest.mark.parametrize("pattern", ["*", "/api/*", "OPTIONS /api/*"])
 def test_no_pattern_means_a_preflight(pattern: str):
-    assert not Call(None, "OPTIONS", "/api/v1/sessions", 0).matches(pattern)
+    assert not IncomingCall(None, "OPTIONS", "/api/v1/sessions", 0).matches(pattern)

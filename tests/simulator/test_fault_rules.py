@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from session_lab.errors import DataError
-from session_lab.simulator.faults.calls import Call
+from session_lab.simulator.faults.calls import IncomingCall
 from session_lab.simulator.faults.rules import FaultRule
 from session_lab.wire.run.run_status import FINAL_INTERNAL_STATUSES
 
@@ -22,7 +22,7 @@ NOW = 1_767_225_600_000
 
 
 def call(name: str | None = "sessions.append", at: int = NOW, path: str = "/", method: str = "GET"):
-    return Call(name, method, path, at)
+    return IncomingCall(name, method, path, at)
 
 
 # Reading and writing

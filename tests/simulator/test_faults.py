@@ -13,7 +13,7 @@ from session_lab.errors import DataError
 from session_lab.simulator.api.auth import Environment
 from session_lab.simulator.api.http_types import Request, Response
 from session_lab.simulator.backend import Backend
-from session_lab.simulator.faults.calls import Call
+from session_lab.simulator.faults.calls import IncomingCall
 from session_lab.simulator.faults.plan import (
     ConnectionLost,
     ConnectionRefused,
@@ -27,14 +27,14 @@ from session_lab.wire.run.run_status import FINAL_INTERNAL_STATUSES
 NOW = 1_767_225_600_000
 
 
-def append(at: int = NOW) -> Call:
-    return Call("sessions.append", "POST", "/realtime/v1/sessions/chat-1/in/append", at)
+def append(at: int = NOW) -> IncomingCall:
+    return IncomingCall("sessions.append", "POST", "/realtime/v1/sessions/chat-1/in/append", at)
 
 
-LIST = Call("sessions.list", "GET", "/api/v1/sessions", NOW)
+LIST = IncomingCall("sessions.list", "GET", "/api/v1/sessions", NOW)
 
 
-def decide_all(plan: FaultPlan, calls: list[Call], seed: int = 0) -> list[Faults]:
+def decide_all(plan: FaultPlan, calls: list[IncomingCall], seed: int = 0) -> list[Faults]:
     """Decide a series of calls from the beginning of a plan."""
     state, decided = plan.begin(seed=seed, now=NOW), list[Faults]()
     for call in calls:
@@ -43,7 +43,7 @@ def decide_all(plan: FaultPlan, calls: list[Call], seed: int = 0) -> list[Faults
     return decided
 
 
-def decide(*rules: FaultRule, call: Call | None = None) -> Faults:
+def decide(*rules: FaultRule, call: IncomingCall | None = None) -> Faults:
     return decide_all(FaultPlan(rules), [call or append()])[0]
 
 
@@ -246,10 +246,10 @@ plans = st.lists(
 def test_a_state_that_is_written_down_and_read_again_goes_on_alike(
     plan: FaultPlan, series: list[tuple[str, int]], seed: int
 ):
-    at, calls = NOW, list[Call]()
+    at, calls = NOW, list[IncomingCall]()
     for name, gap in series:
         at += gap
-        calls.append(Call(name, "POST", "/", at))
+        calls.append(IncomingCall(name, "POST", "/", at))
     state, decided = plan.begin(seed=seed, now=NOW), list[Faults]()
     for call in calls:
         since_seed, since, counts = json.loads(json.dumps(state))

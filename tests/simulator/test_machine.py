@@ -7,7 +7,7 @@ import pytest
 from session_lab.errors import DataError
 from session_lab.simulator import PROFILES, Platform, Profile, RunPolicy, profile_named
 from session_lab.simulator.model import machine
-from session_lab.simulator.model.machine import Row, Session, Step
+from session_lab.simulator.model.machine import Row, SessionState, Step
 
 TIMINGS = RunPolicy(idle_timeout="10ms", turn_timeout="100ms").timings(
     Platform(turn_duration="5ms")
@@ -17,7 +17,7 @@ AT = 1_000
 """When the operations under test arrive."""
 
 
-def a_session(state: str, *, alive: bool = True) -> Session | None:
+def a_session(state: str, *, alive: bool = True) -> SessionState | None:
     """Make a session that is in a state at ``AT``, with a live run or one that timed out."""
     if state == "missing":
         return None
@@ -29,7 +29,7 @@ def a_session(state: str, *, alive: bool = True) -> Session | None:
     return session
 
 
-def ask(op: str, session: Session | None, profile: Profile = OCTOBER) -> Step:
+def ask(op: str, session: SessionState | None, profile: Profile = OCTOBER) -> Step:
     if op == "start":
         return machine.start(session, Row("a", AT, AT), None, AT, TIMINGS, profile=profile)
     if op == "message":

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from session_lab.simulator.model.randomness import (
-    Stream,
+    RandomStream,
     crash_uniform,
     exponential,
     fnv1a,
@@ -21,19 +21,19 @@ seeds = st.integers(-(2**70), 2**70)
 
 
 def test_a_stream_gives_the_same_words_for_ever():
-    assert Stream(0, "ids").words(3).tolist() == [
+    assert RandomStream(0, "ids").words(3).tolist() == [
         3385110869022200750,
         11780410212211797276,
         5857168719813473680,
     ]
-    assert Stream(2**64, "workload").words(2).tolist() == [
+    assert RandomStream(2**64, "workload").words(2).tolist() == [
         6708426983656423380,
         14177670518846557614,
     ]
 
 
 def test_a_stream_gives_the_same_uniform_numbers_for_ever():
-    assert Stream(7, "example").uniforms(2).tolist() == [
+    assert RandomStream(7, "example").uniforms(2).tolist() == [
         0.6045248685064172,
         0.6615640341561407,
     ]
@@ -53,14 +53,14 @@ def test_text_hashes_as_published():
 
 @given(seeds, st.text(max_size=8), st.integers(1, 20), st.integers(1, 20))
 def test_a_stream_does_not_care_how_it_is_cut_up(seed: int, name: str, first: int, second: int):
-    whole, parts = Stream(seed, name), Stream(seed, name)
+    whole, parts = RandomStream(seed, name), RandomStream(seed, name)
     cut = [*parts.words(first).tolist(), *parts.words(second).tolist()]
     assert cut == whole.words(first + second).tolist()
 
 
 @given(seeds, st.integers(0, 300))
 def test_uniform_numbers_lie_below_one_on_a_grid_that_every_machine_holds(seed: int, n: int):
-    drawn = Stream(seed, "any").uniforms(n)
+    drawn = RandomStream(seed, "any").uniforms(n)
     assert len(drawn) == n
     assert ((drawn >= 0) & (drawn < 1)).all()
     assert (drawn * 2**53 == np.floor(drawn * 2**53)).all()
@@ -68,7 +68,7 @@ def test_uniform_numbers_lie_below_one_on_a_grid_that_every_machine_holds(seed: 
 
 def test_streams_of_other_names_and_seeds_are_other_streams():
     firsts = {
-        int(Stream(seed, name).words(1)[0])
+        int(RandomStream(seed, name).words(1)[0])
         for seed in (0, 1, -1, 2**64)
         for name in ("ids", "crashes", "workload", "faults")
     }

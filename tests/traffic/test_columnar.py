@@ -20,7 +20,7 @@ from session_lab.simulator.model.randomness import fnv1a, stream_key
 from session_lab.traffic.columnar import GroupedLog, draws
 from session_lab.traffic.columnar.layout import STREAMS
 from session_lab.traffic.engine import reference_engine
-from session_lab.traffic.engine.engine_result import NAT, OPS, Log, Played
+from session_lab.traffic.engine.engine_result import NAT, OPS, EngineResult, Log
 from tests.oracles.simpy_model import Policy, Time
 from tests.replays.test_determinism import GOLDEN, POLICIES, history
 from tests.strategies import ORIGIN, histories, instants, policies, settings_of
@@ -83,15 +83,15 @@ def cases(draw: st.DrawFn) -> Case:
     return Case(as_log(events, chosen, seed=draw(st.sampled_from([0, 5]))), until)
 
 
-def played_readably(case: Case, profile: str = "2026-10") -> Played:
+def played_readably(case: Case, profile: str = "2026-10") -> EngineResult:
     return reference_engine.play(
         case.log, PROFILES[profile], until=case.until, progress=lambda _: None
     )
 
 
-def differing(one: Played, other: Played) -> list[str]:
+def differing(one: EngineResult, other: EngineResult) -> list[str]:
     """Name the columns that are not equal."""
-    names = [field.name for field in fields(Played)]
+    names = [field.name for field in fields(EngineResult)]
     return [name for name in names if not np.array_equal(getattr(one, name), getattr(other, name))]
 
 

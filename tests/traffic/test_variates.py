@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from session_lab.simulator import Stream
+from session_lab.simulator import RandomStream
 from session_lab.timing import LONGEST_DURATION
 from session_lab.traffic.workload.distributions import (
     geometric,
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 N = 100_000
 
 
-def stream(name: str = "test") -> Stream:
-    return Stream(11, name)
+def stream(name: str = "test") -> RandomStream:
+    return RandomStream(11, name)
 
 
 def assert_mean(values: NDArray[np.float64], mean: float, deviation: float):

@@ -60,7 +60,7 @@ if TYPE_CHECKING:
     from session_lab.analysis.survival.intervals import Transform
     from session_lab.analysis.survival.logrank import Weighting
     from session_lab.analysis.survival.tables.event_table import EventTable
-    from session_lab.analysis.survival.tables.session_durations import Expiry, Lives
+    from session_lab.analysis.survival.tables.session_durations import Expiry, SessionDurations
     from session_lab.timing import Duration, Instant
 
 __all__ = [
@@ -425,13 +425,13 @@ def cox(
 
 
 def _table(
-    lives: Lives, outcome: NDArray[np.int64] | NDArray[np.bool_], *, causes: int = 1
+    lives: SessionDurations, outcome: NDArray[np.int64] | NDArray[np.bool_], *, causes: int = 1
 ) -> EventTable:
     return tabulate(check_sample(lives.durations, outcome, lives.entry), causes=causes)
 
 
 def _tables(
-    lives: Lives,
+    lives: SessionDurations,
     outcome: NDArray[np.int64] | NDArray[np.bool_],
     groups: Groups,
     *,
@@ -443,7 +443,7 @@ def _tables(
     }
 
 
-def _groups(df: pd.DataFrame, by: By, lives: Lives) -> Groups:
+def _groups(df: pd.DataFrame, by: By, lives: SessionDurations) -> Groups:
     """Group the lives by columns of the frame they stand in."""
     names = [by] if isinstance(by, str) else by
     if not isinstance(names, (list, tuple)) or not names or len({*map(str, names)}) < len(names):

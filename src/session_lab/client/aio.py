@@ -14,10 +14,10 @@ from session_lab.client.config import MAX_CONNECTIONS, MAX_REPLY_BYTES, resolve
 from session_lab.client.engines import RawEngine
 from session_lab.client.pages.listing import AsyncListing
 from session_lab.client.responses import RawResponse
-from session_lab.client.retry import Context, exchange
+from session_lab.client.retry import CallContext, exchange
 from session_lab.client.streams import Feed, StreamBroken
 from session_lab.client.transport import AsyncSender
-from session_lab.client.views import View
+from session_lab.client.views import CallView
 from session_lab.timing import SystemClock
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class _Caller:
     }
 
     def __init__(
-        self, context: Context, sender: AsyncSender, sleep: Callable[[float], Awaitable[object]]
+        self, context: CallContext, sender: AsyncSender, sleep: Callable[[float], Awaitable[object]]
     ) -> None:
         self._context = context
         self._sender = sender
@@ -164,13 +164,15 @@ class AsyncClient(BaseClient[Asynchronous]):
             max_reply_bytes=max_reply_bytes,
             environ=os.environ,
         )
-        context = Context(settings, clock or SystemClock(), uniform or random.SystemRandom().random)
+        context = CallContext(
+            settings, clock or SystemClock(), uniform or random.SystemRandom().random
+        )
         self._sender = AsyncSender(settings, transport)
         caller = _Caller(context, self._sender, sleep)
         given = {"transport": transport, "clock": clock, "sleep": sleep, "uniform": uniform}
         self._show(caller, context, given)
         self.sleep = sleep
-        self.with_raw_response: View[AsynchronousRaw] = View(RawEngine(caller))
+        self.with_raw_response: CallView[AsynchronousRaw] = CallView(RawEngine(caller))
 
     async def close(self) -> None:
         """Close all connections; further calls are refused."""

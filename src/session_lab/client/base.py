@@ -7,33 +7,33 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeVar
 
 from session_lab.client.engines import DryRunEngine
-from session_lab.client.views import View
+from session_lab.client.views import CallView
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from session_lab.client.calls import DryRun, Engine
     from session_lab.client.config import Settings
-    from session_lab.client.retry import Context
+    from session_lab.client.retry import CallContext
 
 __all__ = ["BaseClient"]
 
 Mode = TypeVar("Mode")
 
 
-class BaseClient(View[Mode]):
+class BaseClient(CallView[Mode]):
     """A client that is a value: it pickles and copies to its settings, never to its sockets."""
 
     _settings: Settings | None = None
     _given: Mapping[str, object] = MappingProxyType({})
 
-    def _show(self, engine: Engine, context: Context, given: Mapping[str, object]) -> None:
+    def _show(self, engine: Engine, context: CallContext, given: Mapping[str, object]) -> None:
         """Show the views; ``given`` are the arguments that are not settings, as they came."""
         super().__init__(engine)
         self._settings = context.settings
         self._given = given
         self.clock = context.clock
-        self.dry_run: View[DryRun] = View(DryRunEngine(context))
+        self.dry_run: CallView[DryRun] = CallView(DryRunEngine(context))
 
     def __reduce__(self) -> tuple[object, ...]:
         """Make the same client again, with connections of its own."""

@@ -8,7 +8,7 @@ from session_lab.client.requests import prepare
 
 if TYPE_CHECKING:
     from session_lab.client.requests import Operation, Request
-    from session_lab.client.retry import Context
+    from session_lab.client.retry import CallContext
 
 __all__ = ["DryRunEngine", "RawEngine", "first_operation"]
 
@@ -48,7 +48,7 @@ class DryRunEngine:
         ("call", "collect", "list", "stream"), "Request"
     )
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: CallContext) -> None:
         self._context = context
 
     def perform(self, kind: str, built: Any) -> Request:  # noqa: ANN401  one type per kind

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Attempt",
-    "Context",
+    "CallContext",
     "Outcome",
     "Unanswered",
     "exchange",
@@ -45,7 +45,7 @@ _log = logging.getLogger("session_lab.client")
 
 
 @dataclass(frozen=True)
-class Context:
+class CallContext:
     """What a call needs besides itself.
 
     Attributes
@@ -94,7 +94,9 @@ Outcome = Reply | Unanswered
 """What came of an attempt."""
 
 
-def exchange(operation: Operation[object], context: Context) -> Generator[Attempt, Outcome, Reply]:
+def exchange(
+    operation: Operation[object], context: CallContext
+) -> Generator[Attempt, Outcome, Reply]:
     """Carry out one call, with as many attempts as it takes and may take.
 
     Yields
@@ -140,7 +142,7 @@ def _hurry(request: Request, left: int) -> Request:
 
 
 def wait_before_retry(
-    operation: Operation[object], outcome: Outcome, number: int, context: Context
+    operation: Operation[object], outcome: Outcome, number: int, context: CallContext
 ) -> int | None:
     """Return how many milliseconds to wait before another attempt, or None to give up.
 
@@ -154,7 +156,9 @@ def wait_before_retry(
     return (asked or 0) + int(interval * context.uniform())
 
 
-def fail(operation: Operation[object], outcome: Outcome, number: int, context: Context) -> NoReturn:
+def fail(
+    operation: Operation[object], outcome: Outcome, number: int, context: CallContext
+) -> NoReturn:
     """Raise the error of the last attempt."""
     if isinstance(outcome, Reply):
         error = error_of(operation, outcome, wait=_asked_wait(outcome, context.clock))

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from session_lab.client.requests import Operation, Request
     from session_lab.client.responses import Reply
-    from session_lab.client.retry import Context, Outcome
+    from session_lab.client.retry import CallContext, Outcome
 
 __all__ = ["Feed", "StreamBroken"]
 
@@ -46,7 +46,7 @@ class Feed:
     (``wait``) and open again after the last record that arrived.
     """
 
-    def __init__(self, operation: Operation[None], context: Context) -> None:
+    def __init__(self, operation: Operation[None], context: CallContext) -> None:
         self._operation = operation
         self._context = context
         self._failures = 0

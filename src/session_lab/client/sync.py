@@ -13,10 +13,10 @@ from session_lab.client.config import MAX_CONNECTIONS, MAX_REPLY_BYTES, resolve
 from session_lab.client.engines import RawEngine
 from session_lab.client.pages.listing import Listing
 from session_lab.client.responses import RawResponse
-from session_lab.client.retry import Context, exchange
+from session_lab.client.retry import CallContext, exchange
 from session_lab.client.streams import Feed, StreamBroken
 from session_lab.client.transport import Sender
-from session_lab.client.views import View
+from session_lab.client.views import CallView
 from session_lab.timing import SystemClock
 
 if TYPE_CHECKING:
@@ -44,7 +44,9 @@ class _Caller:
         "stream": "Generator[ChannelRecord, None, None]",
     }
 
-    def __init__(self, context: Context, sender: Sender, sleep: Callable[[float], object]) -> None:
+    def __init__(
+        self, context: CallContext, sender: Sender, sleep: Callable[[float], object]
+    ) -> None:
         self._context = context
         self._sender = sender
         self._sleep = sleep
@@ -201,13 +203,15 @@ class Client(BaseClient[Blocking]):
             max_reply_bytes=max_reply_bytes,
             environ=os.environ,
         )
-        context = Context(settings, clock or SystemClock(), uniform or random.SystemRandom().random)
+        context = CallContext(
+            settings, clock or SystemClock(), uniform or random.SystemRandom().random
+        )
         self._sender = Sender(settings, transport)
         caller = _Caller(context, self._sender, sleep)
         given = {"transport": transport, "clock": clock, "sleep": sleep, "uniform": uniform}
         self._show(caller, context, given)
         self.sleep = sleep
-        self.with_raw_response: View[BlockingRaw] = View(RawEngine(caller))
+        self.with_raw_response: CallView[BlockingRaw] = CallView(RawEngine(caller))
 
     def close(self) -> None:
         """Close all connections; further calls are refused."""

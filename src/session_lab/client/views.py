@@ -10,7 +10,7 @@ from session_lab.client.operations import channels, query, raw_request, runs, se
 if TYPE_CHECKING:
     from session_lab.client.calls import Engine
 
-__all__ = ["Runs", "Sessions", "View"]
+__all__ = ["CallView", "Runs", "Sessions"]
 
 Mode = TypeVar("Mode")
 
@@ -38,7 +38,7 @@ class Runs(Group[Mode]):
     list = ListCall(runs.list_)
 
 
-class View(Group[Mode]):
+class CallView(Group[Mode]):
     """All calls, in one way of carrying them out."""
 
     def __init__(self, engine: Engine) -> None:

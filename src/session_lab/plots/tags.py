@@ -11,9 +11,9 @@ from matplotlib import ticker
 from session_lab.analysis.display import short_text
 from session_lab.analysis.tags import (
     Cooccurrence,
-    Distribution,
     Drift,
     Namespaces,
+    TagDistribution,
     TagStatuses,
 )
 from session_lab.plots.drawing import draw
@@ -44,13 +44,13 @@ _CELLS = 15
 _LINES = 6
 
 
-@draw.register(Distribution)
-def tag_bars(result: Distribution, ax: Axes | None = None) -> Axes:
+@draw.register(TagDistribution)
+def tag_bars(result: TagDistribution, ax: Axes | None = None) -> Axes:
     """Draw the most frequent tags as bars, and the rest as one.
 
     Parameters
     ----------
-    result : Distribution
+    result : TagDistribution
         What to draw.
     ax : matplotlib Axes, optional
         Where; a new figure by default.

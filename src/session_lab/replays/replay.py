@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from session_lab.timing import Instant
-    from session_lab.traffic.engine.engine_result import Log, Played
+    from session_lab.traffic.engine.engine_result import EngineResult, Log
 
 __all__ = ["Replay", "replay"]
 
@@ -298,7 +298,9 @@ def checked_platform(platform: Platform | None) -> Platform:
     return given
 
 
-def _play(engine: str, log: Log, until: int | None, progress: Callable[[int], object]) -> Played:
+def _play(
+    engine: str, log: Log, until: int | None, progress: Callable[[int], object]
+) -> EngineResult:
     if engine == "columnar" or (engine == "auto" and len(log.at) >= COLUMNAR_FROM):
         from session_lab.traffic.columnar import GroupedLog  # noqa: PLC0415
 

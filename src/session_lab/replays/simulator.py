@@ -13,7 +13,7 @@ from session_lab.simulator.api.auth import Environment
 from session_lab.simulator.api.context import ENTRY_HEADER
 from session_lab.simulator.backend import Backend
 from session_lab.simulator.control_json import status_warning
-from session_lab.simulator.model.randomness import Stream
+from session_lab.simulator.model.randomness import RandomStream
 from session_lab.simulator.transport import SimulatorTransport
 from session_lab.simulator.world.journal import Entry
 from session_lab.simulator.world.world import ENVIRONMENT
@@ -291,7 +291,7 @@ is spent, so append to a new session under another external id
         # Each client draws on a stream of its own, so that no two make the same part id.
         with self._backend.lock:
             number, self._n_clients = self._n_clients, self._n_clients + 1
-        numbers = Stream(self.world.seed, f"clients/{number}")
+        numbers = RandomStream(self.world.seed, f"clients/{number}")
         return {
             "api_key": self._secret_key,
             "base_url": _ADDRESS,

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from session_lab.analysis.results import Result
 
-__all__ = ["Chapter", "Given", "Question", "chapters"]
+__all__ = ["Chapter", "Question", "ReportInput", "chapters"]
 
 _DAYS_OF_DRIFT = 3
 """From so many days on, tags are counted by day; before that, by hour."""
@@ -49,7 +49,7 @@ class Chapter(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Given:
+class ReportInput:
     """The frames that a report is about."""
 
     sessions: pd.DataFrame
@@ -57,7 +57,7 @@ class Given:
     operations: pd.DataFrame | None = None
 
 
-def chapters(given: Given) -> tuple[Chapter, ...]:
+def chapters(given: ReportInput) -> tuple[Chapter, ...]:
     """Return the chapters of a report on these frames."""
     return (
         Chapter("tags", "Tags", _about_tags(given.sessions)),

@@ -16,7 +16,7 @@ from session_lab.analysis.display import table_html
 from session_lab.errors import SessionLabError, SessionLabWarning
 from session_lab.frames import check_kind, whole_file
 from session_lab.plots.pictures.picture import Picture
-from session_lab.report.contents import Given, chapters
+from session_lab.report.contents import ReportInput, chapters
 
 if TYPE_CHECKING:
     import os
@@ -97,7 +97,7 @@ def report_html(
     >>> page.startswith("<!doctype html>"), "<h1>Chats</h1>" in page
     (True, True)
     """
-    given = Given(sessions, runs, operations)
+    given = ReportInput(sessions, runs, operations)
     for name, frame in vars(given).items():
         if frame is not None:
             check_kind(frame, name)
@@ -163,7 +163,7 @@ def _answer(question: Question) -> _Answer:
     )
 
 
-def _overview(given: Given) -> Iterator[tuple[str, str]]:
+def _overview(given: ReportInput) -> Iterator[tuple[str, str]]:
     """Yield what there is to be read about, a label and a value each."""
     sessions = given.sessions
     observed_at = sessions.attrs.get("observed_at")

@@ -4,7 +4,7 @@ Everything below is pure: state goes in, state comes out, time and randomness ar
 """
 
 from session_lab.simulator.model.ids import IdScheme
-from session_lab.simulator.model.randomness import Stream
+from session_lab.simulator.model.randomness import RandomStream
 from session_lab.simulator.model.settings.platform import Distribution, Platform
 from session_lab.simulator.model.settings.policy import RunPolicy, Timings
 from session_lab.simulator.model.settings.profiles import PROFILES, Profile, profile_named
@@ -18,9 +18,9 @@ __all__ = [
     "IdScheme",
     "Platform",
     "Profile",
+    "RandomStream",
     "RunPolicy",
     "Snapshot",
-    "Stream",
     "Timings",
     "World",
     "profile_named",

@@ -19,7 +19,7 @@ from session_lab.errors import DataError
 from session_lab.simulator.api import error_responses
 from session_lab.simulator.api.rate_limiting import identifier_of
 from session_lab.simulator.api.routing import answer, refuse_early, session_asked_for
-from session_lab.simulator.faults.calls import Call
+from session_lab.simulator.faults.calls import IncomingCall
 from session_lab.simulator.faults.plan import (
     ConnectionLost,
     ConnectionRefused,
@@ -198,7 +198,7 @@ class Backend:
     def _faults_of(self, request: Request) -> Faults:
         endpoint = endpoint_of(request.method, request.path)
         name = None if endpoint is None else endpoint.name
-        call = Call(name, request.method, request.path, self.world.now)
+        call = IncomingCall(name, request.method, request.path, self.world.now)
         faults, self._fault_state = self._faults.decide(call, self._fault_state)
         return faults
 

@@ -7,7 +7,7 @@ without a control.
 
 from session_lab.frames.selection import Selection
 from session_lab.widgets.churn import ChurnExplorer, ChurnState
-from session_lab.widgets.data.session_index import Prepared
+from session_lab.widgets.data.session_index import IndexedSessions
 from session_lab.widgets.explorer import Explorer, ExplorerState
 from session_lab.widgets.lifetimes import LifetimeExplorer, LifetimeState
 from session_lab.widgets.parts.selection_panel import SelectionPanel
@@ -21,11 +21,11 @@ __all__ = [
     "Exploration",
     "Explorer",
     "ExplorerState",
+    "IndexedSessions",
     "LifetimeExplorer",
     "LifetimeState",
     "PolicyExplorer",
     "PolicyState",
-    "Prepared",
     "Selection",
     "SelectionPanel",
     "TagExplorer",

@@ -15,7 +15,7 @@ from session_lab.errors import DataError
 from session_lab.frames import check_kind
 from session_lab.frames.selection import one_of
 from session_lab.widgets.data.belonging import Belonging
-from session_lab.widgets.data.session_index import Prepared
+from session_lab.widgets.data.session_index import IndexedSessions
 from session_lab.widgets.explorer import Explorer, ExplorerState
 from session_lab.widgets.parts.call_text import call, selected
 from session_lab.widgets.parts.selection_panel import SelectionPanel
@@ -105,7 +105,7 @@ class ChurnExplorer(Explorer[ChurnState]):
     def __init__(
         self,
         runs: pd.DataFrame,
-        sessions: pd.DataFrame | Prepared | None = None,
+        sessions: pd.DataFrame | IndexedSessions | None = None,
         operations: pd.DataFrame | None = None,
         panel: SelectionPanel | None = None,
     ) -> None:
@@ -117,7 +117,9 @@ class ChurnExplorer(Explorer[ChurnState]):
         self._has_sessions = sessions is not None
         if sessions is None:
             sessions = _sessions_of(runs)
-        self._prepared = sessions if isinstance(sessions, Prepared) else Prepared(sessions)
+        self._prepared = (
+            sessions if isinstance(sessions, IndexedSessions) else IndexedSessions(sessions)
+        )
         self._belonging: dict[str, Belonging] = {}
         shared = panel is not None
         super().__init__(ChurnState(), panel or SelectionPanel(self._prepared), shared=shared)

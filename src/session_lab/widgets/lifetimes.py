@@ -17,7 +17,7 @@ from session_lab.widgets.data.lifetime_counts import (
     PreparedLives,
     suggested_resolution,
 )
-from session_lab.widgets.data.session_index import Prepared
+from session_lab.widgets.data.session_index import IndexedSessions
 from session_lab.widgets.explorer import Explorer, ExplorerState
 from session_lab.widgets.parts.call_text import call, selected
 from session_lab.widgets.parts.controls import NOTHING
@@ -105,9 +105,11 @@ class LifetimeExplorer(Explorer[LifetimeState]):
     title: ClassVar[str] = "Lifetimes"
 
     def __init__(
-        self, sessions: pd.DataFrame | Prepared, panel: SelectionPanel | None = None
+        self, sessions: pd.DataFrame | IndexedSessions, panel: SelectionPanel | None = None
     ) -> None:
-        self._prepared = sessions if isinstance(sessions, Prepared) else Prepared(sessions)
+        self._prepared = (
+            sessions if isinstance(sessions, IndexedSessions) else IndexedSessions(sessions)
+        )
         self._lives: dict[str | None, PreparedLives | None] = {}
         state = LifetimeState(resolution=suggested_resolution(self._prepared.frame))
         shared = panel is not None

@@ -16,7 +16,7 @@ from session_lab.simulator import Platform, RunPolicy
 from session_lab.timing import duration_text, to_milliseconds
 from session_lab.traffic.engine.time_order import in_order
 from session_lab.widgets.data.belonging import Belonging
-from session_lab.widgets.data.session_index import Prepared
+from session_lab.widgets.data.session_index import IndexedSessions
 from session_lab.widgets.explorer import Explorer, ExplorerState
 from session_lab.widgets.parts.call_text import call, selected
 from session_lab.widgets.parts.controls import NOTHING
@@ -118,7 +118,7 @@ class PolicyExplorer(Explorer[PolicyState]):
     def __init__(
         self,
         events: pd.DataFrame,
-        sessions: pd.DataFrame | Prepared | None = None,
+        sessions: pd.DataFrame | IndexedSessions | None = None,
         panel: SelectionPanel | None = None,
         *,
         policy: RunPolicy | None = None,
@@ -130,7 +130,9 @@ class PolicyExplorer(Explorer[PolicyState]):
         self._name = "sl.sessions_of_log(events)" if sessions is None else "sessions"
         if sessions is None:
             sessions = sessions_of_log(self._events)
-        self._prepared = sessions if isinstance(sessions, Prepared) else Prepared(sessions)
+        self._prepared = (
+            sessions if isinstance(sessions, IndexedSessions) else IndexedSessions(sessions)
+        )
         self._belonging: Belonging | None = None
         self._log: tuple[Selection, GroupedSweep] | None = None
         self._swept: dict[PolicyState, Recommendation] = {}

@@ -10,7 +10,7 @@ import pandas as pd
 from session_lab.errors import DataError
 from session_lab.frames.selection import one_of
 from session_lab.widgets.churn import ChurnExplorer
-from session_lab.widgets.data.session_index import Prepared
+from session_lab.widgets.data.session_index import IndexedSessions
 from session_lab.widgets.lifetimes import LifetimeExplorer
 from session_lab.widgets.parts.cell_cleanup import close_earlier
 from session_lab.widgets.parts.controls import close_tree
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from session_lab.simulator import Platform, RunPolicy
     from session_lab.widgets.explorer import Explorer
 
-__all__ = ["Exploration", "Given", "explore"]
+__all__ = ["Exploration", "ExplorerInputs", "explore"]
 
 
 class HasSessions(Protocol):
@@ -38,10 +38,10 @@ class HasSessions(Protocol):
         ...
 
 
-class Given(NamedTuple):
+class ExplorerInputs(NamedTuple):
     """What there is to explore."""
 
-    sessions: Prepared
+    sessions: IndexedSessions
     runs: pd.DataFrame | None
     operations: pd.DataFrame | None
     events: pd.DataFrame | None
@@ -54,17 +54,17 @@ class _Tab(NamedTuple):
     """An explorer: its title, and how it is made; None where its data were not given."""
 
     title: str
-    make: Callable[[Given], Explorer[Any] | None]
+    make: Callable[[ExplorerInputs], Explorer[Any] | None]
     lacking: str
 
 
-def _churn(given: Given) -> ChurnExplorer | None:
+def _churn(given: ExplorerInputs) -> ChurnExplorer | None:
     if given.runs is None:
         return None
     return ChurnExplorer(given.runs, given.sessions, given.operations, given.panel)
 
 
-def _policy(given: Given) -> PolicyExplorer | None:
+def _policy(given: ExplorerInputs) -> PolicyExplorer | None:
     if given.events is None:
         return None
     return PolicyExplorer(
@@ -94,7 +94,7 @@ class Exploration:
         The explorers by the titles of their tabs, each with its state, data and code.
     """
 
-    def __init__(self, given: Given) -> None:
+    def __init__(self, given: ExplorerInputs) -> None:
         self._panel = given.panel
         made = [(tab, tab.make(given)) for tab in _TABS]
         self.explorers: dict[str, Explorer[Any]] = {
@@ -237,6 +237,6 @@ def explore(
         operations = getattr(sessions, "operations", None) if operations is None else operations
         events = getattr(sessions, "events", None) if events is None else events
         sessions = sessions.sessions
-    prepared = Prepared(sessions)  # type: ignore[arg-type]  # it refuses what is not a frame
+    prepared = IndexedSessions(sessions)  # type: ignore[arg-type]  # it refuses what is not a frame
     panel = SelectionPanel(prepared)
-    return Exploration(Given(prepared, runs, operations, events, policy, platform, panel))
+    return Exploration(ExplorerInputs(prepared, runs, operations, events, policy, platform, panel))

@@ -12,7 +12,7 @@ from session_lab.errors import DataError
 from session_lab.frames.selection import one_of
 from session_lab.plots.tags import OTHER
 from session_lab.timing import to_milliseconds
-from session_lab.widgets.data.session_index import Prepared
+from session_lab.widgets.data.session_index import IndexedSessions
 from session_lab.widgets.explorer import Explorer, ExplorerState
 from session_lab.widgets.parts.call_text import call, selected
 from session_lab.widgets.parts.selection_panel import SelectionPanel
@@ -100,9 +100,11 @@ class TagExplorer(Explorer[TagState]):
     title: ClassVar[str] = "Tags"
 
     def __init__(
-        self, sessions: pd.DataFrame | Prepared, panel: SelectionPanel | None = None
+        self, sessions: pd.DataFrame | IndexedSessions, panel: SelectionPanel | None = None
     ) -> None:
-        self._prepared = sessions if isinstance(sessions, Prepared) else Prepared(sessions)
+        self._prepared = (
+            sessions if isinstance(sessions, IndexedSessions) else IndexedSessions(sessions)
+        )
         shared = panel is not None
         super().__init__(TagState(), panel or SelectionPanel(self._prepared), shared=shared)
 

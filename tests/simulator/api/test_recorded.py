@@ -20,7 +20,7 @@ from session_lab.simulator.api.validation import (
     LIST_QUERY,
     RECORDS_QUERY,
     Invalid,
-    Schema,
+    ZodType,
     body_error,
 )
 from session_lab.timing import to_instant
@@ -125,7 +125,7 @@ def checked(request: Request) -> Response:
     return error_responses.error(400, checked_body(request.text, schema))
 
 
-def checked_body(text: str, schema: Schema) -> str:
+def checked_body(text: str, schema: ZodType) -> str:
     if not text:
         return "Request body is empty"
     try:

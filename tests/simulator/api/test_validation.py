@@ -12,7 +12,7 @@ from session_lab.simulator.api.validation import (
     RECORDS_QUERY,
     Invalid,
     Issue,
-    Schema,
+    ZodType,
     body_error,
 )
 from session_lab.simulator.model.settings.profiles import PROFILES
@@ -24,12 +24,12 @@ RESERVED = "externalId cannot start with 'session_' (reserved prefix for interna
 MACHINES = "'micro' | 'small-1x' | 'small-2x' | 'medium-1x' | 'medium-2x' | 'large-1x' | 'large-2x'"
 
 
-def issues_of(schema: Schema, value: Any) -> tuple[Issue, ...]:
+def issues_of(schema: ZodType, value: Any) -> tuple[Issue, ...]:
     parsed = schema.safe_parse(value)
     return parsed.issues if isinstance(parsed, Invalid) else ()
 
 
-def problems(schema: Schema, body: Any) -> str:
+def problems(schema: ZodType, body: Any) -> str:
     issues = issues_of(schema, body)
     return body_error(issues).removeprefix("Validation error: ") if issues else ""
 
@@ -46,7 +46,7 @@ def config_body(**changes: Any) -> dict[str, Any]:
     return create_body(triggerConfig={"basePayload": {}} | changes)
 
 
-def details(schema: Schema, values: dict[str, str]) -> str:
+def details(schema: ZodType, values: dict[str, str]) -> str:
     return render_json(list(issues_of(schema, values))).decode()
 
 

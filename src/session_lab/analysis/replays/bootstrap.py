@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from session_lab.errors import DataError, StatisticalWarning
-from session_lab.simulator import Stream
+from session_lab.simulator import RandomStream
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -84,7 +84,7 @@ def paired_ratio_differences(
     first, second = _ratios(totals)
     ends = np.full((2, k), np.nan)
     if n > 1:
-        resampled = _resample(sums.reshape(n, k * 4), n_resamples, Stream(seed, "bootstrap"))
+        resampled = _resample(sums.reshape(n, k * 4), n_resamples, RandomStream(seed, "bootstrap"))
         ratios = _ratios(resampled.reshape(n_resamples, k, 4))
         differences = ratios[1] - ratios[0]
         known = ~np.isnan(differences).all(axis=0)
@@ -106,7 +106,7 @@ def _ratios(sums: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.fl
     )
 
 
-def _resample(sums: NDArray[np.int64], n_resamples: int, stream: Stream) -> NDArray[np.int64]:
+def _resample(sums: NDArray[np.int64], n_resamples: int, stream: RandomStream) -> NDArray[np.int64]:
     """Add up the rows of resamples, shape (n_resamples, columns)."""
     n = len(sums)
     at_once = max(1, _CELLS // n)

@@ -9,17 +9,17 @@ from session_lab.analysis.tags.by_status import TagStatuses, by_status
 from session_lab.analysis.tags.codes import TagCodes, prepare
 from session_lab.analysis.tags.concentration import Concentration, concentration, jensen_shannon
 from session_lab.analysis.tags.cooccurrence import Cooccurrence, cooccurrence
-from session_lab.analysis.tags.distributions import Distribution, Tail, distribution
+from session_lab.analysis.tags.distributions import TagDistribution, Tail, distribution
 from session_lab.analysis.tags.drift import Drift, drift
 from session_lab.analysis.tags.namespaces import Namespaces, namespaces, split
 
 __all__ = [
     "Concentration",
     "Cooccurrence",
-    "Distribution",
     "Drift",
     "Namespaces",
     "TagCodes",
+    "TagDistribution",
     "TagStatuses",
     "Tail",
     "by_status",

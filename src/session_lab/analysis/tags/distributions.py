@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from session_lab.analysis.engines import AnyFrame
     from session_lab.analysis.tags.concentration import Concentration
 
-__all__ = ["Distribution", "Tail", "distribution", "share"]
+__all__ = ["TagDistribution", "Tail", "distribution", "share"]
 
 
 class Tail(NamedTuple):
@@ -43,7 +43,7 @@ class Tail(NamedTuple):
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class Distribution(Result):
+class TagDistribution(Result):
     """How often each tag occurs.
 
     Attributes
@@ -127,7 +127,7 @@ class Distribution(Result):
         )
 
 
-def distribution(frame: AnyFrame | TagCodes) -> Distribution:
+def distribution(frame: AnyFrame | TagCodes) -> TagDistribution:
     """Count the sessions with each tag.
 
     Parameters
@@ -137,7 +137,7 @@ def distribution(frame: AnyFrame | TagCodes) -> Distribution:
 
     Returns
     -------
-    Distribution
+    TagDistribution
         Counts, shares with their denominators, top and tail, concentration.
 
     Raises
@@ -175,7 +175,7 @@ def distribution(frame: AnyFrame | TagCodes) -> Distribution:
     names, counts = names[used], counts[used]
     # Names are in order already, and a stable sort keeps them so.
     order = np.argsort(-counts, kind="stable")
-    found = Distribution(tuple(names[order]), counts[order], sessions, tagged)
+    found = TagDistribution(tuple(names[order]), counts[order], sessions, tagged)
     warn_of_ids(found.names, found.counts)
     return found
 

@@ -18,19 +18,19 @@ if TYPE_CHECKING:
     from session_lab.client import Client, RawResponse
     from session_lab.replays.live.schedule import Schedule
 
-__all__ = ["Answer", "Call", "Calls", "answer_of"]
+__all__ = ["Calls", "LiveAnswer", "LiveCall", "answer_of"]
 
 _TYPE = "chat.agent"
 
 
-class Call(NamedTuple):
+class LiveCall(NamedTuple):
     """A method of ``client.sessions`` and what it is given."""
 
     method: str
     arguments: dict[str, Any]
 
 
-class Answer(NamedTuple):
+class LiveAnswer(NamedTuple):
     """What is kept of a reply.
 
     Attributes
@@ -108,17 +108,19 @@ class Calls:
         """Name the record that a message becomes."""
         return f"replay-{row}"
 
-    def call(self, row: int, due_at: int) -> Call:
+    def call(self, row: int, due_at: int) -> LiveCall:
         """Make the call of an event that is due at an instant."""
         name = self.names[row]
         match self.ops[row]:
             case "start":
-                return Call("start", self._start(row, due_at))
+                return LiveCall("start", self._start(row, due_at))
             case "message":
                 value = {"kind": "message", "payload": self._turn(row)}
-                return Call("append", {"id": name, "value": value, "part_id": self.part_id(row)})
+                return LiveCall(
+                    "append", {"id": name, "value": value, "part_id": self.part_id(row)}
+                )
             case op:
-                return Call(op, {"id": name})
+                return LiveCall(op, {"id": name})
 
     def _start(self, row: int, due_at: int) -> dict[str, Any]:
         has_turn = self._turns is not None and self._turns[row]
@@ -139,7 +141,7 @@ class Calls:
         return {"chatId": self.names[row], "trigger": "submit-message", "message": message}
 
 
-def answer_of(client: Client, call: Call) -> Answer:
+def answer_of(client: Client, call: LiveCall) -> LiveAnswer:
     """Make a call; a refusal is an answer too.
 
     Raises
@@ -153,18 +155,18 @@ def answer_of(client: Client, call: Call) -> Answer:
     except APIStatusError as error:
         if error.status_code in {401, 403}:  # Nothing else would fare better.
             raise
-        return Answer(error.status_code, error=_message(error))
+        return LiveAnswer(error.status_code, error=_message(error))
     session = reply.parse()
     if call.method == "append":
-        return Answer(reply.status_code)
+        return LiveAnswer(reply.status_code)
     if isinstance(session, StartedSession):
-        return Answer(
+        return LiveAnswer(
             reply.status_code,
             is_cached=session.is_cached,
             session_id=session.id,
             run_id=session.run_id,
         )
-    return Answer(reply.status_code, session_id=getattr(session, "id", None))
+    return LiveAnswer(reply.status_code, session_id=getattr(session, "id", None))
 
 
 def _message(error: APIStatusError) -> str:

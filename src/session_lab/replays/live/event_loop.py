@@ -11,7 +11,7 @@ from session_lab.timing import Clock, SystemClock
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
-    from session_lab.replays.live.calls import Answer
+    from session_lab.replays.live.calls import LiveAnswer
     from session_lab.replays.live.schedule import Dispatch
 
 __all__ = ["Answered", "Workers", "drive", "workers_for"]
@@ -25,7 +25,7 @@ class Answered(NamedTuple):
 
     row: int
     at: int
-    answer: Answer | Exception
+    answer: LiveAnswer | Exception
 
 
 class Workers(Protocol):
@@ -45,7 +45,7 @@ class Workers(Protocol):
 
 
 def workers_for(
-    ask: Callable[[int], Answer],
+    ask: Callable[[int], LiveAnswer],
     clock: Clock,
     sleep: Callable[[float], object],
     concurrency: int,
@@ -91,7 +91,7 @@ class _Alone:
     """Makes each request at once and waits for it."""
 
     def __init__(
-        self, ask: Callable[[int], Answer], clock: Clock, sleep: Callable[[float], object]
+        self, ask: Callable[[int], LiveAnswer], clock: Clock, sleep: Callable[[float], object]
     ) -> None:
         self._ask = ask
         self._clock = clock
@@ -115,7 +115,7 @@ class _Alone:
 class _Pool:
     """Makes requests in threads."""
 
-    def __init__(self, ask: Callable[[int], Answer], clock: Clock, concurrency: int) -> None:
+    def __init__(self, ask: Callable[[int], LiveAnswer], clock: Clock, concurrency: int) -> None:
         self._ask = ask
         self._clock = clock
         self._answered: queue.SimpleQueue[Answered] = queue.SimpleQueue()
@@ -140,7 +140,7 @@ class _Pool:
         self._answered.put(Answered(row, self._clock.milliseconds(), answer))
 
 
-def _answer(ask: Callable[[int], Answer], row: int) -> Answer | Exception:
+def _answer(ask: Callable[[int], LiveAnswer], row: int) -> LiveAnswer | Exception:
     # Whatever it is, it belongs to the loop: a thread has nobody to tell.
     try:
         return ask(row)

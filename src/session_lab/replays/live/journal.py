@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
 
 from session_lab.errors import DataError
-from session_lab.replays.live.calls import Answer
+from session_lab.replays.live.calls import LiveAnswer
 
 if TYPE_CHECKING:
     import os
@@ -74,7 +74,7 @@ class Journal:
         default_prefix: str,
     ) -> None:
         self.sent: dict[int, Sent] = {}
-        self.answers: dict[int, tuple[Answer, int]] = {}
+        self.answers: dict[int, tuple[LiveAnswer, int]] = {}
         self.closed: set[str] = set()
         self.prefix = default_prefix if prefix is None else prefix
         self._asked_prefix = prefix
@@ -112,7 +112,7 @@ class Journal:
         self.answers.pop(row, None)
         self._write({"sent": row, **asdict(sent)})
 
-    def note_answer(self, row: int, answer: Answer, at: int) -> None:
+    def note_answer(self, row: int, answer: LiveAnswer, at: int) -> None:
         """Record an answer."""
         self.answers[row] = (answer, at)
         known = {name: value for name, value in answer._asdict().items() if value is not None}
@@ -151,7 +151,7 @@ class Journal:
             self.note_sent(record.pop("sent"), Sent(**record))
         elif "answered" in record:
             row, at = record.pop("answered"), record.pop("at")
-            self.note_answer(row, Answer(**record), at)
+            self.note_answer(row, LiveAnswer(**record), at)
         else:
             self.note_closed(record["closed"])
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from session_lab.client import Client, Request
-    from session_lab.replays.live.calls import Call, Calls
+    from session_lab.replays.live.calls import Calls, LiveCall
     from session_lab.replays.live.journal import Journal
     from session_lab.replays.live.schedule import Schedule
     from session_lab.replays.replay import Replay
@@ -190,7 +190,7 @@ def operations_of(events: pd.DataFrame, book: Journal) -> pd.DataFrame:
     return build(LIVE_OPERATIONS, data | recorded_columns(events), n=n)
 
 
-def shown(client: Client, call: Call) -> Request:
+def shown(client: Client, call: LiveCall) -> Request:
     """Make the request of a call without sending it."""
     request: Request = getattr(client.dry_run.sessions, call.method)(**call.arguments)
     return request

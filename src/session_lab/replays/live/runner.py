@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from session_lab.errors import APIError, APIStatusError
-from session_lab.replays.live.calls import Answer, Call, Calls, answer_of
+from session_lab.replays.live.calls import Calls, LiveAnswer, LiveCall, answer_of
 from session_lab.replays.live.event_loop import Answered, drive, workers_for
 from session_lab.replays.live.journal import Journal, Sent
 from session_lab.replays.live.schedule import Dispatch, at_once
@@ -121,7 +121,7 @@ class Asking:
             self._plan, origin=origin, concurrency=self._concurrency, rate=self._rate, rows=rows
         )
 
-        def ask(row: int) -> Answer:
+        def ask(row: int) -> LiveAnswer:
             settled = self._settled(row) if row in in_doubt else None
             return settled or answer_of(
                 self._client, self._calls.call(row, int(dispatch.due_at[row]))
@@ -129,7 +129,7 @@ class Asking:
 
         def note(step: int | Answered) -> None:
             if isinstance(step, Answered):
-                if isinstance(step.answer, Answer):
+                if isinstance(step.answer, LiveAnswer):
                     self._book.note_answer(step.row, step.answer, step.at)
                     progress(1)
                 return
@@ -142,7 +142,7 @@ class Asking:
     def _drive(
         self,
         dispatch: Dispatch,
-        ask: Callable[[int], Answer],
+        ask: Callable[[int], LiveAnswer],
         note: Callable[[int | Answered], None],
     ) -> None:
         client = self._client
@@ -159,17 +159,17 @@ class Asking:
         same_chat = sent is not None and sent.name == self._calls.names[row]
         return same_chat and row not in self._book.answers
 
-    def _settled(self, row: int) -> Answer | None:
+    def _settled(self, row: int) -> LiveAnswer | None:
         """Look up whether a request that may not have been answered was carried out."""
         sessions, name = self._client.sessions, self._calls.names[row]
         try:
             if self._calls.ops[row] == "message":
                 records = sessions.records(name, io="in")
                 if any(record.id == self._calls.part_id(row) for record in records):
-                    return Answer(200)
+                    return LiveAnswer(200)
             elif self._calls.ops[row] == "start" and self._is_first_start(row):
                 session = sessions.retrieve(name)
-                return Answer(
+                return LiveAnswer(
                     201, is_cached=False, session_id=session.id, run_id=session.current_run_id
                 )
         except APIStatusError:
@@ -207,12 +207,12 @@ class Asking:
             rate=self._rate,
         )
 
-        def ask(row: int) -> Answer:
-            return answer_of(self._client, Call("close", {"id": names[row], "reason": _REASON}))
+        def ask(row: int) -> LiveAnswer:
+            return answer_of(self._client, LiveCall("close", {"id": names[row], "reason": _REASON}))
 
         def note(step: int | Answered) -> None:
             # A session that is not there was never made.
-            if isinstance(step, Answered) and isinstance(step.answer, Answer):
+            if isinstance(step, Answered) and isinstance(step.answer, LiveAnswer):
                 status = step.answer.status_code
                 if status < 400 or status == 404:
                     self._book.note_closed(names[step.row])

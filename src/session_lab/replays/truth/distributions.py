@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from session_lab.simulator.model.randomness import Stream
+    from session_lab.simulator.model.randomness import RandomStream
     from session_lab.timing import Duration
 
 __all__ = ["Constant", "Fixed", "Law", "Mixture", "Weibull"]
@@ -29,7 +29,7 @@ class Law(Protocol):
         """Return the probability of lasting longer than each age."""
         ...
 
-    def draw(self, stream: Stream, n: int) -> NDArray[np.float64]:
+    def draw(self, stream: RandomStream, n: int) -> NDArray[np.float64]:
         """Draw ``n`` durations, with the same bits on every machine."""
         ...
 
@@ -54,7 +54,7 @@ class Constant:
         """Return the probability of lasting longer than each age."""
         return exponential(-ages / to_milliseconds(self.mean))
 
-    def draw(self, stream: Stream, n: int) -> NDArray[np.float64]:
+    def draw(self, stream: RandomStream, n: int) -> NDArray[np.float64]:
         """Draw durations by inverting the survival function."""
         return _log_of_uniform(stream, n) * to_milliseconds(self.mean)
 
@@ -76,7 +76,7 @@ class Weibull:
         """Return the probability of lasting longer than each age."""
         return exponential(-((ages / to_milliseconds(self.scale)) ** self.shape))
 
-    def draw(self, stream: Stream, n: int) -> NDArray[np.float64]:
+    def draw(self, stream: RandomStream, n: int) -> NDArray[np.float64]:
         """Draw durations by inverting the survival function."""
         # A draw of 0, whose logarithm would be minus infinity, stands for the least above it.
         drawn = np.maximum(_log_of_uniform(stream, n), np.finfo(np.float64).tiny)
@@ -114,7 +114,7 @@ class Mixture:
             whole += share * law.survival(ages)
         return whole
 
-    def draw(self, stream: Stream, n: int) -> NDArray[np.float64]:
+    def draw(self, stream: RandomStream, n: int) -> NDArray[np.float64]:
         """Draw whose law each lasts by, then from every law, so that all draws stay independent."""
         bounds = np.cumsum([share for share, _ in self.parts])[:-1]
         whose = np.searchsorted(bounds, stream.uniforms(n), side="right")
@@ -137,12 +137,12 @@ class Fixed:
         """Return 1 before the end and 0 from it on."""
         return np.where(ages < to_milliseconds(self.after), 1.0, 0.0)
 
-    def draw(self, stream: Stream, n: int) -> NDArray[np.float64]:  # noqa: ARG002  as all laws
+    def draw(self, stream: RandomStream, n: int) -> NDArray[np.float64]:  # noqa: ARG002  as all laws
         """Return the same duration ``n`` times."""
         return np.full(n, float(to_milliseconds(self.after)))
 
 
-def _log_of_uniform(stream: Stream, n: int) -> NDArray[np.float64]:
+def _log_of_uniform(stream: RandomStream, n: int) -> NDArray[np.float64]:
     """Draw from the exponential law of mean 1."""
     return -logarithm(1 - stream.uniforms(n))
 

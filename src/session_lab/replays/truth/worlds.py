@@ -12,7 +12,7 @@ from session_lab.analysis.survival.tables.session_durations import CAUSES
 from session_lab.errors import DataError
 from session_lab.frames import EVENTS, NAT, build
 from session_lab.replays.replay import replay
-from session_lab.simulator.model.randomness import Stream
+from session_lab.simulator.model.randomness import RandomStream
 from session_lab.timing import LONGEST_DURATION, to_instant, to_milliseconds
 
 if TYPE_CHECKING:
@@ -162,7 +162,7 @@ class KnownWorld:
         return float(ends @ self.expires.survival((edges[1:] + edges[:-1]) / 2))
 
     def _events(self, seed: int, numbers: range) -> pd.DataFrame:
-        drawn = [self._drawn(Stream(seed, f"known-world/{number}")) for number in numbers]
+        drawn = [self._drawn(RandomStream(seed, f"known-world/{number}")) for number in numbers]
         created, closed, expires = (np.concatenate(parts) for parts in zip(*drawn, strict=True))
         ids = [f"{number}/{chat}" for number in numbers for chat in range(self.n)]
         n = len(ids)
@@ -176,7 +176,7 @@ class KnownWorld:
         }
         return build(EVENTS, data, n=2 * n)
 
-    def _drawn(self, stream: Stream) -> tuple[NDArray[np.int64], ...]:
+    def _drawn(self, stream: RandomStream) -> tuple[NDArray[np.int64], ...]:
         """Draw when each session starts, is closed and expires."""
         window = to_milliseconds(self.window)
         created = _START + (stream.uniforms(self.n) * window).astype(np.int64)

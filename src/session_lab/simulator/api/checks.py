@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from session_lab.simulator.api.access import Access
     from session_lab.simulator.api.auth import Environment
     from session_lab.simulator.api.http_types import Request
-    from session_lab.simulator.api.validation import Schema
+    from session_lab.simulator.api.validation import ZodType
     from session_lab.simulator.world.world import World
     from session_lab.wire.base import WireModel
     from session_lab.wire.endpoints import Endpoint
@@ -85,8 +85,8 @@ class Route:
     takes_text: bool = False
     find: Callable[[Context], object] | None = None
     missing: Callable[[Context], Response] = lambda _: error_responses.not_found()
-    params: Schema | None = None
-    query: Schema | None = None
+    params: ZodType | None = None
+    query: ZodType | None = None
     max_body_bytes: int | None = None
     takes_tokens: bool = True
     has_cors: bool = True
@@ -196,7 +196,7 @@ def _check_params(route: Route, params: Mapping[str, str]) -> None:
         raise _Refused(json_response({"error": "Params Error", "details": parsed.issues}, 400))
 
 
-def _parsed_query(schema: Schema, request: Request) -> Mapping[str, Json]:
+def _parsed_query(schema: ZodType, request: Request) -> Mapping[str, Json]:
     parsed = schema.safe_parse(query_values(request.query))
     if isinstance(parsed, Invalid):
         raise _Refused(json_response({"error": "Query Error", "details": parsed.issues}, 400))
@@ -204,7 +204,7 @@ def _parsed_query(schema: Schema, request: Request) -> Mapping[str, Json]:
     return query
 
 
-def _parsed_body(schema: Schema, request: Request) -> Json:
+def _parsed_body(schema: ZodType, request: Request) -> Json:
     text = request.text
     if not text:
         raise _Refused(error_responses.error(400, "Request body is empty"))

@@ -5,10 +5,10 @@ from __future__ import annotations
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
-__all__ = ["Call"]
+__all__ = ["IncomingCall"]
 
 
-class Call(NamedTuple):
+class IncomingCall(NamedTuple):
     """One request, as rules about requests see it.
 
     Attributes
@@ -34,7 +34,7 @@ class Call(NamedTuple):
 
         Examples
         --------
-        >>> call = Call("sessions.close", "POST", "/api/v1/sessions/chat-1/close", at=0)
+        >>> call = IncomingCall("sessions.close", "POST", "/api/v1/sessions/chat-1/close", at=0)
         >>> call.matches("sessions.*"), call.matches("GET /api/*"), call.matches("/api/*/chat-1/*")
         (True, False, True)
         """

@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from session_lab.errors import DataError
 from session_lab.simulator.faults.rules import FaultRule
-from session_lab.simulator.model.randomness import Stream
+from session_lab.simulator.model.randomness import RandomStream
 from session_lab.timing import to_milliseconds
 
 if TYPE_CHECKING:
-    from session_lab.simulator.faults.calls import Call
+    from session_lab.simulator.faults.calls import IncomingCall
     from session_lab.timing import Duration
 
 __all__ = ["ConnectionLost", "ConnectionRefused", "FaultPlan", "FaultState", "Faults"]
@@ -139,10 +139,10 @@ class FaultPlan:
 
     Examples
     --------
-    >>> from session_lab.simulator.faults.calls import Call
+    >>> from session_lab.simulator.faults.calls import IncomingCall
     >>> plan = FaultPlan([FaultRule("sessions.append", nth=2, lost=True)])
     >>> state = plan.begin(seed=0, now=0)
-    >>> append = Call("sessions.append", "POST", "/realtime/v1/sessions/chat-1/in/append", at=0)
+    >>> append = IncomingCall("sessions.append", "POST", "/realtime/v1/sessions/chat-1/in/append", at=0)
     >>> faults, state = plan.decide(append, state)
     >>> faults.is_lost
     False
@@ -207,12 +207,12 @@ class FaultPlan:
         """Return the state in which a plan is set."""
         return FaultState(seed, now, (0,) * len(self.rules))
 
-    def decide(self, call: Call, state: FaultState) -> tuple[Faults, FaultState]:
+    def decide(self, call: IncomingCall, state: FaultState) -> tuple[Faults, FaultState]:
         """Decide what goes wrong with a call.
 
         Parameters
         ----------
-        call : Call
+        call : IncomingCall
             The call, before it had any effect.
         state : FaultState
             What :meth:`begin` or the last decision returned.
@@ -253,7 +253,7 @@ def _rule(value: object, number: int) -> FaultRule:
 def _uniform(rule: FaultRule, seed: int, number: int, count: int) -> float:
     if rule.probability is None:
         return 0.0
-    return float(Stream(seed, f"faults/{number}/{count}").uniforms(1)[0])
+    return float(RandomStream(seed, f"faults/{number}/{count}").uniforms(1)[0])
 
 
 def _length(duration: Duration | None) -> int:

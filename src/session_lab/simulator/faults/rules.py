@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from session_lab.errors import DataError
-from session_lab.simulator.faults.calls import Call
+from session_lab.simulator.faults.calls import IncomingCall
 from session_lab.timing import (
     LAST_INSTANT,
     duration_text,
@@ -125,7 +125,7 @@ class FaultRule:
         """The name of the field that says what goes wrong."""
         return next(name for name, _ in self._given() if name in _EFFECTS)
 
-    def sees(self, call: Call, since: int) -> bool:
+    def sees(self, call: IncomingCall, since: int) -> bool:
         """Return whether the rule is about a call; ``since`` is when it was set."""
         if not (self._reaches(call.name) and call.matches(self.match)):
             return False
@@ -222,7 +222,7 @@ class FaultRule:
         method, blank, path = self.match.rpartition(" ")
         if path.startswith("/") and (method in _METHODS or not blank):
             return
-        meant = [name for name in ENDPOINTS if Call(name, "", "", 0).matches(self.match)]
+        meant = [name for name in ENDPOINTS if IncomingCall(name, "", "", 0).matches(self.match)]
         if not meant:
             message = (
                 f"{self.match!r} matches no call; the calls are {_listed(ENDPOINTS)}; a path starts "

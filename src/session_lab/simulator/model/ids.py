@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from session_lab.simulator.model.randomness import Stream
+from session_lab.simulator.model.randomness import RandomStream
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -72,7 +72,7 @@ class IdScheme(NamedTuple):
     @classmethod
     def from_seed(cls, seed: int) -> IdScheme:
         """Derive the scheme of a seed."""
-        mark, factor, offset = (int(word) for word in Stream(seed, "ids").words(3))
+        mark, factor, offset = (int(word) for word in RandomStream(seed, "ids").words(3))
         # 36 = 2**2 * 3**2: a factor of the form 6k + 1 shares no divisor with 36**8, so
         # multiplying by it modulo 36**8 maps distinct ordinals to distinct tails. Keeping it
         # below 2**31 lets the product fit 64 bits for the first 2**32 sessions.

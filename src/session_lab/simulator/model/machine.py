@@ -31,10 +31,10 @@ __all__ = [
     "APPEND_MISSING",
     "ERRORS",
     "SWAP_FAILED",
-    "Reply",
     "Row",
-    "Session",
+    "SessionState",
     "Step",
+    "WorldReply",
     "append_refusal",
     "close",
     "end_and_continue",
@@ -71,7 +71,7 @@ class Row(NamedTuple):
     environment: str = ""
 
 
-class Session(NamedTuple):
+class SessionState(NamedTuple):
     """A session: its row, its current run, and how many turns and runs it has had so far.
 
     ``n_settled`` is how many runs it had had when its last turn was accepted.
@@ -84,7 +84,7 @@ class Session(NamedTuple):
     n_settled: int = 0
 
 
-class Reply(NamedTuple):
+class WorldReply(NamedTuple):
     """What the API answers, and what became of the turn.
 
     Attributes
@@ -120,8 +120,8 @@ class Reply(NamedTuple):
 class Step(NamedTuple):
     """The session after a request, the reply, and the runs that a newer run took over from."""
 
-    session: Session | None
-    reply: Reply
+    session: SessionState | None
+    reply: WorldReply
     superseded: tuple[Run, ...] = ()
 
 
@@ -145,22 +145,22 @@ ERRORS = (
 )
 """Every message a refusal can carry."""
 
-_START_CLOSED = Reply(409, ERRORS[0])
-_START_EXPIRED = Reply(409, ERRORS[1])
-APPEND_MISSING = Reply(404, ERRORS[2])
+_START_CLOSED = WorldReply(409, ERRORS[0])
+_START_EXPIRED = WorldReply(409, ERRORS[1])
+APPEND_MISSING = WorldReply(404, ERRORS[2])
 _APPEND_CLOSED = ERRORS[3]
-_APPEND_EXPIRED = Reply(400, ERRORS[4])
-_MISSING = Reply(404, ERRORS[5])
-_RETRIEVE_MISSING = Reply(404, ERRORS[6])
-_CONTINUE_CLOSED = Reply(400, ERRORS[7])
-_CONTINUE_EXPIRED = Reply(400, ERRORS[8])
-_CALLER_MISSING = Reply(404, ERRORS[9])
-SWAP_FAILED = Reply(500, ERRORS[10])
-_RENAMED = Reply(422, ERRORS[11])
-_OK = Reply(200)
-_CREATED = Reply(201, None, is_cached=False)
+_APPEND_EXPIRED = WorldReply(400, ERRORS[4])
+_MISSING = WorldReply(404, ERRORS[5])
+_RETRIEVE_MISSING = WorldReply(404, ERRORS[6])
+_CONTINUE_CLOSED = WorldReply(400, ERRORS[7])
+_CONTINUE_EXPIRED = WorldReply(400, ERRORS[8])
+_CALLER_MISSING = WorldReply(404, ERRORS[9])
+SWAP_FAILED = WorldReply(500, ERRORS[10])
+_RENAMED = WorldReply(422, ERRORS[11])
+_OK = WorldReply(200)
+_CREATED = WorldReply(201, None, is_cached=False)
 _CREATED_WITH_RUN = _CREATED._replace(run=0)
-_CACHED = Reply(200, None, is_cached=True)
+_CACHED = WorldReply(200, None, is_cached=True)
 
 
 def is_expired(row: Row, at: int) -> bool:
@@ -169,7 +169,7 @@ def is_expired(row: Row, at: int) -> bool:
 
 
 def start(
-    session: Session | None,
+    session: SessionState | None,
     request: Row,
     turn_duration: int | None,
     at: int,
@@ -181,7 +181,7 @@ def start(
 
     Parameters
     ----------
-    session : Session or None
+    session : SessionState or None
         The session of the external id, where there is one.
     request : Row
         The row to insert where there is none.
@@ -194,14 +194,14 @@ def start(
         if step.session is None or step.reply.error is not None:
             return step
         return ensure_run(step.session, step.reply, at, timings)
-    session = Session(request)
+    session = SessionState(request)
     if timings is None or turn_duration is None:
         run = run_model.trigger(0, "initial", at, _boot_time(session, timings))
-        return Step(Session(request, run, 0, 1), _CREATED_WITH_RUN)
+        return Step(SessionState(request, run, 0, 1), _CREATED_WITH_RUN)
     return _take_turn(session, turn_duration, at, timings, _CREATED)
 
 
-def upsert(session: Session | None, request: Row, at: int, profile: Profile) -> Step:
+def upsert(session: SessionState | None, request: Row, at: int, profile: Profile) -> Step:
     """Insert the row or find it, and refuse a session that is closed or expired.
 
     A new row whose own expiry is past already is refused too, but it stays: its external id is
@@ -209,7 +209,7 @@ def upsert(session: Session | None, request: Row, at: int, profile: Profile) -> 
     """
     if session is None:
         refusal = _START_EXPIRED if is_expired(request, at) else None
-        return Step(Session(request), refusal or _CREATED)
+        return Step(SessionState(request), refusal or _CREATED)
     row = session.row
     refusal = _START_CLOSED if row.closed_at is not None else None
     if refusal is None and is_expired(row, at):
@@ -221,7 +221,7 @@ def upsert(session: Session | None, request: Row, at: int, profile: Profile) -> 
 
 
 def message(
-    session: Session | None,
+    session: SessionState | None,
     turn_duration: int | None,
     at: int,
     timings: Timings | None,
@@ -239,16 +239,18 @@ def message(
     return _take_turn(session, turn_duration, at, timings, _OK)
 
 
-def append_refusal(session: Session | None, at: int, profile: Profile) -> Reply | None:
+def append_refusal(session: SessionState | None, at: int, profile: Profile) -> WorldReply | None:
     """Return why nothing can be appended to a session; None when it can."""
     if session is None:
         return APPEND_MISSING
     if session.row.closed_at is not None:
-        return Reply(profile.append_to_closed, _APPEND_CLOSED)
+        return WorldReply(profile.append_to_closed, _APPEND_CLOSED)
     return _APPEND_EXPIRED if is_expired(session.row, at) else None
 
 
-def close(session: Session | None, reason: str | None, at: int, timings: Timings | None) -> Step:
+def close(
+    session: SessionState | None, reason: str | None, at: int, timings: Timings | None
+) -> Step:
     """Close the session for good; its newest run ends when it has served what it accepted."""
     if session is None:
         return Step(None, _MISSING)
@@ -267,12 +269,12 @@ def close(session: Session | None, reason: str | None, at: int, timings: Timings
     return Step(session._replace(row=row, run=run), _OK)
 
 
-def retrieve(session: Session | None) -> Step:
+def retrieve(session: SessionState | None) -> Step:
     """Read the session, in whatever state it is."""
     return Step(session, _RETRIEVE_MISSING if session is None else _OK)
 
 
-def update(session: Session | None, changes: Mapping[str, Any], at: int) -> Step:
+def update(session: SessionState | None, changes: Mapping[str, Any], at: int) -> Step:
     """Replace tags and metadata; an external id cannot be changed, only repeated.
 
     Parameters
@@ -291,8 +293,8 @@ def update(session: Session | None, changes: Mapping[str, Any], at: int) -> Step
 
 
 def end_and_continue_refusal(
-    session: Session | None, at: int, *, caller_exists: bool
-) -> Reply | None:
+    session: SessionState | None, at: int, *, caller_exists: bool
+) -> WorldReply | None:
     """Return why no run can take a session over; None when one can."""
     if session is None:
         return APPEND_MISSING
@@ -304,7 +306,7 @@ def end_and_continue_refusal(
 
 
 def end_and_continue(
-    session: Session, reason: str, at: int, timings: Timings | None, *, wins: bool
+    session: SessionState, reason: str, at: int, timings: Timings | None, *, wins: bool
 ) -> Step:
     """Trigger a run that takes the session over from its current one.
 
@@ -333,7 +335,7 @@ def end_and_continue(
     return Step(session, _OK._replace(run=rival.number, swapped=True), superseded)
 
 
-def ensure_run(session: Session, reply: Reply, at: int, timings: Timings | None) -> Step:
+def ensure_run(session: SessionState, reply: WorldReply, at: int, timings: Timings | None) -> Step:
     """Make sure that a run lives, and name it in the reply."""
     run, number = session.run, session.n_runs
     if run is not None and run_model.is_live(run, at, timings):
@@ -344,7 +346,9 @@ def ensure_run(session: Session, reply: Reply, at: int, timings: Timings | None)
     return Step(session, reply._replace(run=number), superseded)
 
 
-def _take_turn(session: Session, duration: int, at: int, timings: Timings, answer: Reply) -> Step:
+def _take_turn(
+    session: SessionState, duration: int, at: int, timings: Timings, answer: WorldReply
+) -> Step:
     """Find the run that serves a turn, triggering what is needed, and let it accept the turn."""
     row, run, accepted, n_runs, n_settled = session
     name = row.external_id or row.session_id
@@ -380,13 +384,13 @@ def _take_turn(session: Session, duration: int, at: int, timings: Timings, answe
         run, at, start, duration, timings, resumed=kind == "resumed", crashes=crashes
     )
     return Step(
-        Session(row, run, accepted + 1, n_runs, n_runs),
-        Reply(answer.status_code, None, answer.is_cached, run.number, kind, start),
+        SessionState(row, run, accepted + 1, n_runs, n_runs),
+        WorldReply(answer.status_code, None, answer.is_cached, run.number, kind, start),
         superseded,
     )
 
 
-def _boot_time(session: Session, timings: Timings | None) -> int:
+def _boot_time(session: SessionState, timings: Timings | None) -> int:
     """Return how long the next run of a session boots; without a policy it is ready at once."""
     if timings is None:
         return 0

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = [
-    "Stream",
+    "RandomStream",
     "crash_uniform",
     "exponential",
     "fnv1a",
@@ -38,7 +38,7 @@ _UNIT = 2.0**-53
 _LN2 = 0.6931471803691238, 1.9082149292705877e-10
 
 
-class Stream:
+class RandomStream:
     """One named stream of random numbers.
 
     Parameters
@@ -50,9 +50,9 @@ class Stream:
 
     Examples
     --------
-    >>> Stream(7, "example").uniforms(3).round(4).tolist()
+    >>> RandomStream(7, "example").uniforms(3).round(4).tolist()
     [0.6045, 0.6616, 0.0399]
-    >>> Stream(7, "example").uniforms(3).round(4).tolist()
+    >>> RandomStream(7, "example").uniforms(3).round(4).tolist()
     [0.6045, 0.6616, 0.0399]
     """
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from session_lab.simulator.model import machine
 from session_lab.simulator.model import runs as run_model
-from session_lab.simulator.model.machine import Reply, Row, Session, Step
+from session_lab.simulator.model.machine import Row, SessionState, Step, WorldReply
 
 if TYPE_CHECKING:
     from session_lab.simulator.model.settings.policy import Timings
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 __all__ = ["TRIGGER_FAULTS", "failing_start", "swallowing"]
 
 TRIGGER_FAULTS = {
-    "svc_error": Reply(422, "oracle: stubbed trigger validation failure"),
-    "throw": Reply(500, "Something went wrong"),
+    "svc_error": WorldReply(422, "oracle: stubbed trigger validation failure"),
+    "throw": WorldReply(500, "Something went wrong"),
 }
 """What a start answers whose trigger is refused, or crashes."""
 
 
 def failing_start(
     fault: str,
-    session: Session | None,
+    session: SessionState | None,
     request: Row,
     at: int,
     timings: Timings | None,
@@ -41,13 +41,13 @@ def failing_start(
 
 
 def swallowing(
-    fault: str | None, session: Session, step: Step, at: int, timings: Timings | None
+    fault: str | None, session: SessionState, step: Step, at: int, timings: Timings | None
 ) -> Step:
     """Undo the step of an append whose trigger fails, which the API does not let be seen."""
     if fault is None or _is_alive(session, at, timings):
         return step
-    return Step(session, Reply(200))
+    return Step(session, WorldReply(200))
 
 
-def _is_alive(session: Session, at: int, timings: Timings | None) -> bool:
+def _is_alive(session: SessionState, at: int, timings: Timings | None) -> bool:
     return session.run is not None and run_model.is_live(session.run, at, timings)

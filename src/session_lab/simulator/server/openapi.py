@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from session_lab.simulator.api.checks import Route
-    from session_lab.simulator.api.validation import Schema
+    from session_lab.simulator.api.validation import ZodType
 
 __all__ = ["describe"]
 
@@ -117,7 +117,7 @@ def _parameter(name: str, place: str, schema: Document) -> Document:
     return {"name": name, "in": place, "required": required, "schema": schema, **style}
 
 
-def _query(schema: Schema | None) -> Iterator[tuple[str, Document]]:
+def _query(schema: ZodType | None) -> Iterator[tuple[str, Document]]:
     if isinstance(schema, zod.Refine):
         yield from _query(schema.schema)
     elif isinstance(schema, zod.Object):
@@ -125,7 +125,7 @@ def _query(schema: Schema | None) -> Iterator[tuple[str, Document]]:
             yield name, _json_schema(member)
 
 
-def _json_schema(schema: Schema) -> Document:
+def _json_schema(schema: ZodType) -> Document:
     """Describe what a parameter of a query documents that it takes."""
     described = _TEXT
     match schema:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from session_lab.timing import instant_text
 
 if TYPE_CHECKING:
-    from session_lab.simulator.model.machine import Reply, Row
+    from session_lab.simulator.model.machine import Row, WorldReply
 
 __all__ = ["Command", "Entry", "RunEvent", "to_line"]
 
@@ -48,7 +48,7 @@ class Entry(NamedTuple):
         With which environment's key.
     asked : tuple of (str, object)
         The further arguments that were given, durations in milliseconds.
-    reply : Reply
+    reply : WorldReply
         The answer.
     session_id, run_id : str or None
         The session, and the run that the reply names.
@@ -64,7 +64,7 @@ class Entry(NamedTuple):
     key: str
     environment: str
     asked: tuple[tuple[str, Any], ...]
-    reply: Reply
+    reply: WorldReply
     session_id: str | None
     run_id: str | None
     before: Row | None

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from session_lab.simulator.model.machine import Session
+    from session_lab.simulator.model.machine import SessionState
     from session_lab.simulator.model.runs import Run
     from session_lab.simulator.world.channels import Stream
     from session_lab.simulator.world.journal import Entry
@@ -63,7 +63,7 @@ class State:
 
     Attributes
     ----------
-    sessions : list of Session
+    sessions : list of SessionState
         In order of creation; a session's place is its ordinal.
     session_ids : dict of str to int
         The ordinal behind each session id.
@@ -85,7 +85,7 @@ class State:
         What was asked and answered, in order.
     """
 
-    sessions: list[Session] = field(default_factory=list)
+    sessions: list[SessionState] = field(default_factory=list)
     session_ids: dict[str, int] = field(default_factory=dict)
     external_ids: dict[tuple[str, str], int] = field(default_factory=dict)
     runs: dict[tuple[int, int], RunRecord] = field(default_factory=dict)

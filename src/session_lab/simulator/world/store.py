@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from session_lab.simulator.model import runs as run_model
 from session_lab.simulator.model.ids import IdScheme
-from session_lab.simulator.model.machine import Reply, Step
+from session_lab.simulator.model.machine import Step, WorldReply
 from session_lab.simulator.model.run_payload import options_of, overrides_of, payload_of
 from session_lab.simulator.world.channels import Stream
 from session_lab.simulator.world.indexes import RunIndex, SessionIndex
@@ -17,7 +17,7 @@ from session_lab.simulator.world.turns import completions, served_turns
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from session_lab.simulator.model.machine import Row, Session
+    from session_lab.simulator.model.machine import Row, SessionState
     from session_lab.simulator.model.runs import Run
     from session_lab.simulator.model.settings.platform import Platform
     from session_lab.simulator.model.settings.policy import RunPolicy, Timings
@@ -80,7 +80,7 @@ class Store:
             return None
         return ordinal
 
-    def session(self, ordinal: int | None) -> Session | None:
+    def session(self, ordinal: int | None) -> SessionState | None:
         """Return a session as it is stored."""
         return None if ordinal is None else self.state.sessions[ordinal]
 
@@ -160,7 +160,7 @@ class Store:
         """Return how long the first turn of a session lasts; None without a policy."""
         return None if self._timings is None else self._timings.duration(name, 0)
 
-    def meet(self, ordinal: int, now: int) -> tuple[Session, dict[str, int]]:
+    def meet(self, ordinal: int, now: int) -> tuple[SessionState, dict[str, int]]:
         """Return a session as a request meets it, and the overrides that hold for its next turn.
 
         A run keeps those of its trigger, and the session's row has those of runs to come. A run
@@ -181,7 +181,7 @@ class Store:
         number = record.run.number
         run = self.state.runs[record.ordinal, number].run
         run = run_model.force(run, status, now, timings, final=final)
-        step = Step(session, Reply(200, run=number))
+        step = Step(session, WorldReply(200, run=number))
         if session.run is not None and session.run.number == number:
             return step._replace(session=session._replace(run=run))
         return step._replace(superseded=(run,))
@@ -293,7 +293,7 @@ class Store:
         return entry
 
     def _keep_runs(
-        self, ordinal: int, step: Step, before: Session | None, calling_run_id: str | None
+        self, ordinal: int, step: Step, before: SessionState | None, calling_run_id: str | None
     ) -> list[RunEvent]:
         """Store the runs that a step changed, in order; each new one follows the one before."""
         previous = calling_run_id
@@ -361,7 +361,7 @@ class Store:
         environment = self.state.sessions[record.ordinal].row.environment
         self.run_index(environment).append(record)
 
-    def _insert(self, session: Session) -> int:
+    def _insert(self, session: SessionState) -> int:
         state, row, ordinal = self.state, session.row, len(self.state.sessions)
         self.session_index(row.environment).append(ordinal, row)
         state.rank = self._rank(row.created_at)
@@ -377,7 +377,7 @@ class Store:
         return self.state.rank + 1 if same_instant else 0
 
 
-def _with_open_end(session: Session, before: Session | None) -> Session:
+def _with_open_end(session: SessionState, before: SessionState | None) -> SessionState:
     """Forget again that a run died of its timeout, unless another run has followed it."""
     if before is None or before.run is None or session.run is None:
         return session

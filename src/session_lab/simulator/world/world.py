@@ -14,7 +14,7 @@ from session_lab.errors import SimulationError
 from session_lab.simulator.model import machine
 from session_lab.simulator.model.calendar import date_text
 from session_lab.simulator.model.ids import base36
-from session_lab.simulator.model.machine import Reply, Row, Session, Step
+from session_lab.simulator.model.machine import Row, SessionState, Step, WorldReply
 from session_lab.simulator.model.randomness import to_seed
 from session_lab.simulator.model.run_payload import (
     carries_turn,
@@ -257,7 +257,7 @@ is spent, so start a new session under another external id
             duration = turn_duration_of(data)
             step = machine.message(session, duration, now, timings, profile=self.profile)
         else:
-            step = machine.ensure_run(session, Reply(200), now, timings)
+            step = machine.ensure_run(session, WorldReply(200), now, timings)
         step = swallowing(self.trigger_fault, session, step, self.now, timings)
         if not fits:
             step = step._replace(reply=_too_large(size))
@@ -375,7 +375,7 @@ is spent, so start a new session under another external id
             return None
         if record.run.status in FINAL_INTERNAL_STATUSES:
             session = self._store.session(record.ordinal)
-            step = Step(session, Reply(200, run=record.run.number))
+            step = Step(session, WorldReply(200, run=record.run.number))
         else:
             step = self._store.forced(record, "CANCELED", self.now, final=True)
         return self._commit(Command("cancel_run", run_id, environment, {}), step, record.ordinal)
@@ -413,7 +413,7 @@ is spent, so start a new session under another external id
         pairs = ((CONTROL_HEADER, control), *(headers or {}).items())
         seq = self._store.write(ordinal, io, Record("", "", self.now, pairs))
         asked = {"io": io, "control": control}
-        step = Step(session, Reply(200, seq=seq))
+        step = Step(session, WorldReply(200, seq=seq))
         return self._commit(Command("write_control", key, environment, asked), step, ordinal)
 
     def wait(
@@ -604,13 +604,13 @@ is spent, so start a new session under another external id
 
     def _look_up(
         self, key: str, environment: str
-    ) -> tuple[int | None, Session | None, Timings | None]:
+    ) -> tuple[int | None, SessionState | None, Timings | None]:
         ordinal = self._store.find(key, environment)
         return ordinal, *self._meet(ordinal)
 
     def _meet(
         self, ordinal: int | None, request: Row | None = None
-    ) -> tuple[Session | None, Timings | None]:
+    ) -> tuple[SessionState | None, Timings | None]:
         """Return a session as a request meets it, and the policy that its next turn follows."""
         if ordinal is not None:
             session, overrides = self._store.meet(ordinal, self.now)
@@ -624,8 +624,8 @@ is spent, so start a new session under another external id
         return self._store.commit(command, step, ordinal, self.now, calling_run_id=calling_run_id)
 
 
-def _too_large(size: int) -> Reply:
-    return Reply(
+def _too_large(size: int) -> WorldReply:
+    return WorldReply(
         413,
         f"Record metered size {size} bytes exceeds the S2 per-record limit of {MAX_RECORD_BYTES} "
         "bytes. Reduce tool-output size or split into smaller parts.",

@@ -13,8 +13,8 @@ from session_lab.traffic.engine.engine_result import NAT, NONE, OPS
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from session_lab.traffic.columnar.layout import Answers, Told
-    from session_lab.traffic.columnar.sums import Tally
+    from session_lab.traffic.columnar.layout import Answers, ExpandedAnswers
+    from session_lab.traffic.columnar.sums import OutcomeSums
 
 __all__ = ["add_missing", "find_sessions", "finish", "group"]
 
@@ -87,7 +87,7 @@ def finish(  # noqa: PLR0917
     n_runs: NDArray[np.int32],
     answers: Answers,
     table: NDArray[np.int16],
-    told: Told,
+    told: ExpandedAnswers,
 ) -> None:
     """Expand verdicts, and turn the numbers of runs into their rows, in place.
 
@@ -121,7 +121,7 @@ def _missing(op: int) -> Int64:
 
 
 @compiled
-def add_missing(tally: Tally, op: NDArray[np.int8], session: NDArray[np.int32]) -> None:
+def add_missing(tally: OutcomeSums, op: NDArray[np.int8], session: NDArray[np.int32]) -> None:
     """Count the events whose session does not exist."""
     verdicts = tally.verdicts
     for event in range(len(op)):

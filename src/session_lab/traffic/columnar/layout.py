@@ -25,12 +25,12 @@ __all__ = [
     "VERDICTS",
     "Answers",
     "Columns",
+    "ExpandedAnswers",
     "Int64",
     "Rulebook",
     "RunColumns",
     "SessionColumns",
     "Times",
-    "Told",
     "rulebook",
     "verdict_table",
 ]
@@ -126,8 +126,8 @@ class Answers(NamedTuple):
         return cls(np.empty(n, np.int8), np.empty(n, np.int64), np.empty(n, np.int32))
 
 
-class Told(NamedTuple):
-    """Verdicts spelled out, as :class:`session_lab.traffic.engine.engine_result.Played` has them."""
+class ExpandedAnswers(NamedTuple):
+    """Verdicts spelled out, as :class:`session_lab.traffic.engine.engine_result.EngineResult` has them."""
 
     status_code: NDArray[np.int16]
     error: NDArray[np.int8]
@@ -135,7 +135,7 @@ class Told(NamedTuple):
     start_kind: NDArray[np.int8]
 
     @classmethod
-    def empty(cls, n: int) -> Told:
+    def empty(cls, n: int) -> ExpandedAnswers:
         """Allocate columns."""
         return cls(np.empty(n, np.int16), *(np.empty(n, np.int8) for _ in range(3)))
 
@@ -154,7 +154,7 @@ class SessionColumns(NamedTuple):
 
 
 class RunColumns(NamedTuple):
-    """The runs' columns, as :class:`session_lab.traffic.engine.engine_result.Played` has them."""
+    """The runs' columns, as :class:`session_lab.traffic.engine.engine_result.EngineResult` has them."""
 
     owner: NDArray[np.int32]
     number: NDArray[np.int32]

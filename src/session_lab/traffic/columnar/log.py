@@ -25,9 +25,9 @@ from session_lab.traffic.columnar.layout import (
 )
 from session_lab.traffic.columnar.outcome import Outcome
 from session_lab.traffic.columnar.run_row import N_FIELDS
-from session_lab.traffic.columnar.sums import EXACT, Tally, add_answers, add_runs
+from session_lab.traffic.columnar.sums import EXACT, OutcomeSums, add_answers, add_runs
 from session_lab.traffic.columnar.unpack import RunsSoFar, tell
-from session_lab.traffic.engine.engine_result import NAT, Log, Played
+from session_lab.traffic.engine.engine_result import NAT, EngineResult, Log
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -157,7 +157,7 @@ class GroupedLog:
         workers: int | None = None,
         progress: Callable[[int], object] | None = None,
         once: bool = False,
-    ) -> Played:
+    ) -> EngineResult:
         """Play under policies, and tell of every event, session and run.
 
         Beyond its input it takes at most 64 bytes a session, 64 a run and, if it is played once, 24
@@ -182,7 +182,7 @@ class GroupedLog:
 
         Returns
         -------
-        Played
+        EngineResult
             The same as the readable engine's.
         """
         columns, book = self._prepared(policies, profile, until)
@@ -267,8 +267,10 @@ class GroupedLog:
         columns, book = self._prepared(policies, profile, until)
         sessions = SessionColumns.empty(len(self._created_by))
 
-        def play_chunks(chunks: list[tuple[int, int]]) -> tuple[Tally, list[NDArray[np.int64]]]:
-            tally = Tally.empty()
+        def play_chunks(
+            chunks: list[tuple[int, int]],
+        ) -> tuple[OutcomeSums, list[NDArray[np.int64]]]:
+            tally = OutcomeSums.empty()
             waits: list[NDArray[np.int64]] = []
             sizes = [int(columns.bounds[last] - columns.bounds[first]) for first, last in chunks]
             answers = Answers.empty(max(sizes))
@@ -290,7 +292,7 @@ class GroupedLog:
             chunks[len(chunks) * w // workers : len(chunks) * (w + 1) // workers]
             for w in range(workers)
         ]
-        tally = Tally.empty()
+        tally = OutcomeSums.empty()
         waits: list[NDArray[np.int64]] = []
         with ThreadPoolExecutor(workers or 1) as pool:
             for part, more in pool.map(play_chunks, shares):

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from session_lab.simulator import Profile
-    from session_lab.traffic.columnar.sums import Tally
+    from session_lab.traffic.columnar.sums import OutcomeSums
 
 __all__ = ["Outcome"]
 
@@ -42,7 +42,7 @@ class Outcome:
     events: int
     sessions: int
     profile: Profile
-    tally: Tally = field(repr=False)
+    tally: OutcomeSums = field(repr=False)
     long_waits: NDArray[np.int64] | None = field(default=None, repr=False)
 
     @property

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from session_lab.traffic.columnar.layout import Answers
 
-__all__ = ["EXACT", "SHARE", "Tally", "add_answers", "add_runs", "bin_ends"]
+__all__ = ["EXACT", "SHARE", "OutcomeSums", "add_answers", "add_runs", "bin_ends"]
 
 EXACT = 1 << 16
 """Waits below this many milliseconds (a minute) are counted one by one."""
@@ -27,7 +27,7 @@ _REASON, _END_CAUSE, _TURNS = map(RunColumns._fields.index, ("reason", "end_caus
 _NAT = np.int64(NAT)
 
 
-class Tally(NamedTuple):
+class OutcomeSums(NamedTuple):
     """Counts of verdicts, of waits, of the runs' reasons and causes, and the runs' totals.
 
     ``totals`` are turns, resumes, active, idle and suspended time, then the sum of the waits.
@@ -40,19 +40,19 @@ class Tally(NamedTuple):
     totals: NDArray[np.int64]
 
     @classmethod
-    def empty(cls) -> Tally:
+    def empty(cls) -> OutcomeSums:
         """Begin with nothing counted."""
         sizes = (VERDICTS, _BINS, len(REASONS), len(CAUSES), 6)
         return cls(*(np.zeros(size, np.int64) for size in sizes))
 
-    def add(self, other: Tally) -> None:
+    def add(self, other: OutcomeSums) -> None:
         """Add what another has counted."""
         for mine, others in zip(self, other, strict=True):
             np.add(mine, others, out=mine)
 
 
 @compiled
-def add_answers(tally: Tally, answers: Answers, n: int) -> None:
+def add_answers(tally: OutcomeSums, answers: Answers, n: int) -> None:
     """Count the first ``n`` answers."""
     verdicts, waits, _, _, totals = tally
     verdict_of, waited_of, _ = answers
@@ -65,7 +65,7 @@ def add_answers(tally: Tally, answers: Answers, n: int) -> None:
 
 
 @compiled
-def add_runs(tally: Tally, runs: NDArray[np.int64], n: int) -> None:
+def add_runs(tally: OutcomeSums, runs: NDArray[np.int64], n: int) -> None:
     """Count the first ``n`` runs."""
     _, _, reasons, end_causes, totals = tally
     for row in range(n):

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from session_lab.traffic.columnar.grouping import finish
-from session_lab.traffic.columnar.layout import RunColumns, Told, verdict_table
-from session_lab.traffic.engine.engine_result import NONE, Played
+from session_lab.traffic.columnar.layout import ExpandedAnswers, RunColumns, verdict_table
+from session_lab.traffic.engine.engine_result import NONE, EngineResult
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -64,7 +64,7 @@ def tell(
     expires_at: NDArray[np.int64],
     profile: Profile,
     workers: int,
-) -> Played:
+) -> EngineResult:
     """Expand result codes into columns.
 
     Parameters
@@ -82,7 +82,7 @@ def tell(
     """
     n, n_runs = len(op), sessions.n_runs
     behind = n_runs.cumsum(dtype=np.int64)
-    told, table = Told.empty(n), verdict_table(profile)
+    told, table = ExpandedAnswers.empty(n), verdict_table(profile)
 
     def tell_part(edges: tuple[int, int]) -> None:
         finish(*edges, op, session, behind, n_runs, answers, table, told)
@@ -92,7 +92,7 @@ def tell(
         list(pool.map(tell_part, itertools.pairwise(edges)))
     current_run = np.full(len(n_runs), NONE, np.int32)
     np.subtract(behind, 1, out=current_run, where=n_runs > 0, casting="unsafe")
-    return Played(
+    return EngineResult(
         **told._asdict(),
         waited=answers.waited,
         session=session,

@@ -26,7 +26,15 @@ from session_lab.frames import (
 from session_lab.simulator import IdScheme, Platform, RunPolicy
 from session_lab.simulator.model.machine import ERRORS
 from session_lab.simulator.model.run_rules import STATUSES
-from session_lab.traffic.engine.engine_result import CAUSES, KINDS, NONE, OPS, REASONS, Log, Played
+from session_lab.traffic.engine.engine_result import (
+    CAUSES,
+    KINDS,
+    NONE,
+    OPS,
+    REASONS,
+    EngineResult,
+    Log,
+)
 from session_lab.wire.run.run_status import CURRENT_STATUSES
 
 if TYPE_CHECKING:
@@ -108,12 +116,12 @@ def to_log(
     )
 
 
-def to_frames(played: Played, events: pd.DataFrame, *, seed: int, observed_at: int) -> Frames:
+def to_frames(played: EngineResult, events: pd.DataFrame, *, seed: int, observed_at: int) -> Frames:
     """Turn an outcome into frames.
 
     Parameters
     ----------
-    played : Played
+    played : EngineResult
         What an engine made of the events.
     events : DataFrame
         The events, in order of time.
@@ -186,7 +194,7 @@ def _op_codes(events: pd.DataFrame) -> NDArray[np.int8]:
     return np.asarray(events["op"].cat.codes, dtype=np.int8)
 
 
-def _session_ids(played: Played, scheme: IdScheme) -> NDArray[np.bytes_]:
+def _session_ids(played: EngineResult, scheme: IdScheme) -> NDArray[np.bytes_]:
     # Sessions come in order of creation, so those of one millisecond follow each other.
     created_at, ordinals = played.created_at, np.arange(len(played.created_at))
     is_first = np.diff(created_at, prepend=-1) != 0
@@ -194,12 +202,12 @@ def _session_ids(played: Played, scheme: IdScheme) -> NDArray[np.bytes_]:
     return scheme.sessions(ordinals, created_at, rank)
 
 
-def _run_ids(played: Played, scheme: IdScheme) -> NDArray[np.bytes_]:
+def _run_ids(played: EngineResult, scheme: IdScheme) -> NDArray[np.bytes_]:
     return scheme.runs(played.owner, played.number, played.triggered_at)
 
 
 def _operations(
-    played: Played, events: pd.DataFrame, served_by_session: pa.Array, served_by_run: pa.Array
+    played: EngineResult, events: pd.DataFrame, served_by_session: pa.Array, served_by_run: pa.Array
 ) -> pd.DataFrame:
     data = {
         "at": milliseconds(events["at"]),
@@ -218,7 +226,7 @@ def _operations(
 
 
 def _sessions(
-    played: Played,
+    played: EngineResult,
     events: pd.DataFrame,
     session_ids: NDArray[np.bytes_],
     run_ids: NDArray[np.bytes_],
@@ -240,7 +248,7 @@ def _sessions(
 
 
 def _runs(
-    played: Played, session_ids: NDArray[np.bytes_], run_ids: NDArray[np.bytes_]
+    played: EngineResult, session_ids: NDArray[np.bytes_], run_ids: NDArray[np.bytes_]
 ) -> pd.DataFrame:
     data = {
         "run_id": _text(run_ids),

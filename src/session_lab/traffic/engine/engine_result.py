@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from session_lab.simulator import Timings
 
-__all__ = ["CAUSES", "KINDS", "NAT", "NONE", "OPS", "REASONS", "Log", "Played"]
+__all__ = ["CAUSES", "KINDS", "NAT", "NONE", "OPS", "REASONS", "EngineResult", "Log"]
 
 OPS = OPERATIONS.column("op").allowed
 KINDS = START_KINDS
@@ -62,7 +62,7 @@ class Log(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Played:
+class EngineResult:
     """The outcome of a replay.
 
     Attributes

@@ -14,10 +14,10 @@ from session_lab.traffic.engine.time_order import in_order
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Prepared", "prepare"]
+__all__ = ["PreparedEvents", "prepare"]
 
 
-class Prepared(NamedTuple):
+class PreparedEvents(NamedTuple):
     """Events that were checked, in order of time.
 
     Attributes
@@ -38,7 +38,7 @@ class Prepared(NamedTuple):
     left_out: int
 
 
-def prepare(frame: pd.DataFrame, *, horizon: int | None) -> Prepared:
+def prepare(frame: pd.DataFrame, *, horizon: int | None) -> PreparedEvents:
     """Check events, bring them in order of time, and leave out those beyond a horizon.
 
     Parameters
@@ -63,4 +63,4 @@ def prepare(frame: pd.DataFrame, *, horizon: int | None) -> Prepared:
     n = len(events)
     if horizon is not None:
         n = int(np.searchsorted(milliseconds(events["at"]), horizon, side="right"))
-    return Prepared(events.iloc[:n], chats.at(slice(n)), order is None, len(events) - n)
+    return PreparedEvents(events.iloc[:n], chats.at(slice(n)), order is None, len(events) - n)

@@ -15,7 +15,7 @@ import numpy as np
 
 from session_lab.simulator.model import machine
 from session_lab.simulator.model import runs as run_model
-from session_lab.simulator.model.machine import ERRORS, Reply, Row, Session
+from session_lab.simulator.model.machine import ERRORS, Row, SessionState, WorldReply
 from session_lab.simulator.model.run_rules import STATUSES
 from session_lab.simulator.model.runs import Run
 from session_lab.traffic.engine.engine_result import (
@@ -25,8 +25,8 @@ from session_lab.traffic.engine.engine_result import (
     NONE,
     OPS,
     REASONS,
+    EngineResult,
     Log,
-    Played,
 )
 
 if TYPE_CHECKING:
@@ -71,7 +71,9 @@ class _Chat:
 
     __slots__ = ("created_by", "ordinal", "session", "superseded", "timings")
 
-    def __init__(self, session: Session, created_by: int, ordinal: int, timings: Timings) -> None:
+    def __init__(
+        self, session: SessionState, created_by: int, ordinal: int, timings: Timings
+    ) -> None:
         self.session = session
         self.created_by = created_by
         self.ordinal = ordinal
@@ -89,7 +91,7 @@ class _Chat:
 
 def play(
     log: Log, profile: Profile, *, until: int | None, progress: Callable[[int], object]
-) -> Played:
+) -> EngineResult:
     """Play a log.
 
     Parameters
@@ -105,7 +107,7 @@ def play(
 
     Returns
     -------
-    Played
+    EngineResult
         The outcome.
     """
     with _collector_paused():
@@ -114,10 +116,10 @@ def play(
 
 def _play(
     log: Log, profile: Profile, until: int | None, progress: Callable[[int], object]
-) -> Played:
+) -> EngineResult:
     external_ids = log.external_ids.to_pylist()
     chats: dict[int, _Chat] = {}
-    replies: list[Reply] = []
+    replies: list[WorldReply] = []
     ordinals: list[int] = []
     for i, (at, op, key, turn_duration, expires_at) in enumerate(_rows(log)):
         if i % _STRIDE == 0 and i:
@@ -166,18 +168,18 @@ def _with_none(values: NDArray[np.int64]) -> list[int | None]:
 def _columns(
     log: Log,
     until: int | None,
-    replies: list[Reply],
+    replies: list[WorldReply],
     ordinals: list[int],
     chats: list[_Chat],
-) -> Played:
-    answers = _transposed(replies, Reply)
+) -> EngineResult:
+    answers = _transposed(replies, WorldReply)
     session = _numbers(ordinals)
     groups = [chat.runs(until) for chat in chats]
     sizes = _numbers(map(len, groups))
     runs = _transposed(list(chain.from_iterable(groups)), Run)
     rows = _transposed([chat.session.row for chat in chats], Row)
     claimed_at = _numbers(group[-1].triggered_at if group else 0 for group in groups)
-    return Played(
+    return EngineResult(
         status_code=np.array(answers.status_code, dtype=np.int16),
         error=_codes(map(_CODE_OF_ERROR.__getitem__, answers.error)),
         session=session,

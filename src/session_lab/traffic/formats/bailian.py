@@ -14,7 +14,7 @@ from session_lab.errors import DataError
 from session_lab.traffic.formats.format import Format, in_first_line
 from session_lab.traffic.parsing import token_trace
 from session_lab.traffic.parsing.text_rows import BadRows, json_lines
-from session_lab.traffic.parsing.token_trace import Request
+from session_lab.traffic.parsing.token_trace import TraceRequest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,7 +37,7 @@ def _read(source: Source, options: ReadOptions, bad: BadRows) -> pd.DataFrame:
     parent was cut off the trace are one conversation, called after it.
     """
     parents: dict[int, int] = {}
-    found: list[tuple[int, Request]] = []
+    found: list[tuple[int, TraceRequest]] = []
     for number, record in json_lines(source, bad):
         try:
             request_id, parent, request = _request(record, options)
@@ -54,14 +54,14 @@ def _read(source: Source, options: ReadOptions, bad: BadRows) -> pd.DataFrame:
 FORMAT = Format("bailian", _read, in_first_line(*_FIELDS))
 
 
-def _request(record: Mapping[str, Any], options: ReadOptions) -> tuple[int, int, Request]:
+def _request(record: Mapping[str, Any], options: ReadOptions) -> tuple[int, int, TraceRequest]:
     token_trace.require(record, *_FIELDS)
     for name in ("chat_id", "parent_chat_id"):
         if type(record[name]) is not int:
             raise DataError(f"{record[name]!r} is not a whole number", column=name)
     tokens = token_trace.tokens_of(record["output_length"], "output_length")
     kind = record.get("type")
-    request = Request(
+    request = TraceRequest(
         at=token_trace.instant_of_seconds(options.origin, record["timestamp"], "timestamp"),
         turn_duration=token_trace.turn_of_tokens(
             tokens, options.tokens_per_second, "output_length"

@@ -14,7 +14,7 @@ from session_lab.errors import DataError
 from session_lab.traffic.formats.format import Format, in_header
 from session_lab.traffic.parsing import token_trace
 from session_lab.traffic.parsing.text_rows import BadRows, csv_records
-from session_lab.traffic.parsing.token_trace import Request
+from session_lab.traffic.parsing.token_trace import TraceRequest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -55,7 +55,7 @@ def _read(source: Source, options: ReadOptions, bad: BadRows) -> pd.DataFrame:
 FORMAT = Format("burstgpt", _read, in_header(*_FIELDS))
 
 
-def _request(record: Mapping[str, Any], options: ReadOptions) -> Request | None:
+def _request(record: Mapping[str, Any], options: ReadOptions) -> TraceRequest | None:
     token_trace.require(record, *_FIELDS)
     tokens = token_trace.tokens_of(record["Response tokens"], "Response tokens")
     at = token_trace.instant_of_seconds(options.origin, record["Timestamp"], "Timestamp")
@@ -66,7 +66,7 @@ def _request(record: Mapping[str, Any], options: ReadOptions) -> Request | None:
         lasts = token_trace.turn_of_seconds(elapsed, "Elapsed time")
     if not tokens:
         return None
-    return Request(
+    return TraceRequest(
         at=at,
         turn_duration=lasts,
         chat="" if session is None else token_trace.external_id_of("conv", session, "Session ID"),
@@ -74,7 +74,7 @@ def _request(record: Mapping[str, Any], options: ReadOptions) -> Request | None:
     )
 
 
-def _named(requests: Sequence[Request]) -> list[Request]:
+def _named(requests: Sequence[TraceRequest]) -> list[TraceRequest]:
     """Name requests that belong to no conversation by the line they have in order of time."""
     named = list(requests)
     for place, row in enumerate(sorted(range(len(requests)), key=requests.__getitem__)):

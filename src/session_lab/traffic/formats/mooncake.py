@@ -122,7 +122,7 @@ def _read(source: Source, options: ReadOptions, bad: BadRows) -> pd.DataFrame:
             free_at[request.session] = request.at + request.turn_duration
     order = sorted(range(len(requests)), key=requests.__getitem__)
     conversations = Conversations()
-    named = [token_trace.Request(one.at, one.turn_duration, one.session) for one in requests]
+    named = [token_trace.TraceRequest(one.at, one.turn_duration, one.session) for one in requests]
     for place in order:
         if not named[place].chat:
             conversation = conversations.of(requests[place].blocks)

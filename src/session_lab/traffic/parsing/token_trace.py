@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = [
-    "Request",
+    "TraceRequest",
     "external_id_of",
     "instant_of_seconds",
     "require",
@@ -32,7 +32,7 @@ _BEYOND = Decimal(10) ** 18
 _LONGEST_NUMBER = 19
 
 
-class Request(NamedTuple):
+class TraceRequest(NamedTuple):
     """One request: when, how long its answer took, of which chat, and what is known of it.
 
     Requests compare by these, in this order, so sorting them puts those of one instant in an order
@@ -45,14 +45,14 @@ class Request(NamedTuple):
     tags: tuple[str, ...] = ()
 
 
-def to_events(requests: Sequence[Request], order: Sequence[int] | None = None) -> pd.DataFrame:
+def to_events(requests: Sequence[TraceRequest], order: Sequence[int] | None = None) -> pd.DataFrame:
     """Make events of requests: the earliest of a chat is its start, the others are messages.
 
     Each carries its turn; a start asks for the tags of its request.
 
     Parameters
     ----------
-    requests : sequence of Request
+    requests : sequence of TraceRequest
         As they stand in the file.
     order : sequence of int, optional
         Their places in order of time; by default as they compare.

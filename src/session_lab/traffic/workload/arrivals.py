@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from session_lab.simulator import Stream
+    from session_lab.simulator import RandomStream
     from session_lab.traffic.workload.chat_workload import ChatWorkload
 
 __all__ = ["arrivals", "hours_of", "weights_of"]
@@ -27,7 +27,7 @@ _HOURS_A_WEEK = 168
 _MONDAY = 3 * 24
 
 
-def arrivals(workload: ChatWorkload, stream: Callable[[str], Stream]) -> NDArray[np.int64]:
+def arrivals(workload: ChatWorkload, stream: Callable[[str], RandomStream]) -> NDArray[np.int64]:
     """Draw when chats arrive, in order.
 
     A longer window begins with the arrivals of a shorter one.
@@ -65,7 +65,7 @@ def weights_of(workload: ChatWorkload) -> NDArray[np.float64]:
 
 
 def _uneven(
-    workload: ChatWorkload, stream: Stream, mean_gap: float, start: int, span: int
+    workload: ChatWorkload, stream: RandomStream, mean_gap: float, start: int, span: int
 ) -> NDArray[np.int64]:
     """Draw a Poisson process of an uneven rate, by stretching an even one.
 
@@ -85,7 +85,7 @@ def _uneven(
 
 
 def _bursts(
-    workload: ChatWorkload, stream: Callable[[str], Stream], span: int
+    workload: ChatWorkload, stream: Callable[[str], RandomStream], span: int
 ) -> NDArray[np.int64]:
     mean_gap = _DAY / workload.bursts_per_day
     at = poisson_arrivals(stream("bursts"), mean_gap, span).astype(np.int64)

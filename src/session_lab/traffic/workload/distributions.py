@@ -1,6 +1,6 @@
 """Random variates with the same bits on every machine.
 
-Each function takes its uniform numbers from a :class:`~session_lab.simulator.Stream` and transforms
+Each function takes its uniform numbers from a :class:`~session_lab.simulator.RandomStream` and transforms
 them with nothing but arithmetic, square roots, and the logarithm and exponential of
 :mod:`session_lab.simulator.model.randomness`.
 """
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from session_lab.simulator import Stream
+    from session_lab.simulator import RandomStream
 
 __all__ = ["geometric", "inverse_normal", "log_normal", "picks", "poisson_arrivals", "zipf"]
 
@@ -136,7 +136,7 @@ def _polynomial(x: NDArray[np.float64], coefficients: Sequence[float]) -> NDArra
 
 
 def log_normal(
-    stream: Stream,
+    stream: RandomStream,
     n: int,
     median: NDArray[np.int64] | int,
     spread: NDArray[np.float64] | float,
@@ -148,7 +148,7 @@ def log_normal(
 
     Parameters
     ----------
-    stream : Stream
+    stream : RandomStream
         Gives one number for each duration.
     n : int
         How many.
@@ -172,7 +172,7 @@ def _piece_of(values: NDArray[Any] | float, piece: slice) -> NDArray[Any] | floa
     return values[piece] if isinstance(values, np.ndarray) else values
 
 
-def geometric(stream: Stream, n: int, mean: float) -> NDArray[np.int64]:
+def geometric(stream: RandomStream, n: int, mean: float) -> NDArray[np.int64]:
     """Draw whole numbers of 1 or more, each step further with the same probability.
 
     ``P(K = k) = p * (1 - p)**(k - 1)`` with ``p = 1 / mean``, by inversion:
@@ -185,7 +185,7 @@ def geometric(stream: Stream, n: int, mean: float) -> NDArray[np.int64]:
     return 1 + np.floor(log_survival / log_further).astype(np.int64)
 
 
-def poisson_arrivals(stream: Stream, mean_gap: float, span: float) -> NDArray[np.float64]:
+def poisson_arrivals(stream: RandomStream, mean_gap: float, span: float) -> NDArray[np.float64]:
     """Draw the arrivals of a Poisson process from 0 until before ``span``.
 
     The gaps are exponential, ``-mean_gap * log(1 - U)``. A longer span begins with the arrivals of
@@ -201,13 +201,13 @@ def poisson_arrivals(stream: Stream, mean_gap: float, span: float) -> NDArray[np
     return arrivals[arrivals < span]
 
 
-def picks(stream: Stream, n: int, percentages: Sequence[int]) -> NDArray[np.int64]:
+def picks(stream: RandomStream, n: int, percentages: Sequence[int]) -> NDArray[np.int64]:
     """Draw places in a list whose entries have the given percentages, which sum to 100."""
     bounds = np.cumsum(percentages)[:-1]
     return np.searchsorted(bounds, stream.uniforms(n) * 100.0, side="right")
 
 
-def zipf(stream: Stream, n: int, size: int, exponent: float) -> NDArray[np.int64]:
+def zipf(stream: RandomStream, n: int, size: int, exponent: float) -> NDArray[np.int64]:
     """Draw ranks from 1 to ``size`` by Zipf's law, ``P(k)`` in proportion to ``k**-exponent``."""
     ranks = np.arange(1, size + 1, dtype=np.float64)
     heights = np.cumsum(exponential(-exponent * logarithm(ranks)))

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from session_lab.errors import DataError
 from session_lab.frames import EVENTS, NAT, Coded, build
-from session_lab.simulator import Stream
+from session_lab.simulator import RandomStream
 from session_lab.timing import LAST_INSTANT, to_milliseconds
 from session_lab.traffic.workload.arrivals import arrivals
 from session_lab.traffic.workload.distributions import geometric, log_normal, picks, zipf
@@ -107,12 +107,12 @@ class _Turns(NamedTuple):
     done_at: NDArray[np.int64]
 
 
-def _stream(seed: int, quantity: str) -> Stream:
-    return Stream(seed, f"workload/{quantity}")
+def _stream(seed: int, quantity: str) -> RandomStream:
+    return RandomStream(seed, f"workload/{quantity}")
 
 
 def _turns(
-    workload: ChatWorkload, arrived_at: NDArray[np.int64], stream: Callable[[str], Stream]
+    workload: ChatWorkload, arrived_at: NDArray[np.int64], stream: Callable[[str], RandomStream]
 ) -> _Turns:
     counts = geometric(stream("turns"), len(arrived_at), workload.turns_per_chat)
     if workload.single_turn_share:
@@ -146,7 +146,7 @@ def _turns(
 
 
 def _durations(
-    workload: ChatWorkload, n: int, stream: Callable[[str], Stream]
+    workload: ChatWorkload, n: int, stream: Callable[[str], RandomStream]
 ) -> NDArray[np.int64]:
     """Draw how long turns last."""
     median, spread = to_milliseconds(workload.turn_duration), workload.turn_spread
@@ -165,7 +165,7 @@ def _concurrent_starts(
     workload: ChatWorkload,
     arrived_at: NDArray[np.int64],
     first_duration: NDArray[np.int64],
-    stream: Callable[[str], Stream],
+    stream: Callable[[str], RandomStream],
 ) -> _Asked:
     n = len(arrived_at)
     chosen = stream("concurrent_starts").uniforms(n) < workload.concurrent_start_share
@@ -179,7 +179,7 @@ def _reloads(
     workload: ChatWorkload,
     arrived_at: NDArray[np.int64],
     first_duration: NDArray[np.int64],
-    stream: Callable[[str], Stream],
+    stream: Callable[[str], RandomStream],
 ) -> _Asked:
     n = len(arrived_at)
     chat = np.flatnonzero(stream("reloads").uniforms(n) < workload.duplicate_start_share)
@@ -188,7 +188,7 @@ def _reloads(
 
 
 def _ends(
-    workload: ChatWorkload, done_at: NDArray[np.int64], stream: Callable[[str], Stream]
+    workload: ChatWorkload, done_at: NDArray[np.int64], stream: Callable[[str], RandomStream]
 ) -> tuple[_Asked, _Asked]:
     """Draw the closes, and what comes too late, with its retries."""
     n = len(done_at)
@@ -242,7 +242,7 @@ def _order(at: NDArray[np.int64], chat: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def _frame(
-    workload: ChatWorkload, asked: _Asked, n_chats: int, stream: Callable[[str], Stream]
+    workload: ChatWorkload, asked: _Asked, n_chats: int, stream: Callable[[str], RandomStream]
 ) -> pd.DataFrame:
     starts = asked.op == _START
     only = np.where(starts, 0, -1)
@@ -270,7 +270,7 @@ def _names(n: int) -> pa.Array:
     return pc.call_function("binary_join_element_wise", list(text))
 
 
-def _tags(workload: ChatWorkload, n_chats: int, stream: Callable[[str], Stream]) -> pa.Array:
+def _tags(workload: ChatWorkload, n_chats: int, stream: Callable[[str], RandomStream]) -> pa.Array:
     """Draw each chat's tags."""
     kinds = [[plan, language] for plan in _PLANS for language in _LANGUAGES]
     plans = picks(stream("plan"), n_chats, tuple(_PLANS.values()))

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from session_lab.frames import Selection
-    from session_lab.widgets.data.session_index import Prepared
+    from session_lab.widgets.data.session_index import IndexedSessions
 
 __all__ = ["MOST_OPTIONS", "Facet", "count_facet", "offered"]
 
@@ -37,14 +37,16 @@ class Facet(NamedTuple):
     found: int
 
 
-def offered(prepared: Prepared) -> list[str]:
+def offered(prepared: IndexedSessions) -> list[str]:
     """Return the columns that there is something to choose in."""
     columns = prepared.frame.columns
     names = [name for name in CATEGORIES if name in columns and len(prepared.values(name)) > 1]
     return [*names, "tags"] if "tags" in columns and prepared.tags.names else names
 
 
-def count_facet(prepared: Prepared, name: str, selection: Selection, text: str = "") -> Facet:
+def count_facet(
+    prepared: IndexedSessions, name: str, selection: Selection, text: str = ""
+) -> Facet:
     """Count the sessions that each value of a column would leave.
 
     The column's own criterion is left aside, so that a count says what choosing that value instead
@@ -52,7 +54,7 @@ def count_facet(prepared: Prepared, name: str, selection: Selection, text: str =
 
     Parameters
     ----------
-    prepared : Prepared
+    prepared : IndexedSessions
         The sessions.
     name : str
         The column.
@@ -81,7 +83,9 @@ def count_facet(prepared: Prepared, name: str, selection: Selection, text: str =
     return Facet([*shown, *extra], len(order))
 
 
-def _counts(prepared: Prepared, name: str, rows: NDArray[np.bool_] | None) -> NDArray[np.int64]:
+def _counts(
+    prepared: IndexedSessions, name: str, rows: NDArray[np.bool_] | None
+) -> NDArray[np.int64]:
     codes, present = prepared.coded(name)
     # One entry more than there are values, for the code -1 of what is missing.
     shifted = np.asarray(codes, dtype=np.int64) + 1

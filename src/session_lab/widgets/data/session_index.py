@@ -25,13 +25,13 @@ if TYPE_CHECKING:
     from session_lab.analysis.tags import TagCodes
     from session_lab.frames.selection import Match
 
-__all__ = ["Prepared", "kernels"]
+__all__ = ["IndexedSessions", "kernels"]
 
 _KEPT = 8
 """Selections whose rows are kept: a byte for each session."""
 
 
-class Prepared:
+class IndexedSessions:
     """A sessions frame with its columns as codes, each made when it is first asked for.
 
     Parameters

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from session_lab.widgets.data.session_index import Prepared
+    from session_lab.widgets.data.session_index import IndexedSessions
 
 __all__ = ["SelectionPanel"]
 
@@ -56,11 +56,11 @@ class SelectionPanel:
 
     Parameters
     ----------
-    prepared : Prepared
+    prepared : IndexedSessions
         The sessions to choose from.
     """
 
-    def __init__(self, prepared: Prepared) -> None:
+    def __init__(self, prepared: IndexedSessions) -> None:
         self._prepared = prepared
         self._value = Selection()
         self._followers: list[Callable[[Selection], None]] = []
@@ -254,7 +254,7 @@ def _chip(text: str) -> Any:  # noqa: ANN401  ipywidgets has no types
     return ipywidgets.Button(description=text, layout={"width": "auto"}, tooltip="Take this away")
 
 
-def _edges(prepared: Prepared) -> list[int]:
+def _edges(prepared: IndexedSessions) -> list[int]:
     """Return round times, evenly spaced, that take in all creations; few enough for a slider."""
     if "created_at" not in prepared.frame.columns:
         return [0]

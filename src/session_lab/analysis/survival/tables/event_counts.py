@@ -9,7 +9,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Tally", "tally", "tally_by_counting", "tally_by_sorting"]
+__all__ = ["EventCounts", "tally", "tally_by_counting", "tally_by_sorting"]
 
 _FEW = 1 << 15
 """Below this number of rows sorting takes less time than a table of counts."""
@@ -25,7 +25,7 @@ Outcome: TypeAlias = "NDArray[np.integer] | NDArray[np.bool_]"
 """A small number per row, or a bool."""
 
 
-class Tally(NamedTuple):
+class EventCounts(NamedTuple):
     """Distinct times, in order, and the rows of each outcome at them."""
 
     time: NDArray[Any]
@@ -37,7 +37,7 @@ def tally(
     outcome: Outcome,
     outcomes: int,
     weights: NDArray[np.int64] | None = None,
-) -> Tally:
+) -> EventCounts:
     """Count the rows at each distinct time, per outcome.
 
     Whole numbers that span no more values than there are rows are counted; all else is sorted.
@@ -55,7 +55,7 @@ def tally(
 
     Returns
     -------
-    Tally
+    EventCounts
         With ``counts`` of shape (outcomes, distinct times).
     """
     n = len(times)
@@ -70,7 +70,7 @@ def tally(
 
 def tally_by_counting(
     times: NDArray[np.int64], outcome: Outcome, outcomes: int, span: int
-) -> Tally:
+) -> EventCounts:
     """Count in a table with a place for every value below ``span``."""
     if len(times) >= _MANY:
         # Loading numba takes longer than most samples.
@@ -83,10 +83,10 @@ def tally_by_counting(
         counts = np.bincount(times * outcomes + outcome, minlength=span * outcomes)
     table = counts.reshape(span, outcomes)
     present = np.flatnonzero(table.any(axis=1))
-    return Tally(present, np.ascontiguousarray(table[present].T))
+    return EventCounts(present, np.ascontiguousarray(table[present].T))
 
 
-def tally_by_sorting(times: NDArray[Any], outcome: Outcome, outcomes: int) -> Tally:
+def tally_by_sorting(times: NDArray[Any], outcome: Outcome, outcomes: int) -> EventCounts:
     """Count neighbours after sorting."""
     ordered, ordered_outcome = _sorted(times, outcome, outcomes)
     is_new = np.ones(len(times), bool)
@@ -98,17 +98,17 @@ def tally_by_sorting(times: NDArray[Any], outcome: Outcome, outcomes: int) -> Ta
     for j in range(outcomes - 1):
         np.add.reduceat(ordered_outcome == j, starts, dtype=np.int64, out=counts[j])
         counts[-1] -= counts[j]
-    return Tally(ordered[starts], counts)
+    return EventCounts(ordered[starts], counts)
 
 
 def _tally_weighted(
     times: NDArray[Any], outcome: Outcome, outcomes: int, weights: NDArray[np.int64]
-) -> Tally:
+) -> EventCounts:
     counted = weights > 0
     time, place = np.unique(times[counted], return_inverse=True)
     counts = np.zeros((outcomes, len(time)), np.int64)
     np.add.at(counts, (outcome[counted].astype(np.int64), place.reshape(-1)), weights[counted])
-    return Tally(time, counts)
+    return EventCounts(time, counts)
 
 
 def _sorted(

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from session_lab.timing import Duration, Instant
 
-__all__ = ["CAUSES", "Expiry", "Lives", "censored_note", "lives_of"]
+__all__ = ["CAUSES", "Expiry", "SessionDurations", "censored_note", "lives_of"]
 
 CAUSES = ("closed", "expired")
 """What ends a session: outcomes 1 and 2; outcome 0 is a session that is still open."""
@@ -32,7 +32,7 @@ _SOURCE = "sessions"
 
 
 @dataclass(frozen=True)
-class Lives:
+class SessionDurations:
     """One row per session under observation.
 
     Attributes
@@ -55,11 +55,11 @@ class Lives:
     entry: NDArray[np.timedelta64] | None
     assumptions: tuple[str, ...]
 
-    def take(self, places: NDArray[Any]) -> Lives:
+    def take(self, places: NDArray[Any]) -> SessionDurations:
         """Return some of the lives: a mask or places."""
         entry = None if self.entry is None else self.entry[places]
         picked = (self.rows[places], self.durations[places], self.outcome[places], entry)
-        return Lives(*picked, self.assumptions)
+        return SessionDurations(*picked, self.assumptions)
 
     def ends(self, expiry: Expiry) -> NDArray[np.bool_]:
         """Return which sessions ended, where expiry is one of the ends or censors.
@@ -80,7 +80,7 @@ def lives_of(
     *,
     entry: str | Instant | None = None,
     resolution: Duration | None = None,
-) -> Lives:
+) -> SessionDurations:
     """Read the lives out of a sessions frame.
 
     Raises
@@ -112,7 +112,7 @@ def lives_of(
             *assumptions,
             f"lifetimes are rounded up to multiples of {duration_text(step)}",
         )
-    lives = Lives(
+    lives = SessionDurations(
         rows=np.arange(len(df)),
         durations=lifetimes.view("timedelta64[ms]"),
         outcome=outcome,
@@ -127,7 +127,9 @@ def censored_note(still_open: int) -> str:
     return f"open sessions, censored at the age they had reached: {still_open:,}"
 
 
-def _without_unseen(lives: Lives, durations: NDArray[np.int64], late: NDArray[np.int64]) -> Lives:
+def _without_unseen(
+    lives: SessionDurations, durations: NDArray[np.int64], late: NDArray[np.int64]
+) -> SessionDurations:
     unseen = (late >= durations) & (late > 0)
     if not unseen.any():
         return lives

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from session_lab.simulator.world.state import RunRecord
     from session_lab.simulator.world.world import World
 
-__all__ = ["RunListRequest", "RunPage", "run_list_request", "run_page"]
+__all__ = ["ListedRuns", "RunListRequest", "run_list_request", "run_page"]
 
 _PREFIX = "run_"
 _DEFAULT_PERIOD = 7 * 86_400_000
@@ -65,7 +65,7 @@ class RunListRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class RunPage:
+class ListedRuns:
     """One page, newest first, with its cursors under their names on the wire."""
 
     runs: list[RunRecord]
@@ -101,7 +101,7 @@ def _window(query: Mapping[str, Json], now: int) -> tuple[float, float]:
     return earliest or float("-inf"), min(latest or now, now)
 
 
-def run_page(world: World, environment: str, asked: RunListRequest, by: int) -> RunPage:
+def run_page(world: World, environment: str, asked: RunListRequest, by: int) -> ListedRuns:
     """Cut one page out of an environment's runs.
 
     A page reached backward has a ``next`` even when it is not full.
@@ -126,7 +126,7 @@ def run_page(world: World, environment: str, asked: RunListRequest, by: int) -> 
         previous = window[:1] if asked.cursor is not None else []
         following = window[-1:] if has_more else []
     cursors = {"next": following, "previous": previous}
-    return RunPage(window, {name: _encoded(runs[0]) for name, runs in cursors.items() if runs})
+    return ListedRuns(window, {name: _encoded(runs[0]) for name, runs in cursors.items() if runs})
 
 
 def _matching(

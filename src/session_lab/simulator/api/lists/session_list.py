@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from session_lab.simulator.api.javascript.json_text import Json
     from session_lab.wire.listing import SessionStatus
 
-__all__ = ["ListRequest", "Listable", "Page", "list_request", "page_of", "status_at"]
+__all__ = ["ListRequest", "Listable", "PageOfSessions", "list_request", "page_of", "status_at"]
 
 _PREFIX = "session_"
 _INT64_VALUES = 2**64
@@ -95,7 +95,7 @@ class ListRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Page(Generic[RowT]):
+class PageOfSessions(Generic[RowT]):
     """One page, newest first, with its cursors; an absent cursor is None."""
 
     rows: list[RowT]
@@ -167,7 +167,7 @@ def _store_status(row: Listable, now: int) -> SessionStatus:
     return "EXPIRED" if expired and row.closed_at is None else status_at(row, now)
 
 
-def page_of(rows: Sequence[RowT], asked: ListRequest, now: int) -> Page[RowT]:
+def page_of(rows: Sequence[RowT], asked: ListRequest, now: int) -> PageOfSessions[RowT]:
     """Cut one page out of an environment's sessions.
 
     A cursor is a session's id without its prefix and is compared as text. A page reached backward
@@ -203,7 +203,7 @@ def page_of(rows: Sequence[RowT], asked: ListRequest, now: int) -> Page[RowT]:
     shown = sorted(window[: asked.size], key=_age, reverse=True)
     if asked.status is not None:
         shown = [row for row in shown if status_at(row, now) == asked.status]
-    return Page(shown, next_, previous)
+    return PageOfSessions(shown, next_, previous)
 
 
 def _places(rows: object, places: range, asked: ListRequest, now: int) -> Iterable[int]:

@@ -10,7 +10,7 @@ from session_lab.simulator.api.validation.bodies import (
     RUNS_QUERY,
 )
 from session_lab.simulator.api.validation.issues import Issue, body_error
-from session_lab.simulator.api.validation.zod import Invalid, Schema
+from session_lab.simulator.api.validation.zod import Invalid, ZodType
 
 __all__ = [
     "BODIES",
@@ -20,6 +20,6 @@ __all__ = [
     "RUNS_QUERY",
     "Invalid",
     "Issue",
-    "Schema",
+    "ZodType",
     "body_error",
 ]

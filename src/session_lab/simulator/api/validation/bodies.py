@@ -27,10 +27,10 @@ from session_lab.simulator.api.validation.zod import (
     Optional,
     Preprocess,
     Refine,
-    Schema,
     String,
     Transform,
     Union,
+    ZodType,
 )
 from session_lab.wire import limits
 from session_lab.wire.bodies import CloseBody, EndAndContinueBody, StartBody, UpdateBody
@@ -75,7 +75,7 @@ _SHORT_ID = Refine(
     f"externalId must be at most {limits.MAX_EXTERNAL_DEPLOYMENT_ID_LENGTH} characters",
 )
 _DEPLOYMENT_ID = Optional(Preprocess(_blank_to_absent, Optional(_SHORT_ID)))
-_TRIGGER_CONFIG: Mapping[str, Schema] = {
+_TRIGGER_CONFIG: Mapping[str, ZodType] = {
     "basePayload": AnyRecord(),
     "machine": Optional(Enum(limits.MACHINES)),
     "queue": Optional(String(maximum=limits.MAX_QUEUE_LENGTH)),
@@ -98,12 +98,12 @@ _TRIGGER_CONFIG: Mapping[str, Schema] = {
     "ttl": Optional(Union((String(), Number(integer=True, minimum=0)))),
 }
 _NEWER_IN_TRIGGER_CONFIG = {"concurrency", "concurrencyKey", "externalDeploymentId", "ttl"}
-_FIRST_TRIGGER_CONFIG: Mapping[str, Schema] = {
+_FIRST_TRIGGER_CONFIG: Mapping[str, ZodType] = {
     name: schema for name, schema in _TRIGGER_CONFIG.items() if name not in _NEWER_IN_TRIGGER_CONFIG
 } | {"tags": Optional(Array(_TAG, maximum=5))}
 
 
-def _create(trigger_config: Mapping[str, Schema]) -> Object:
+def _create(trigger_config: Mapping[str, ZodType]) -> Object:
     return Object(
         {
             "type": String(minimum=1, maximum=limits.MAX_TYPE_LENGTH),
@@ -124,8 +124,8 @@ _UPDATE = Object(
         "externalId": Optional(Union((Literal(None), _EXTERNAL_ID))),
     }
 )
-_CLOSE: Mapping[str, Schema] = {"reason": Optional(String(maximum=limits.MAX_CLOSE_REASON_LENGTH))}
-_END_AND_CONTINUE: Mapping[str, Schema] = {
+_CLOSE: Mapping[str, ZodType] = {"reason": Optional(String(maximum=limits.MAX_CLOSE_REASON_LENGTH))}
+_END_AND_CONTINUE: Mapping[str, ZodType] = {
     "callingRunId": String(),
     "reason": String(maximum=limits.MAX_HANDOVER_REASON_LENGTH),
 }
@@ -160,7 +160,7 @@ _QUERY = Object(
     }
 )
 
-BODIES: Final[Mapping[str, Mapping[type[WireModel], Schema]]] = MappingProxyType(
+BODIES: Final[Mapping[str, Mapping[type[WireModel], ZodType]]] = MappingProxyType(
     {
         "2026-08": {
             StartBody: _create(_FIRST_TRIGGER_CONFIG),
@@ -186,7 +186,7 @@ BODIES: Final[Mapping[str, Mapping[type[WireModel], Schema]]] = MappingProxyType
 
 _STATUS = Enum(("ACTIVE", "CLOSED", "EXPIRED"))
 
-LIST_QUERY: Final[Schema] = Refine(
+LIST_QUERY: Final[ZodType] = Refine(
     Object(
         {
             "page[size]": Optional(
@@ -229,7 +229,7 @@ def _stored_statuses() -> Mapping[str, frozenset[str]]:
 
 _MOMENT = Optional(Preprocess(_number_or_text, Date()))
 
-RUNS_QUERY: Final[Schema] = Object(
+RUNS_QUERY: Final[ZodType] = Object(
     {
         "page[size]": Optional(
             Number(
@@ -265,10 +265,10 @@ RUNS_QUERY: Final[Schema] = Object(
 )
 """The query of ``GET /api/v1/runs``."""
 
-RECORDS_QUERY: Final[Schema] = Object(
+RECORDS_QUERY: Final[ZodType] = Object(
     {"afterEventId": Optional(String(pattern=re.compile(r"[0-9]+")))}
 )
 """The query of ``GET /realtime/v1/sessions/{session}/{io}/records``."""
 
-CHANNEL_PARAMS: Final[Schema] = Object({"session": String(), "io": _IO})
+CHANNEL_PARAMS: Final[ZodType] = Object({"session": String(), "io": _IO})
 """The path parameters of all channel routes."""

@@ -39,10 +39,10 @@ __all__ = [
     "Optional",
     "Preprocess",
     "Refine",
-    "Schema",
     "String",
     "Transform",
     "Union",
+    "ZodType",
 ]
 
 
@@ -57,7 +57,7 @@ class Invalid(NamedTuple):
     aborted: bool = False
 
 
-class Schema(Protocol):
+class ZodType(Protocol):
     """Anything that parses."""
 
     def safe_parse(self, value: Json) -> Json | Invalid:
@@ -204,7 +204,7 @@ class AnyRecord:
 class Array:
     """An array whose items all fit one schema."""
 
-    item: Schema
+    item: ZodType
     maximum: int | None = None
 
     def safe_parse(self, value: Json) -> Json | Invalid:
@@ -230,10 +230,10 @@ class Array:
 class Object:
     """An object with known members; others are dropped."""
 
-    members: Mapping[str, Schema]
+    members: Mapping[str, ZodType]
 
     @cached_property
-    def _plan(self) -> tuple[tuple[str, Schema, Json], ...]:
+    def _plan(self) -> tuple[tuple[str, ZodType, Json], ...]:
         """Each member's name, the schema of a value that is there, and what stands for none."""
         return tuple(
             (name, schema.schema, schema.default)
@@ -269,7 +269,7 @@ class Object:
 class Union:
     """The first schema that fits; else the issues of the first that was not aborted, else all."""
 
-    schemas: tuple[Schema, ...]
+    schemas: tuple[ZodType, ...]
 
     def safe_parse(self, value: Json) -> Json | Invalid:
         """Try one schema after the other."""
@@ -289,7 +289,7 @@ class Union:
 class Optional:
     """A schema for a value that may be absent, with what then stands in for it."""
 
-    schema: Schema
+    schema: ZodType
     default: Json = ABSENT
 
     def safe_parse(self, value: Json) -> Json | Invalid:
@@ -301,7 +301,7 @@ class Optional:
 class Nullable:
     """A schema for a value that may be null."""
 
-    schema: Schema
+    schema: ZodType
 
     def safe_parse(self, value: Json) -> Json | Invalid:
         """Check a value that is not null."""
@@ -313,7 +313,7 @@ class Preprocess:
     """A schema that sees what a function made of the value."""
 
     preprocess: Callable[[Json], Json]
-    schema: Schema
+    schema: ZodType
 
     def safe_parse(self, value: Json) -> Json | Invalid:
         """Preprocess the value and check it."""
@@ -324,7 +324,7 @@ class Preprocess:
 class Transform:
     """A schema whose parsed value a function replaces."""
 
-    schema: Schema
+    schema: ZodType
     transform: Callable[[Json], Json]
 
     def safe_parse(self, value: Json) -> Json | Invalid:
@@ -337,7 +337,7 @@ class Transform:
 class Refine:
     """A schema and a further rule, tried unless the schema was aborted."""
 
-    schema: Schema
+    schema: ZodType
     holds: Callable[[Json], object]
     message: str
     at: Path = ()

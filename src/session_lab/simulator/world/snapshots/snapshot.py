@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from session_lab.errors import DataError
-from session_lab.simulator.model.machine import Reply, Row, Session
+from session_lab.simulator.model.machine import Row, SessionState, WorldReply
 from session_lab.simulator.model.runs import Run
 from session_lab.simulator.model.settings.platform import Platform
 from session_lab.simulator.model.settings.policy import RunPolicy
@@ -167,9 +167,9 @@ def _record(value: list[Any]) -> Record:
     return record._replace(headers=tuple((name, text) for name, text in record.headers))
 
 
-def _session(value: list[Any]) -> Session:
+def _session(value: list[Any]) -> SessionState:
     row, run, *counts = value
-    return Session(_row(row), None if run is None else _run(run), *counts)
+    return SessionState(_row(row), None if run is None else _run(run), *counts)
 
 
 def _row(value: list[Any]) -> Row:
@@ -186,7 +186,7 @@ def _entry(value: list[Any]) -> Entry:
     entry = Entry(*value)
     return entry._replace(
         asked=tuple((name, argument) for name, argument in entry.asked),
-        reply=Reply(*entry.reply),
+        reply=WorldReply(*entry.reply),
         before=None if entry.before is None else _row(list(entry.before)),
         events=tuple(RunEvent(*event) for event in entry.events),
     )

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 from session_lab.errors import DataError
-from session_lab.simulator.model.machine import Session
+from session_lab.simulator.model.machine import SessionState
 from session_lab.simulator.model.run_rules import END_CAUSES, START_KINDS
 from session_lab.simulator.model.trigger_faults import TRIGGER_FAULTS
 from session_lab.simulator.world.channels import Record
@@ -129,7 +129,7 @@ _REPLY = _tuple(
     _or_null(_count),
 )
 _KINDS: dict[type[NamedTuple], Check] = {
-    Session: _tuple(_ROW, _or_null(_RUN), _count, _count, _count),
+    SessionState: _tuple(_ROW, _or_null(_RUN), _count, _count, _count),
     RunRecord: _tuple(
         _text,
         _count,
@@ -157,7 +157,7 @@ _DOCUMENT: dict[str, Check] = {
     "profile": _text,
     "trigger_fault": _or_null(_one_of(*TRIGGER_FAULTS)),
     "rank": _count,
-    "sessions": _array(_KINDS[Session]),
+    "sessions": _array(_KINDS[SessionState]),
     "runs": _array(_KINDS[RunRecord]),
     "streams": lambda value: isinstance(value, list) and all(map(_stream, value)),
     "journal": _array(_KINDS[Entry]),
@@ -196,7 +196,7 @@ def check_document(document: object) -> None:
 
 def _place(name: str, value: object) -> str:
     """Name the part that is wrong, by its number where it is one of many."""
-    one = {"sessions": Session, "runs": RunRecord, "journal": Entry}.get(name)
+    one = {"sessions": SessionState, "runs": RunRecord, "journal": Entry}.get(name)
     if one is None or not isinstance(value, list):
         return name
     return f"{name}[{next(n for n, item in enumerate(value) if not _KINDS[one](item))}]"
