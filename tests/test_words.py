@@ -24,12 +24,14 @@ OLD_WORDS = re.compile(r"\b(touched_at|hand_over_refusal)\b")
 
 
 def docstrings(module: Path) -> Iterator[tuple[int, str]]:
-    """Yield line and docstring of every function that is not a property."""
+    """Yield line and docstring of every class, and of every function that is not a property."""
     for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
-        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             continue
         names = {ast.unparse(decorator) for decorator in node.decorator_list}
         told = ast.get_docstring(node)
+        if isinstance(node, ast.ClassDef) and told and told.startswith("Whether "):
+            continue  # A class is a noun, and this is one.
         if told and not names & {"property", "cached_property"}:
             yield node.lineno, told
 

@@ -60,6 +60,7 @@ if typing.TYPE_CHECKING:
     from session_lab.replays.replay import Replay, replay
     from session_lab.replays.simulator import Simulator
     from session_lab.replays.sweep import sweep
+    from session_lab.reports import report
     from session_lab.simulator import Distribution, Platform, RunPolicy
     from session_lab.simulator.faults.rules import FaultRule
     from session_lab.traffic import ChatWorkload
@@ -92,6 +93,7 @@ else:
         "recommend": "analysis.replays.recommend",
         "replay": "replays",
         "replay_live": "replays.live",
+        "report": "reports",
         "runs_frame": "frames.loaders.loading",
         "sessions_frame": "frames.loaders.loading",
         "sweep": "replays.sweep",
@@ -169,6 +171,7 @@ __all__ = [
     "recommend",
     "replay",
     "replay_live",
+    "report",
     "runs_frame",
     "select",
     "sessions_frame",

@@ -6,6 +6,7 @@ from collections import Counter
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 
@@ -13,6 +14,7 @@ import session_lab as sl
 from session_lab.analysis import conflicts
 from session_lab.errors import DataError, DataWarning
 from session_lab.frames import NAT, OPERATIONS, SESSIONS, build, empty
+from tests.engine_frames import ENGINES
 from tests.stories import close, message, play, start
 from tests.strategies import ORIGIN, events_frame, histories
 
@@ -220,3 +222,14 @@ def test_bad_input_is_refused():
         conflicts.summary(frame, sessions(external_id=["a", "a"]))
     with pytest.raises(DataError, match="str is not an entry of a journal"):
         conflicts.summary(["start"])
+
+
+@pytest.mark.parametrize("engine", [name for name in ENGINES if name != "pandas"])
+def test_conflicts_take_frames_of_every_engine(engine: str):
+    events = sl.traffic.read(sl.traffic.sample_path("chats.ndjson")).head(400)
+    replay = sl.replay(events)
+    expected = conflicts.summary(replay.operations)
+    table = pa.Table.from_pandas(replay.operations, preserve_index=False)
+    # Durations are no part of the question, and DuckDB knows none.
+    found = conflicts.summary(ENGINES[engine](table.drop_columns(["waited"])))
+    pd.testing.assert_series_equal(found.summary(), expected.summary())

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import session_lab as sl
-from session_lab.report import write_report
+from session_lab.reports import report
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,7 +22,7 @@ def test_the_report_shows_its_pictures_and_stays_within_the_page(
     page: Page, tmp_path: Path, screenshots: Path, scheme: str, width: int
 ):
     replay = sl.replay(sl.traffic.read(sl.traffic.sample_path("chats.ndjson")))
-    write_report(tmp_path / "report.html", replay.sessions, replay.runs, replay.operations)
+    report(tmp_path / "report.html", replay.sessions, replay.runs, replay.operations)
     told: list[str] = []
     asked: list[str] = []
     page.on("console", lambda message: told.append(message.text))

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 import session_lab as sl
 from session_lab.cli.app import app, main
-from session_lab.report import report_html
+from session_lab.reports import report_html
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -431,3 +431,29 @@ def test_nothing_is_lost_or_doubled_when_workers_die(cluster: Any, tmp_path: Pat
     pd.testing.assert_frame_equal(
         swept, sl.sweep(events(), GRID, platform=PLATFORM), check_exact=True
     )
+
+
+def test_the_policy_of_today_stands_beside_the_recommended_one():
+    found = sl.recommend(table(**POLICIES), current={"idle_timeout": "4s"})
+    assert found.current == 3
+    assert found.today is not None
+    assert found.today["billed"] == pd.Timedelta("30s")
+    assert "today: idle_timeout 4 s (wait_p95 2 s, billed 30 s)" in found.notes
+    labels = [text.get_text() for text in found.plot().get_legend().get_texts()]
+    assert labels == ["policies", "front", "recommended", "today"]
+    assert sl.recommend(table(**POLICIES)).today is None
+
+
+@pytest.mark.parametrize(
+    ("current", "reason"),
+    [
+        ({"idle_timeout": "9s"}, "is not among the policies of the sweep"),
+        ({"max_turns": 3}, "is not a field of the grid"),
+        ({"billed": "10s"}, "is not a field of the grid"),
+        ({"idle_timeout": "4"}, "idle_timeout"),
+    ],
+    ids=["not tried", "not in the grid", "no field", "no unit"],
+)
+def test_a_policy_of_today_that_was_not_swept_is_refused(current: dict[str, Any], reason: str):
+    with pytest.raises(DataError, match=reason):
+        sl.recommend(table(**POLICIES), current=current)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, cast
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,7 @@ from session_lab.analysis.conflict_table import (
     count_refusals,
     statuses,
 )
+from session_lab.analysis.engines import AnyFrame, pandas_frame
 from session_lab.analysis.operations_from_journal import from_journal
 from session_lab.analysis.results import Result
 from session_lab.frames import instants
@@ -22,7 +24,7 @@ from session_lab.frames.build import TEXT_DTYPE
 from session_lab.timing import duration_text, to_milliseconds
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
@@ -136,8 +138,8 @@ class Conflicts(Result):
 
 
 def summary(
-    operations: pd.DataFrame | Iterable[Entry],
-    sessions: pd.DataFrame | None = None,
+    operations: AnyFrame | Sequence[Entry] | Iterator[Entry],
+    sessions: AnyFrame | None = None,
     *,
     in_flight: Duration = "1s",
 ) -> Conflicts:
@@ -145,9 +147,9 @@ def summary(
 
     Parameters
     ----------
-    operations : DataFrame or iterable of Entry
-        An operations frame, as of a replay, or the journal of a simulator.
-    sessions : DataFrame, optional
+    operations : DataFrame, LazyFrame, Table, relation or sequence of Entry
+        An operations frame of any engine, as of a replay, or the journal of a simulator.
+    sessions : DataFrame, LazyFrame, Table or relation, optional
         The sessions frame of the same traffic, which knows when sessions expired. Without it the
         time of a close is that of the first accepted close, and the time since an expiry is
         unknown.
@@ -182,7 +184,11 @@ def summary(
     0  start          409  closed  < 10 s  1
     """
     span = to_milliseconds(in_flight, name="in_flight")
-    frame = operations if isinstance(operations, pd.DataFrame) else from_journal(operations)
+    if isinstance(operations, Sequence | Iterator):
+        frame = from_journal(cast("Iterator[Entry]", operations))
+    else:
+        frame = pandas_frame(operations, "operations")
+    sessions = None if sessions is None else pandas_frame(sessions, "sessions")
     check_columns(frame, _NEEDED, "operations")
     at = instants(frame, "at", source="operations", required=False)
     starts = _starts(frame, at)

@@ -11,7 +11,8 @@ import pyarrow.compute as pc
 
 from session_lab.errors import DataWarning
 from session_lab.frames import observed_at as observed_at_of
-from session_lab.timing import instant_text, to_instant
+from session_lab.frames.loaders.observation import warn_of_unknown_observation
+from session_lab.timing import to_instant
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -51,13 +52,7 @@ def observation(
         return max(known)
     newest = max((int(column.max(initial=0)) for column in times), default=0)
     if matters and newest:
-        warnings.warn(
-            f"{source}: nothing tells when the rows were read, so the newest instant in them, "
-            f"{instant_text(newest)}, stands for it; what is open may have lasted longer. Pass "
-            "observed_at= to say it",
-            DataWarning,
-            stacklevel=3,
-        )
+        warn_of_unknown_observation(newest, source, stacklevel=4)
     return newest
 
 

@@ -43,12 +43,12 @@ def report(
     Example: session-lab replay chats.ndjson --out week && session-lab report week/sessions.parquet
     --runs week/runs.parquet --operations week/operations.parquet
     """
-    from session_lab.report import write_report
+    from session_lab import reports
 
     frame = sl.read_sessions(sessions)
     their_runs = None if runs is None else sl.read_runs(runs, sessions=frame)
     asked = None if operations is None else _operations(operations)
-    write_report(out, frame, their_runs, asked, title=title, progress=shows_progress(quiet=quiet))
+    reports.report(out, frame, their_runs, asked, title=title, progress=shows_progress(quiet=quiet))
     if as_json:
         typer.echo(json.dumps({"path": str(out), "sessions": len(frame)}, indent=2))
     else:

@@ -12,7 +12,7 @@ from session_lab.simulator.backend import Backend
 from session_lab.simulator.server.app import make_app
 from session_lab.simulator.server.sequencer import Sequencer
 from session_lab.simulator.server.serving import listen, make_server
-from session_lab.timing import to_milliseconds
+from session_lab.timing import instant_text, to_instant, to_milliseconds
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -129,8 +129,8 @@ class LocalServer:
 
     def reset(self, *, seed: int = 0, now: Instant | None = None) -> None:
         """Begin again with an empty world."""
-        body = {"seed": seed} if now is None else {"seed": seed, "now": str(now)}
-        self.control("POST", "/reset", body)
+        first = None if now is None else instant_text(to_instant(now, name="now"))
+        self.control("POST", "/reset", {"seed": seed, "now": first})
 
     def control(self, method: str, path: str, body: object = None) -> Any:  # noqa: ANN401  JSON
         """Ask the control API, whose paths are given without ``/_lab``.

@@ -58,14 +58,12 @@ def overview(backend: Backend) -> dict[str, Json]:
         runs.extend(run_view(world.seen(record)) for record in records)
     return {
         "now": instant_text(now),
-        "ms": now,
         "seed": world.seed,
         "clock": "real" if backend.follows_system_clock else "virtual",
         "profile": world.profile.name,
         "followsPolicy": world.policy is not None,
         "sessionCount": n_sessions,
         "requestCount": len(world.journal),
-        "mostShown": N_NEWEST,
         "sessions": sessions,
         "runs": runs,
         "faults": backend.faults.to_dict() | {"trigger": backend.trigger_fault},
@@ -84,10 +82,9 @@ def session_in_full(backend: Backend, key: str) -> dict[str, Json] | None:
         channels: dict[str, Json] = {}
         for io in ("in", "out"):
             records = world.records(key, io=io, environment=environment.id)
-            channels[io] = [
-                _record_view(seq, record)
-                for seq, record in list(enumerate(records))[: -N_NEWEST - 1 : -1]
-            ]
+            first = max(len(records) - N_NEWEST, 0)
+            newest = enumerate(records[first:], first)
+            channels[io] = [_record_view(seq, record) for seq, record in newest][::-1]
         return {
             "session": session_view(shown, world.now),
             "runs": [run_view(run) for run in runs[: -N_NEWEST - 1 : -1]],

@@ -84,10 +84,7 @@ class Recommendation(Result):
         """Describe the policy that holds today."""
         held = self.policies.iloc[row]
         settings = ", ".join(f"{name} {v}" for name, v in settings_of(self.policies, row).items())
-        numbers = ", ".join(
-            f"{name} {_text(held[name]) if isinstance(held[name], pd.Timedelta) else held[name]}"
-            for name in (self.wait, self.cost)
-        )
+        numbers = ", ".join(f"{name} {_text(held[name])}" for name in (self.wait, self.cost))
         return f"today: {settings} ({numbers})"
 
     def _under(self) -> tuple[str, ...]:

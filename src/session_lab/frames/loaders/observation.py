@@ -17,7 +17,7 @@ from session_lab.timing import instant_text, to_instant
 if TYPE_CHECKING:
     from session_lab.timing import Instant
 
-__all__ = ["Observation", "observe", "observed_at"]
+__all__ = ["Observation", "observe", "observed_at", "warn_of_unknown_observation"]
 
 _NAME = "observed_at"
 
@@ -49,6 +49,17 @@ def observed_at(frame: pd.DataFrame) -> int | None:
     if told is None or told is pd.NaT:
         return None
     return to_instant(told, name=_NAME)
+
+
+def warn_of_unknown_observation(newest: int, source: str, *, stacklevel: int) -> None:
+    """Warn that the newest instant in some rows stands for when they were read."""
+    warnings.warn(
+        f"{source}: nothing tells when the rows were read, so the newest instant in them, "
+        f"{instant_text(newest)}, stands for it; what is open may have lasted longer. Pass "
+        "observed_at= to say it",
+        DataWarning,
+        stacklevel=stacklevel,
+    )
 
 
 class Observation:
@@ -84,11 +95,5 @@ class Observation:
             return self._given
         if self._told is not None or newest is None:
             return self._told if newest is None or self._told is None else max(self._told, newest)
-        warnings.warn(
-            f"{source}: nothing tells when the rows were read, so the newest instant in them, "
-            f"{instant_text(newest)}, stands for it; what is open may have lived longer. Pass "
-            "observed_at= to say it",
-            DataWarning,
-            stacklevel=4,
-        )
+        warn_of_unknown_observation(newest, source, stacklevel=5)
         return newest

@@ -215,7 +215,7 @@ def _expiries(
 
 
 class Dispatch:
-    """Say what to ask next, given the time and the answers so far.
+    """Decide what to ask next, given the time and the answers so far.
 
     A chat's requests never overtake each other: none is asked before the one before it has been
     answered, in the open loop too, where it is late then. Those that are ready are taken in the

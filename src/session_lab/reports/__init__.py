@@ -1,8 +1,8 @@
 """The report: what the analyses say of some sessions, in one HTML file that needs nothing else."""
 
-from session_lab.report.writing import report_html, write_report
+from session_lab.reports.writing import report, report_html
 
-__all__ = ["report_html", "write_report"]
+__all__ = ["report", "report_html"]
 
 
 def __dir__() -> list[str]:

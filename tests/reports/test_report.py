@@ -11,7 +11,7 @@ import pytest
 
 import session_lab as sl
 from session_lab.frames import SESSIONS, build, empty
-from session_lab.report import report_html, write_report
+from session_lab.reports import report, report_html
 from tests.widgets.sessions import AWKWARD, sessions_frame
 
 if TYPE_CHECKING:
@@ -141,7 +141,7 @@ def test_what_is_no_frame_is_refused():
 
 
 def test_a_file_is_written_whole(tmp_path: Path):
-    write_report(tmp_path / "deep" / "report.html", sessions_frame(20), title="Chats")
+    report(tmp_path / "deep" / "report.html", sessions_frame(20), title="Chats")
     assert (tmp_path / "deep" / "report.html").read_text().startswith("<!doctype html>")
     assert [path.name for path in (tmp_path / "deep").iterdir()] == ["report.html"]
 

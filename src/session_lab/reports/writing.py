@@ -16,15 +16,15 @@ from session_lab.analysis.display import table_html
 from session_lab.errors import SessionLabError, SessionLabWarning
 from session_lab.frames import check_kind, whole_file
 from session_lab.plots.pictures.picture import Picture
-from session_lab.report.contents import ReportInput, chapters
+from session_lab.reports.contents import ReportInput, chapters
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterator
 
-    from session_lab.report.contents import Question
+    from session_lab.reports.contents import Question
 
-__all__ = ["report_html", "write_report"]
+__all__ = ["report", "report_html"]
 
 _TITLE = "Sessions"
 
@@ -116,7 +116,7 @@ def report_html(
     return _page(title=title, overview=list(_overview(given)), chapters=answered)
 
 
-def write_report(
+def report(
     path: str | os.PathLike[str],
     sessions: pd.DataFrame,
     runs: pd.DataFrame | None = None,
@@ -133,7 +133,7 @@ def write_report(
 
 def _page(**values: Any) -> str:  # noqa: ANN401  whatever the template shows
     environment = Environment(
-        loader=PackageLoader("session_lab.report"), autoescape=True, undefined=StrictUndefined
+        loader=PackageLoader("session_lab.reports"), autoescape=True, undefined=StrictUndefined
     )
     return environment.get_template("report.html").render(version=__version__, **values)
 
