@@ -314,3 +314,31 @@ def test_ctrl_c_ends_it_with_code_130_and_no_half_written_file(tmp_path: Path):
     assert process.returncode == 130
     assert "Traceback" not in process.stderr
     assert list((tmp_path / "out").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("flags", "active"),
+    [
+        (["--turn-duration", "5s"], 10_000),
+        (["--turn-duration", "5s", "--first-turn", "9s"], 14_000),
+        (["--first-turn", "9s"], 9_000),
+        ([], 0),
+    ],
+    ids=["as the others", "of its own", "alone", "unknown"],
+)
+def test_the_first_turn_of_recorded_calls_lasts_as_long_as_it_is_said(
+    tmp_path: Path, flags: list[str], active: int
+):
+    sim = sl.Simulator(policy=sl.RunPolicy())
+    sessions = sim.client().sessions
+    config = {"basePayload": {"message": {"id": "m1"}}}
+    sessions.start(
+        type="chat", task_identifier="agent", trigger_config=config, external_id="chat-1"
+    )
+    sim.clock.advance("20s")
+    sessions.append("chat-1", "hello")
+    path = tmp_path / "calls.ndjson"
+    sl.traffic.write_journal(sim.journal, path)
+    results = json.loads(run(str(path), "--format", "journal", "--json", *flags))
+    assert results["totals"]["turns served"] == 2
+    assert results["time"]["active"] == active
