@@ -22,6 +22,8 @@ app = typer.Typer(
     name="session-lab",
     help="Wrap, simulate, replay and explain Trigger.dev chat sessions.",
     pretty_exceptions_enable=False,
+    # Rich takes longer to import than all the rest that this list of commands needs.
+    rich_markup_mode=None,
     epilog=(
         "Begin with: session-lab demo. "
         "Then: session-lab replay chats.ndjson --idle-timeout 60s --boot-time 2s --out results. "

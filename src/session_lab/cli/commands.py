@@ -41,7 +41,7 @@ class Commands(TyperGroup):
     def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ANN401, ARG002
         """Return a stand-in that has the name and the help, as lists of commands show them."""
         summary = COMMANDS.get(cmd_name)
-        return None if summary is None else TyperCommand(cmd_name, help=summary)
+        return None if summary is None else TyperCommand(cmd_name, short_help=summary)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:  # noqa: ANN401
         """Import the command that the arguments ask for, and give it what the settings say."""
