@@ -129,7 +129,10 @@ def table_of_columns(given: pa.Table, format: RowFormat) -> pa.Table:
             column = pa.nulls(given.num_rows, ARROW_TYPES[field.column.kind])
         else:
             try:
-                column = _converted(in_one_piece(given[field.source]), field, format)
+                column = in_one_piece(given[field.source])
+                # Of what a file calls text Arrow believes that it is.
+                column.validate(full=True)
+                column = _converted(column, field, format)
             except DataError:
                 raise
             except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
@@ -163,8 +166,8 @@ def _at_once(rows: Sequence[Mapping[str, Any]], format: RowFormat) -> list[pa.Ar
         kind = field.column.kind
         if kind is Kind.JSON:
             values = [row.get(field.source) for row in rows]
-            as_text = format.keeps_others
-            columns.append(pa.array(values, _TEXT) if as_text else _json_of_values(values, field))
+            texts = values if format.keeps_others else _json_of_values(values, field)
+            columns.append(pa.array(texts, _TEXT))
             continue
         column = struct.field(field.source)
         if kind is Kind.TAGS and not _are_lists(rows, field.source, column):
@@ -176,12 +179,12 @@ def _at_once(rows: Sequence[Mapping[str, Any]], format: RowFormat) -> list[pa.Ar
     return columns
 
 
-def _json_of_values(values: list[Any], field: Field) -> pa.Array:
+def _json_of_values(values: list[Any], field: Field) -> list[str | None]:
     if field.unwrap is not None:
         values = [_unwrapped(value, field.unwrap) for value in values]
-    if any(isinstance(value, str) for value in values):
+    if any(issubclass(kind, str) for kind in set(map(type, values))):
         raise Unusual
-    return pa.array([json_text(value) for value in values], _TEXT)
+    return [None if value is None else json_text(value) for value in values]
 
 
 def _unwrapped(value: Any, name: str) -> Any:  # noqa: ANN401  JSON
@@ -270,9 +273,7 @@ def _texts(column: pa.Array) -> pa.Array:
         return words.take(column.indices)
     if not _is_text(column.type) and not _is_binary(column.type):
         raise Unusual
-    # Of what a file calls text Arrow believes that it is.
-    column.validate(full=True)
-    return column.cast(_TEXT)
+    return column if column.type == _TEXT else column.cast(_TEXT)
 
 
 def _is_text(kind: pa.DataType) -> bool:
@@ -309,7 +310,7 @@ def _instants(column: pa.Array, *, naive_is_utc: bool) -> pa.Array:
     parts = _PER_SECOND[column.type.unit]
     known = np.asarray(whole.fill_null(0))
     # What is finer than a millisecond is cut off, before 1970 too.
-    milliseconds = known // (parts // 1000) if parts >= 1000 else known * (1000 // parts)
+    milliseconds = known // (parts // 1000) if parts > 1000 else known * (1000 // parts)
     if len(known) and not (
         milliseconds.min() >= _FIRST_INSTANT and milliseconds.max() <= LAST_INSTANT
     ):
@@ -320,8 +321,8 @@ def _instants(column: pa.Array, *, naive_is_utc: bool) -> pa.Array:
 
 def _instants_of_text(column: pa.Array, *, naive_is_utc: bool) -> pa.Array:
     """Read the usual ways to write a time at once, others by value."""
-    zoned = pa.timestamp("us", "UTC")
-    for kind in (zoned, pa.timestamp("us")) if naive_is_utc else (zoned,):
+    zoned = (_INSTANT, pa.timestamp("us", "UTC"))
+    for kind in (*zoned, pa.timestamp("us")) if naive_is_utc else zoned:
         try:
             return column.cast(kind)
         except pa.ArrowInvalid:
@@ -376,7 +377,6 @@ def _tag_lists(column: pa.Array) -> pa.Array:
         column = column.cast(pa.list_(kind.value_type.value_type))
     if not (_is_text(column.type.value_type) or pa.types.is_null(column.type.value_type)):
         raise Unusual
-    column.validate(full=True)
     if column.flatten().null_count:
         raise Unusual
     return column.cast(ARROW_TYPES[Kind.TAGS])
