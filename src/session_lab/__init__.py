@@ -55,6 +55,7 @@ if typing.TYPE_CHECKING:
     from session_lab.frames import of_sessions, select, sessions_of_log, validate, write_frame
     from session_lab.frames.files.reading import read_runs, read_sessions
     from session_lab.frames.loaders.loading import runs_frame, sessions_frame
+    from session_lab.replays.environment import Recording, read_recording
     from session_lab.replays.live.replay_live import replay_live
     from session_lab.replays.local_server import LocalServer
     from session_lab.replays.replay import Replay, replay
@@ -82,12 +83,14 @@ else:
         "Client": "client",
         "FaultRule": "simulator.faults.rules",
         "LocalServer": "replays.local_server",
+        "Recording": "replays.environment",
         "Replay": "replays",
         "RunPolicy": "simulator",
         "Platform": "simulator",
         "Distribution": "simulator",
         "Simulator": "replays.simulator",
         "explore": "widgets",
+        "read_recording": "replays.environment",
         "read_runs": "frames.files.reading",
         "read_sessions": "frames.files.reading",
         "recommend": "analysis.replays.recommend",
@@ -149,6 +152,7 @@ __all__ = [
     "PermissionDeniedError",
     "Platform",
     "RateLimitError",
+    "Recording",
     "Replay",
     "RequestTooLargeError",
     "RunPolicy",
@@ -166,6 +170,7 @@ __all__ = [
     "explore",
     "lifetimes",
     "of_sessions",
+    "read_recording",
     "read_runs",
     "read_sessions",
     "recommend",

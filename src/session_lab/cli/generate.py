@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 import session_lab as sl
+from session_lab.cli.shared.events_file import EventsFile, takes_events_file
 from session_lab.cli.shared.output import AsJson
-from session_lab.cli.shared.recording import Recording, takes_recording
 
 __all__ = ["generate"]
 
@@ -19,7 +19,7 @@ def _flag(name: str, text: str) -> typer.models.OptionInfo:
     return option
 
 
-@takes_recording
+@takes_events_file
 def generate(
     context: typer.Context,
     out: Annotated[
@@ -31,7 +31,7 @@ def generate(
         str | None,
         typer.Option("--fit", help="A recorded log to estimate all from that is not given."),
     ] = None,
-    recording: Recording,
+    events_file: EventsFile,
     seed: Annotated[int, typer.Option("--seed", help="Of everything that is drawn.")] = 0,
     duration: Annotated[str, _flag("--duration", "How long chats arrive.")] = "1 h",
     start: Annotated[str, _flag("--start", "When the first may arrive.")] = "2026-01-01T00:00:00Z",
@@ -133,7 +133,7 @@ def generate(
     given = {field.name: arguments[field.name] for field in fields(sl.ChatWorkload)}
     for name in ("hourly", "weekly"):
         given[name] = _numbers(name, given[name])
-    recorded = None if fit is None else recording.read(fit)
+    recorded = None if fit is None else events_file.read(fit)
     workload = sl.ChatWorkload(**given)
     if recorded is not None:
         said = {name: given[name] for name in given if _is_said(context, name)}

@@ -10,8 +10,8 @@ import typer
 
 import session_lab as sl
 from session_lab.cli.shared import policy as flags
+from session_lab.cli.shared.events_file import EventsFile, takes_events_file
 from session_lab.cli.shared.output import AsJson, Quiet, shows_progress
-from session_lab.cli.shared.recording import Recording, takes_recording
 
 __all__ = ["replay"]
 
@@ -24,12 +24,12 @@ def _engines(incomplete: str) -> list[str]:
     return [name for name in ENGINES if name.startswith(incomplete)]
 
 
-@takes_recording
+@takes_events_file
 def replay(
     context: typer.Context,
     path: Annotated[str, typer.Argument(help="The recording.", show_default=False)],
     *,
-    recording: Recording,
+    events_file: EventsFile,
     policy: flags.PolicyFile = None,
     idle_timeout: flags.IdleTimeout = None,
     turn_timeout: flags.TurnTimeout = None,
@@ -76,7 +76,7 @@ def replay(
 
     Example: session-lab replay trace.jsonl --format mooncake --json
     """
-    events = recording.read(path, turn_duration=turn_duration)
+    events = events_file.read(path, turn_duration=turn_duration)
     played = sl.replay(
         events,
         flags.policy_of(context),

@@ -10,8 +10,8 @@ import typer
 
 import session_lab as sl
 from session_lab.cli.shared import policy as flags
+from session_lab.cli.shared.events_file import EventsFile, takes_events_file
 from session_lab.cli.shared.output import Quiet, shows_progress
-from session_lab.cli.shared.recording import Recording, takes_recording
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,12 +33,12 @@ def _choice(name: str, text: str) -> typer.models.OptionInfo:
     return option
 
 
-@takes_recording
+@takes_events_file
 def sweep(
     context: typer.Context,
     path: Annotated[str, typer.Argument(help="The recording.", show_default=False)],
     *,
-    recording: Recording,
+    events_file: EventsFile,
     idle_timeout: Annotated[
         str | None, _grid("--idle-timeout", "Awake with nothing to do, then suspended.")
     ] = None,
@@ -124,7 +124,7 @@ def sweep(
     grid = {name: _values(name, text) for name, text in given.items() if text is not None}
     if not grid:
         raise sl.DataError("there is nothing to try; give values, as in --idle-timeout 5s,30s,2m")
-    events = recording.read(path, turn_duration=turn_duration)
+    events = events_file.read(path, turn_duration=turn_duration)
     frame = sl.sweep(
         events,
         grid,

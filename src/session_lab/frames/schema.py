@@ -20,6 +20,7 @@ __all__ = [
     "SCHEMAS",
     "SESSIONS",
     "TURNS",
+    "WAITS",
     "Column",
     "Kind",
     "Schema",
@@ -240,8 +241,23 @@ TURNS = Schema(
         Column("arrived_at", Kind.INSTANT, "when its message arrived"),
         Column("started_at", Kind.INSTANT, "when it began to be served"),
         Column("ended_at", Kind.INSTANT, "when it had been served"),
+        _known("ended_at_rule", Kind.CATEGORY, "by which rule its end was found"),
         Column("start_kind", Kind.CATEGORY, "how the turn started", _START_KINDS),
         Column("waited", Kind.DURATION, "from its arrival to its start"),
+        _known("trigger", Kind.CATEGORY, "what the SDK calls the kind of its message"),
+        _known("first_chunk_at", Kind.INSTANT, "when the first of its answer came"),
+    ),
+)
+
+WAITS = Schema(
+    "waits",
+    (
+        Column("session_id", Kind.TEXT, "the session it belongs to"),
+        Column("run_id", Kind.TEXT, "the run that waited for a message"),
+        Column("number", Kind.CODE, "after which turn of the run; 0 before its first"),
+        Column("started_at", Kind.INSTANT, "when the run had nothing more to do"),
+        Column("suspended_at", Kind.INSTANT, "when it was suspended; NA where it was not"),
+        Column("ended_at", Kind.INSTANT, "when a turn began, or the run ended"),
     ),
 )
 
@@ -301,4 +317,4 @@ EVENTS = Schema(
     ),
 )
 
-SCHEMAS = {schema.name: schema for schema in (SESSIONS, RUNS, TURNS, OPERATIONS, EVENTS)}
+SCHEMAS = {schema.name: schema for schema in (SESSIONS, RUNS, TURNS, WAITS, OPERATIONS, EVENTS)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from session_lab.frames.loaders.observation import Observation
     from session_lab.frames.schema import Schema
 
-__all__ = ["columns_of", "runs_from", "sessions_from"]
+__all__ = ["columns_of", "kept_frame", "runs_from", "sessions_from"]
 
 _END_CAUSES = {"TIMED_OUT": "max_duration", "CRASHED": "crash", "CANCELED": "cancelled"}
 _COUNTS = ("turns", "resumes")
@@ -53,6 +54,31 @@ def columns_of(table: pa.Table, schema: Schema) -> dict[str, Any]:
         if column.name in table.column_names
         and not (column.optional and table[column.name].null_count == table.num_rows)
     }
+
+
+def kept_frame(table: pa.Table, schema: Schema) -> pd.DataFrame:
+    """Make a frame of a table that was made of one, as Parquet keeps it, with its attributes."""
+    durations = [column.name for column in schema.columns if column.kind is Kind.DURATION]
+    for place, name in enumerate(table.column_names):
+        if name in durations:
+            table = table.set_column(place, name, table[name].cast(pa.int64()))
+    data: dict[str, Any] = {
+        column.name: _converted(column.kind, table[column.name])
+        for column in schema.columns
+        if column.name in table.column_names
+    }
+    frame = _with_missing_counts(build(schema, data, n=table.num_rows), data, schema)
+    frame.attrs = json.loads((table.schema.metadata or {}).get(b"session_lab", b"{}"))
+    return frame
+
+
+def _with_missing_counts(frame: pd.DataFrame, data: dict[str, Any], schema: Schema) -> pd.DataFrame:
+    """Bring counts of which some are missing into a form that can say so."""
+    for column in schema.columns:
+        values = data.get(column.name)
+        if column.kind is Kind.COUNT and values is not None and (values == NAT).any():
+            frame[column.name] = pd.Series(pd.arrays.IntegerArray(values, values == NAT))
+    return frame
 
 
 def sessions_from(table: pa.Table, observation: Observation, source: str) -> pd.DataFrame:
@@ -107,10 +133,7 @@ def runs_from(table: pa.Table, observation: Observation | None, source: str) -> 
         if any(causes):
             data["end_cause_rule"] = [cause and "status" for cause in causes]
     counts = {name: _whole(given[name]) if name in given else np.full(n, NAT) for name in _COUNTS}
-    frame = build(RUNS, data | counts, n=n)
-    for name, values in counts.items():
-        if (values == NAT).any():
-            frame[name] = pd.Series(pd.arrays.IntegerArray(values, values == NAT))
+    frame = _with_missing_counts(build(RUNS, data | counts, n=n), counts, RUNS)
     _warn_of_seconds(data["triggered_at"], source, "triggered_at")
     frame = _with_others(frame, table)
     if observation is None:

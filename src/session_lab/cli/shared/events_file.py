@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-__all__ = ["Recording", "takes_recording"]
+__all__ = ["EventsFile", "takes_events_file"]
 
 
 def _option(name: str, text: str, **more: Any) -> Any:  # noqa: ANN401 (what typer makes of it)
@@ -29,7 +29,7 @@ def _formats(incomplete: str) -> list[str]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Recording:
+class EventsFile:
     """What the flags say of a recording; each field is one of them."""
 
     format: Annotated[
@@ -108,10 +108,10 @@ class Recording:
         return events
 
 
-def takes_recording(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the flags of a recording, in the place of its parameter ``recording``."""
+def takes_events_file(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the flags of a recording, in the place of its parameter ``events_file``."""
     own = inspect.signature(command, eval_str=True).parameters
-    hints = get_type_hints(Recording, include_extras=True)
+    hints = get_type_hints(EventsFile, include_extras=True)
     flags = {
         field.name: inspect.Parameter(
             field.name,
@@ -119,18 +119,18 @@ def takes_recording(command: Callable[..., None]) -> Callable[..., None]:
             default=inspect.Parameter.empty if field.default is MISSING else field.default,
             annotation=hints[field.name],
         )
-        for field in fields(Recording)
+        for field in fields(EventsFile)
     }
 
     @functools.wraps(command)
     def wrapper(*arguments: Any, **given: Any) -> None:  # noqa: ANN401 (as typer calls it)
         told = {name: given.pop(name) for name in flags}
-        command(*arguments, **given, recording=Recording(**told))
+        command(*arguments, **given, events_file=EventsFile(**told))
 
     parameters = [
         found
         for name, one in own.items()
-        for found in (flags.values() if name == "recording" else [one])
+        for found in (flags.values() if name == "events_file" else [one])
     ]
     wrapper.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     wrapper.__annotations__ = {one.name: one.annotation for one in parameters}
