@@ -5,17 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import session_lab as sl
 from session_lab.analysis.replays.concurrency import concurrency
 from session_lab.frames import NAT, RUNS, build
 from tests.stories import close, instant, message, play, start
-from tests.strategies import ORIGIN
+from tests.strategies import ORIGIN, events_frame, histories, policies, settings_of
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from tests.oracles.simpy_model import Policy
 
 lives = st.lists(
     st.tuples(st.integers(0, 12), st.none() | st.integers(0, 9)).map(
@@ -92,16 +94,62 @@ def test_without_runs_there_is_no_peak():
 
 def test_the_frame_holds_time_and_number():
     frame = play(start(0), close(30)).replay.concurrency().to_frame()
-    assert frame["time"].tolist() == [instant(0), instant(30)]
-    assert frame["alive"].tolist() == [1, 0]
+    assert frame["time"].tolist() == [instant(0), instant(10), instant(30)]
+    assert frame["alive"].tolist() == [1, 1, 0]
     assert str(frame["time"].dtype) == "datetime64[ms, UTC]"
     assert str(frame["alive"].dtype) == "int64"
 
 
 def test_a_result_shows_what_it_counts():
     shown = repr(play(start(0), close(30)).replay.concurrency())
-    assert "Runs alive over time" in shown
+    assert "Runs over time" in shown
     assert "a suspended run is alive" in shown
+
+
+def test_a_run_executes_until_it_is_suspended_and_from_each_turn_that_wakes_it():
+    frame = play(start(0, lasting=5), message(40, lasting=5)).replay.concurrency().to_frame()
+    assert frame["time"].tolist() == [instant(at) for at in (0, 15, 40, 55, 155)]
+    assert frame["alive"].tolist() == [1, 1, 1, 1, 0]
+    assert frame["executing"].tolist() == [1, 0, 1, 0, 0]
+
+
+def test_the_peak_of_what_executes_stands_beside_a_limit():
+    story = play(start(0, lasting=5), start(4, lasting=5, chat="b"), start(9, lasting=5, chat="c"))
+    within, beyond = (story.replay.concurrency(limit=limit) for limit in (3, 2))
+    assert within.notes == ("at most 3 of the 3 slots are held at once",)
+    # All three hold one from 9 to 15; the last run ends at 124.
+    assert beyond.share_above(2) == pytest.approx(6 / 124)
+    assert "4.84% of the time" in beyond.notes[0]
+    assert "limit 2" in beyond.plot().get_legend_handles_labels()[1]
+
+
+def test_a_runs_frame_alone_does_not_tell_what_executes():
+    found = concurrency(runs([(0, 10)]))
+    assert list(found.to_frame()) == ["time", "alive"]
+    with pytest.raises(sl.DataError, match="does not tell when its runs were suspended"):
+        _ = found.peak_executing
+
+
+@given(events=histories(), policy=policies)
+def test_compiled_draws_are_those_of_the_rules(events: list[dict[str, Any]], policy: Policy):
+    replay = sl.replay(events_frame(events), **settings_of(policy), seed=5)
+    turns, held = replay.turns(), replay.concurrency()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("session_lab.replays.turns._COMPILED_FROM", 0)
+        pd.testing.assert_frame_equal(replay.turns(), turns)
+        pd.testing.assert_frame_equal(replay.concurrency().to_frame(), held.to_frame())
+
+
+def test_turns_of_events_in_any_order_and_of_two_tasks_are_those_in_order():
+    events = [start(0, lasting=5), start(1, chat="b"), message(30), message(31, chat="b")]
+    frame = events_frame(events).assign(task_identifier=pd.Categorical(["x", "y", "x", "x"]))
+    policies = {"x": sl.RunPolicy(idle_timeout="10ms"), "y": sl.RunPolicy(idle_timeout="20ms")}
+    replay = sl.replay(frame, policies)
+    other = sl.replay(frame.iloc[::-1].reset_index(drop=True), policies)
+    pd.testing.assert_frame_equal(other.turns(), replay.turns())
+    pd.testing.assert_frame_equal(other.concurrency().to_frame(), replay.concurrency().to_frame())
+    woken = replay.concurrency().to_frame().set_index("time")["executing"]
+    assert [woken[instant(at)] for at in (0, 1, 15, 21, 30, 31)] == [1, 2, 1, 0, 1, 2]
 
 
 def test_the_mean_is_taken_up_to_the_horizon():

@@ -174,6 +174,8 @@ class Run:
         self.end_cause = "open"
         self.turns = self.resumes = 0
         self.phase = BOOTING
+        self.slots: list[tuple[int, int | None]] = []
+        self.taken_at: int | None = self.env.now
         self.spent: Counter[str] = Counter()
         self.process = self.env.process(self.live())
 
@@ -181,6 +183,7 @@ class Run:
         """Work to the end, then leave what is still queued to a further run."""
         self.end_cause = yield from self.work()
         self.ended_at = self.env.now
+        self.give_slot_back()
         if self.session.queue:
             self.session.trigger("upgrade" if self.end_cause == "upgrade" else "continuation")
 
@@ -201,9 +204,17 @@ class Run:
             elif (yield from self.rest(IDLE, self.patience("idle_timeout"))):
                 if self.fresh and policy.exit_after_preload_idle:
                     return "preload_exit"
+                self.give_slot_back()
                 if (yield from self.rest(SUSPENDED, self.patience("turn_timeout"))):
                     return "turn_timeout"
+                self.taken_at = self.env.now if queue else None
                 self.phase, delay = RESUMING, self.session.time("resume_time") if queue else 0
+
+    def give_slot_back(self) -> None:
+        """Note how long it held its slot, if it holds one."""
+        if self.taken_at is not None:
+            self.slots.append((self.taken_at, self.env.now))
+        self.taken_at = None
 
     @property
     def fresh(self) -> bool:
@@ -284,6 +295,7 @@ class Run:
             "idle": spent[IDLE],
             "suspended": spent[SUSPENDED],
             "status": status,
+            "slots": self.slots + ([] if self.taken_at is None else [(self.taken_at, None)]),
         }
 
 

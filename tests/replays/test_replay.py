@@ -173,7 +173,7 @@ def test_runs_that_go_on_beyond_what_can_be_told_are_refused_without_a_horizon()
     with pytest.raises(DataError, match="beyond the year 9999; say with until="):
         sl.replay(events)
     replay = sl.replay(events, until="9999-12-31T23:59:59.999Z")
-    assert replay.summary().concurrency["peak at"] == "9999-12-31T23:59:59.000Z"
+    assert replay.summary().concurrency["peak alive at"] == "9999-12-31T23:59:59.000Z"
     assert replay.runs["end_cause"].tolist() == ["open"]
 
 

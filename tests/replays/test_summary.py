@@ -72,10 +72,14 @@ def test_billed_time_is_active_and_idle_time(summary: ReplaySummary):
 
 def test_concurrency_tells_the_peak_its_instant_and_the_mean(summary: ReplaySummary):
     # Chat a lives from 0 to 147, chat b from 40 to 60; the horizon lies at 500.
+    # Chat a holds a slot until 20 and, woken at 30, until 47; chat b until 55.
     assert summary.concurrency == {
-        "peak": 2,
-        "peak at": "2026-01-01T00:00:00.040Z",
-        "mean": round((147 + 20) / 500, 3),
+        "peak alive": 2,
+        "peak alive at": "2026-01-01T00:00:00.040Z",
+        "mean alive": round((147 + 20) / 500, 3),
+        "peak executing": 2,
+        "peak executing at": "2026-01-01T00:00:00.040Z",
+        "mean executing": round((20 + 17 + 15) / 500, 3),
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from hypothesis import given
 from hypothesis import strategies as st
@@ -89,6 +90,7 @@ def test_every_operation_and_run_is_as_the_oracle_says(
     )
     for row in operations:
         row["refused"] = row.pop("error") is not None
+    slots = [slot for row in runs for slot in row.pop("slots")]
 
     replay = sl.replay(
         events_frame(events),
@@ -102,3 +104,9 @@ def test_every_operation_and_run_is_as_the_oracle_says(
 
     assert operation_rows(replay) == operations
     assert by_session(run_rows(replay)) == by_session(runs)
+    found = replay.concurrency()
+    executing = np.concatenate([[0], found.executing])
+    for at in {instant for slot in slots for instant in slot if instant not in {None, horizon}}:
+        expected = sum(taken <= at and (given is None or at < given) for taken, given in slots)
+        assert executing[np.searchsorted(found.time, at, side="right")] == expected
+    assert found.peak_executing <= found.peak

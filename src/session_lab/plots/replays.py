@@ -21,7 +21,7 @@ __all__ = ["concurrency", "cost", "start_kinds"]
 
 @draw.register(Concurrency)
 def concurrency(result: Concurrency, ax: Axes | None = None) -> Axes:
-    """Draw the runs alive over time, and mark the peak.
+    """Draw the runs alive over time and those that execute, mark their peaks, and the limit.
 
     Parameters
     ----------
@@ -32,25 +32,41 @@ def concurrency(result: Concurrency, ax: Axes | None = None) -> Axes:
     """
     ax = axes_for(ax)
     frame = result.to_frame()
-    ax.step(frame["time"], frame["alive"], where="post", color=COLOURS[0])
-    ax.fill_between(frame["time"], frame["alive"], step="post", color=COLOURS[0], alpha=0.15)
-    if result.peak_at is not None:
-        peak = (mdates.date2num(result.peak_at), result.peak)
-        ax.plot(*peak, marker="o", color=COLOURS[5])
-        ax.annotate(
-            f"peak {result.peak:,}",
-            peak,
-            xytext=(6, -2),
-            textcoords="offset points",
-            color=INK,
-            va="top",
-        )
+    peaks = {"alive": (result.peak, result.peak_at)}
+    if result.executing is not None:
+        peaks["executing"] = result.peak_executing, result.peak_executing_at
+    told = []
+    for (name, (peak, peak_at)), colour in zip(peaks.items(), COLOURS, strict=False):
+        ax.step(frame["time"], frame[name], where="post", color=colour, label=name)
+        ax.fill_between(frame["time"], frame[name], step="post", color=colour, alpha=0.15)
+        told.append(f"{name} at most {peak:,}, {_mean_of(result, name):,.0f} on average")
+        if peak_at is not None:
+            at = (mdates.date2num(peak_at), peak)
+            ax.plot(*at, marker="o", color=COLOURS[5])
+            ax.annotate(
+                f"peak {peak:,}",
+                at,
+                xytext=(6, -2),
+                textcoords="offset points",
+                color=INK,
+                va="top",
+            )
+    if result.limit is not None:
+        ax.axhline(result.limit, color=INK, ls="--", lw=1, label=f"limit {result.limit:,}")
+        told.append(f"limit {result.limit:,}")
+    if len(frame):
         locator = mdates.AutoDateLocator(maxticks=7)
         ax.xaxis.set_major_locator(locator)
         ax.xaxis.set_major_formatter(mdates.ConciseDateFormatter(locator))
     ax.set_ylim(bottom=0)
-    alt = f"Runs alive over time, at most {result.peak:,}, {result.mean:,.0f} on average."
+    if len(ax.get_lines()) > 1:
+        ax.legend(frameon=False, labelcolor=INK)
+    alt = f"Runs over time: {'; '.join(told)}."
     return tidy(ax, title=result.title, x="time (UTC)", y="runs", alt=alt)
+
+
+def _mean_of(result: Concurrency, name: str) -> float:
+    return result.mean if name == "alive" else result.mean_executing
 
 
 @draw.register(ReplaySummary)

@@ -8,6 +8,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 from tqdm import tqdm
 
 from session_lab.analysis import churn
@@ -25,6 +26,7 @@ from session_lab.frames import (
 )
 from session_lab.replays.assumptions import silent_messages, zeros_assumed
 from session_lab.replays.summary import ReplaySummary, summarise
+from session_lab.replays.turns import Played, slots_of, turns_of
 from session_lab.simulator import Platform, RunPolicy, profile_named
 from session_lab.simulator.model.randomness import to_seed
 from session_lab.timing import LAST_INSTANT, instant_text, to_instant
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     import pandas as pd
+    from numpy.typing import NDArray
 
     from session_lab.timing import Instant
     from session_lab.traffic.engine.engine_result import EngineResult, Log
@@ -74,6 +77,9 @@ class Replay:
         How many events lay after the horizon and were not played.
     assumptions : tuple of str
         What is zero only because nothing else was said.
+    turn_durations : ndarray of int64 or None
+        For each operation how long its event says that its turn lasts, in milliseconds, the
+        smallest integer where it does not say; None where none says.
     """
 
     operations: pd.DataFrame
@@ -85,17 +91,40 @@ class Replay:
     until: str | None
     left_out: int = field(default=0)
     assumptions: tuple[str, ...] = ()
+    turn_durations: NDArray[np.int64] | None = field(default=None, repr=False)
 
     def summary(self) -> ReplaySummary:
         """Return outcomes, start kinds, waits, runs, billed time and concurrency."""
         frames = Frames(self.operations, self.sessions, self.runs)
         return summarise(
-            frames, left_out=self.left_out, until=self.until, assumptions=self.assumptions
+            frames, self.concurrency(), left_out=self.left_out, assumptions=self.assumptions
         )
 
-    def concurrency(self) -> Concurrency:
-        """Return the runs alive over time."""
-        return concurrency(self.runs, until=self.until)
+    def turns(self) -> pd.DataFrame:
+        """Return a turns frame: one row a served turn, in order of arrival."""
+        return turns_of(self._played())
+
+    def concurrency(self, *, limit: int | None = None) -> Concurrency:
+        """Return the runs alive, and those that execute, over time.
+
+        Parameters
+        ----------
+        limit : int, optional
+            How many runs may execute at once, to be shown beside the peak: a plan's, as in
+            ``sl.prices("2026-05").plans["hobby"].limit()``.
+        """
+        slots = slots_of(self._played())
+        return concurrency(self.runs, slots=slots, until=self.until, limit=limit)
+
+    def _played(self) -> Played:
+        return Played(
+            Frames(self.operations, self.sessions, self.runs),
+            self.turn_durations,
+            self.policy,
+            self.platform,
+            self.seed,
+            None if self.until is None else to_instant(self.until),
+        )
 
     def cost(self, prices: Mapping[str, float], *, per_run: float = 0.0) -> churn.Cost:
         """Price the runs; see :func:`session_lab.analysis.churn.cost`."""
@@ -266,9 +295,10 @@ def replay(
         message = "runs would go on beyond the year 9999; say with until= how far to look"
         raise DataError(message, source="events")
     frames = to_frames(played, played_events, seed=seed, observed_at=horizon_seen)
-    operations = frames.operations
+    operations, durations = frames.operations, log.turn_duration
     if not ready.were_in_order:
-        operations = operations.set_axis(ready.events.index).sort_index().reset_index(drop=True)
+        order = np.argsort(ready.events.index)
+        operations, durations = operations.iloc[order].reset_index(drop=True), durations[order]
     return Replay(
         operations=operations,
         sessions=frames.sessions,
@@ -279,6 +309,7 @@ def replay(
         until=None if horizon is None else instant_text(horizon),
         left_out=ready.left_out,
         assumptions=zeros_assumed(platform, *silent_messages(played_events)),
+        turn_durations=durations if "turn_duration" in played_events else None,
     )
 
 

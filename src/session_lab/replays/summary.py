@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 
 from session_lab.analysis.display import read_duration
-from session_lab.analysis.replays.concurrency import concurrency
 from session_lab.analysis.results import Result, result_html
 from session_lab.frames import NAT, milliseconds
 from session_lab.timing import instant_text, to_instant
@@ -17,6 +16,7 @@ from session_lab.timing import instant_text, to_instant
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from session_lab.analysis.replays.concurrency import Concurrency
     from session_lab.traffic.engine.engine_frames import Frames
 
 __all__ = ["ReplaySummary", "summarise"]
@@ -47,7 +47,8 @@ class ReplaySummary(Result):
     time : mapping of str to int
         Milliseconds of all runs together: active, idle, billed (active + idle), suspended.
     concurrency : mapping of str to object
-        The most runs alive at once, when that was first so, and the mean.
+        The most runs alive at once, when that was first so, and the mean; and the same of the runs
+        that execute, which hold a slot of the plan's limit.
     assumptions : tuple of str
         What is zero only because nothing else was said.
     """
@@ -119,16 +120,15 @@ class ReplaySummary(Result):
 
 def summarise(
     frames: Frames,
+    concurrency: Concurrency,
     *,
     left_out: int,
-    until: str | None = None,
     assumptions: tuple[str, ...] = (),
 ) -> ReplaySummary:
     """Summarise the frames of a replay; ``left_out`` events lay after its horizon."""
     operations, sessions, runs = frames
     waits = milliseconds(operations["waited"])
     waits = np.sort(waits[waits != NAT])
-    alive = concurrency(runs, until=until)
     active, idle = (int(milliseconds(runs[name]).sum()) for name in ("active", "idle"))
     return ReplaySummary(
         totals={
@@ -150,9 +150,12 @@ def summarise(
             "suspended": int(milliseconds(runs["suspended"]).sum()),
         },
         concurrency={
-            "peak": alive.peak,
-            "peak at": None if alive.peak_at is None else _text(alive.peak_at),
-            "mean": round(alive.mean, 3),
+            "peak alive": concurrency.peak,
+            "peak alive at": _text(concurrency.peak_at),
+            "mean alive": round(concurrency.mean, 3),
+            "peak executing": concurrency.peak_executing,
+            "peak executing at": _text(concurrency.peak_executing_at),
+            "mean executing": round(concurrency.mean_executing, 3),
         },
         assumptions=assumptions,
     )
@@ -189,5 +192,5 @@ def _shown(section: str, value: object) -> str:
     return f"{value:,}" if isinstance(value, (int, float)) else str(value)
 
 
-def _text(instant: pd.Timestamp) -> str:
-    return instant_text(to_instant(instant))
+def _text(instant: pd.Timestamp | None) -> str | None:
+    return None if instant is None else instant_text(to_instant(instant))

@@ -1,4 +1,4 @@
-"""How many runs are alive at a time."""
+"""How many runs are alive, and how many hold a slot, at a time."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 import pandas as pd
 
+from session_lab.analysis.replays.slots import SlotChanges
 from session_lab.analysis.results import Result
+from session_lab.errors import DataError
 from session_lab.frames import NAT, milliseconds, to_instants
 from session_lab.timing import to_instant
 
@@ -22,27 +24,48 @@ __all__ = ["Concurrency", "concurrency"]
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Concurrency(Result):
-    """Runs alive over time, as a step function.
+    """Runs alive, and runs that execute, over time, as step functions.
 
     Attributes
     ----------
     time : ndarray of int64, shape (m,)
-        The instants at which the number changes, in milliseconds since 1970.
+        The instants at which a number changes, in milliseconds since 1970.
     alive : ndarray of int64, shape (m,)
         Runs alive from that instant until the next.
     until : int or None
         The horizon up to which runs were looked at, in milliseconds since 1970; None where they
         were until their ends.
+    executing : ndarray of int64, shape (m,), or None
+        Runs that hold a concurrency slot; None where it is not known when runs were suspended.
+    limit : int or None
+        How many runs may execute at once, if someone asked.
     """
 
     time: NDArray[np.int64]
     alive: NDArray[np.int64]
     until: int | None = None
+    executing: NDArray[np.int64] | None = None
+    limit: int | None = None
 
-    title: ClassVar[str] = "Runs alive over time"
+    title: ClassVar[str] = "Runs over time"
     formula: ClassVar[str] = (
-        "alive(t) = runs with triggered_at <= t < ended_at; a suspended run is alive"
+        "alive(t) = runs with triggered_at <= t < ended_at; a suspended run is alive, but it does "
+        "not execute: a run holds a slot from its trigger until it is suspended, and from each "
+        "turn that wakes it on"
     )
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """How the peak stands to the limit, where there is one."""
+        if self.executing is None or self.limit is None:
+            return ()
+        if self.peak_executing <= self.limit:
+            return (
+                f"at most {self.peak_executing:,} of the {self.limit:,} slots are held at once",
+            )
+        above = f"{self.share_above(self.limit):.2%} of the time"
+        told = f"more runs would execute than the limit of {self.limit:,} allows {above}"
+        return (f"{told}: some would wait for a slot, and what follows from that is not played",)
 
     @property
     def peak(self) -> int:
@@ -52,48 +75,112 @@ class Concurrency(Result):
     @property
     def peak_at(self) -> pd.Timestamp | None:
         """The first instant at which the peak was reached; None without runs."""
-        if not len(self.time):
-            return None
-        return pd.Timestamp(int(self.time[self.alive.argmax()]), unit="ms", tz="UTC")
+        return self._first_peak(self.alive)
 
     @property
     def mean(self) -> float:
         """Runs alive, averaged from the first change to the horizon, or without one to the last."""
+        return self._mean(self.alive)
+
+    @property
+    def peak_executing(self) -> int:
+        """The most runs that hold a slot at one time.
+
+        Raises
+        ------
+        DataError
+            It is not known when runs were suspended.
+        """
+        return int(self._held().max(initial=0))
+
+    @property
+    def peak_executing_at(self) -> pd.Timestamp | None:
+        """The first instant at which that peak was reached; None without runs."""
+        return self._first_peak(self._held())
+
+    @property
+    def mean_executing(self) -> float:
+        """Runs that hold a slot, averaged over the same time as :attr:`mean`."""
+        return self._mean(self._held())
+
+    def share_above(self, limit: int) -> float:
+        """Return the share of the time in which more runs hold a slot than a limit allows."""
+        return self._mean((self._held() > limit).astype(np.int64))
+
+    def _held(self) -> NDArray[np.int64]:
+        if self.executing is None:
+            message = "a runs frame alone does not tell when its runs were suspended"
+            raise DataError(message, source="runs", column="executing")
+        return self.executing
+
+    def _first_peak(self, numbers: NDArray[np.int64]) -> pd.Timestamp | None:
+        if not len(self.time):
+            return None
+        return pd.Timestamp(int(self.time[numbers.argmax()]), unit="ms", tz="UTC")
+
+    def _mean(self, numbers: NDArray[np.int64]) -> float:
         last = self.time[-1:] if self.until is None else np.array([self.until])
         spans = np.diff(np.concatenate([self.time, np.maximum(last, self.time[-1:])]))
         total = int(spans.sum())
-        return float((self.alive * spans).sum() / total) if total else 0.0
+        return float((numbers * spans).sum() / total) if total else 0.0
 
     def to_frame(self) -> pd.DataFrame:
-        """Return the columns ``time`` (``datetime64[ms, UTC]``) and ``alive``."""
-        return pd.DataFrame({"time": to_instants(self.time), "alive": self.alive})
+        """Return ``time`` (``datetime64[ms, UTC]``), ``alive`` and, if known, ``executing``."""
+        frame = pd.DataFrame({"time": to_instants(self.time), "alive": self.alive})
+        return frame if self.executing is None else frame.assign(executing=self.executing)
 
     def overview(self) -> pd.DataFrame:
-        """Return one row, ``peak, peak_at, mean``: there are too many steps to read."""
-        return pd.DataFrame([{"peak": self.peak, "peak_at": self.peak_at, "mean": self.mean}])
+        """Return peak, its instant and the mean of each number: there are too many steps to read."""
+        rows = [{"runs": "alive", "peak": self.peak, "peak_at": self.peak_at, "mean": self.mean}]
+        if self.executing is not None:
+            peak, mean = self.peak_executing, self.mean_executing
+            held = {"runs": "executing", "peak": peak, "peak_at": self.peak_executing_at}
+            rows.append({**held, "mean": mean})
+        return pd.DataFrame(rows)
 
 
-def concurrency(runs: pd.DataFrame, *, until: Instant | None = None) -> Concurrency:
-    """Count the runs alive over time.
+def concurrency(
+    runs: pd.DataFrame,
+    *,
+    slots: SlotChanges | None = None,
+    until: Instant | None = None,
+    limit: int | None = None,
+) -> Concurrency:
+    """Count the runs alive over time, and those that execute.
 
     Parameters
     ----------
     runs : DataFrame
         A runs frame; a run without an end stays alive.
+    slots : SlotChanges, optional
+        When slots are taken and given back; see
+        :func:`session_lab.analysis.replays.slots.slot_changes`.
     until : str or datetime, optional
         The horizon up to which the runs were looked at.
+    limit : int, optional
+        How many runs may execute at once, to be shown beside the peak.
 
     Returns
     -------
     Concurrency
-        The step function, its peak and its mean.
+        The step functions, their peaks and their means.
     """
-    started, ended = milliseconds(runs["triggered_at"]), milliseconds(runs["ended_at"])
-    ended = ended[ended != NAT]
-    changes = np.concatenate([started, ended])
-    sizes = np.concatenate([np.ones(len(started), np.int64), -np.ones(len(ended), np.int64)])
-    time, place = np.unique(changes, return_inverse=True)
-    net = np.bincount(place, weights=sizes, minlength=len(time)).astype(np.int64)
-    changed = net != 0
-    horizon = None if until is None else to_instant(until, name="until")
-    return Concurrency(time[changed], net.cumsum()[changed], horizon)
+    ended = milliseconds(runs["ended_at"])
+    lives = SlotChanges(milliseconds(runs["triggered_at"]), ended[ended != NAT])
+    time = np.unique(np.concatenate([*lives, *(slots or ())]))
+    alive = _net(time, lives)
+    held = None if slots is None else _net(time, slots)
+    changed = (alive != 0) if held is None else (alive != 0) | (held != 0)
+    return Concurrency(
+        time[changed],
+        alive.cumsum()[changed],
+        None if until is None else to_instant(until, name="until"),
+        None if held is None else held.cumsum()[changed],
+        limit,
+    )
+
+
+def _net(time: NDArray[np.int64], changes: SlotChanges) -> NDArray[np.int64]:
+    """Return by how much a number changes at each instant."""
+    up, down = (np.bincount(np.searchsorted(time, at), minlength=len(time)) for at in changes)
+    return (up - down).astype(np.int64)

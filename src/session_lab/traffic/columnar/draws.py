@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from session_lab.traffic.columnar.layout import Int64
 
-__all__ = ["crashes", "draw", "hash_integers", "hash_texts"]
+__all__ = ["crashes", "draw", "draw_all", "hash_integers", "hash_texts"]
 
 _ROUNDS = 10
 _FACTOR_0, _FACTOR_1 = np.uint64(0xD2E7470EE14C6C93), np.uint64(0xCA5A826395121157)
@@ -76,6 +76,22 @@ def draw(  # noqa: PLR0917
 
 
 _quantile = inlined(run_rules.quantile)
+
+
+@allocating
+def draw_all(  # noqa: PLR0917
+    table: NDArray[np.int64],
+    keys: NDArray[np.uint64],
+    stream: int,
+    hashes: NDArray[np.uint64],
+    accepted: NDArray[np.int64],
+    triggered: NDArray[np.int64],
+) -> NDArray[np.int64]:
+    """Draw a time for each turn or run, as :func:`draw` does."""
+    drawn = np.empty(len(hashes), np.int64)
+    for place in range(len(hashes)):
+        drawn[place] = draw(table, keys, stream, hashes[place], accepted[place], triggered[place])
+    return drawn
 
 
 @allocating
