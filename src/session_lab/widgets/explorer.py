@@ -11,6 +11,7 @@ from __future__ import annotations
 import threading
 import warnings
 from abc import ABC, abstractmethod
+from collections import deque
 from dataclasses import dataclass, field, replace
 from html import escape
 from pathlib import Path
@@ -86,7 +87,8 @@ class Explorer(ABC, Generic[State]):
         self._shared = shared
         self._known: tuple[State, Result] | None = None
         self._notes: tuple[str, ...] = ()
-        self._wanted: State | None = None
+        # Appending and taking are one step each, so no thread can lose another's newest state.
+        self._wanted: deque[State] = deque(maxlen=1)
         self._drawing = threading.Lock()
         self._is_following = False
         self._is_shown, self._is_stale, self._is_closed = not shared, True, False
@@ -397,21 +399,16 @@ class Explorer(ABC, Generic[State]):
         self._is_stale = not self._is_shown
         if self._is_stale or self._is_closed:
             return
-        self._wanted = self._state
+        self._wanted.append(self._state)
         self._draw_newest()
 
     def _draw_newest(self) -> None:
-        while self._wanted is not None and self._drawing.acquire(blocking=False):
+        while self._wanted and self._drawing.acquire(blocking=False):
             try:
-                state = self._take_wanted()
-                if state is not None:  # Else another thread has just drawn it.
-                    self._draw(state)
+                if self._wanted:  # Else another thread has just drawn it.
+                    self._draw(self._wanted.pop())
             finally:
                 self._drawing.release()
-
-    def _take_wanted(self) -> State | None:
-        state, self._wanted = self._wanted, None
-        return state
 
     def _draw(self, state: State) -> None:
         self._message.value = message_html([_WORKING])
@@ -428,7 +425,7 @@ class Explorer(ABC, Generic[State]):
             if lacking := self._lacking(filtered):
                 raise DataError(lacking)
             result = self._computed(filtered)
-            if self._wanted is not None:
+            if self._wanted:
                 return  # A newer state is waiting, so nobody would see this one.
             scene = self._drawn(filtered, result)
             table = table_html(result.overview(), (result.formula, *result.notes))
