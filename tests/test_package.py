@@ -26,6 +26,7 @@ PUBLIC = [
     "BadRequestError",
     "ChatWorkload",
     "Client",
+    "ConcurrencyLimits",
     "ConflictError",
     "DataError",
     "DataWarning",

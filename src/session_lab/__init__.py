@@ -62,7 +62,7 @@ if typing.TYPE_CHECKING:
     from session_lab.replays.simulator import Simulator
     from session_lab.replays.sweep import sweep
     from session_lab.reports import report
-    from session_lab.simulator import Distribution, Platform, RunPolicy
+    from session_lab.simulator import ConcurrencyLimits, Distribution, Platform, RunPolicy
     from session_lab.simulator.faults.rules import FaultRule
     from session_lab.traffic import ChatWorkload
     from session_lab.widgets import explore
@@ -81,6 +81,7 @@ else:
         "AsyncClient": "client",
         "ChatWorkload": "traffic",
         "Client": "client",
+        "ConcurrencyLimits": "simulator",
         "FaultRule": "simulator.faults.rules",
         "LocalServer": "replays.local_server",
         "Recording": "replays.environment",
@@ -140,6 +141,7 @@ __all__ = [
     "BadRequestError",
     "ChatWorkload",
     "Client",
+    "ConcurrencyLimits",
     "ConflictError",
     "DataError",
     "DataWarning",

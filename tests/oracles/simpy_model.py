@@ -10,6 +10,9 @@ and each event is played only when everything the one before it set off has sett
 that arrives when a run becomes free finds it idle, one that arrives when the idle time is over
 finds it suspended, and one that arrives when a run ends finds none.
 
+Where runs wait for slots, a slot is given after every timer of its instant and before the events,
+as often as something changed; what that sets off comes before the next one is given.
+
 All times are integer milliseconds.
 """
 
@@ -29,11 +32,13 @@ if TYPE_CHECKING:
     Result = TypeVar("Result")
     Steps = Generator[simpy.Event, Any, Result]
 
-__all__ = ["Policy", "simulate"]
+__all__ = ["Limits", "Policy", "simulate"]
 
 AFTER_TIMERS = EventPriority(2)
+AFTER_SLOTS = EventPriority(3)
 
 BOOTING, SERVING, IDLE, SUSPENDED, RESUMING = "booting", "serving", "idle", "suspended", "resuming"
+TO_BOOT, TO_WAKE = "in line to boot", "in line to wake"
 
 OPEN_STATUS = {
     BOOTING: "QUEUED",
@@ -41,6 +46,8 @@ OPEN_STATUS = {
     IDLE: "EXECUTING",
     SUSPENDED: "WAITING",
     RESUMING: "WAITING",
+    TO_BOOT: "QUEUED",
+    TO_WAKE: "WAITING",
 }
 END_STATUS = {
     "turn_timeout": "COMPLETED",
@@ -82,6 +89,17 @@ class Policy:
     crash_rate: float = 0.0
 
 
+@dataclass(frozen=True)
+class Limits:
+    """How many runs may hold a slot at once: of all tasks, and of each.
+
+    An event names the task of the session that it creates as ``task``.
+    """
+
+    total: int
+    of_task: Mapping[str, int]
+
+
 def simulate(
     events: Sequence[Mapping[str, Any]],
     policy: Policy,
@@ -89,6 +107,7 @@ def simulate(
     until: int | None = None,
     crash: Callable[[str, int], float] | None = None,
     draw: Callable[[str, str, int, int], int] | None = None,
+    limits: Limits | None = None,
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Play events under a policy and return the rows of operations and of runs.
 
@@ -107,6 +126,8 @@ def simulate(
     draw
         A time that is not always the same: of which field, for which external id, how many turns
         were accepted before, and how many runs were triggered since.
+    limits
+        How many runs may hold a slot at once; the rows then have ``queued`` too.
     """
     if policy.crash_rate and crash is None:
         message = "a crash rate needs the numbers to compare it with: pass crash="
@@ -114,7 +135,7 @@ def simulate(
     if not events or (until is not None and until < events[0]["at"]):
         return [], []
     env = Environment(initial_time=events[0]["at"])
-    platform = Platform(env, policy, crash, draw)
+    platform = Platform(env, policy, crash, draw, limits)
     played = [event for event in events if until is None or event["at"] <= until]
     env.process(platform.play(played))
     env.run(until=None if until is None else until + 1)
@@ -122,7 +143,11 @@ def simulate(
     first_seen = dict.fromkeys(event["external_id"] for event in played)
     sessions = [platform.sessions[name] for name in first_seen if name in platform.sessions]
     runs = [run.row(horizon) for session in sessions for run in session.runs]
-    return [operation.row() for operation in platform.operations], runs
+    operations = [operation.row() for operation in platform.operations]
+    if limits is None:
+        for row in (*operations, *runs):
+            del row["queued"]
+    return operations, runs
 
 
 class Environment(simpy.Environment):
@@ -137,11 +162,44 @@ class Environment(simpy.Environment):
 class Arrival(simpy.Event):
     """The moment of an event: a timeout that waits for every other timer of its instant."""
 
-    def __init__(self, env: Environment, delay: int) -> None:
+    def __init__(
+        self, env: Environment, delay: int, priority: EventPriority = AFTER_SLOTS
+    ) -> None:
         super().__init__(env)
         self._ok = True
         self._value = None
-        env.schedule(self, AFTER_TIMERS, delay)
+        env.schedule(self, priority, delay)
+
+
+class Line:
+    """The slots that are held, and the runs in line for one."""
+
+    def __init__(self, env: Environment, limits: Limits) -> None:
+        self.env = env
+        self.limits = limits
+        self.held: Counter[str] = Counter()
+        self.waiting: dict[Run, simpy.Event] = {}
+
+    def ask(self, run: Run) -> simpy.Event:
+        """Join the line; the event is the moment at which the slot is given."""
+        self.waiting[run] = simpy.Event(self.env)
+        self.look()
+        return self.waiting[run]
+
+    def give_back(self, run: Run) -> None:
+        self.held[run.session.task] -= 1
+        self.look()
+
+    def look(self) -> None:
+        """Give free slots once all timers of this instant are through."""
+        Arrival(self.env, 0, AFTER_TIMERS).callbacks.append(lambda _: self.give())
+
+    def give(self) -> None:
+        for run in sorted(self.waiting, key=lambda run: (run.triggered_at, run.session.rank)):
+            task = run.session.task
+            if self.held.total() < self.limits.total and self.held[task] < self.limits.of_task[task]:
+                self.held[task] += 1
+                self.waiting.pop(run).succeed()
 
 
 @dataclass(eq=False, slots=True)
@@ -154,6 +212,7 @@ class Turn:
     crashes: bool
     start_kind: str
     moved: bool = False
+    queued: int = 0
     run: Run | None = None
     waited: int | None = None
 
@@ -169,30 +228,52 @@ class Run:
         self.reason = reason
         self.preloaded = preloaded
         self.boot_time = session.time("boot_time")
-        self.triggered_at = self.since = self.env.now
+        self.triggered_at = self.since = self.slot_at = self.env.now
+        self.queued = 0
         self.ended_at: int | None = None
         self.end_cause = "open"
         self.turns = self.resumes = 0
         self.phase = BOOTING
         self.slots: list[tuple[int, int | None]] = []
-        self.taken_at: int | None = self.env.now
+        self.taken_at: int | None = None
         self.spent: Counter[str] = Counter()
         self.process = self.env.process(self.live())
 
     def live(self) -> Steps[None]:
         """Work to the end, then leave what is still queued to a further run."""
-        self.end_cause = yield from self.work()
+        has_slot = yield from self.wait_for_slot(TO_BOOT)
+        self.end_cause = (yield from self.work()) if has_slot else "session_closed"
         self.ended_at = self.env.now
         self.give_slot_back()
         if self.session.queue:
             self.session.trigger("upgrade" if self.end_cause == "upgrade" else "continuation")
+
+    def wait_for_slot(self, phase: str) -> Steps[bool]:
+        """Wait in line for a slot; return whether there is one, or the session was closed."""
+        line = self.session.platform.line
+        if line is None:
+            self.taken_at = self.env.now
+            return True
+        self.phase, self.since = phase, self.env.now
+        try:
+            yield line.ask(self)
+            self.taken_at = self.env.now
+        except simpy.Interrupt:
+            del line.waiting[self]
+        self.queued += self.env.now - self.since
+        for turn in self.session.queue:
+            turn.queued += self.env.now - max(turn.arrived_at, self.since)
+        self.phase = RESUMING
+        if phase == TO_BOOT:
+            self.phase, self.slot_at = BOOTING, self.env.now
+        return self.taken_at is not None
 
     def work(self) -> Steps[str]:
         """Serve turns and rest in between; return what ended the run."""
         queue, policy = self.session.queue, self.policy
         if not queue:
             yield from self.rest(BOOTING, self.boot_time)
-        delay = self.triggered_at + self.boot_time - self.env.now
+        delay = self.slot_at + self.boot_time - self.env.now
         while True:
             if queue:
                 cause = yield from self.take(queue[0], delay)
@@ -207,13 +288,16 @@ class Run:
                 self.give_slot_back()
                 if (yield from self.rest(SUSPENDED, self.patience("turn_timeout"))):
                     return "turn_timeout"
-                self.taken_at = self.env.now if queue else None
+                if queue:
+                    yield from self.wait_for_slot(TO_WAKE)
                 self.phase, delay = RESUMING, self.session.time("resume_time") if queue else 0
 
     def give_slot_back(self) -> None:
-        """Note how long it held its slot, if it holds one."""
+        """Note how long it held its slot, if it holds one, and give it to those in line."""
         if self.taken_at is not None:
             self.slots.append((self.taken_at, self.env.now))
+            if self.session.platform.line is not None:
+                self.session.platform.line.give_back(self)
         self.taken_at = None
 
     @property
@@ -230,7 +314,7 @@ class Run:
 
     def take(self, turn: Turn, delay: int) -> Steps[str | None]:
         """Serve the head of the queue after a delay, or give way to a deploy before it starts."""
-        deploy = self.session.platform.latest_deploy(self.triggered_at, self.env.now + delay)
+        deploy = self.session.platform.latest_deploy(self.slot_at, self.env.now + delay)
         if deploy is not None and not turn.moved:
             turn.moved, turn.start_kind = True, "upgrade"
             yield self.env.timeout(max(0, deploy - self.env.now))
@@ -270,15 +354,22 @@ class Run:
         return undisturbed
 
     def wake(self) -> None:
-        """Interrupt the rest, if the run is at rest: with nothing to serve and nothing queued."""
+        """Interrupt the rest, if the run is at rest: with nothing to serve and nothing queued.
+
+        One that is in line to boot rests, but only a close takes it out of the line.
+        """
+        if self.phase == TO_BOOT and not self.session.closed:
+            return
         if self.phase != SERVING and not self.session.queue:
             self.process.interrupt()
 
     def row(self, horizon: int) -> dict[str, Any]:
         """Describe the run as it stands at the horizon."""
         spent = self.spent.copy()
+        queued = self.queued
         if self.ended_at is None:
             spent[self.phase] += horizon - self.since
+            queued += horizon - self.since if self.phase in {TO_BOOT, TO_WAKE} else 0
             status = OPEN_STATUS[self.phase]
         else:
             status = END_STATUS[self.end_cause]
@@ -294,6 +385,7 @@ class Run:
             "active": spent[SERVING],
             "idle": spent[IDLE],
             "suspended": spent[SUSPENDED],
+            "queued": queued,
             "status": status,
             "slots": self.slots + ([] if self.taken_at is None else [(self.taken_at, None)]),
         }
@@ -302,8 +394,11 @@ class Run:
 class Session:
     """One session: its runs, of which the newest may be alive, and the turns not yet started."""
 
-    def __init__(self, platform: Platform, external_id: str, expires_at: int | None) -> None:
+    def __init__(self, platform: Platform, event: Mapping[str, Any]) -> None:
+        external_id, expires_at = event["external_id"], event.get("expires_at")
         self.platform = platform
+        self.rank = len(platform.sessions)
+        self.task: str = event.get("task") or ""
         self.external_id = external_id
         self.expires_at = expires_at
         self.closed = False
@@ -394,6 +489,7 @@ class Operation:
             "run": run.number if run is not None else None,
             "start_kind": served.start_kind if served is not None else None,
             "waited": served.waited if served is not None else None,
+            "queued": served.queued if served is not None else None,
         }
 
 
@@ -406,8 +502,10 @@ class Platform:
         policy: Policy,
         crash: Callable[[str, int], float] | None,
         draw: Callable[[str, str, int, int], int] | None,
+        limits: Limits | None,
     ) -> None:
         self.env = env
+        self.line = None if limits is None else Line(env, limits)
         self.policy = policy
         self.crash = crash
         self.draw = draw
@@ -460,7 +558,7 @@ class Platform:
     def create(self, event: Mapping[str, Any]) -> Operation:
         """Create a session; its first run is triggered unless the session is born expired."""
         external_id = event["external_id"]
-        session = Session(self, external_id, event.get("expires_at"))
+        session = Session(self, event)
         self.sessions[external_id] = session
         if session.state == "expired":
             return Operation(event, *REFUSALS["start", "expired"])

@@ -298,6 +298,12 @@ OPERATIONS = Schema(
             _START_KINDS,
         ),
         Column("waited", Kind.DURATION, "from the arrival of the turn to its start"),
+        Column(
+            "queued",
+            Kind.DURATION,
+            "the part of that in which its session's runs waited for a concurrency slot",
+            optional=True,
+        ),
         *_RECORDED,
     ),
 )

@@ -27,10 +27,11 @@ from session_lab.frames import (
 from session_lab.replays.assumptions import silent_messages, zeros_assumed
 from session_lab.replays.summary import ReplaySummary, summarise
 from session_lab.replays.turns import Played, slots_of, turns_of
-from session_lab.simulator import Platform, RunPolicy, profile_named
+from session_lab.simulator import ConcurrencyLimits, Platform, RunPolicy, profile_named
 from session_lab.simulator.model.randomness import to_seed
 from session_lab.timing import LAST_INSTANT, instant_text, to_instant
-from session_lab.traffic.engine.engine_frames import Frames, to_frames, to_log
+from session_lab.traffic.engine.engine_frames import Frames, to_frames, to_log, to_slot_limits
+from session_lab.traffic.engine.limited_engine import play_limited
 from session_lab.traffic.engine.prepare import prepare
 from session_lab.traffic.engine.reference_engine import play
 
@@ -43,10 +44,11 @@ if TYPE_CHECKING:
 
     from session_lab.timing import Instant
     from session_lab.traffic.engine.engine_result import EngineResult, Log
+    from session_lab.traffic.engine.slots import SlotLimits, SlotUse
 
 __all__ = ["Replay", "replay"]
 
-ENGINES = ("auto", "reference", "columnar")
+ENGINES = ("auto", "reference", "columnar", "coupled")
 COLUMNAR_FROM = 100_000
 """How many events it takes before the columnar engine, which loads numba, is worth its start."""
 PROFILE = "2026-10"
@@ -80,6 +82,8 @@ class Replay:
     turn_durations : ndarray of int64 or None
         For each operation how long its event says that its turn lasts, in milliseconds, the
         smallest integer where it does not say; None where none says.
+    limits : ConcurrencyLimits or None
+        How many runs could execute at once.
     """
 
     operations: pd.DataFrame
@@ -92,6 +96,8 @@ class Replay:
     left_out: int = field(default=0)
     assumptions: tuple[str, ...] = ()
     turn_durations: NDArray[np.int64] | None = field(default=None, repr=False)
+    limits: ConcurrencyLimits | None = None
+    _slot_use: SlotUse | None = None
 
     def summary(self) -> ReplaySummary:
         """Return outcomes, start kinds, waits, runs, billed time and concurrency."""
@@ -216,6 +222,7 @@ def replay(
     policy: RunPolicy | Mapping[str, RunPolicy] | None = None,
     platform: Platform | None = None,
     *,
+    limits: ConcurrencyLimits | int | None = None,
     seed: int = 0,
     until: Instant | None = None,
     engine: str = "auto",
@@ -232,15 +239,21 @@ def replay(
     platform : Platform, optional
         What the environment does to runs; by default ``Platform()``, where boots, resumes and
         turns take no time.
+    limits : ConcurrencyLimits or int, optional
+        How many runs may execute at once; a whole number is a base without burst. The others wait
+        in line, and ``operations`` and ``runs`` say how long in a column ``queued``. Without limits
+        no run waits for a slot. Nobody leaves, retries or writes later because of a wait (assumption),
+        so where the line does not drain, waits grow with the length of the log.
     seed : int
         What identifiers, crashes and random times draw on.
     until : str or datetime, optional
         The horizon: later events are left out, and runs are shown as they stand then. By default
         every run plays to its end.
-    engine : {"auto", "reference", "columnar"}
+    engine : {"auto", "reference", "columnar", "coupled"}
         Which engine plays; the outcome is the same. ``columnar`` is compiled by numba, which takes
         some seconds in the first process and about one in later ones; then it plays millions of
-        events a second. ``auto`` takes it from 100,000 events on.
+        events a second. ``auto`` takes it from 100,000 events on. ``coupled`` is compiled too, and
+        plays limits: ``auto`` takes it where the limit can be reached.
     progress : bool
         Show progress on standard error.
 
@@ -272,11 +285,10 @@ def replay(
     0          201    initial 0 days 00:00:00
     1          200    resumed 0 days 00:00:01
     """
-    if engine not in ENGINES:
-        message = f"{engine!r} is not an engine; the engines are {', '.join(ENGINES)}"
-        raise DataError(message, column="engine")
     policy = RunPolicy() if policy is None else policy
     platform = checked_platform(platform)
+    limits = None if limits is None else ConcurrencyLimits.of(limits)
+    _check_engine(engine, limits)
     seed = to_seed(seed)
     horizon = None if until is None else to_instant(until, name="until")
     ready = prepare(events, horizon=horizon)
@@ -285,7 +297,11 @@ def replay(
     with tqdm(
         total=len(log.at), unit=" events", desc="replay", delay=1, disable=not progress
     ) as bar:
-        played = _play(engine, log, horizon, bar.update)
+        if limits is None:
+            played = _play(engine, log, horizon, bar.update)
+        else:
+            slots = to_slot_limits(ready.events, ready.chats, limits)
+            played = _play_limited(engine, log, slots, horizon, bar.update)
     if horizon is None:
         instants = (log.at, played.ended_at)
         horizon_seen = max((int(column.max(initial=0)) for column in instants), default=0)
@@ -310,6 +326,8 @@ def replay(
         left_out=ready.left_out,
         assumptions=zeros_assumed(platform, *silent_messages(played_events)),
         turn_durations=durations if "turn_duration" in played_events else None,
+        limits=limits,
+        _slot_use=played.slots,
     )
 
 
@@ -329,6 +347,18 @@ def checked_platform(platform: Platform | None) -> Platform:
     return given
 
 
+def _check_engine(engine: str, limits: ConcurrencyLimits | None) -> None:
+    if engine not in ENGINES:
+        message = f"{engine!r} is not an engine; the engines are {', '.join(ENGINES)}"
+        raise DataError(message, column="engine")
+    if engine == "columnar" and limits is not None:
+        message = 'the columnar engine plays sessions apart; for limits take "coupled" or "auto"'
+        raise DataError(message, column="engine")
+    if engine == "coupled" and limits is None:
+        message = 'the coupled engine is for limits=; without them take "columnar" or "auto"'
+        raise DataError(message, column="engine")
+
+
 def _play(
     engine: str, log: Log, until: int | None, progress: Callable[[int], object]
 ) -> EngineResult:
@@ -343,3 +373,13 @@ def _play(
             once=True,
         )
     return play(log, profile_named(PROFILE), until=until, progress=progress)
+
+
+def _play_limited(
+    engine: str,
+    log: Log,
+    limits: SlotLimits,
+    until: int | None,
+    progress: Callable[[int], object],
+) -> EngineResult:
+    return play_limited(log, limits, profile_named(PROFILE), until=until, progress=progress)

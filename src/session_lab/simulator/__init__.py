@@ -5,6 +5,7 @@ Everything below is pure: state goes in, state comes out, time and randomness ar
 
 from session_lab.simulator.model.ids import IdScheme
 from session_lab.simulator.model.randomness import RandomStream
+from session_lab.simulator.model.settings.concurrency import ConcurrencyLimits
 from session_lab.simulator.model.settings.platform import Distribution, Platform
 from session_lab.simulator.model.settings.policy import RunPolicy, Timings
 from session_lab.simulator.model.settings.profiles import PROFILES, Profile, profile_named
@@ -14,6 +15,7 @@ from session_lab.simulator.world.world import ENVIRONMENT, World
 __all__ = [
     "ENVIRONMENT",
     "PROFILES",
+    "ConcurrencyLimits",
     "Distribution",
     "IdScheme",
     "Platform",

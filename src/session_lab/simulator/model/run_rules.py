@@ -22,6 +22,7 @@ __all__ = [
     "end_of",
     "final_status",
     "find",
+    "gives_back_at",
     "open_status",
     "quantile",
     "rest",
@@ -84,6 +85,14 @@ def end_of(free_at: Number, fixed_end: Number, idle: Number, patience: Number) -
     suspended after that.
     """
     return free_at + idle + patience if fixed_end < 0 else fixed_end
+
+
+def gives_back_at(free_at: Number, fixed_end: Number, idle: Number) -> Number:
+    """Return when a run gives its slot back if nothing more reaches it.
+
+    That is when it is suspended, or has ended before.
+    """
+    return free_at + idle if fixed_end < 0 else fixed_end
 
 
 def find(at: Number, free_at: Number, fixed_end: Number, idle: Number, patience: Number) -> int:

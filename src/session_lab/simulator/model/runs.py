@@ -44,6 +44,7 @@ __all__ = [
     "force",
     "is_live",
     "last_busy",
+    "quiet_times",
     "receive",
     "serve",
     "settle",
@@ -109,7 +110,7 @@ def end_at(run: Run, timings: Timings | None) -> int | None:
         return run.ended_at
     if timings is None:
         return None
-    end: int = rules.end_of(run.free_at, UNFIXED, *_quiet_times(run, timings))
+    end: int = rules.end_of(run.free_at, UNFIXED, *quiet_times(run, timings))
     return end
 
 
@@ -125,7 +126,7 @@ def receive(run: Run, at: int, timings: Timings) -> str:
     That is ``queued``, ``warm``, ``resumed``, or ``dead`` where the run has ended.
     """
     fixed_end = UNFIXED if run.ended_at is None else run.ended_at
-    idle, patience = _quiet_times(run, timings)
+    idle, patience = quiet_times(run, timings)
     return _FOUND[rules.find(at, run.free_at, fixed_end, idle, patience)]
 
 
@@ -146,7 +147,7 @@ def serve(
     )
     idle, suspended = run.idle, run.suspended
     if at > free_at:
-        more_idle, more = rules.rest(free_at, at, _quiet_times(run, timings)[0])
+        more_idle, more = rules.rest(free_at, at, quiet_times(run, timings)[0])
         idle, suspended = idle + more_idle, suspended + more
     end, cause = start + duration, END_CAUSES[code]
     turn = start, end, resumed
@@ -171,7 +172,7 @@ def close(run: Run, at: int, ended_at: int, cause: str, timings: Timings | None)
     """Fix the end of a run that heard at ``at`` that it is to end at ``ended_at``."""
     idle, suspended = 0, 0
     if timings is not None:
-        idle, suspended = rules.rest(run.free_at, at, _quiet_times(run, timings)[0])
+        idle, suspended = rules.rest(run.free_at, at, quiet_times(run, timings)[0])
     return Run(
         *run[:8], run.idle + idle, run.suspended + suspended, run.ahead, ended_at, cause, run.status
     )
@@ -227,7 +228,7 @@ def as_of(run: Run, at: int | None, timings: Timings | None) -> Run:
         return run if run.status else run._replace(status="PENDING")
     idle, suspended = 0, 0
     if run.ended_at is None:
-        idle, suspended = rules.rest(run.free_at, at, _quiet_times(run, timings)[0])
+        idle, suspended = rules.rest(run.free_at, at, quiet_times(run, timings)[0])
     started = [end for start, end, _ in run.ahead if start <= at]
     ahead = [turn for turn in run.ahead if turn[0] > at]
     return run._replace(
@@ -260,7 +261,7 @@ _FOUND = (*START_KINDS, "dead")
 def _ended(run: Run, end: int, timings: Timings | None) -> Run:
     idle, suspended, cause = run.idle, run.suspended, run.end_cause
     if run.ended_at is None and timings is not None:
-        more_idle, patience = _quiet_times(run, timings)
+        more_idle, patience = quiet_times(run, timings)
         idle, suspended, cause = idle + more_idle, suspended + patience, _died_of(run, timings)
     status = run.status or _final_status(cause)
     return Run(*run[:8], idle, suspended, (), end, cause, status)
@@ -274,7 +275,7 @@ def _final_status(cause: str) -> str:
 
 def _open_status(run: Run, at: int, timings: Timings) -> str:
     wakes_at = next((start if resumed else UNFIXED for start, _, resumed in run.ahead), UNFIXED)
-    idle, _ = _quiet_times(run, timings)
+    idle, _ = quiet_times(run, timings)
     return STATUSES[rules.open_status(at, run.ready_at, run.free_at, wakes_at, idle)]
 
 
@@ -283,7 +284,7 @@ def _is_preloaded(run: Run) -> bool:
     return not run.turns and run.reason == "initial"
 
 
-def _quiet_times(run: Run, timings: Timings) -> tuple[int, int]:
+def quiet_times(run: Run, timings: Timings) -> tuple[int, int]:
     """Return how long a run with nothing to do stays awake, and suspended after that."""
     return timings.preload() if _is_preloaded(run) else (timings.idle_timeout, timings.turn_timeout)
 

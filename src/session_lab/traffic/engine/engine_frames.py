@@ -35,12 +35,15 @@ from session_lab.traffic.engine.engine_result import (
     EngineResult,
     Log,
 )
+from session_lab.traffic.engine.slots import SlotLimits
 from session_lab.wire.run.run_status import CURRENT_STATUSES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Chats", "Frames", "recorded_columns", "to_frames", "to_log"]
+    from session_lab.simulator import ConcurrencyLimits
+
+__all__ = ["Chats", "Frames", "recorded_columns", "to_frames", "to_log", "to_slot_limits"]
 
 
 class Frames(NamedTuple):
@@ -114,6 +117,40 @@ def to_log(
         policy=which,
         timings=tuple(policy.timings(platform, seed) for policy in policies),
     )
+
+
+def to_slot_limits(events: pd.DataFrame, chats: Chats, limits: ConcurrencyLimits) -> SlotLimits:
+    """Turn concurrency limits into numbers, and find the task of each session.
+
+    Parameters
+    ----------
+    events : DataFrame
+        An events frame, in order of time.
+    chats : Chats
+        Their chats.
+    limits : ConcurrencyLimits
+        What may execute at once. Sessions whose first start names no task are of one task together.
+
+    Raises
+    ------
+    DataError
+        A task with a limit of its own creates no session.
+    """
+    starts = np.flatnonzero(_op_codes(events) == OPS.index("start"))
+    creators = starts[~pd.Series(chats.number[starts]).duplicated().to_numpy()]
+    task = np.zeros(len(events), dtype=np.int64)
+    names: list[str | None] = [None]
+    if "task_identifier" in events:
+        given = events["task_identifier"].iloc[creators].astype(object)
+        task[creators], found = pd.factorize(given, use_na_sentinel=False)
+        names = [name if isinstance(name, str) else None for name in found]
+    for name in limits.per_task:
+        if name not in names:
+            known = ", ".join(sorted({str(name) for name in names if name})) or "no task"
+            message = f"{name!r} has a limit of its own, but the sessions are of {known}"
+            raise DataError(message, source="events", column="task_identifier")
+    of_task = tuple(limits.of_task(name) for name in names) or (limits.base,)
+    return SlotLimits(min(limits.total, sum(of_task)), of_task, task)
 
 
 def to_frames(played: EngineResult, events: pd.DataFrame, *, seed: int, observed_at: int) -> Frames:
@@ -220,6 +257,7 @@ def _operations(
         "run_id": served_by_run,
         "start_kind": Coded(played.start_kind, KINDS),
         "waited": played.waited,
+        **({} if played.queued is None else {"queued": played.queued}),
         **recorded_columns(events),
     }
     return build(OPERATIONS, data, n=len(events))
@@ -263,6 +301,7 @@ def _runs(
         "active": played.active,
         "idle": played.idle,
         "suspended": played.suspended,
+        **({} if played.run_queued is None else {"queued": played.run_queued}),
     }
     return build(RUNS, data, n=len(run_ids))
 

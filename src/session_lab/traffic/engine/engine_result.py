@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from session_lab.simulator import Timings
+    from session_lab.traffic.engine.slots import SlotUse
 
 __all__ = ["CAUSES", "KINDS", "NAT", "NONE", "OPS", "REASONS", "EngineResult", "Log"]
 
@@ -79,6 +80,11 @@ class EngineResult:
 idle, suspended : ndarray
         One entry a run, by session, then in order of trigger; ``status`` is its place in
         :data:`session_lab.simulator.model.run_rules.STATUSES`.
+    queued, run_queued : ndarray of int64, or None
+        Under limits alone: for each event the part of its wait in which the runs of its session
+        waited for slots, in milliseconds, and for each run how long it did so in all.
+    slots : SlotUse or None
+        Under limits alone, where a run had to wait: when slots were asked for, given and returned.
 
     Rows, numbers and counts are as wide as an engine needs them.
     """
@@ -108,3 +114,6 @@ idle, suspended : ndarray
     active: NDArray[np.int64]
     idle: NDArray[np.int64]
     suspended: NDArray[np.int64]
+    queued: NDArray[np.int64] | None = None
+    run_queued: NDArray[np.int64] | None = None
+    slots: SlotUse | None = None
