@@ -162,9 +162,7 @@ class Environment(simpy.Environment):
 class Arrival(simpy.Event):
     """The moment of an event: a timeout that waits for every other timer of its instant."""
 
-    def __init__(
-        self, env: Environment, delay: int, priority: EventPriority = AFTER_SLOTS
-    ) -> None:
+    def __init__(self, env: Environment, delay: int, priority: EventPriority = AFTER_SLOTS) -> None:
         super().__init__(env)
         self._ok = True
         self._value = None
@@ -197,7 +195,10 @@ class Line:
     def give(self) -> None:
         for run in sorted(self.waiting, key=lambda run: (run.triggered_at, run.session.rank)):
             task = run.session.task
-            if self.held.total() < self.limits.total and self.held[task] < self.limits.of_task[task]:
+            if (
+                self.held.total() < self.limits.total
+                and self.held[task] < self.limits.of_task[task]
+            ):
                 self.held[task] += 1
                 self.waiting.pop(run).succeed()
 

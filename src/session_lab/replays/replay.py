@@ -44,11 +44,11 @@ if TYPE_CHECKING:
 
     from session_lab.timing import Instant
     from session_lab.traffic.engine.engine_result import EngineResult, Log
-    from session_lab.traffic.engine.slots import SlotLimits, SlotUse
+    from session_lab.traffic.engine.slots import SlotUse
 
 __all__ = ["Replay", "replay"]
 
-ENGINES = ("auto", "reference", "columnar", "coupled")
+ENGINES = ("auto", "reference", "columnar")
 COLUMNAR_FROM = 100_000
 """How many events it takes before the columnar engine, which loads numba, is worth its start."""
 PROFILE = "2026-10"
@@ -198,6 +198,7 @@ class Replay:
             "seed": self.seed,
             "policy": shown,
             "platform": self.platform.to_dict(),
+            **({} if self.limits is None else {"limits": self.limits.to_dict()}),
             "until": self.until,
             "digest": self.digest(),
             **self.summary().to_dict(),
@@ -249,11 +250,10 @@ def replay(
     until : str or datetime, optional
         The horizon: later events are left out, and runs are shown as they stand then. By default
         every run plays to its end.
-    engine : {"auto", "reference", "columnar", "coupled"}
+    engine : {"auto", "reference", "columnar"}
         Which engine plays; the outcome is the same. ``columnar`` is compiled by numba, which takes
         some seconds in the first process and about one in later ones; then it plays millions of
-        events a second. ``auto`` takes it from 100,000 events on. ``coupled`` is compiled too, and
-        plays limits: ``auto`` takes it where the limit can be reached.
+        events a second. ``auto`` takes it from 100,000 events on. Limits are played by the first.
     progress : bool
         Show progress on standard error.
 
@@ -301,7 +301,8 @@ def replay(
             played = _play(engine, log, horizon, bar.update)
         else:
             slots = to_slot_limits(ready.events, ready.chats, limits)
-            played = _play_limited(engine, log, slots, horizon, bar.update)
+            profile = profile_named(PROFILE)
+            played = play_limited(log, slots, profile, until=horizon, progress=bar.update)
     if horizon is None:
         instants = (log.at, played.ended_at)
         horizon_seen = max((int(column.max(initial=0)) for column in instants), default=0)
@@ -352,10 +353,7 @@ def _check_engine(engine: str, limits: ConcurrencyLimits | None) -> None:
         message = f"{engine!r} is not an engine; the engines are {', '.join(ENGINES)}"
         raise DataError(message, column="engine")
     if engine == "columnar" and limits is not None:
-        message = 'the columnar engine plays sessions apart; for limits take "coupled" or "auto"'
-        raise DataError(message, column="engine")
-    if engine == "coupled" and limits is None:
-        message = 'the coupled engine is for limits=; without them take "columnar" or "auto"'
+        message = 'the columnar engine plays sessions apart; for limits take "reference"'
         raise DataError(message, column="engine")
 
 
@@ -373,13 +371,3 @@ def _play(
             once=True,
         )
     return play(log, profile_named(PROFILE), until=until, progress=progress)
-
-
-def _play_limited(
-    engine: str,
-    log: Log,
-    limits: SlotLimits,
-    until: int | None,
-    progress: Callable[[int], object],
-) -> EngineResult:
-    return play_limited(log, limits, profile_named(PROFILE), until=until, progress=progress)

@@ -236,7 +236,7 @@ class _Playing:
         self._settle(at)
 
     def advance(self, to: int) -> None:
-        """Let time pass, instant by instant."""
+        """Pass time, instant by instant."""
         while self._timers and self._timers[0][0] <= to:
             self._settle(self._timers[0][0])
 
@@ -364,7 +364,7 @@ class _Playing:
             self._serve(chat, at)
 
     def _serve(self, chat: _Chat, now: int) -> None:
-        """Let a run that holds a slot take turns in order of arrival, until its end is fixed."""
+        """Serve turns in order of arrival by a run that holds a slot, until its end is fixed."""
         turns, timings = chat.turns, chat.timings
         while turns and chat.run.ended_at is None:
             turn, run = turns[0], chat.run

@@ -70,7 +70,7 @@ class Slots(Generic[Chat]):
         heappush(self._lines[task], (place, chat))
 
     def leave(self, task: int, place: tuple[int, int], chat: Chat) -> None:
-        """Take a chat out of the line."""
+        """Remove a chat from the line."""
         self._lines[task].remove((place, chat))
         heapify(self._lines[task])
 
