@@ -27,6 +27,8 @@ TASKS = ("one", "two")
 PROFILE = PROFILES["2026-10"]
 
 Rows = list[dict[str, Any]]
+Told = tuple[Rows, Rows, list[int], list[int]]
+"""Operations, runs, and when slots were taken and given back, in order of time."""
 
 
 class LimitedCase(NamedTuple):
@@ -102,8 +104,7 @@ def played_readably(case: LimitedCase) -> EngineResult:
     )
 
 
-def played_by_the_oracle(case: LimitedCase) -> tuple[Rows, Rows]:
-    """Return operations, and runs in order of their session's creation."""
+def played_by_the_oracle(case: LimitedCase) -> Told:
     operations, runs = simulate(
         case.events,
         case.policy,
@@ -114,13 +115,17 @@ def played_by_the_oracle(case: LimitedCase) -> tuple[Rows, Rows]:
     )
     for row in operations:
         row["error"] = row["error"] is not None
-    return operations, sorted(runs, key=lambda row: (row["external_id"], row["number"]))
+    slots = [slot for row in runs for slot in row.pop("slots")]
+    taken = sorted(taken for taken, _ in slots)
+    returned = sorted(returned for _, returned in slots if returned is not None)
+    return operations, _by_session(runs), taken, returned
 
 
-def in_the_oracles_words(case: LimitedCase, played: EngineResult) -> tuple[Rows, Rows]:
+def in_the_oracles_words(case: LimitedCase, played: EngineResult) -> Told:
     """Say an outcome as the oracle does."""
     assert played.queued is not None
     assert played.run_queued is not None
+    assert played.slots is not None
     begin = np.searchsorted(played.owner, np.arange(len(played.created_by)))
     names = [case.events[event]["external_id"] for event in played.created_by]
     operations = [
@@ -156,7 +161,16 @@ def in_the_oracles_words(case: LimitedCase, played: EngineResult) -> tuple[Rows,
         }
         for i in range(len(played.owner))
     ]
-    return operations, sorted(runs, key=lambda row: (row["external_id"], row["number"]))
+    return (
+        operations,
+        _by_session(runs),
+        played.slots.given.tolist(),
+        played.slots.returned.tolist(),
+    )
+
+
+def _by_session(runs: Rows) -> Rows:
+    return sorted(runs, key=lambda row: (row["external_id"], row["number"]))
 
 
 def _or_none(value: np.int64) -> int | None:

@@ -15,6 +15,7 @@ from session_lab.analysis import churn
 from session_lab.analysis.replays.compare import ReplayComparison, compare
 from session_lab.analysis.replays.concurrency import Concurrency, concurrency
 from session_lab.analysis.replays.fidelity import Agreement, agreement, recorded_outcomes
+from session_lab.analysis.replays.slots import SlotChanges
 from session_lab.errors import DataError
 from session_lab.frames import (
     OPERATIONS,
@@ -119,7 +120,10 @@ class Replay:
             How many runs may execute at once, to be shown beside the peak: a plan's, as in
             ``sl.prices("2026-05").plans["hobby"].limit()``.
         """
-        slots = slots_of(self._played())
+        if self._slot_use is None:
+            slots = slots_of(self._played())
+        else:
+            slots = SlotChanges(self._slot_use.given, self._slot_use.returned)
         return concurrency(self.runs, slots=slots, until=self.until, limit=limit)
 
     def _played(self) -> Played:
