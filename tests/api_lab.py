@@ -41,7 +41,8 @@ class ApiLab:
     ) -> Response:
         """Send a request; a body that is not text goes as JSON, and its length is announced.
 
-        The world's time, which every response has in ``date``, is left out.
+        The world's time, which every response has in ``date``, is left out. An event stream is
+        written out.
         """
         text = body if isinstance(body, str) else json.dumps(body)
         content = b"" if body is None else text.encode()
@@ -53,7 +54,9 @@ class ApiLab:
         asked = query if isinstance(query, str) else urlencode(query)
         response = self.backend.handle(Request(method, path, asked, given, content))
         headers = {name: text for name, text in response.headers.items() if name != "date"}
-        return response._replace(headers=headers)
+        follow = response.follow
+        body = response.body if follow is None else self.backend.written_out(follow)
+        return response._replace(headers=headers, body=body)
 
     def json(self, method: str, path: str, body: Any = None, **options: Any) -> Any:
         """Send a request and read the answer."""

@@ -217,7 +217,7 @@ CASES: list[tuple[Callable[[], Entry], str]] = [
     ),
     (
         lambda: plain(end="closed").write_control("chat", "turn-complete"),
-        "200: an agent's control record goes to its channel past the API, in every state",
+        "200: what an agent writes goes to its stream past the API, in every state of a session",
     ),
     (
         a_failed_end_and_continue,

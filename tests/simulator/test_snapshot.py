@@ -162,7 +162,7 @@ def test_a_snapshot_shows_how_much_it_holds():
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{", "[]", "null", '"text"', "{}", '{"format": 2}', '{"format": 2, "seed": 0}']
+    "text", ["", "{", "[]", "null", '"text"', "{}", '{"format": 3}', '{"format": 3, "seed": 0}']
 )
 def test_what_is_no_snapshot_is_refused(text: str):
     with pytest.raises(DataError, match="this is not a snapshot"):

@@ -372,7 +372,7 @@ def test_control_records_count_like_all_others_and_claim_no_part_id():
     seqs = [world.write_control("chat", "turn-complete", headers).reply.seq for _ in range(2)]
     assert seqs == [0, 1]
     (first, second) = world.records("chat")
-    assert first == second
+    assert first._replace(seq=1) == second
     assert (first.data, first.part_id, first.control) == ("", "", "turn-complete")
     assert first.headers == (("trigger-control", "turn-complete"), ("session-in-event-id", "4"))
     assert world.records("chat", io="in") == ()

@@ -19,6 +19,8 @@ from session_lab.errors import DataError
 from session_lab.simulator.api import error_responses
 from session_lab.simulator.api.rate_limiting import identifier_of
 from session_lab.simulator.api.routing import answer, refuse_early, session_asked_for
+from session_lab.simulator.api.stores import stream_store
+from session_lab.simulator.api.views.sse import written_out
 from session_lab.simulator.faults.calls import IncomingCall
 from session_lab.simulator.faults.plan import (
     ConnectionLost,
@@ -44,7 +46,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from session_lab.simulator.api.auth import Environment
-    from session_lab.simulator.api.http_types import Request, Response
+    from session_lab.simulator.api.http_types import Follow, Request, Response
     from session_lab.simulator.model.settings.platform import Platform
     from session_lab.simulator.model.settings.policy import RunPolicy
     from session_lab.timing import Instant, VirtualClock
@@ -194,6 +196,16 @@ class Backend:
                     raise ConnectionLost
                 response = response.delayed(faults.latency)
             return response.with_headers({"date": _http_date(self.world.now // 1000)})
+
+    def written_out(self, follow: Follow) -> bytes:
+        """Write a whole event stream for a reader that cannot wait for what is to come."""
+        with self.lock:
+            return written_out(self.world, follow)
+
+    def store_refusal(self, request: Request) -> Response | None:
+        """Return why the store of streams lets the sender of a request write nothing."""
+        with self.lock:
+            return stream_store.refusal(request, self.world, self.environments)
 
     def _faults_of(self, request: Request) -> Faults:
         endpoint = endpoint_of(request.method, request.path)

@@ -14,7 +14,7 @@ from session_lab.timing import instant_text
 if TYPE_CHECKING:
     from session_lab.simulator.api.javascript.json_text import Json
     from session_lab.simulator.backend import Backend
-    from session_lab.simulator.world.channels import Record
+    from session_lab.simulator.model.records import Record
 
 __all__ = ["N_NEWEST", "overview", "page_file", "session_in_full"]
 
@@ -81,10 +81,10 @@ def session_in_full(backend: Backend, key: str) -> dict[str, Json] | None:
         runs = world.runs_of(key, environment=environment.id)
         channels: dict[str, Json] = {}
         for io in ("in", "out"):
-            records = world.records(key, io=io, environment=environment.id)
-            first = max(len(records) - N_NEWEST, 0)
-            newest = enumerate(records[first:], first)
-            channels[io] = [_record_view(seq, record) for seq, record in newest][::-1]
+            stream = world.stream_key(key, environment.id, io)
+            first = max(world.tail(stream).seq - N_NEWEST, 0)
+            newest = world.stream_records(stream, first)
+            channels[io] = [_record_view(record) for record in newest][::-1]
         return {
             "session": session_view(shown, world.now),
             "runs": [run_view(run) for run in runs[: -N_NEWEST - 1 : -1]],
@@ -93,9 +93,9 @@ def session_in_full(backend: Backend, key: str) -> dict[str, Json] | None:
     return None
 
 
-def _record_view(seq: int, record: Record) -> Json:
+def _record_view(record: Record) -> Json:
     return {
-        "seq": seq,
+        "seq": record.seq,
         "at": instant_text(record.at),
         "control": record.control,
         "data": record.data,

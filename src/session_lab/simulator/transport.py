@@ -63,7 +63,10 @@ class SimulatorTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
             raise httpx.ReadError(str(fault), request=request) from None
         if response.latency:
             self._wait(response.latency, request)
-        content = b"" if request.method == "HEAD" else response.body
+        content = b""
+        if request.method != "HEAD":
+            follow = response.follow
+            content = response.body if follow is None else self._backend.written_out(follow)
         return httpx.Response(
             response.status, headers=dict(response.headers), content=content, request=request
         )

@@ -72,6 +72,8 @@ ENDPOINTS: Final[Mapping[str, Endpoint]] = MappingProxyType(
             ("snapshots.write", "PUT", f"{_SESSION}/snapshot-url"),
             ("runs.wait", "POST", "/api/v1/runs/{run}/session-streams/wait"),
             ("tokens.claims", "POST", "/api/v1/auth/jwt/claims"),
+            # The stores beside the API, where it sends them.
+            ("streams.append", "POST", "/v1/streams/{stream}/records"),
         )
     }
 )

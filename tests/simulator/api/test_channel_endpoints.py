@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from session_lab.simulator.api.http_types import Follow
+from session_lab.simulator.world.channels import StreamKey
 from session_lab.wire.channels import BatchRecord, StreamBatch
 from tests.api_lab import CREATE, FORBIDDEN, LAB, ApiLab, refusal
 
@@ -205,7 +206,7 @@ def test_a_stream_goes_on_after_the_last_event(lab: ApiLab, last_event_id: str, 
         append(lab, text, "out")
     response = lab.ask("GET", f"{CHANNEL}/out", last_event_id=last_event_id)
     assert [record.seq_num for record in records(response.body)] == list(range(first, 3))
-    assert response.follow == Follow(LAB.id, "chat", "out", first, 60)
+    assert response.follow == Follow(StreamKey(LAB.id, "chat", "out"), first, 60)
 
 
 def test_long_streams_come_in_batches_of_a_thousand_records_or_a_mebibyte(lab: ApiLab) -> None:
@@ -271,7 +272,8 @@ def test_control_records_have_headers_and_no_body(lab: ApiLab) -> None:
 def test_a_reader_can_ask_whether_the_turn_is_over(lab: ApiLab) -> None:
     def settled(io: str = "out", **headers: str) -> bool:
         response = lab.ask("GET", f"{CHANNEL}/{io}", **headers)
-        assert (response.follow is None) is ("x-session-settled" in response.headers)
+        assert response.follow is not None
+        assert (response.follow.patience == 0) is ("x-session-settled" in response.headers)
         return response.headers.get("x-session-settled") == "true"
 
     assert not settled(x_peek_settled="1")
@@ -305,11 +307,20 @@ def test_channels_of_closed_and_expired_sessions_can_be_read(lab: ApiLab) -> Non
 # Opening channels
 
 
-def test_an_opened_channel_names_no_stream_store(lab: ApiLab) -> None:
-    response = lab.ask("PUT", f"{CHANNEL}/out")
-    assert (response.status, response.body) == (202, b'{"version":"v2"}')
-    assert response.headers["x-s2-flush-interval-ms"] == "100"
-    assert not {"x-s2-access-token", "x-s2-endpoint"} & set(response.headers)
+def test_an_opened_channel_says_where_its_stream_is_and_gives_a_token_for_it(lab: ApiLab) -> None:
+    session_id = lab.json("GET", "/api/v1/sessions/chat")["id"]
+    for name in ("chat", session_id):
+        response = lab.ask("PUT", f"/realtime/v1/sessions/{name}/out", host="localhost:8787")
+        assert (response.status, response.body) == (202, b'{"version":"v2"}')
+        sent = {name: text for name, text in response.headers.items() if name.startswith("x-s2-")}
+        assert sent.pop("x-s2-access-token").count(".") == 2
+        assert sent == {
+            "x-s2-basin": "session-lab",
+            "x-s2-endpoint": "http://localhost:8787/v1",
+            "x-s2-flush-interval-ms": "100",
+            "x-s2-max-retries": "10",
+            "x-s2-stream-name": f"{LAB.id}/sessions/chat/out",
+        }
 
 
 def test_who_may_open_which_channel(lab: ApiLab) -> None:

@@ -6,6 +6,7 @@ import socket
 import threading
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import h2.connection
 import h2.events
@@ -14,6 +15,7 @@ import httpx
 import pytest
 
 from session_lab.simulator.api.auth import Environment
+from session_lab.simulator.api.stores.append_messages import _messages
 from session_lab.simulator.backend import Backend
 from session_lab.simulator.server.app import make_app
 from session_lab.simulator.server.http2 import PREFACE
@@ -183,3 +185,49 @@ def test_a_reply_may_come_before_the_body_has_ended(raw: RawClient):
     raw.flush()
     raw.ask("GET", "/_lab/clock")
     raw.until(h2.events.ResponseReceived)
+
+
+def test_an_append_session_is_acknowledged_frame_by_frame_while_it_goes_on(port: int):
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=KEY) as client:
+        opened = client.put("/realtime/v1/sessions/chat-1/in").headers
+        raw = RawClient(port)
+        stream_id = raw.frames.get_next_available_stream_id()
+        path = f"/v1/streams/{quote(opened['x-s2-stream-name'], safe='')}/records"
+        headers = [(":method", "POST"), (":path", path), (":scheme", "http")]
+        headers += [(":authority", "localhost"), ("content-type", "s2s/proto")]
+        headers += [("authorization", f"Bearer {opened['x-s2-access-token']}")]
+        raw.frames.send_headers(stream_id, headers)
+        # An AppendInput with one record, whose body is one byte.
+        message = bytes([0x0A, 3, 0x1A, 1, 0x78])
+        frame = bytes([0, 0, len(message) + 1, 0]) + message
+        acks = []
+        for piece, n_acks in ((frame[:3], 0), (frame[3:] + frame, 2), (frame, 1)):
+            raw.frames.send_data(stream_id, piece)
+            raw.flush()
+            acks += acknowledged(raw, n_acks)
+        stored = client.get("/realtime/v1/sessions/chat-1/in/records").json()["records"]
+        assert [record["seqNum"] for record in stored[-3:]] == acks
+        # A client that vanishes in mid-frame leaves what was acknowledged.
+        raw.frames.send_data(stream_id, frame[:5])
+        raw.flush()
+        raw.socket.close()
+        assert client.get("/realtime/v1/sessions/chat-1/in/records").json()["records"] == stored
+
+
+def acknowledged(raw: RawClient, n: int) -> list[int]:
+    """Read the acknowledgements of n appends of one record each."""
+    data, found = b"", []
+    while len(found) < n:
+        for event in raw.frames.receive_data(raw.socket.recv(65536)):
+            data += event.data if isinstance(event, h2.events.DataReceived) else b""
+        found, rest = [], data
+        while len(rest) >= 4 and len(rest) >= 3 + int.from_bytes(rest[:3], "big"):
+            found.append(ack_start(rest[4 : 3 + int.from_bytes(rest[:3], "big")]))
+            rest = rest[3 + int.from_bytes(rest[:3], "big") :]
+    return found
+
+
+def ack_start(message: bytes) -> int:
+    ack = _messages()["AppendAck"]()
+    ack.ParseFromString(message)
+    return ack.start.seq_num

@@ -14,6 +14,7 @@ from session_lab.simulator.api.http_types import Follow, Request
 from session_lab.simulator.backend import Backend
 from session_lab.simulator.server.sequencer import Sequencer
 from session_lab.simulator.server.sse_follow import sse_follow
+from session_lab.simulator.world.channels import StreamKey
 from session_lab.timing import VirtualClock
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def advance(sequencer: Sequencer, seconds: int) -> None:
 def follow(
     sequencer: Sequencer, *, key: str = "chat-1", position: int = 0, patience: int = 60
 ) -> AsyncIterator[bytes]:
-    return sse_follow(sequencer, Follow("env_lab", key, "out", position, patience))
+    return sse_follow(sequencer, Follow(StreamKey("env_lab", key, "out"), position, patience))
 
 
 def read(chunk: bytes) -> list[tuple[str, Any]]:

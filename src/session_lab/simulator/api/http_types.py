@@ -11,6 +11,8 @@ from session_lab.simulator.api.javascript.json_text import Json, render_json
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from session_lab.simulator.world.channels import StreamKey
+
 __all__ = [
     "Follow",
     "Request",
@@ -64,6 +66,12 @@ class Request(NamedTuple):
         return int(announced) if _LENGTH.fullmatch(announced) else None
 
     @property
+    def origin(self) -> str:
+        """Scheme and host under which the server was reached."""
+        scheme = self.headers.get("x-forwarded-proto", "http")
+        return f"{scheme}://{self.headers.get('host', 'localhost')}"
+
+    @property
     def text(self) -> str:
         """The body as text, without a byte order mark and with bad UTF-8 replaced."""
         return self.body.decode("utf-8", "replace").removeprefix(_BYTE_ORDER_MARK)
@@ -74,17 +82,16 @@ class Follow(NamedTuple):
 
     Attributes
     ----------
-    environment, key, io : str
-        The channel.
+    stream : StreamKey
+        What is followed.
     position : int
         The sequence number of the first record to send.
     patience : int
-        How many seconds may pass without a record before the stream ends.
+        How many seconds may pass without a record before the stream ends; with 0 it ends where
+        the records do.
     """
 
-    environment: str
-    key: str
-    io: str
+    stream: StreamKey
     position: int
     patience: int
 
@@ -99,9 +106,9 @@ class Response(NamedTuple):
     headers : Mapping of str to str
         Names in lower case.
     body : bytes
-        The whole body. That of an event stream holds the records there are, and ends.
+        The whole body.
     follow : Follow or None
-        How to send an event stream's body live instead.
+        The event stream that is the body instead.
     latency : int
         How many milliseconds after the request it is to arrive.
     """

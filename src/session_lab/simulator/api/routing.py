@@ -18,6 +18,7 @@ from session_lab.simulator.api.handlers.sessions import external_id_in
 from session_lab.simulator.api.http_types import Response, preflight_response, with_cors
 from session_lab.simulator.api.paths import path_segments, redirect_target
 from session_lab.simulator.api.routes import ROUTES
+from session_lab.simulator.api.stores import stream_store
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -76,12 +77,24 @@ def answer(
     list_lag : int
         For how many milliseconds lists do not show what is new.
     """
+    if stream_store.is_for_stream_store(request.path):
+        return stream_store.append(request, world, environments)
     try:
         found = _match(request.path)
     except ValueError:
         return error_responses.page(400)
     if found is None:
         return error_responses.page(404)
+    return _answer_at(found, request, world, environments, list_lag)
+
+
+def _answer_at(
+    found: tuple[Methods, Mapping[str, str]],
+    request: Request,
+    world: World,
+    environments: Sequence[Environment],
+    list_lag: int,
+) -> Response:
     (reading, writing, has_cors), params = found
     method = request.method
     if method == "OPTIONS" and has_cors:

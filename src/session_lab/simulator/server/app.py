@@ -9,6 +9,12 @@ from typing import TYPE_CHECKING
 from starlette.responses import JSONResponse, StreamingResponse
 
 from session_lab.simulator.api import http_types
+from session_lab.simulator.api.stores.append_session import (
+    SESSION_TYPE,
+    AppendSession,
+    is_append_session,
+)
+from session_lab.simulator.api.stores.stream_store import is_for_stream_store
 from session_lab.simulator.control import is_control
 from session_lab.simulator.faults.plan import ConnectionLost, ConnectionRefused
 from session_lab.simulator.server.openapi import describe
@@ -32,6 +38,8 @@ DOCUMENTED_KEY = "tr_dev_local"
 _DESCRIPTION = "/openapi.json"
 _SNAPSHOT = "/_lab/snapshot"
 _MOST_CONTROL_BYTES = 1024 * 1024
+_MOST_STORE_BYTES = 8 * 1024 * 1024
+"""A batch of 1 MiB can be six times as long in JSON."""
 _MOST_SNAPSHOT_BYTES = 256 * 1024 * 1024
 _BODILESS = (204, 304)
 
@@ -71,6 +79,14 @@ class _App:
         if refusal is not None:
             await _respond(refusal, scope, send)
             return
+        if is_append_session(request):
+            await self._append(request, scope, receive, send)
+        else:
+            await self._answer(request, scope, receive, send)
+
+    async def _answer(
+        self, request: http_types.Request, scope: Scope, receive: Receive, send: Send
+    ) -> None:
         try:
             body = await _body(receive, _most_bytes(request))
         except _TooLargeError:
@@ -92,6 +108,37 @@ class _App:
             sse_follow(self._sequencer, response.follow), response.status, dict(response.headers)
         )
         await stream(scope, receive, send)
+
+    async def _append(
+        self, request: http_types.Request, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        """Answer an append session, frame by frame as they come."""
+        refused = self._sequencer.backend.store_refusal(request)
+        if refused is not None:
+            await _respond(refused, scope, send)
+            return
+        headers = [(b"content-type", SESSION_TYPE.encode())]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        session, has_more = AppendSession(request), True
+        while has_more and not session.is_over:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                return
+            has_more = message.get("more_body", False)
+            for one in session.requests(message.get("body", b"")):
+                try:
+                    response = self._sequencer.take(one)
+                except (ConnectionRefused, ConnectionLost):
+                    await _hang_up(scope, receive)
+                    return
+                if response.latency:
+                    await asyncio.sleep(response.latency / 1000)
+                frame = session.acknowledge(response)
+                await send({"type": "http.response.body", "body": frame, "more_body": True})
+            problem = session.problem(at_end=not has_more)
+            if problem:
+                await send({"type": "http.response.body", "body": problem, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
 
     def _refusal(self, request: http_types.Request, scope: Scope) -> http_types.Response | None:
         """Refuse what pages of other sites send, and what other machines send without a key."""
@@ -127,6 +174,8 @@ def _most_bytes(request: http_types.Request) -> int | None:
     """
     if is_control(request.path):
         return _MOST_SNAPSHOT_BYTES if request.path == _SNAPSHOT else _MOST_CONTROL_BYTES
+    if is_for_stream_store(request.path):
+        return _MOST_STORE_BYTES
     length = request.headers.get("content-length", "")
     is_short = length.isdecimal() and length.isascii() and int(length) <= MAX_APPEND_BODY_BYTES
     return MAX_APPEND_BODY_BYTES if is_short else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from session_lab.simulator.api.views.sse import DONE, EventWriter
+from session_lab.simulator.api.views.sse import DONE, EventWriter, next_batch
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -30,17 +30,17 @@ async def sse_follow(sequencer: Sequencer, follow: Follow) -> AsyncIterator[byte
     next_ping = sequencer.waited()
     while not sequencer.is_stopping:
         world, waited = sequencer.backend.world, sequencer.waited()
-        records = world.records(follow.key, io=follow.io, environment=follow.environment)
-        if len(records) < writer.position:
+        tail = world.tail(follow.stream)
+        if tail.seq < writer.position:
             break  # Another world has taken this one's place.
-        if batches := writer.batches(records):
+        if batch := next_batch(world, follow, writer):
             deadline = waited + follow.patience * 1000
-            yield batches
+            yield batch
         elif waited >= deadline:
             break
         elif waited >= next_ping:
             next_ping = waited + PING_EVERY
-            yield writer.ping(records, sequencer.now())
+            yield writer.ping(tail, sequencer.now())
         else:
             await sequencer.news(min(deadline, next_ping))
     yield DONE

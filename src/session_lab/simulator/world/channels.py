@@ -1,80 +1,131 @@
-"""The two record streams of a session, ``in`` and ``out``.
+"""The record streams of sessions.
 
-Each is append-only; its sequence numbers start at 0 and rise by one. A part id makes an append
-idempotent for five minutes: a repeat within that time stores nothing.
+A session has two channels, ``in`` and ``out``, and named side channels with the same two directions;
+each is one stream. Streams are append-only, but for what a trim removes from their beginning. A part
+id makes an append idempotent for five minutes: a repeat within that time stores nothing.
 (``apps/webapp/app/routes/realtime.v1.sessions.$session.$io.append.ts`` of the open-source server.)
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-__all__ = ["CONTROL_HEADER", "PART_ID_LIFE", "Record", "Stream"]
+from session_lab.simulator.model.records import Position, Record, metered_bytes
 
-CONTROL_HEADER = "trigger-control"
-"""The header that names what a control record tells."""
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from session_lab.simulator.model.records import NewRecord
+
+__all__ = ["PART_ID_LIFE", "Stream", "StreamKey"]
 
 PART_ID_LIFE = 5 * 60_000
 """How long a part id is remembered, in milliseconds."""
 
 
-class Record(NamedTuple):
-    """One record.
+class StreamKey(NamedTuple):
+    """Which stream.
 
     Attributes
     ----------
-    data : str
-        Its text.
-    part_id : str
-        Its part id.
-    at : int
-        When it was stored, in milliseconds since 1970.
-    headers : tuple of (str, str)
-        What makes it a control record, which has neither text nor part id; empty on all others.
+    environment : str
+        The id of the environment.
+    session : str
+        The session's external id where it has one, else its id.
+    io : str
+        ``"in"`` or ``"out"``.
+    channel : str
+        The name of a side channel; empty for the session's own two.
     """
 
-    data: str
-    part_id: str
-    at: int
-    headers: tuple[tuple[str, str], ...] = ()
-
-    @property
-    def control(self) -> str | None:
-        """What a control record tells, such as ``"turn-complete"``; None on all others."""
-        return next((value for name, value in self.headers if name == CONTROL_HEADER), None)
+    environment: str
+    session: str
+    io: str
+    channel: str = ""
 
 
 @dataclass
 class Stream:
-    """One direction of one session.
+    """One stream.
 
     Attributes
     ----------
     records : list of Record
-        In order; a record's place is its sequence number.
+        Those that are kept, in order.
     claims : dict of str to int
         When each part id was claimed.
     completed : int
-        How many of its records say of a turn under a run policy that it has ended.
+        How many of its records, kept or not, say of a turn under a run policy that it has ended.
+    first : int
+        The number of the first record that no trim has removed.
+    fence : str
+        The token that writers may be asked for.
+    n_bytes : int
+        What it holds, as the store meters it.
     """
 
     records: list[Record] = field(default_factory=list)
     claims: dict[str, int] = field(default_factory=dict)
     completed: int = 0
+    first: int = 0
+    fence: str = ""
+    n_bytes: int = 0
+
+    @property
+    def next_seq(self) -> int:
+        """The number that the next record gets."""
+        return self.first + len(self.records)
+
+    @property
+    def tail(self) -> Position:
+        """Where the stream ends."""
+        return Position(self.next_seq, self.records[-1].at if self.records else 0)
 
     def is_repeat(self, part_id: str, at: int) -> bool:
         """Return whether a part id was claimed within its life."""
         claimed_at = self.claims.get(part_id)
         return claimed_at is not None and at < claimed_at + PART_ID_LIFE
 
-    def write(self, record: Record) -> int:
-        """Store a record, under its part id if it has one, and return its sequence number."""
-        if record.part_id:
-            self.claims[record.part_id] = record.at
+    def add(self, body: str, at: int, headers: tuple[tuple[str, str], ...] = ()) -> int:
+        """Store a record and return its number."""
+        record = Record(self.next_seq, at, body, headers)
         self.records.append(record)
-        return len(self.records) - 1
+        self.n_bytes += metered_bytes(body, headers)
+        return record.seq
+
+    def write(self, records: Sequence[NewRecord], at: int) -> int:
+        """Store records, obey the commands among them, and return the number of the first."""
+        first = self.next_seq
+        for record in records:
+            tail = self.next_seq
+            self.add(record.body.decode("utf-8", "replace"), at, record.headers)
+            if record.command == "trim":
+                self._trim(min(int.from_bytes(record.body, "big"), tail))
+            elif record.command == "fence":
+                self.fence = record.body.decode("utf-8", "replace")
+        return first
+
+    def since(self, start: int, most: int | None = None) -> list[Record]:
+        """Return the kept records from a number on, at most so many."""
+        place = max(start - self.first, 0)
+        return self.records[place : None if most is None else place + most]
 
     def copy(self) -> Stream:
         """Copy the containers and share the records."""
-        return Stream(self.records.copy(), self.claims.copy(), self.completed)
+        return Stream(
+            self.records.copy(),
+            self.claims.copy(),
+            self.completed,
+            self.first,
+            self.fence,
+            self.n_bytes,
+        )
+
+    def _trim(self, first: int) -> None:
+        """Remove the records before a number; what is removed already stays so."""
+        n_removed = max(first - self.first, 0)
+        for record in self.records[:n_removed]:
+            self.n_bytes -= metered_bytes(record.body, record.headers)
+        del self.records[:n_removed]
+        self.first += n_removed

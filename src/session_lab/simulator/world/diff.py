@@ -64,7 +64,11 @@ def _runs(snapshot: Snapshot) -> dict[str, dict[str, Any]]:
 
 def _streams(snapshot: Snapshot) -> dict[str, dict[str, Any]]:
     return {
-        "/".join(key): {"records": tuple(stream.records)}
+        "/".join(filter(None, key)): {
+            "records": tuple(stream.records),
+            "first": stream.first,
+            "fence": stream.fence,
+        }
         for key, stream in snapshot.state.streams.items()
     }
 

@@ -37,7 +37,7 @@ _DONE = {
     "end_and_continue lost": "the calling run was not the current one, so the new run was cancelled",
     "retrieve": "a session can be read in every state",
     "set_run_status": "the run was put into the status {status} from outside",
-    "write_control": "an agent's control record goes to its channel past the API, in every state",
+    "write": "what an agent writes goes to its stream past the API, in every state of a session",
     "update": "tags and metadata can be replaced in every state of a session",
 }
 
@@ -50,7 +50,10 @@ def explain(entry: Entry) -> str:
     entry : Entry
         The request and its answer, as the journal keeps them.
     """
-    why = _accepted(entry) if entry.reply.error is None else _refused(entry)
+    if entry.reply.error is None:
+        why = _accepted(entry)
+    else:
+        why = _not_written(entry) if entry.op == "write" else _refused(entry)
     return f"{entry.reply.status_code}: {why}"
 
 
@@ -62,13 +65,25 @@ def _refused(entry: Entry) -> str:
             caller = dict(entry.asked)["calling_run_id"]
             return f"no run of this environment is called {caller!r}, so none can hand over"
         case 413:
-            return "the record is larger than a channel takes, so make it smaller or split it"
+            return _too_large(entry)
         case 422 if entry.op == "update":
             return "an external id can be repeated but not changed, so nothing was changed"
         case 422 | 500:
             return _not_triggered(entry)
         case _:
             return _ended(entry)
+
+
+def _too_large(entry: Entry) -> str:
+    if "per-record" in (entry.reply.error or ""):
+        return "the record is larger than a channel takes, so make it smaller or split it"
+    return "the channel is full; trim it, or go on in another session"
+
+
+def _not_written(entry: Entry) -> str:
+    if entry.reply.status_code == 412:
+        return "the stream is not where its writer took it to be, so nothing was written"
+    return f"nothing was written: {entry.reply.error}"
 
 
 def _missing(key: str) -> str:
@@ -138,6 +153,8 @@ def _started(entry: Entry) -> str:
 def _sent(entry: Entry) -> str:
     if entry.op == "append" and entry.reply.seq is None:
         return "the part id was used less than five minutes before, so nothing was stored"
+    if "channel" in dict(entry.asked):
+        return "the session was open, and what goes to a side channel wakes no run"
     if entry.run_id is None:
         return "no run was alive and triggering one was made to fail, which no sender is told"
     if entry.events:

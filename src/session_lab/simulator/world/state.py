@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from session_lab.simulator.model.machine import SessionState
     from session_lab.simulator.model.runs import Run
-    from session_lab.simulator.world.channels import Stream
+    from session_lab.simulator.world.channels import Stream, StreamKey
     from session_lab.simulator.world.journal import Entry
 
 __all__ = ["RunRecord", "State", "Waitpoint"]
@@ -73,8 +73,8 @@ class State:
         By session ordinal and number in the session.
     run_ids : dict of str to (int, int)
         The key of each run.
-    streams : dict of (str, str, str) to Stream
-        By environment, canonical session key and direction.
+    streams : dict of StreamKey to Stream
+        Every stream that was ever written to.
     rank : int
         How many sessions were created before the newest one in its millisecond.
     waitpoints : dict of (str, str) to Waitpoint
@@ -90,7 +90,7 @@ class State:
     external_ids: dict[tuple[str, str], int] = field(default_factory=dict)
     runs: dict[tuple[int, int], RunRecord] = field(default_factory=dict)
     run_ids: dict[str, tuple[int, int]] = field(default_factory=dict)
-    streams: dict[tuple[str, str, str], Stream] = field(default_factory=dict)
+    streams: dict[StreamKey, Stream] = field(default_factory=dict)
     rank: int = 0
     waitpoints: dict[tuple[str, str], Waitpoint] = field(default_factory=dict)
     n_waitpoints: int = 0

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, NamedTuple
 from session_lab.simulator.model import runs as run_model
 from session_lab.simulator.model.ids import IdScheme
 from session_lab.simulator.model.machine import Step, WorldReply
+from session_lab.simulator.model.records import Position, Record
 from session_lab.simulator.model.run_payload import options_of, overrides_of, payload_of
-from session_lab.simulator.world.channels import Stream
+from session_lab.simulator.world.channels import Stream, StreamKey
 from session_lab.simulator.world.indexes import RunIndex, SessionIndex
 from session_lab.simulator.world.journal import Command, Entry, RunEvent
 from session_lab.simulator.world.state import RunRecord, State, Waitpoint
-from session_lab.simulator.world.turns import completions, served_turns
+from session_lab.simulator.world.turns import completion_headers, completions, served_turns
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from session_lab.simulator.model.runs import Run
     from session_lab.simulator.model.settings.platform import Platform
     from session_lab.simulator.model.settings.policy import RunPolicy, Timings
-    from session_lab.simulator.world.channels import Record
     from session_lab.simulator.world.turns import ServedTurn
 
 __all__ = ["Shown", "Store"]
@@ -186,21 +186,25 @@ class Store:
             return step._replace(session=session._replace(run=run))
         return step._replace(superseded=(run,))
 
-    def stream(self, row: Row, io: str) -> Stream:
-        """Return one channel of a session; to read one that has no records makes none."""
-        return self.state.streams.get(_stream_key(row, io), Stream())
+    def stream_key(self, key: str, environment: str, io: str, channel: str | None) -> StreamKey:
+        """Return the key of a stream by either id of its session, or by a name that has none."""
+        ordinal = self.find(key, environment)
+        if ordinal is not None:
+            row = self.state.sessions[ordinal].row
+            key = row.external_id or row.session_id
+        return StreamKey(environment, key, io, channel or "")
 
-    def write(self, ordinal: int, io: str, record: Record) -> int:
-        """Append to a channel, which is made for its first record; return the sequence number.
+    def stream(self, key: StreamKey) -> Stream:
+        """Return a stream as it is stored; to look at one that has no records makes none."""
+        return self.state.streams.get(key) or Stream()
 
-        What has been read by now stands before it.
-        """
-        row = self.state.sessions[ordinal].row
-        stream = self.state.streams.setdefault(_stream_key(row, io), Stream())
-        for ended in self.records(ordinal, io, record.at)[len(stream.records) :]:
-            stream.write(ended)
+    def open_stream(self, key: StreamKey, now: int) -> Stream:
+        """Return a stream to write to; what has been read from it by now is stored first."""
+        stream = self.state.streams.setdefault(key, Stream())
+        for ended in self._completions(key, stream, now):
+            stream.add(ended.body, ended.at, ended.headers)
             stream.completed += 1
-        return stream.write(record)
+        return stream
 
     def turns(self, ordinal: int) -> list[ServedTurn]:
         """Return a session's turns in the order in which they were accepted."""
@@ -217,13 +221,39 @@ class Store:
         name = session.row.external_id or session.row.session_id
         return served_turns(entries, records, timings, name)
 
-    def records(self, ordinal: int, io: str, now: int) -> Sequence[Record]:
-        """Return a channel's records; turns that have ended by now say so on ``out``."""
-        stream = self.stream(self.state.sessions[ordinal].row, io)
-        if io != "out" or ordinal not in self._accepted:
-            return stream.records
-        ended = completions(self.turns(ordinal), now)
-        return [*stream.records, *ended[stream.completed :]]
+    def records(
+        self, key: StreamKey, now: int, start: int = 0, most: int | None = None
+    ) -> Sequence[Record]:
+        """Return a stream's records from a number on; ended turns say so on ``out``."""
+        stream = self.stream(key)
+        found = stream.since(start, most)
+        if not self._has_turns(key):
+            return found
+        found += [record for record in self._completions(key, stream, now) if record.seq >= start]
+        return found[:most]
+
+    def tail(self, key: StreamKey, now: int) -> Position:
+        """Return where a stream ends."""
+        stream = self.stream(key)
+        ended = self._completions(key, stream, now) if self._has_turns(key) else []
+        return Position(ended[-1].seq + 1, ended[-1].at) if ended else stream.tail
+
+    def _has_turns(self, key: StreamKey) -> bool:
+        if key.io != "out" or key.channel:
+            return False
+        return self.find(key.session, key.environment) in self._accepted
+
+    def _completions(self, key: StreamKey, stream: Stream, now: int) -> list[Record]:
+        """Return the records of turns that have ended by now and are not stored yet."""
+        if not self._has_turns(key):
+            return []
+        ordinal = self.find(key.session, key.environment)
+        ended = [] if ordinal is None else completions(self.turns(ordinal), now)
+        fresh = ended[stream.completed :]
+        return [
+            Record(seq, turn.ended_at, "", completion_headers(turn))
+            for seq, turn in enumerate(fresh, stream.next_seq)
+        ]
 
     def next_session_id(self, now: int) -> str:
         """Return the id that a session created now would get."""
@@ -389,7 +419,3 @@ def _with_open_end(session: SessionState, before: SessionState | None) -> Sessio
 
 def _run_number(run: Run) -> int:
     return run.number
-
-
-def _stream_key(row: Row, io: str) -> tuple[str, str, str]:
-    return row.environment, row.external_id or row.session_id, io

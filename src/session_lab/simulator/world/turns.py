@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from session_lab.simulator.model import run_rules
-from session_lab.simulator.world.channels import CONTROL_HEADER, Record
+from session_lab.simulator.model.records import CONTROL_HEADER
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from session_lab.simulator.world.journal import Entry
     from session_lab.simulator.world.state import RunRecord
 
-__all__ = ["TURN_COMPLETE", "ServedTurn", "completions", "served_turns"]
+__all__ = ["TURN_COMPLETE", "ServedTurn", "completion_headers", "completions", "served_turns"]
 
 TURN_COMPLETE = "turn-complete"
 """The control record that an agent writes on ``out`` when a turn has ended."""
@@ -109,19 +109,15 @@ def served_turns(
     return turns
 
 
-def completions(turns: Iterable[ServedTurn], now: int) -> list[Record]:
-    """Return the records on ``out`` that say which turns have ended by now, in order."""
+def completions(turns: Iterable[ServedTurn], now: int) -> list[ServedTurn]:
+    """Return the turns that have ended by now and whose agent says so, in order of their end."""
     ended = [turn for turn in turns if turn.is_complete and turn.ended_at <= now]
-    ended.sort(key=lambda turn: turn.ended_at)
-    return [
-        Record(
-            "",
-            "",
-            turn.ended_at,
-            (
-                (CONTROL_HEADER, TURN_COMPLETE),
-                *(() if turn.event_id is None else ((_EVENT_ID_HEADER, str(turn.event_id)),)),
-            ),
-        )
-        for turn in ended
-    ]
+    return sorted(ended, key=lambda turn: turn.ended_at)
+
+
+def completion_headers(turn: ServedTurn) -> tuple[tuple[str, str], ...]:
+    """Return the headers of the record on ``out`` that says that a turn has ended."""
+    complete = (CONTROL_HEADER, TURN_COMPLETE)
+    if turn.event_id is None:
+        return (complete,)
+    return complete, (_EVENT_ID_HEADER, str(turn.event_id))

@@ -16,6 +16,13 @@ from session_lab.simulator.model.calendar import date_text
 from session_lab.simulator.model.ids import base36
 from session_lab.simulator.model.machine import Row, SessionState, Step, WorldReply
 from session_lab.simulator.model.randomness import to_seed
+from session_lab.simulator.model.records import (
+    NewRecord,
+    append_refusal,
+    control_record,
+    enveloped,
+    write_refusal,
+)
 from session_lab.simulator.model.run_payload import (
     carries_turn,
     is_stop,
@@ -26,7 +33,6 @@ from session_lab.simulator.model.settings.profiles import profile_named
 from session_lab.simulator.model.trigger_faults import failing_start, swallowing
 from session_lab.simulator.model.versions import version_at
 from session_lab.simulator.world import arguments
-from session_lab.simulator.world.channels import CONTROL_HEADER, Record
 from session_lab.simulator.world.diff import Difference, differences
 from session_lab.simulator.world.explain import explain
 from session_lab.simulator.world.journal import Command
@@ -35,14 +41,16 @@ from session_lab.simulator.world.snapshots.snapshot import Snapshot
 from session_lab.simulator.world.state import State
 from session_lab.simulator.world.store import Store
 from session_lab.timing import VirtualClock, instant_text
-from session_lab.wire.limits import MAX_RECORD_BYTES, RESERVED_ID_PREFIX, record_bytes
+from session_lab.wire.limits import RESERVED_ID_PREFIX
 from session_lab.wire.run.run_status import FINAL_INTERNAL_STATUSES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from session_lab.simulator.model.records import Position, Record
     from session_lab.simulator.model.settings.platform import Platform
     from session_lab.simulator.model.settings.policy import RunPolicy, Timings
+    from session_lab.simulator.world.channels import StreamKey
     from session_lab.simulator.world.indexes import RunKey
     from session_lab.simulator.world.journal import Entry
     from session_lab.simulator.world.state import RunRecord
@@ -225,47 +233,109 @@ is spent, so start a new session under another external id
         data: str,
         *,
         io: str = "in",
+        channel: str | None = None,
         part_id: str | None = None,
         environment: str = ENVIRONMENT,
     ) -> Entry:
         """Append a record to a channel; one on ``in`` is a message unless it says it is a stop.
 
         Answers as :meth:`message`, its reply with the record's ``seq``; 413 where the
-        record is over the store's limit.
+        record is over the store's limit. What goes to a side channel wakes no run.
 
         Parameters
         ----------
         data : str
             The record's text.
         io : {"in", "out"}
-            Which channel.
+            Which direction.
+        channel : str, optional
+            The name of a side channel.
         part_id : str, optional
             Makes the append idempotent for five minutes; a repeat stores nothing.
         """
         ordinal, session, timings = self._look_up(key, environment)
         now = self.now
+        asked: dict[str, Any] = {"io": io, "channel": channel}
         refusal = machine.append_refusal(session, now, self.profile)
         if session is None or ordinal is None or refusal is not None:
             step = Step(session, refusal or machine.APPEND_MISSING)
-            return self._commit(Command("append", key, environment, {"io": io}), step, ordinal)
-        stream = self._store.stream(session.row, io)
-        record = Record(data, part_id or base36(len(self.journal), 8)[1:], now)
-        duration, repeat = None, part_id is not None and stream.is_repeat(part_id, now)
-        size = 0 if repeat else record_bytes(data, record.part_id)
-        fits = size <= MAX_RECORD_BYTES
-        if io == "in" and fits and not repeat and not is_stop(data):
+            return self._commit(Command("append", key, environment, asked), step, ordinal)
+        place = self.stream_key(key, environment, io, channel)
+        stream = self._store.stream(place)
+        repeat = part_id is not None and stream.is_repeat(part_id, now)
+        body = enveloped(data, part_id or self._new_part_id())
+        refusal = None if repeat else append_refusal(body, stream.n_bytes)
+        duration = None
+        if channel is not None:
+            step = Step(session, WorldReply(200))
+        elif io == "in" and refusal is None and not repeat and not is_stop(data):
             duration = turn_duration_of(data)
             step = machine.message(session, duration, now, timings, profile=self.profile)
         else:
             step = machine.ensure_run(session, WorldReply(200), now, timings)
-        step = swallowing(self.trigger_fault, session, step, self.now, timings)
-        if not fits:
-            step = step._replace(reply=_too_large(size))
+        if channel is None:
+            step = swallowing(self.trigger_fault, session, step, now, timings)
+        if refusal is not None:
+            step = step._replace(reply=refusal)
         elif not repeat:
-            seq = self._store.write(ordinal, io, record)
-            step = step._replace(reply=step.reply._replace(seq=seq))
-        asked = {"io": io, "part_id": part_id, "turn_duration": duration}
+            stream = self._store.open_stream(place, now)
+            if part_id:
+                stream.claims[part_id] = now
+            step = step._replace(reply=step.reply._replace(seq=stream.add(body, now)))
+        asked |= {"part_id": part_id, "turn_duration": duration}
         return self._commit(Command("append", key, environment, asked), step, ordinal)
+
+    def write(
+        self,
+        key: str,
+        records: Sequence[NewRecord],
+        *,
+        io: str = "out",
+        channel: str | None = None,
+        match_seq_num: int | None = None,
+        fencing_token: str | None = None,
+        environment: str = ENVIRONMENT,
+    ) -> Entry:
+        """Write records as an agent does: past the API, straight to the stream store.
+
+        Answers 200 with the ``seq`` of the first; 400 or 413 where the store does not take them,
+        and 412 where a condition does not hold. All or none are stored. In every state of a
+        session, and under names that nothing was ever started under, records can be written.
+
+        Parameters
+        ----------
+        records : sequence of NewRecord
+            The batch; commands among it are obeyed.
+        io : {"in", "out"}
+            Which direction.
+        channel : str, optional
+            The name of a side channel.
+        match_seq_num : int, optional
+            Write only where this is the number of the next record.
+        fencing_token : str, optional
+            Write only where this is the token that was set last.
+        environment : str
+            Which environment the agent runs in.
+        """
+        now = self.now
+        ordinal, session, _ = self._look_up(key, environment)
+        place = self.stream_key(key, environment, io, channel)
+        stream = self._store.stream(place)
+        reply = write_refusal(
+            records,
+            next_seq=self.tail(place).seq,
+            fence=stream.fence,
+            n_bytes=stream.n_bytes,
+            match_seq_num=match_seq_num,
+            fencing_token=fencing_token,
+        )
+        if reply is None:
+            reply = WorldReply(200, seq=self._store.open_stream(place, now).write(records, now))
+        asked = {"io": io, "channel": channel, "records": len(records)}
+        if len(records) == 1:
+            asked["control"] = records[0].control
+        command = Command("write", key, environment, asked)
+        return self._commit(command, Step(session, reply), ordinal)
 
     def update(
         self, key: str, changes: Mapping[str, Any], *, environment: str = ENVIRONMENT
@@ -387,6 +457,7 @@ is spent, so start a new session under another external id
         headers: Mapping[str, str] | None = None,
         *,
         io: str = "out",
+        channel: str | None = None,
         environment: str = ENVIRONMENT,
     ) -> Entry:
         """Write a control record, as an agent does past the API, straight to the stream store.
@@ -398,7 +469,9 @@ is spent, so start a new session under another external id
         headers : mapping, optional
             Further headers.
         io : {"in", "out"}
-            Which channel.
+            Which direction.
+        channel : str, optional
+            The name of a side channel.
         environment : str
             Which environment the agent runs in.
 
@@ -407,14 +480,38 @@ is spent, so start a new session under another external id
         SimulationError
             There is no such session.
         """
-        ordinal, session, _ = self._look_up(key, environment)
-        if session is None or ordinal is None:
-            raise SimulationError(f"there is no session {key!r} in this world")
-        pairs = ((CONTROL_HEADER, control), *(headers or {}).items())
-        seq = self._store.write(ordinal, io, Record("", "", self.now, pairs))
-        asked = {"io": io, "control": control}
-        step = Step(session, WorldReply(200, seq=seq))
-        return self._commit(Command("write_control", key, environment, asked), step, ordinal)
+        record = control_record(control, tuple((headers or {}).items()))
+        return self._write_to_session(key, record, io, channel, environment)
+
+    def write_data(
+        self,
+        key: str,
+        data: object,
+        *,
+        io: str = "out",
+        channel: str | None = None,
+        environment: str = ENVIRONMENT,
+    ) -> Entry:
+        """Write a record that holds any JSON, as an agent does past the API.
+
+        Parameters
+        ----------
+        data : JSON value
+            What readers get.
+        io : {"in", "out"}
+            Which direction.
+        channel : str, optional
+            The name of a side channel.
+        environment : str
+            Which environment the agent runs in.
+
+        Raises
+        ------
+        SimulationError
+            There is no such session.
+        """
+        body = enveloped(data, self._new_part_id()).encode()
+        return self._write_to_session(key, NewRecord(body), io, channel, environment)
 
     def wait(
         self,
@@ -527,14 +624,46 @@ is spent, so start a new session under another external id
         return self._store.as_of(record, self.now)
 
     def records(
-        self, key: str, *, io: str = "out", environment: str = ENVIRONMENT
+        self,
+        key: str,
+        *,
+        io: str = "out",
+        channel: str | None = None,
+        environment: str = ENVIRONMENT,
     ) -> Sequence[Record]:
         """Return a channel's records; a channel that was never written to is empty.
 
-        Under a policy ``out`` says of each turn that has ended that it has.
+        Those that a trim has removed are gone. Under a policy ``out`` says of each turn that has
+        ended that it has.
+
+        Parameters
+        ----------
+        io : {"in", "out"}
+            Which direction.
+        channel : str, optional
+            The name of a side channel.
         """
-        ordinal = self._store.find(key, environment)
-        return () if ordinal is None else tuple(self._store.records(ordinal, io, self.now))
+        return tuple(self.stream_records(self.stream_key(key, environment, io, channel)))
+
+    def stream_key(
+        self, key: str, environment: str, io: str, channel: str | None = None
+    ) -> StreamKey:
+        """Return the stream of a session's channel, by either id of the session."""
+        return self._store.stream_key(key, environment, io, channel)
+
+    def stream_records(
+        self, stream: StreamKey, start: int = 0, most: int | None = None
+    ) -> Sequence[Record]:
+        """Return a stream's records from a number on, at most so many."""
+        return self._store.records(stream, self.now, start, most)
+
+    def tail(self, stream: StreamKey) -> Position:
+        """Return where a stream ends: its next number, and when its last record was stored."""
+        return self._store.tail(stream, self.now)
+
+    def fence(self, stream: StreamKey) -> str:
+        """Return the token that writers to a stream may be asked for; empty until one is set."""
+        return self._store.stream(stream).fence
 
     def turns(self, key: str, *, environment: str = ENVIRONMENT) -> list[ServedTurn]:
         """Return a session's turns under a policy in the order of arrival, those ahead included."""
@@ -602,6 +731,16 @@ is spent, so start a new session under another external id
             f"{len(state.journal):,} requests)"
         )
 
+    def _write_to_session(
+        self, key: str, record: NewRecord, io: str, channel: str | None, environment: str
+    ) -> Entry:
+        if self._store.find(key, environment) is None:
+            raise SimulationError(f"there is no session {key!r} in this world")
+        return self.write(key, [record], io=io, channel=channel, environment=environment)
+
+    def _new_part_id(self) -> str:
+        return base36(len(self.journal), 8)[1:]
+
     def _look_up(
         self, key: str, environment: str
     ) -> tuple[int | None, SessionState | None, Timings | None]:
@@ -622,11 +761,3 @@ is spent, so start a new session under another external id
         self, command: Command, step: Step, ordinal: int | None, calling_run_id: str | None = None
     ) -> Entry:
         return self._store.commit(command, step, ordinal, self.now, calling_run_id=calling_run_id)
-
-
-def _too_large(size: int) -> WorldReply:
-    return WorldReply(
-        413,
-        f"Record metered size {size} bytes exceeds the S2 per-record limit of {MAX_RECORD_BYTES} "
-        "bytes. Reduce tool-output size or split into smaller parts.",
-    )

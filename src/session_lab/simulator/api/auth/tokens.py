@@ -28,7 +28,6 @@ Claims = dict[str, Any]
 _ALGORITHM = "HS256"
 _ISSUER = "https://id.trigger.dev"
 _AUDIENCE = "https://api.trigger.dev"
-_CHECKED_CLAIMS: Options = {"verify_signature": False, "verify_aud": True, "verify_iss": True}
 _SESSION_TOKEN_SECONDS = 3600
 _DOTS = 2
 
@@ -146,22 +145,36 @@ def unverified_claims(token: str) -> Claims | None:
     return content if isinstance(content, dict) else None
 
 
-def verified_claims(token: str, secret_key: str, now: int) -> Claims | None:
+def verified_claims(
+    token: str,
+    secret_key: str,
+    now: int,
+    *,
+    audience: str = _AUDIENCE,
+    issuer: str | None = _ISSUER,
+) -> Claims | None:
     """Read the claims of a token that is genuine and valid now; else None.
 
-    Issuer and audience must be the platform's. A token that never says when it expires is valid
-    for ever.
+    Issuer and audience must be those that are asked for, by default the platform's. A token that
+    never says when it expires is valid for ever.
     """
-    claims = _genuine_claims(token, secret_key)
+    claims = _genuine_claims(token, secret_key, audience, issuer)
     return claims if claims is not None and _is_timely(claims, now // 1000) else None
 
 
 @functools.lru_cache(maxsize=1024)
-def _genuine_claims(token: str, secret_key: str) -> Claims | None:
+def _genuine_claims(
+    token: str, secret_key: str, audience: str, issuer: str | None
+) -> Claims | None:
     """Check all that time does not change, once for every token."""
+    checked: Options = {
+        "verify_signature": False,
+        "verify_aud": True,
+        "verify_iss": issuer is not None,
+    }
     try:
         _SIGNATURES.decode(token, secret_key, algorithms=[_ALGORITHM])
-        return jwt.decode(token, options=_CHECKED_CLAIMS, audience=_AUDIENCE, issuer=_ISSUER)
+        return jwt.decode(token, options=checked, audience=audience, issuer=issuer)
     except jwt.PyJWTError:
         return None
 

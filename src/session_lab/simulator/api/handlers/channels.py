@@ -21,8 +21,9 @@ from session_lab.simulator.api.http_types import (
 from session_lab.simulator.api.javascript.json_text import Json, parse_json, render_json
 from session_lab.simulator.api.javascript.numbers import to_number
 from session_lab.simulator.api.lists.session_list import status_at
-from session_lab.simulator.api.views.sse import DONE, EventWriter
+from session_lab.simulator.api.stores.stream_names import BASIN, store_token, stream_name
 from session_lab.simulator.model.run_payload import turn_duration_problem
+from session_lab.simulator.world.channels import StreamKey
 from session_lab.wire.limits import MAX_STREAM_TIMEOUT_SECONDS, RESERVED_ID_PREFIX
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
     from session_lab.simulator.api.context import Context
     from session_lab.simulator.model.machine import Row
-    from session_lab.simulator.world.channels import Record
+    from session_lab.simulator.model.records import Record
     from session_lab.simulator.world.journal import Entry
 
 __all__ = ["FoundChannel", "append", "find", "open_", "records", "stream"]
@@ -40,6 +41,7 @@ _DEFAULT_PATIENCE = 60
 _STORE_SETTINGS = {"x-s2-flush-interval-ms": "100", "x-s2-max-retries": "10"}
 _MOST_DIGITS = 18
 _TURN_COMPLETE = "turn-complete"
+_START_HEADER = "x-trigger-stream-start"
 
 
 class FoundChannel(NamedTuple):
@@ -71,6 +73,7 @@ def append(context: Context) -> Response:
         context.session_key,
         _without_webhook_mark(text) if io == "in" else text,
         io=io,
+        channel=context.params.get("channel"),
         part_id=context.request.headers.get("x-part-id") or None,
         environment=context.environment,
     )
@@ -106,12 +109,11 @@ def _without_webhook_mark(text: str) -> str:
 
 
 def records(context: Context) -> Response:
-    """Answer with the records of a channel."""
+    """Answer with the records of a channel, but for commands to the store."""
     after = context.query.get("afterEventId")
-    stored = _stored(context)
     first = 0 if after is None else _number(after) + 1
-    shown = [_shown(stored[seq], seq) for seq in range(min(first, len(stored)), len(stored))]
-    return json_response({"records": shown})
+    stored = context.world.stream_records(_stream_key(context), first)
+    return json_response({"records": [_shown(each) for each in stored if each.command is None]})
 
 
 def _number(digits: str) -> int:
@@ -120,38 +122,40 @@ def _number(digits: str) -> int:
     return int(digits) if len(digits) <= _MOST_DIGITS else 2**63
 
 
-def _shown(record: Record, seq: int) -> Json:
-    shown: dict[str, Json] = {"data": record.data, "id": record.part_id, "seqNum": seq}
+def _shown(record: Record) -> Json:
+    shown: dict[str, Json] = {"data": record.data, "id": record.part_id, "seqNum": record.seq}
     return shown | {"headers": list(record.headers)} if record.headers else shown
 
 
-def _stored(context: Context) -> Sequence[Record]:
-    io = context.params["io"]
-    return context.world.records(context.found.key, io=io, environment=context.environment)
+def _stream_key(context: Context) -> StreamKey:
+    key, params = context.found.key, context.params
+    return context.world.stream_key(key, context.environment, params["io"], params.get("channel"))
 
 
 def stream(context: Context) -> Response:
-    """Answer with the events of the records that there are, and with how to go on from there."""
+    """Answer with the events of a channel, from the position that is asked for."""
     if context.request.method == "HEAD":
         return Response(200, {"x-last-chunk-index": "0"})
     headers = context.request.headers
     patience = _patience(headers.get("timeout-seconds", ""))
     if isinstance(patience, Response):
         return patience
-    stored, io = _stored(context), context.params["io"]
-    position = min(_position(headers.get("last-event-id", "")), len(stored))
+    followed = _stream_key(context)
+    tail = context.world.tail(followed)
+    last_event_id = headers.get("last-event-id", "")
+    position = min(_position(last_event_id), tail.seq)
+    if not last_event_id and headers.get(_START_HEADER) == "latest":
+        position = tail.seq
     sent = {
         "content-type": "text/event-stream",
         "x-stream-version": "v2",
         "access-control-expose-headers": "*",
     }
-    settled = io == "out" and headers.get("x-peek-settled") == "1" and _is_settled(stored)
-    follow = None
-    if settled:
+    asks = followed.io == "out" and headers.get("x-peek-settled") == "1"
+    if asks and _is_settled(context.world.stream_records(followed, tail.seq - 2)):
         sent["x-session-settled"] = "true"
-    else:
-        follow = Follow(context.environment, context.found.key, io, position, patience)
-    return Response(200, sent, EventWriter(position).batches(stored) + DONE, follow)
+        patience = 0
+    return Response(200, sent, follow=Follow(followed, position, patience))
 
 
 def _patience(seconds: str) -> int | Response:
@@ -176,16 +180,14 @@ def _position(last_event_id: str) -> int:
     return int(number) + 1 if math.isfinite(number) and number >= 0 else 0
 
 
-def _is_settled(records: Sequence[Record]) -> bool:
-    return bool(records) and records[-1].control == _TURN_COMPLETE
+def _is_settled(newest: Sequence[Record]) -> bool:
+    """Return whether the newest of the last two records that is not a command ends a turn."""
+    told = [record for record in newest if record.command is None]
+    return bool(told) and told[-1].control == _TURN_COMPLETE
 
 
 def open_(context: Context) -> Response:
-    """Open a channel for writing past the API.
-
-    The stream store that agents then write to is not simulated, so neither its address nor a token
-    for it is given; the SDK's writers say what they miss.
-    """
+    """Open a channel for writing past the API: say where its stream is, and give a token for it."""
     if context.params["io"] == "out" and not context.credential.is_secret_key:
         return text_response(f"Initializing the out channel {_FOR_KEYS_ONLY}", 403)
     channel = find(context)
@@ -193,4 +195,17 @@ def open_(context: Context) -> Response:
         return text_response("Session not found", 404)
     if channel.row is not None and channel.row.closed_at is not None:
         return text_response("Cannot initialize a channel on a closed session", 400)
-    return json_response({"version": "v2"}, 202, _STORE_SETTINGS)
+    environment = context.credential.environment
+    name = stream_name(
+        StreamKey(
+            environment.id, channel.key, context.params["io"], context.params.get("channel", "")
+        )
+    )
+    headers = {
+        "x-s2-access-token": store_token(environment, stream=name, now=context.now),
+        "x-s2-stream-name": name,
+        "x-s2-basin": BASIN,
+        "x-s2-endpoint": f"{context.request.origin}/v1",
+        **_STORE_SETTINGS,
+    }
+    return json_response({"version": "v2"}, 202, headers)

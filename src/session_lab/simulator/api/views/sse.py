@@ -6,24 +6,44 @@ it. (``packages/core/src/v3/sessionStreams/wireProtocol.ts`` of the open-source 
 
 from __future__ import annotations
 
-import itertools
 from typing import TYPE_CHECKING, Final
 
 from session_lab.simulator.api.javascript.json_text import Json, render_json
-from session_lab.wire.limits import record_bytes
+from session_lab.simulator.model.records import metered_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from session_lab.simulator.world.channels import Record
+    from session_lab.simulator.api.http_types import Follow
+    from session_lab.simulator.model.records import Position, Record
+    from session_lab.simulator.world.world import World
 
-__all__ = ["DONE", "EventWriter"]
+__all__ = ["BATCH_RECORDS", "DONE", "EventWriter", "next_batch", "written_out"]
 
 DONE: Final = b"data: [DONE]\n\n"
 """The last event of a stream."""
 
-_BATCH_RECORDS = 1000
+BATCH_RECORDS: Final = 1000
+"""How many records a batch holds at most."""
+
 _BATCH_BYTES = 1024 * 1024
+
+
+def written_out(world: World, follow: Follow) -> bytes:
+    """Write a whole event stream for a reader that cannot wait: what there is, and its end."""
+    writer, events = EventWriter(follow.position), []
+    while event := next_batch(world, follow, writer):
+        events.append(event)
+    return b"".join([*events, DONE])
+
+
+def next_batch(world: World, follow: Follow, writer: EventWriter) -> bytes:
+    """Write the next batch of a stream; empty where all that there is has been written."""
+    tail = world.tail(follow.stream)
+    if tail.seq <= writer.position:
+        return b""
+    records = world.stream_records(follow.stream, writer.position, BATCH_RECORDS)
+    return writer.batch(records, tail)
 
 
 class EventWriter:
@@ -40,44 +60,39 @@ class EventWriter:
         self._n_records = 0
         self._n_bytes = 0
 
-    def batches(self, records: Sequence[Record]) -> bytes:
-        """Write what a channel holds from the position on.
+    def batch(self, records: Sequence[Record], tail: Position) -> bytes:
+        """Write one batch: records from the position on, as many as one holds; at least one.
 
         Parameters
         ----------
         records : sequence of Record
-            All records of the channel.
+            What the channel holds from the position on, or the beginning of it.
+        tail : Position
+            Where the channel ends.
         """
-        events: list[bytes] = []
-        while self.position < len(records):
-            start, end = self.position, self._end_of_batch(records)
-            batch: dict[str, Json] = {
-                "records": [_store_record(records[seq], seq) for seq in range(start, end)]
-            }
-            if end == len(records):
-                batch["tail"] = _tail(records)
-            mark = f"{end - 1},{self._n_records},{self._n_bytes}"
-            events.append(_event("batch", batch, mark))
-            self.position = end
-        return b"".join(events)
+        fitting = records[: self._fitting(records)]
+        batch: dict[str, Json] = {"records": [_store_record(record) for record in fitting]}
+        self.position = fitting[-1].seq + 1
+        if self.position == tail.seq:
+            batch["tail"] = _tail(tail)
+        return _event("batch", batch, f"{self.position - 1},{self._n_records},{self._n_bytes}")
 
-    def ping(self, records: Sequence[Record], now: int) -> bytes:
+    def ping(self, tail: Position, now: int) -> bytes:
         """Write that the connection lives, and where the channel ends."""
-        return _event("ping", {"timestamp": now, "tail": _tail(records)})
+        return _event("ping", {"timestamp": now, "tail": _tail(tail)})
 
-    def _end_of_batch(self, records: Sequence[Record]) -> int:
-        """Find where the next batch ends, and count its records and bytes."""
-        in_batch = 0
-        most = min(len(records), self.position + _BATCH_RECORDS)
-        for seq in range(self.position, most):
-            size = _metered_bytes(records[seq])
+    def _fitting(self, records: Sequence[Record]) -> int:
+        """Find how many records the next batch holds, and count them and their bytes."""
+        n_records, in_batch = 0, 0
+        for record in records[:BATCH_RECORDS]:
+            size = metered_bytes(record.body, record.headers)
             if in_batch and in_batch + size > _BATCH_BYTES:
-                most = seq
                 break
+            n_records += 1
             in_batch += size
-        self._n_records += most - self.position
+        self._n_records += n_records
         self._n_bytes += in_batch
-        return most
+        return n_records
 
 
 def _event(name: str, data: Json, mark: str | None = None) -> bytes:
@@ -85,20 +100,12 @@ def _event(name: str, data: Json, mark: str | None = None) -> bytes:
     return b"event: %s\ndata: %s\n%s\n" % (name.encode(), render_json(data), identified)
 
 
-def _store_record(record: Record, seq: int) -> Json:
-    stored: dict[str, Json] = {"seq_num": seq, "timestamp": record.at}
+def _store_record(record: Record) -> Json:
+    stored: dict[str, Json] = {"seq_num": record.seq, "timestamp": record.at}
     if record.headers:
-        return stored | {"headers": list(record.headers)}
-    envelope = {"data": record.data, "id": record.part_id}
-    return stored | {"body": render_json(envelope).decode()}
+        stored["headers"] = list(record.headers)
+    return stored | {"body": record.body} if record.body else stored
 
 
-def _tail(records: Sequence[Record]) -> Json:
-    return {"seq_num": len(records), "timestamp": records[-1].at if records else 0}
-
-
-def _metered_bytes(record: Record) -> int:
-    if not record.headers:
-        return record_bytes(record.data, record.part_id)
-    texts = itertools.chain.from_iterable(record.headers)
-    return 8 + 2 * len(record.headers) + sum(len(text.encode()) for text in texts)
+def _tail(tail: Position) -> Json:
+    return {"seq_num": tail.seq, "timestamp": tail.at}

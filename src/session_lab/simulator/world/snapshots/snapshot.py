@@ -8,11 +8,12 @@ from typing import Any, TypeVar
 
 from session_lab.errors import DataError
 from session_lab.simulator.model.machine import Row, SessionState, WorldReply
+from session_lab.simulator.model.records import Record, metered_bytes
 from session_lab.simulator.model.runs import Run
 from session_lab.simulator.model.settings.platform import Platform
 from session_lab.simulator.model.settings.policy import RunPolicy
 from session_lab.simulator.model.settings.profiles import profile_named
-from session_lab.simulator.world.channels import Record, Stream
+from session_lab.simulator.world.channels import Stream, StreamKey
 from session_lab.simulator.world.journal import Entry, RunEvent
 from session_lab.simulator.world.snapshots.snapshot_checks import check_document, check_state
 from session_lab.simulator.world.state import RunRecord, State, Waitpoint
@@ -20,7 +21,7 @@ from session_lab.timing import instant_text
 
 __all__ = ["Snapshot"]
 
-FORMAT = 2
+FORMAT = 3
 
 
 @dataclass(frozen=True, repr=False)
@@ -76,8 +77,12 @@ class Snapshot:
             "sessions": state.sessions,
             "runs": [record for _, record in sorted(state.runs.items())],
             "streams": [
-                [*key, stream.records, list(stream.claims.items())]
-                + ([stream.completed] if stream.completed else [])
+                [
+                    *key,
+                    stream.records,
+                    list(stream.claims.items()),
+                    *(stream.completed, stream.first, stream.fence),
+                ]
                 for key, stream in sorted(state.streams.items())
             ],
             "journal": state.journal,
@@ -146,12 +151,7 @@ def _state(document: dict[str, Any]) -> State:
         },
         runs={(record.ordinal, record.run.number): record for record in runs},
         run_ids={record.run_id: (record.ordinal, record.run.number) for record in runs},
-        streams={
-            (environment, key, io): Stream(
-                [_record(record) for record in records], dict(claims), *completed
-            )
-            for environment, key, io, records, claims, *completed in document["streams"]
-        },
+        streams=dict(_stream(value) for value in document["streams"]),
         rank=document["rank"],
         waitpoints={
             (environment, key): Waitpoint(waitpoint_id, until)
@@ -160,6 +160,13 @@ def _state(document: dict[str, Any]) -> State:
         n_waitpoints=document.get("n_waitpoints", 0),
         journal=[_entry(value) for value in document["journal"]],
     )
+
+
+def _stream(value: list[Any]) -> tuple[StreamKey, Stream]:
+    *key, records, claims, completed, first, fence = value
+    kept = [_record(record) for record in records]
+    n_bytes = sum(metered_bytes(record.body, record.headers) for record in kept)
+    return StreamKey(*key), Stream(kept, dict(claims), completed, first, fence, n_bytes)
 
 
 def _record(value: list[Any]) -> Record:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from session_lab.errors import DataError
 from session_lab.simulator.model.machine import SessionState
+from session_lab.simulator.model.records import Record
 from session_lab.simulator.model.run_rules import END_CAUSES, START_KINDS
 from session_lab.simulator.model.trigger_faults import TRIGGER_FAULTS
-from session_lab.simulator.world.channels import Record
 from session_lab.simulator.world.explain import explain
 from session_lab.simulator.world.journal import Entry
 from session_lab.simulator.world.state import RunRecord, Waitpoint
@@ -138,7 +138,7 @@ _KINDS: dict[type[NamedTuple], Check] = {
         _or_null(_text),
         *(_object, _options, _overrides),
     ),
-    Record: _tuple(_text, _text, _integer, _array(_tuple(_text, _text))),
+    Record: _tuple(_count, _integer, _text, _array(_tuple(_text, _text))),
     Waitpoint: _tuple(_text, _or_null(_integer)),
     Entry: _tuple(
         *(_count, _integer, _text, _text, _text),
@@ -169,9 +169,13 @@ _WAITPOINTS: dict[str, Check] = {
 
 
 def _stream(value: object) -> bool:
-    parts = (_text, _text, _one_of("in", "out"), _array(_KINDS[Record]))
+    key = (_text, _text, _one_of("in", "out"), _text)
     claims = _array(_tuple(_text, _integer))
-    return _tuple(*parts, claims)(value) or _tuple(*parts, claims, _count)(value)
+    stream = _tuple(*key, _array(_KINDS[Record]), claims, *(_count, _count, _text))
+    if not (isinstance(value, list) and stream(value)):
+        return False
+    records, first = value[4], value[7]
+    return all(record[0] == seq for seq, record in enumerate(records, first))
 
 
 def check_document(document: object) -> None:
