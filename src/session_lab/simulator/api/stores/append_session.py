@@ -101,7 +101,7 @@ class AppendSession:
         return self.acknowledge(json_response({"code": "bad_frame", "message": problem}, 400))
 
     def _next(self) -> bytes | None:
-        """Take the message of the next frame; None where there is no whole frame yet."""
+        """Remove and return the message of the next frame; None where there is no whole frame yet."""
         buffer = self._buffer
         if len(buffer) < _LENGTH_BYTES:
             return None
