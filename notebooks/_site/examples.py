@@ -123,8 +123,9 @@ EXAMPLES = {
         Example(
             "churn-cost",
             f"{_CHURN}.cost",
-            "sl.churn.cost(runs, sl.churn.price_list(0.00003), per_run=0.00002)",
+            'sl.churn.cost(runs, sl.prices("2026-05"))',
         ),
+        Example("prices", "session_lab.prices", 'sl.prices("2026-05")'),
         Example("churn-cohorts", f"{_CHURN}.cohorts", "sl.churn.cohorts(operations)"),
         Example("churn-identities", f"{_CHURN}.identities", "sl.churn.identities(operations)"),
     ),

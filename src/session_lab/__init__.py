@@ -50,6 +50,7 @@ if typing.TYPE_CHECKING:
 
     from session_lab import traffic, widgets
     from session_lab.analysis import churn, conflicts, lifetimes, tags
+    from session_lab.analysis.prices import PriceList, prices
     from session_lab.analysis.replays.recommend import recommend
     from session_lab.client import AsyncClient, Client
     from session_lab.frames import of_sessions, select, sessions_of_log, validate, write_frame
@@ -90,7 +91,9 @@ else:
         "Platform": "simulator",
         "Distribution": "simulator",
         "Simulator": "replays.simulator",
+        "PriceList": "analysis.prices",
         "explore": "widgets",
+        "prices": "analysis.prices",
         "read_recording": "replays.environment",
         "read_runs": "frames.files.reading",
         "read_sessions": "frames.files.reading",
@@ -153,6 +156,7 @@ __all__ = [
     "NotFoundError",
     "PermissionDeniedError",
     "Platform",
+    "PriceList",
     "RateLimitError",
     "Recording",
     "Replay",
@@ -172,6 +176,7 @@ __all__ = [
     "explore",
     "lifetimes",
     "of_sessions",
+    "prices",
     "read_recording",
     "read_runs",
     "read_sessions",

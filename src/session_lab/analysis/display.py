@@ -12,7 +12,7 @@ import pandas as pd
 
 from session_lab.timing import duration_text
 
-__all__ = ["read_duration", "short_text", "table_html", "table_text"]
+__all__ = ["money", "read_duration", "short_text", "table_html", "table_text"]
 
 _ROWS = 12
 _LONGEST = 60
@@ -55,6 +55,21 @@ def read_duration(milliseconds: int) -> str:
     long = abs(milliseconds) >= _MINUTE
     text = duration_text(round(abs(milliseconds), -3 if long else 0))
     return f"-{text}" if milliseconds < 0 else text
+
+
+def money(dollars: float, sign: str = "") -> str:
+    """Write a sum of money: two decimals, or of a small sum two digits.
+
+    Examples
+    --------
+    >>> money(1234.5), money(0.0123), money(0.0, sign="$"), money(float("nan"))
+    ('1,234.50', '0.012', '$0.00', 'not known')
+    """
+    if math.isnan(dollars):
+        return "not known"
+    minus, size = "-" * (dollars < 0), abs(dollars)
+    decimals = 2 if size == 0 or size >= 0.1 else min(1 - math.floor(math.log10(size)), 12)
+    return f"{minus}{sign}{size:,.{decimals}f}"
 
 
 def short_text(text: str, longest: int = 24) -> str:

@@ -23,7 +23,7 @@ from session_lab.plots.lifetimes import (
     interval_survival,
     survival,
 )
-from session_lab.plots.replays import concurrency, cost, start_kinds
+from session_lab.plots.replays import concurrency, cost, price_list, start_kinds
 from session_lab.plots.sweeps import sweep_front
 from session_lab.plots.tags import namespace_bars, tag_bars, tag_drift, tag_pairs, tag_statuses
 
@@ -47,6 +47,7 @@ __all__ = [
     "interval_survival",
     "lateness",
     "namespace_bars",
+    "price_list",
     "reasons",
     "replay_comparison",
     "retention",

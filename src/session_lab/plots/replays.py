@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 import matplotlib.dates as mdates
 
-from session_lab.analysis.churn import Cost
+from session_lab.analysis.churn.cost import CHARGED, Cost
+from session_lab.analysis.display import money
+from session_lab.analysis.prices import PriceList
 from session_lab.analysis.replays.concurrency import Concurrency
 from session_lab.plots.drawing import draw
 from session_lab.plots.theme import COLOURS, INK, axes_for, tidy
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-__all__ = ["concurrency", "cost", "start_kinds"]
+__all__ = ["concurrency", "cost", "price_list", "start_kinds"]
 
 
 @draw.register(Concurrency)
@@ -93,6 +95,8 @@ def start_kinds(result: ReplaySummary, ax: Axes | None = None) -> Axes:
 def cost(result: Cost, ax: Axes | None = None) -> Axes:
     """Draw the price of the runs on each machine, as bars of compute and invocations.
 
+    What the platform charged, where it is known, is a bar of its own.
+
     Parameters
     ----------
     result : Cost
@@ -102,14 +106,45 @@ def cost(result: Cost, ax: Axes | None = None) -> Axes:
     """
     ax = axes_for(ax)
     frame = result.to_frame()
-    ax.bar(frame["machine"], frame["compute"], color=COLOURS[0], label="compute")
+    whole = frame["machine"] == CHARGED
+    priced = frame[~whole]
+    ax.bar(frame["machine"], frame["total"].where(whole, 0.0), color=COLOURS[2])
+    ax.bar(priced["machine"], priced["compute"], color=COLOURS[0], label="compute")
     ax.bar(
-        frame["machine"],
-        frame["invocations"],
-        bottom=frame["compute"],
+        priced["machine"],
+        priced["invocations"],
+        bottom=priced["compute"],
         color=COLOURS[1],
         label="invocations",
     )
-    ax.legend(frameon=False, labelcolor=INK)
-    listed = ", ".join(f"{row.total:,.2f} on {row.machine}" for row in frame.itertuples())
+    if len(priced):
+        ax.legend(frameon=False, labelcolor=INK)
+    shown = result.overview()
+    listed = ", ".join(
+        f"{total} {machine if machine == CHARGED else f'on {machine}'}"
+        for machine, total in zip(shown["machine"], shown["total"], strict=True)
+    )
     return tidy(ax, title=result.title, x="", y="price", alt=f"Price of the runs: {listed}.")
+
+
+@draw.register(PriceList)
+def price_list(result: PriceList, ax: Axes | None = None) -> Axes:
+    """Draw what an hour of each machine costs, as bars.
+
+    Parameters
+    ----------
+    result : PriceList
+        What to draw.
+    ax : matplotlib Axes, optional
+        Where; a new figure by default.
+    """
+    ax = axes_for(ax)
+    frame = result.to_frame()
+    bars = ax.bar(frame["machine"], frame["price_per_hour"], color=COLOURS[0])
+    shown = [money(price) for price in frame["price_per_hour"]]
+    ax.bar_label(bars, labels=shown, color=INK, padding=2)
+    listed = ", ".join(
+        f"{machine} {price}" for machine, price in zip(frame["machine"], shown, strict=True)
+    )
+    alt = f"Dollars for an hour of each machine: {listed}."
+    return tidy(ax, title="Price of an hour", x="", y="dollars", alt=alt)

@@ -12,6 +12,7 @@ import numpy as np
 from tqdm import tqdm
 
 from session_lab.analysis import churn
+from session_lab.analysis.prices import prices as published
 from session_lab.analysis.replays.compare import ReplayComparison, compare
 from session_lab.analysis.replays.concurrency import Concurrency, concurrency
 from session_lab.analysis.replays.fidelity import Agreement, agreement, recorded_outcomes
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+    from session_lab.analysis.prices import PriceList
     from session_lab.timing import Instant
     from session_lab.traffic.engine.engine_result import EngineResult, Log
     from session_lab.traffic.engine.slots import SlotUse
@@ -100,11 +102,22 @@ class Replay:
     limits: ConcurrencyLimits | None = None
     _slot_use: SlotUse | None = None
 
-    def summary(self) -> ReplaySummary:
-        """Return outcomes, start kinds, waits, runs, billed time and concurrency."""
+    def summary(self, prices: Mapping[str, float] | PriceList | None = None) -> ReplaySummary:
+        """Return outcomes, start kinds, waits, runs, billed time, cost and concurrency.
+
+        Parameters
+        ----------
+        prices : mapping of str to float or PriceList, optional
+            What runs are priced by, as :meth:`cost` takes it; the published prices by default,
+            which are those of the cheapest and the dearest machine.
+        """
         frames = Frames(self.operations, self.sessions, self.runs)
         return summarise(
-            frames, self.concurrency(), left_out=self.left_out, assumptions=self.assumptions
+            frames,
+            self.concurrency(),
+            self.cost(published() if prices is None else prices),
+            left_out=self.left_out,
+            assumptions=self.assumptions,
         )
 
     def turns(self) -> pd.DataFrame:
@@ -118,7 +131,7 @@ class Replay:
         ----------
         limit : int, optional
             How many runs may execute at once, to be shown beside the peak: a plan's, as in
-            ``sl.prices("2026-05").plans["hobby"].limit()``.
+            ``sl.prices("2026-05").plans["hobby"].limits["production"]``.
         """
         if self._slot_use is None:
             slots = slots_of(self._played())
@@ -136,7 +149,9 @@ class Replay:
             None if self.until is None else to_instant(self.until),
         )
 
-    def cost(self, prices: Mapping[str, float], *, per_run: float = 0.0) -> churn.Cost:
+    def cost(
+        self, prices: Mapping[str, float] | PriceList, *, per_run: float | None = None
+    ) -> churn.Cost:
         """Price the runs; see :func:`session_lab.analysis.churn.cost`."""
         return churn.cost(self.runs, prices, per_run=per_run)
 

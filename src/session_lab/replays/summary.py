@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 import numpy as np
 import pandas as pd
 
-from session_lab.analysis.display import read_duration
+from session_lab.analysis.display import money, read_duration
 from session_lab.analysis.results import Result, result_html
 from session_lab.frames import NAT, milliseconds
 from session_lab.timing import instant_text, to_instant
@@ -16,6 +16,7 @@ from session_lab.timing import instant_text, to_instant
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from session_lab.analysis.churn import Cost
     from session_lab.analysis.replays.concurrency import Concurrency
     from session_lab.traffic.engine.engine_frames import Frames
 
@@ -49,6 +50,10 @@ class ReplaySummary(Result):
     concurrency : mapping of str to object
         The most runs alive at once, when that was first so, and the mean; and the same of the runs
         that execute, which hold a slot of the plan's limit.
+    cost : mapping of str to float
+        What the runs cost, by machine preset; ``prices`` says by which prices.
+    prices : str
+        Where the prices come from.
     assumptions : tuple of str
         What is zero only because nothing else was said.
     """
@@ -61,6 +66,8 @@ class ReplaySummary(Result):
     end_causes: Mapping[str, int]
     time: Mapping[str, int]
     concurrency: Mapping[str, Any]
+    cost: Mapping[str, float]
+    prices: str = ""
     assumptions: tuple[str, ...] = ()
 
     title: ClassVar[str] = "Replay"
@@ -81,12 +88,12 @@ class ReplaySummary(Result):
 
     def to_dict(self) -> dict[str, Any]:
         """Return the numbers as plain dictionaries: counts, and milliseconds for times."""
-        return {**self._sections(), "notes": list(self.notes)}
+        return {**self._sections(), "prices": self.prices, "notes": list(self.notes)}
 
     def _sections(self) -> dict[str, dict[str, Any]]:
         sections = ("totals", "outcomes", "start_kinds", "waits", "reasons", "end_causes", "time")
         plain: dict[str, dict[str, Any]] = {name: dict(getattr(self, name)) for name in sections}
-        return {**plain, "concurrency": dict(self.concurrency)}
+        return {**plain, "cost": dict(self.cost), "concurrency": dict(self.concurrency)}
 
     def to_frame(self) -> pd.DataFrame:
         """Return the columns ``section``, ``name`` and ``value``, as text to be read."""
@@ -104,7 +111,11 @@ class ReplaySummary(Result):
         for section, numbers in self._sections().items():
             lines.append(section.replace("_", " "))
             lines += [f"  {name:<{width}}  {_shown(section, v):>12}" for name, v in numbers.items()]
-        return "\n".join([*lines, self.formula, *self.notes])
+        return "\n".join([*lines, *self._below()])
+
+    def _below(self) -> tuple[str, ...]:
+        priced = (f"cost: {self.prices}",) if self.prices else ()
+        return (self.formula, *priced, *self.notes)
 
     def __repr__(self) -> str:
         """Show every section, and what to call next."""
@@ -115,12 +126,13 @@ class ReplaySummary(Result):
         frame = self.to_frame()
         frame["section"] = frame["section"].where(~frame["section"].duplicated(), "")
         table = frame.to_html(index=False, border=0)
-        return result_html(self.title, table, (self.formula, *self.notes, _HOW))
+        return result_html(self.title, table, (*self._below(), _HOW))
 
 
 def summarise(
     frames: Frames,
     concurrency: Concurrency,
+    cost: Cost,
     *,
     left_out: int,
     assumptions: tuple[str, ...] = (),
@@ -157,6 +169,8 @@ def summarise(
             "peak executing at": _text(concurrency.peak_executing_at),
             "mean executing": round(concurrency.mean_executing, 3),
         },
+        cost={machine: cost.total(machine) for machine in cost.prices},
+        prices=cost.source,
         assumptions=assumptions,
     )
 
@@ -189,6 +203,8 @@ def _shown(section: str, value: object) -> str:
         return "none"
     if section in {"waits", "time"} and isinstance(value, int):
         return read_duration(value)
+    if section == "cost" and isinstance(value, float):
+        return money(value)
     return f"{value:,}" if isinstance(value, (int, float)) else str(value)
 
 

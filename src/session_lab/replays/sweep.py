@@ -33,6 +33,7 @@ from session_lab.traffic.engine.prepare import prepare
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from session_lab.analysis.prices import PriceList
     from session_lab.simulator import Timings
     from session_lab.timing import Instant
     from session_lab.traffic.columnar import GroupedLog, Outcome
@@ -63,8 +64,8 @@ def sweep(
     sensitivity: Grid | None = None,
     seed: int = 0,
     until: Instant | None = None,
-    prices: Mapping[str, float] | None = None,
-    per_run: float = 0.0,
+    prices: Mapping[str, float] | PriceList | None = None,
+    per_run: float | None = None,
     scheduler: Any = None,  # noqa: ANN401 (dask is optional, and its client has no types)
     progress: bool = False,
 ) -> pd.DataFrame:
@@ -93,9 +94,9 @@ def sweep(
         What crashes and random times draw on.
     until : str or datetime, optional
         The horizon, as in ``sl.replay``.
-    prices : mapping of str to float, optional
+    prices : mapping of str to float or PriceList, optional
         Price of a billed second on machine presets, as in ``Replay.cost``.
-    per_run : float
+    per_run : float, optional
         Price of a run, where there are prices.
     scheduler : dask.distributed.Client, optional
         Play on its workers instead of threads; the frame is the same to the bit, also when workers
@@ -209,8 +210,8 @@ class GroupedSweep:
         policy: RunPolicy | Mapping[str, RunPolicy] | None = None,
         platform: Platform | None = None,
         sensitivity: Grid | None = None,
-        prices: Mapping[str, float] | None = None,
-        per_run: float = 0.0,
+        prices: Mapping[str, float] | PriceList | None = None,
+        per_run: float | None = None,
         scheduler: Any = None,  # noqa: ANN401 (dask is optional, and its client has no types)
         progress: bool = False,
     ) -> pd.DataFrame:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import pandas as pd
 
 from session_lab.analysis import churn, conflicts, lifetimes, tags
+from session_lab.analysis.prices import prices
 from session_lab.frames import column_of
 
 if TYPE_CHECKING:
@@ -105,6 +106,7 @@ def _about_churn(runs: pd.DataFrame, sessions: pd.DataFrame) -> tuple[Question, 
         Question("How long is it until the next run?", partial(churn.gaps, runs)),
         Question("What follows what?", partial(churn.transitions, runs)),
         Question("How often are runs handed over?", partial(churn.rate, runs, sessions)),
+        Question("What did the runs cost?", partial(_cost, runs)),
     )
 
 
@@ -114,6 +116,10 @@ def _about_operations(operations: pd.DataFrame, sessions: pd.DataFrame) -> tuple
         Question("How did turns start?", partial(churn.start_kinds, operations)),
         Question("Who comes back?", partial(churn.cohorts, operations)),
     )
+
+
+def _cost(runs: pd.DataFrame) -> Result:
+    return churn.cost(runs, prices(runs=runs))
 
 
 def _drift(sessions: pd.DataFrame) -> Result:

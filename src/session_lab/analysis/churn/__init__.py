@@ -1,7 +1,7 @@
 """Churn: how runs follow one another in sessions, what they cost, and who comes back.
 
 On runs frames: :func:`runs_per_session`, :func:`gaps`, :func:`reasons`, :func:`transitions`,
-:func:`rate`, :func:`cost` with :func:`price_list`. On operations: :func:`start_kinds`. On polled
+:func:`rate`, :func:`cost`. On operations: :func:`start_kinds`. On polled
 ``currentRunId`` histories: :func:`handovers`. On anything with an id and a time: :func:`cohorts`
 and :func:`identities`.
 
@@ -10,7 +10,7 @@ first takes over from the one before it.
 """
 
 from session_lab.analysis.churn.cohorts import Cohorts, cohorts
-from session_lab.analysis.churn.cost import Cost, cost, price_list
+from session_lab.analysis.churn.cost import Cost, cost
 from session_lab.analysis.churn.gaps import Gaps, gaps
 from session_lab.analysis.churn.handovers import Handovers, handovers
 from session_lab.analysis.churn.identities import Identities, identities
@@ -35,7 +35,6 @@ __all__ = [
     "gaps",
     "handovers",
     "identities",
-    "price_list",
     "rate",
     "reasons",
     "runs_per_session",

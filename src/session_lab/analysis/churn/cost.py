@@ -1,8 +1,7 @@
-"""What runs cost: billed and suspended time, and prices by machine preset."""
+"""What runs cost: what the platform charged, and what they would cost at given prices."""
 
 from __future__ import annotations
 
-import math
 import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
@@ -10,8 +9,10 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 import pandas as pd
 
+from session_lab.analysis.display import money
 from session_lab.analysis.engines import pandas_frame
 from session_lab.analysis.observation import warn_of_doubles
+from session_lab.analysis.prices import PriceList, billed_time, charged_cents, check_price
 from session_lab.analysis.results import Result
 from session_lab.errors import DataError, DataWarning
 from session_lab.frames import NAT, durations
@@ -22,28 +23,37 @@ if TYPE_CHECKING:
 
     from session_lab.analysis.engines import AnyFrame
 
-__all__ = ["Cost", "cost", "price_list"]
+__all__ = ["CHARGED", "Cost", "cost"]
 
-_TIMES = ("active", "idle", "suspended")
-_WEIGHTS = dict(zip(MACHINES, (0.25, 1, 2, 2, 4, 8, 16), strict=True))
+CHARGED = "as charged"
+"""What stands for a machine preset in the row of what the platform charged."""
 
 
 @dataclass(frozen=True, repr=False)
 class Cost(Result):
-    """What runs cost, for each machine preset with a price.
+    """What runs cost: as the platform charged, and for each machine preset with a price.
 
     Attributes
     ----------
     billed : Timedelta
-        Active and idle time of all runs.
+        Billed time (active and idle) of the runs of which it is known.
     suspended : Timedelta
-        Suspended time of all runs, which is not billed.
+        Suspended time, which is not billed, of the runs of which it is known.
     runs : int
         The number of runs.
     prices : mapping of str to float
         Price of a second on each machine preset.
     per_run : float
         Price of a run.
+    unknown : int
+        Of how many runs the billed time is not known.
+    charged : float or None
+        What the platform charged for the runs of which it says so, in dollars; None where it does
+        not say so of any.
+    uncharged : int
+        Of how many runs it does not say all.
+    source : str
+        Where the prices come from, if they come from a list.
     """
 
     billed: pd.Timedelta
@@ -51,22 +61,49 @@ class Cost(Result):
     runs: int
     prices: Mapping[str, float]
     per_run: float
+    unknown: int = 0
+    charged: float | None = None
+    uncharged: int = 0
+    source: str = ""
 
-    title: ClassVar[str] = "Price of the runs, by machine"
-    formula: ClassVar[str] = "total = billed seconds (active + idle) x price + runs x price per run"
+    title: ClassVar[str] = "Price of the runs"
+    formula: ClassVar[str] = (
+        "total = billed seconds (active + idle) x price + runs x price per run; as charged: the sum "
+        "of cost_in_cents and base_cost_in_cents"
+    )
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Where prices come from, and how many runs are missing in which numbers."""
+        notes = [self.source] if self.source else []
+        if self.unknown:
+            least = "what is priced is the least that they cost"
+            notes.append(f"{_told(self.unknown, self.runs, 'the billed time')}: {least}")
+        if self.charged is not None and self.uncharged:
+            least = "what is charged is the least"
+            notes.append(f"{_told(self.uncharged, self.runs, 'the charge')}: {least}")
+        return tuple(notes)
 
     def total(self, machine: str) -> float:
-        """Return what all runs cost on a machine preset."""
+        """Return what all runs cost on a machine preset.
+
+        With ``unknown`` runs it is the least that they cost, and NaN where nothing is known of any.
+        """
+        if self.runs and self.unknown == self.runs:
+            return float("nan")
         return self.billed.total_seconds() * self.prices[machine] + self.runs * self.per_run
 
     def to_frame(self) -> pd.DataFrame:
-        """Return ``machine, price_per_second, billed, suspended, runs`` and prices.
+        """Return ``machine, price_per_second, billed, suspended, runs``, prices and ``unknown``.
 
-        The prices are ``compute``, ``invocations`` and their sum, ``total``.
+        The prices are ``compute``, ``invocations`` and their sum, ``total``; ``unknown`` is how
+        many runs they miss. What the platform charged stands first, where it is known.
         """
         machines, n = list(self.prices), len(self.prices)
-        seconds = self.billed.total_seconds()
-        return pd.DataFrame(
+        seconds = (
+            self.billed.total_seconds() if self.unknown < self.runs or not self.runs else np.nan
+        )
+        frame = pd.DataFrame(
             {
                 "machine": machines,
                 "price_per_second": [self.prices[machine] for machine in machines],
@@ -76,89 +113,121 @@ class Cost(Result):
                 "compute": [seconds * self.prices[machine] for machine in machines],
                 "invocations": self.runs * self.per_run,
                 "total": [self.total(machine) for machine in machines],
+                "unknown": self.unknown,
             }
         )
+        if self.charged is None:
+            return frame
+        first = (
+            frame.iloc[:0]
+            .reindex([0])
+            .assign(
+                machine=CHARGED,
+                billed=self.billed,
+                suspended=self.suspended,
+                runs=self.runs,
+                total=self.charged,
+                unknown=self.uncharged,
+            )
+        )
+        kept = {name: dtype for name, dtype in frame.dtypes.items() if name != "machine"}
+        return pd.concat([first.astype(kept), frame], ignore_index=True)
+
+    def overview(self) -> pd.DataFrame:
+        """Return the table to be read: a total that misses runs says that it is the least."""
+        frame = self.to_frame()
+        totals = [
+            f"{'at least ' * (unknown > 0)}{money(total)}"
+            for total, unknown in zip(frame["total"], frame["unknown"], strict=True)
+        ]
+        known = frame[["machine", "price_per_second", "billed", "runs"]]
+        return known.assign(total=totals, unknown_runs=frame["unknown"])
 
 
-def cost(runs: AnyFrame, prices: Mapping[str, float], *, per_run: float = 0.0) -> Cost:
-    """Price runs by their billed time.
+def cost(
+    runs: AnyFrame,
+    prices: Mapping[str, float] | PriceList | None = None,
+    *,
+    per_run: float | None = None,
+) -> Cost:
+    """Price runs by their billed time, and add up what the platform charged.
 
     Parameters
     ----------
     runs : DataFrame
-        A runs frame. A run whose times are missing counts as a run without any, with a warning.
-    prices : mapping of str to float
-        Price of a second of billed time on each machine preset, in any currency, as in
-        ``{"small-1x": 0.0000338}``; see :func:`price_list`.
-    per_run : float
-        Price of one run, in the same currency.
+        A runs frame. The billed time is ``billed``, which pulled runs have, or else ``active`` and
+        ``idle``. Runs of which neither is known are counted, with a warning, and left out of the
+        billed time: what is told then is the least that all of them cost.
+    prices : mapping of str to float or PriceList, optional
+        Price of a second of billed time on each machine preset, as in ``{"small-1x": 0.00004}``, in
+        any currency, or :func:`session_lab.prices`; without it only what the platform charged
+        (``cost_in_cents``, ``base_cost_in_cents``) is told.
+    per_run : float, optional
+        Price of one run, in the same currency; by default that of the list, or 0.
 
     Returns
     -------
     Cost
-        One row per preset.
+        A row for what was charged, where it is known, and one per preset.
 
     Raises
     ------
     DataError
-        No prices, an unknown preset, a price below zero, or a column is missing or holds no
-        durations.
-    """
-    if not prices:
-        raise DataError("there is no price; give one per machine preset", column="prices")
-    for machine, price in (*prices.items(), ("per_run", per_run)):
-        if machine not in (*MACHINES, "per_run"):
-            message = f"{machine!r} is not a machine preset; they are {', '.join(MACHINES)}"
-            raise DataError(message, column="prices")
-        _check_price(price, machine)
-    runs = pandas_frame(runs, "runs")
-    warn_of_doubles(runs, "run_id", source="runs")
-    spans = {name: durations(runs, name, source="runs") for name in _TIMES}
-    lacking = int(np.logical_or.reduce([span == NAT for span in spans.values()]).sum())
-    if lacking:
-        message = f"runs: the times of {lacking:,} runs are not known and count as zero"
-        warnings.warn(message, DataWarning, stacklevel=2)
-    active, idle, suspended = (int(span[span != NAT].sum()) for span in spans.values())
-    return Cost(
-        billed=pd.Timedelta(active + idle, unit="ms"),
-        suspended=pd.Timedelta(suspended, unit="ms"),
-        runs=len(runs),
-        prices=dict(prices),
-        per_run=per_run,
-    )
-
-
-def price_list(small_1x: float) -> dict[str, float]:
-    """Derive the price of every machine preset from that of ``small-1x``.
-
-    The platform bills presets by their weight beside ``small-1x``: micro 0.25, small-2x and
-    medium-1x 2, medium-2x 4, large-1x 8, large-2x 16 (Trigger.dev docs: Machines; check the current
-    price list where the exact figure matters).
-
-    Parameters
-    ----------
-    small_1x : float
-        Price of a second on ``small-1x``, in any currency.
-
-    Returns
-    -------
-    dict of str to float
-        Price of a second on each preset.
-
-    Raises
-    ------
-    DataError
-        The price is below zero, or no number.
+        There are neither prices nor charges, a preset is unknown, a price is below zero, or a
+        column is missing or holds no durations.
 
     Examples
     --------
-    >>> price_list(1.0)["medium-2x"]
-    4.0
+    >>> import session_lab as sl
+    >>> events = sl.traffic.read(sl.traffic.sample_path("chats.ndjson"))
+    >>> bill = sl.churn.cost(sl.replay(events).runs, sl.prices("2026-05"))
+    >>> round(bill.total("micro"), 4)
+    0.9214
     """
-    _check_price(small_1x, "small-1x")
-    return {machine: weight * small_1x for machine, weight in _WEIGHTS.items()}
+    if isinstance(prices, PriceList):
+        source, per_second = prices.notes[0], dict(prices.per_second)
+        per_run = prices.per_run if per_run is None else per_run
+    else:
+        source, per_second, per_run = "", dict(prices or {}), per_run or 0.0
+    for machine, price in (*per_second.items(), ("per_run", per_run)):
+        if machine not in (*MACHINES, "per_run"):
+            message = f"{machine!r} is not a machine preset; they are {', '.join(MACHINES)}"
+            raise DataError(message, column="prices")
+        check_price(price, machine)
+    runs = pandas_frame(runs, "runs")
+    warn_of_doubles(runs, "run_id", source="runs")
+    billed, (charged, uncharged) = billed_time(runs), _charged(runs)
+    if not per_second and (charged is None or prices is not None):
+        message = "there is no price, and no run tells what was charged; give one per preset"
+        raise DataError(message, column="prices")
+    suspended = durations(runs, "suspended", source="runs")
+    unknown = int((billed == NAT).sum())
+    if unknown and per_second:
+        told = _told(unknown, len(runs), "the billed time")
+        warnings.warn(
+            f"runs: {told}: what is priced is the least that they cost", DataWarning, stacklevel=2
+        )
+    return Cost(
+        billed=pd.Timedelta(int(billed[billed != NAT].sum()), unit="ms"),
+        suspended=pd.Timedelta(int(suspended[suspended != NAT].sum()), unit="ms"),
+        runs=len(runs),
+        prices=per_second,
+        per_run=per_run,
+        unknown=unknown,
+        charged=charged,
+        uncharged=0 if charged is None else uncharged,
+        source=source,
+    )
 
 
-def _check_price(price: float, machine: str) -> None:
-    if not (price >= 0 and math.isfinite(price)):
-        raise DataError(f"the price {price!r} of {machine} is not zero or more")
+def _charged(runs: pd.DataFrame) -> tuple[float | None, int]:
+    """Return what the platform charged, in dollars, and of how many runs a part is not told."""
+    parts = [charged_cents(runs, name) for name in ("cost_in_cents", "base_cost_in_cents")]
+    lacking = np.isnan(parts)
+    if lacking.all():
+        return None, len(runs)
+    return float(np.nansum(parts)) / 100, int(lacking.any(axis=0).sum())
+
+
+def _told(unknown: int, runs: int, what: str) -> str:
+    return f"{what} of {unknown:,} of {runs:,} runs is not known"

@@ -1,6 +1,8 @@
 """What runs cost on the platform, in cents.
 
-Published prices (pricing page, May 2026): a second of compute by machine preset, and every run.
+Published, as third parties recorded it in May 2026, are the price of a run and those of a second on
+the smallest and the largest machine preset. Those between are an assumption, so that every run of
+the simulator has a price; what the platform asks stands on its pricing page.
 """
 
 from __future__ import annotations
