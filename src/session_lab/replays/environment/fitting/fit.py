@@ -1,0 +1,342 @@
+"""Fitting the run model to what was recorded of an environment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from statistics import NormalDist
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import pandas as pd
+
+from session_lab.analysis.results import Result
+from session_lab.errors import DataError
+from session_lab.frames import NAT
+from session_lab.replays.environment.fitting import platforms
+from session_lab.replays.environment.fitting.choices import choices
+from session_lab.replays.environment.fitting.evidence import Evidence
+from session_lab.replays.environment.fitting.parameters import (
+    Parameter,
+    of_sample,
+    table,
+    with_texts,
+)
+from session_lab.replays.environment.fitting.policies import Period, held, periods, policy_of
+from session_lab.replays.environment.fitting.samples import LEAST_SESSIONS, Sample, score_bound
+from session_lab.replays.environment.fitting.times import boots, resumes, turn_durations
+from session_lab.replays.environment.recording import Recording
+from session_lab.simulator import Platform, RandomStream, RunPolicy
+from session_lab.simulator.model.randomness import to_seed
+from session_lab.timing import instant_text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+__all__ = ["Fit", "fit"]
+
+_TIMES = ("boot_time", "resume_time", "turn_duration")
+_SHOWN = ("idle_timeout", "turn_timeout", "max_turns", "on_deploy")
+"""Choices whose default stands in where the data do not identify them."""
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Fit(Result):
+    """The run model fitted to a recording.
+
+    Attributes
+    ----------
+    parameters : DataFrame
+        One row for each number: ``parameter``, ``task`` (NA for all), ``statistic`` (of times that
+        differ: mean, p50, p95; of deploys: the version), ``since`` (where it was changed),
+        ``value``, ``lower``, ``upper`` (NA where the data do not tell), ``unit``,
+        ``observations``, ``at_least`` (how many tell only a lower bound), ``source``, ``note``.
+    policy : RunPolicy or dict of str to RunPolicy
+        What the team has chosen, as it holds at the end; of several agents, that of each task.
+        Defaults stand in for what is not identified; ``notes`` names them.
+    platform : Platform
+        What the environment does; zeros stand in for what is not identified.
+    periods : tuple of Period
+        The policies in order of time; more than one where they were changed meanwhile.
+    samples : dict of str to Sample
+        What boot time, resume time and turn duration were estimated from.
+    sessions, runs : int
+        How many were looked at.
+    caveats : tuple of str
+        What to bear in mind.
+    level : float
+        Of the intervals that express an error of sampling.
+    """
+
+    parameters: pd.DataFrame
+    policy: RunPolicy | dict[str, RunPolicy]
+    platform: Platform
+    periods: tuple[Period, ...]
+    samples: dict[str, Sample]
+    sessions: int
+    runs: int
+    caveats: tuple[str, ...]
+    level: float
+    _rows: tuple[Parameter, ...]
+    _crashes: tuple[int, int]
+
+    title: ClassVar[str] = "Run model fitted to a recording"
+    formula: ClassVar[str] = (
+        "times: Kaplan-Meier, means by the bootstrap-t and quantiles by ranks over sessions; what a "
+        "team sets: the values that all observations allow; crash rate: Wilson's interval"
+    )
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What to bear in mind, and why what is missing was not identified."""
+        return self.caveats
+
+    @property
+    def prices(self) -> dict[str, float]:
+        """Dollars for a billed second by machine, as the platform charged them."""
+        found = {
+            row.parameter.removeprefix("price_"): row.value
+            for row in self._rows
+            if row.unit == "$/s" and row.value is not None
+        }
+        return {machine: float(price) for machine, price in found.items()}
+
+    @property
+    def per_run(self) -> float | None:
+        """Dollars for the trigger of a run; None where that is not known."""
+        return next((row.value for row in self._rows if row.parameter == "price_per_run"), None)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the parameters; see the attribute."""
+        return self.parameters.copy()
+
+    def summary(self) -> pd.DataFrame:
+        """Return the parameters as they are read: values with their units, intervals as text."""
+        return with_texts(self.parameters)
+
+    def overview(self) -> pd.DataFrame:
+        """Return what was identified, without where it came from."""
+        known = self.parameters["value"].notna()
+        return with_texts(self.parameters[known]).drop(columns="from")
+
+    def draws(
+        self, n: int, seed: int = 0
+    ) -> list[tuple[RunPolicy | dict[str, RunPolicy], Platform]]:
+        """Draw policies and platforms that the data would bear as well.
+
+        Times are those of resamples of the sessions, of each kind by itself; the crash rate is
+        drawn from its confidence distribution (Wilson's bounds at every level); what a team has set
+        lies anywhere in its interval. What is not identified stays at what stands in for it.
+
+        Parameters
+        ----------
+        n : int
+            How many.
+        seed : int
+            What the draws depend on.
+
+        Returns
+        -------
+        list of (RunPolicy or dict, Platform)
+            To be replayed or swept, as ``policy`` and ``platform`` are.
+        """
+        seed = to_seed(seed)
+        drawn = {
+            name: sample.resamples(n, seed=seed, name=f"fit-{name}")
+            for name, sample in self.samples.items()
+        }
+        levels = RandomStream(seed, "fit-crashes").uniforms(n).tolist()
+        places = iter(RandomStream(seed, "fit-choices").uniforms(n * len(self._rows)).tolist())
+        made: list[tuple[RunPolicy | dict[str, RunPolicy], Platform]] = []
+        for number in range(n):
+            rows = [_moved(row, next(places)) for row in self._rows]
+            policy = periods(rows, self._tasks, ())[-1].policy
+            times = {name: several[number] for name, several in drawn.items()}
+            rate = _rate(*self._crashes, levels[number])
+            platform = Platform(**times, crash_rate=rate, deploys=self.platform.deploys)
+            made.append((policy, platform))
+        return made
+
+    @property
+    def _tasks(self) -> Sequence[str | None]:
+        return (None,) if isinstance(self.policy, RunPolicy) else tuple(self.policy)
+
+
+def fit(recording: Recording, *, level: float = 0.95, seed: int = 0) -> Fit:
+    """Fit policy and platform to a recording of an environment.
+
+    Parameters
+    ----------
+    recording : Recording
+        What ``sl.record``, ``session-lab pull`` or ``sl.read_recording`` gave.
+    level : float
+        Of the intervals that express an error of sampling. What a team has set is not sampled: its
+        interval is what the observations allow.
+    seed : int
+        What the resamples depend on.
+
+    Returns
+    -------
+    Fit
+        Policy, platform, and where every number comes from. What the data do not identify has no
+        number.
+
+    Raises
+    ------
+    DataError
+        This is not a recording, or a column of its frames holds something else than it should.
+
+    Examples
+    --------
+    >>> import session_lab as sl
+    >>> events = sl.traffic.read(sl.traffic.sample_path("chats.ndjson"))
+    >>> truth = sl.RunPolicy(idle_timeout="45s"), sl.Platform(resume_time="800ms")
+    >>> recording = sl.Recording.of_replay(sl.replay(events, *truth), events)
+    >>> found = sl.fit(recording)
+    >>> found.policy.idle_timeout, found.platform.resume_time
+    ('45 s', '800 ms')
+    """
+    given: object = recording
+    if not isinstance(given, Recording):
+        message = f"{type(given).__name__} is not a Recording; sl.read_recording(path) reads one"
+        raise DataError(message, source="fit")
+    if not 0 < level < 1:
+        raise DataError(f"{level!r} is not a level between 0 and 1", column="level")
+    evidence, seed = Evidence.of(recording), to_seed(seed)
+    tasks = _tasks(evidence)
+    samples, rows, caveats = _times(evidence, recording, tasks, level=level, seed=seed)
+    rows.append(platforms.crash_rate(evidence, level=level))
+    live = platforms.deploys(evidence)
+    for task, mine in tasks.items():
+        rows += choices(evidence, task, mine)
+        rows.append(platforms.on_deploy(evidence, live, task, mine))
+    rows += [*live, *platforms.prices(evidence)]
+    known = evidence.runs.triggered[evidence.runs.triggered != NAT]
+    history = periods(rows, tuple(tasks), known)
+    platform = Platform(
+        **{name: sample.distribution() for name, sample in samples.items()},
+        crash_rate=next((row.value or 0.0 for row in rows if row.parameter == "crash_rate")),
+        deploys=[instant_text(round(row.value)) for row in live if row.value is not None],
+    )
+    return Fit(
+        parameters=table(rows),
+        policy=history[-1].policy,
+        platform=platform,
+        periods=history,
+        samples=samples,
+        sessions=len(set(evidence.runs.session.tolist())),
+        runs=len(evidence.runs.session),
+        caveats=(*caveats, *_stand_ins(rows), *_changes(history), *recording.notes),
+        level=level,
+        _rows=tuple(rows),
+        _crashes=platforms.crashes(evidence),
+    )
+
+
+def _tasks(evidence: Evidence) -> dict[str | None, NDArray[Any] | None]:
+    """Return the agents, and which runs are theirs; one alone is not named."""
+    if len(evidence.tasks) < 2:
+        return {None: None}
+    return {task: evidence.runs.task == code for code, task in enumerate(evidence.tasks)}
+
+
+def _times(
+    evidence: Evidence,
+    recording: Recording,
+    tasks: dict[str | None, NDArray[Any] | None],
+    *,
+    level: float,
+    seed: int,
+) -> tuple[dict[str, Sample], list[Parameter], list[str]]:
+    durations, estimated = turn_durations(evidence, None)
+    caveats = []
+    if evidence.lost_turns:
+        caveats.append(f"{evidence.lost_turns:,} turns of runs that are not recorded are left out")
+    if estimated:
+        caveats.append(
+            f"the ends of {estimated:,} turns are estimates, since their traces are gone; "
+            "turn_duration is of the others, or of these where there are no others"
+        )
+    if len(tasks) > 1:
+        caveats.append("boots and resumes are those of all tasks together; choices are by task")
+    found = [
+        (
+            "boot_time",
+            None,
+            boots(evidence),
+            "turns.started_at or waits.started_at - runs.triggered_at",
+            "no run was seen to be ready",
+        ),
+        (
+            "resume_time",
+            None,
+            resumes(evidence, recording),
+            "turns.started_at - turns.arrived_at of resumed turns",
+            "no turn woke a run",
+        ),
+        ("turn_duration", None, durations, _ENDED, "no turn was seen to its end"),
+    ]
+    samples = {name: one for name, _, one, *_ in found if one.sessions >= LEAST_SESSIONS}
+    if len(tasks) > 1:
+        found += [
+            ("turn_duration", task, turn_durations(evidence, mine)[0], _ENDED, "no turn was seen to its end")
+            for task, mine in tasks.items()
+        ]
+    rows = [
+        row
+        for name, task, sample, source, nothing in found
+        for row in of_sample(
+            name,
+            sample,
+            task=task,
+            source=source,
+            nothing=nothing,
+            note="",
+            seed=seed,
+            level=level,
+        )
+    ]
+    return samples, rows, caveats
+
+
+_ENDED = "turns.ended_at - turns.started_at"
+
+
+def _stand_ins(rows: list[Parameter]) -> list[str]:
+    """Return a sentence for each number that stands in for one that was not identified."""
+    told = []
+    for row in rows:
+        whose = "" if row.task is None else f" of {row.task}"
+        if row.value is not None:
+            continue
+        if row.parameter in _TIMES and row.task is None:
+            told.append(f"{row.parameter} is {row.note}; 0 s stands in for it")
+        elif row.parameter in _SHOWN:
+            value = held(row)
+            shown = getattr(RunPolicy(), row.parameter) if value is None else value
+            told.append(f"{row.parameter}{whose} is {row.note}; {shown} stands in for it")
+    return told
+
+
+def _changes(history: tuple[Period, ...]) -> list[str]:
+    if len(history) == 1:
+        return []
+    times = ", ".join(str(one.since) for one in history[1:])
+    return [
+        f"the policy was changed meanwhile, at the latest at {times}; .policy is the last one, and "
+        ".periods has all; calibrate each on its own part of the recording (Recording.between)"
+    ]
+
+
+def _moved(row: Parameter, place: float) -> Parameter:
+    """Return a choice at a place of its interval, from 0 to 1."""
+    if row.value is None or row.lower is None or row.upper is None or row.lower == row.upper:
+        return row
+    return row._replace(value=row.lower + place * (row.upper - row.lower))
+
+
+def _rate(crashed: int, tried: int, place: float) -> float:
+    """Draw a crash rate: the bound of Wilson at the level that a number from 0 to 1 stands for."""
+    if not tried:
+        return 0.0
+    return score_bound(crashed, tried, NormalDist().inv_cdf(min(max(place, 1e-9), 1 - 1e-9)))

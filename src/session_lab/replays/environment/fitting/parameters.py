@@ -1,0 +1,251 @@
+"""One row of a fit: a parameter, what was found, and where it came from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from session_lab.analysis.display import read_duration, short_text
+from session_lab.frames import NAT, to_instants
+from session_lab.replays.environment.fitting.samples import LEAST_SESSIONS
+from session_lab.timing import instant_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from session_lab.replays.environment.fitting.constants import Constant
+    from session_lab.replays.environment.fitting.samples import Estimate, Sample
+
+__all__ = ["Parameter", "of_constants", "of_sample", "table", "unknown", "with_texts"]
+
+STATISTICS = {"p50": 0.5, "p95": 0.95}
+"""The quantiles that a fit tells beside the mean of times that differ."""
+
+
+class Parameter(NamedTuple):
+    """What a recording says of one parameter.
+
+    Attributes
+    ----------
+    parameter : str
+        Its name, that of the field of the policy or platform.
+    task : str or None
+        The agent for which it holds; None for all.
+    statistic : str or None
+        Of times that differ, what of them: mean, p50, p95; of several of a kind, which.
+    since : int or None
+        From when on it held, where it was changed; None from the first.
+    value, lower, upper : float or None
+        What was found, and its interval; None where the data do not tell.
+    unit : str
+        ``ms``, ``ms since 1970``, ``turns``, ``share``, ``$/s`` or ``$/run``.
+    observations, at_least : int
+        How many tell it, and how many tell only that it is no less than something.
+    source : str
+        The columns that it came from.
+    note : str
+        Why it is not identified, or what to bear in mind.
+    """
+
+    parameter: str
+    task: str | None
+    statistic: str | None
+    since: int | None
+    value: float | None
+    lower: float | None
+    upper: float | None
+    unit: str
+    observations: int
+    at_least: int
+    source: str
+    note: str = ""
+
+
+def unknown(
+    parameter: str,
+    why: str,
+    *,
+    task: str | None = None,
+    unit: str = "ms",
+    source: str,
+    observations: int = 0,
+    at_least: int = 0,
+    lower: float | None = None,
+    upper: float | None = None,
+) -> Parameter:
+    """Return the row of a parameter that the data do not identify."""
+    return Parameter(
+        parameter=parameter,
+        task=task,
+        statistic=None,
+        since=None,
+        value=None,
+        lower=lower,
+        upper=upper,
+        unit=unit,
+        observations=observations,
+        at_least=at_least,
+        source=source,
+        note=f"not identified: {why}",
+    )
+
+
+def of_sample(
+    parameter: str,
+    sample: Sample,
+    *,
+    task: str | None,
+    source: str,
+    nothing: str,
+    note: str,
+    seed: int,
+    level: float,
+) -> list[Parameter]:
+    """Return mean and quantiles of times that differ, or why they are not identified."""
+    if sample.sessions < LEAST_SESSIONS:
+        n = sample.observations
+        why = (
+            f"{n:,} observation{'s' * (n != 1)} from {sample.sessions} "
+            f"session{'s' * (sample.sessions != 1)}; it takes {LEAST_SESSIONS} sessions"
+        )
+        return [
+            unknown(
+                parameter,
+                why if n else nothing,
+                task=task,
+                source=source,
+                observations=n,
+                at_least=sample.censored,
+            )
+        ]
+    estimates: dict[str, Estimate] = {"mean": sample.mean(seed=seed, level=level)}
+    for name, p in STATISTICS.items():
+        estimates[name] = sample.quantile(p, level=level)
+    return [
+        Parameter(
+            parameter,
+            task,
+            name,
+            None,
+            *found,
+            unit="ms",
+            observations=sample.observations,
+            at_least=sample.censored,
+            source=source,
+            note=note,
+        )
+        for name, found in estimates.items()
+    ]
+
+
+def of_constants(
+    parameter: str,
+    found: list[Constant],
+    *,
+    task: str | None,
+    source: str,
+    nothing: str,
+    unit: str = "ms",
+) -> list[Parameter]:
+    """Return the values of what a team has set, one for each period, or why there is none."""
+    if not found:
+        return [unknown(parameter, nothing, task=task, unit=unit, source=source)]
+    rows: list[Parameter] = []
+    for place, one in enumerate(found):
+        notes: list[str] = []
+        if one.value is None:
+            notes.append(f"not identified: {_bounded(one, nothing, unit)}")
+        if one.since is not None:
+            notes.append(f"it was changed, at the latest for runs from {instant_text(one.since)} on")
+        elif len(found) > 1:
+            notes.append(f"until it was changed, {instant_text(found[place + 1].since or 0)}")
+        if one.contradicting:
+            notes.append(f"{one.contradicting:,} observations do not allow this value")
+        exact = one.measured
+        rows.append(
+            Parameter(
+                parameter,
+                task,
+                None,
+                one.since,
+                one.value,
+                one.lower,
+                one.upper,
+                unit=unit,
+                observations=exact,
+                at_least=one.observations - exact,
+                source=source,
+                note="; ".join(notes),
+            )
+        )
+    return rows
+
+
+def _bounded(one: Constant, nothing: str, unit: str) -> str:
+    if one.lower is None and one.upper is None:
+        return nothing
+    least, most = (None if end is None else _text(end, unit) for end in (one.lower, one.upper))
+    if most is None:
+        return f"{nothing}; it is at least {least}"
+    return f"it lies between {least or 0} and {most}, which are too far apart to choose"
+
+
+def table(rows: Iterable[Parameter]) -> pd.DataFrame:
+    """Return rows as a frame."""
+    listed = list(rows)
+    frame = pd.DataFrame(listed, columns=list(Parameter._fields))
+    for name in ("parameter", "task", "statistic", "unit", "source", "note"):
+        frame[name] = frame[name].astype("string[pyarrow]")
+    for name in ("value", "lower", "upper"):
+        frame[name] = frame[name].astype("Float64")
+    since = [NAT if row.since is None else row.since for row in listed]
+    frame["since"] = to_instants(np.array(since, dtype=np.int64))
+    counts = ["observations", "at_least"]
+    frame[counts] = frame[counts].astype("int64")
+    return frame
+
+
+def with_texts(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows as they are read: values with their units, intervals in one column."""
+    names = [
+        " ".join(part for part in (one.parameter, one.statistic) if not pd.isna(part))
+        for one in frame.itertuples()
+    ]
+    values = [
+        "not identified" if pd.isna(one.value) else _text(one.value, one.unit)
+        for one in frame.itertuples()
+    ]
+    intervals = [_interval(one.lower, one.upper, one.unit) for one in frame.itertuples()]
+    told = pd.DataFrame({"parameter": names, "value": values, "interval": intervals})
+    if frame["task"].notna().any():
+        told.insert(1, "task", frame["task"].fillna("").map(short_text))
+    if frame["since"].notna().any():
+        told["since"] = frame["since"]
+    told["observations"] = frame["observations"]
+    told["at least"] = frame["at_least"]
+    told["from"] = frame["source"]
+    return told
+
+
+def _interval(lower: float, upper: float, unit: str) -> str:
+    if pd.isna(lower) and pd.isna(upper):
+        return ""
+    if pd.isna(upper):
+        return f"at least {_text(lower, unit)}"
+    if pd.isna(lower):
+        return f"at most {_text(upper, unit)}"
+    return f"{_text(lower, unit)} to {_text(upper, unit)}"
+
+
+def _text(value: float, unit: str) -> str:
+    if unit == "ms":
+        return read_duration(round(value))
+    if unit == "ms since 1970":
+        return instant_text(round(value))
+    if unit == "turns":
+        return f"{value:,.0f}"
+    if unit == "share":
+        return f"{value:.3g}"
+    return f"{value:.4g} {unit}"

@@ -1,0 +1,267 @@
+"""Times that differ from one to the next: their distribution, with intervals over sessions."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from session_lab.analysis.survival.intervals import z_value
+from session_lab.simulator import Distribution, RandomStream
+from session_lab.simulator.model.run_rules import LONGEST_DRAW
+from session_lab.timing import duration_text
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["LEAST_SESSIONS", "Estimate", "Sample", "score_bound", "wilson"]
+
+Integers = Any
+
+LEAST_SESSIONS = 6
+"""From fewer sessions no interval can be told: half of the times may lie beyond all of them."""
+_BLOCKS = 2_000
+"""Where there are more sessions, whole blocks of them are drawn instead of single ones."""
+_RESAMPLES = 999
+_KNOTS = 1_024
+_EXACT = 5_000
+"""Up to so many observations ranks are those of the binomial distribution, not of the normal."""
+
+
+class Estimate(NamedTuple):
+    """A number with its interval; an end that the data do not reach is None."""
+
+    value: float
+    lower: float | None
+    upper: float | None
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """Durations, some of which had not ended when they were last seen.
+
+    Parameters
+    ----------
+    values : ndarray of int64, shape (n,)
+        Milliseconds; of those that were not over, until when they were seen.
+    is_over : ndarray of bool, shape (n,)
+        Whether they were over.
+    session : ndarray of int64, shape (n,)
+        The session of each: what sessions have in common is not counted twice.
+    """
+
+    values: Integers
+    is_over: NDArray[np.bool_]
+    session: Integers
+
+    @classmethod
+    def of(cls, values: Integers, is_over: NDArray[np.bool_], session: Integers) -> Sample:
+        """Sort durations; those that were over come before others of the same length."""
+        kept = np.clip(values, 0, LONGEST_DRAW)
+        order = np.lexsort((~is_over, kept))
+        return cls(kept[order], is_over[order], session[order])
+
+    @property
+    def observations(self) -> int:
+        """How many were seen to their end."""
+        return int(self.is_over.sum())
+
+    @property
+    def censored(self) -> int:
+        """How many were not."""
+        return len(self.values) - self.observations
+
+    @cached_property
+    def sessions(self) -> int:
+        """How many sessions those that were over come from."""
+        return len(np.unique(self.session[self.is_over]))
+
+    @cached_property
+    def weights(self) -> NDArray[np.float64]:
+        """The steps of the Kaplan-Meier curve, which add up to 1.
+
+        What is left of the curve after the last observation is put upon that (Efron 1967).
+        """
+        return _steps(self.is_over.astype(np.float64), np.ones(len(self.values)))
+
+    def mean(self, *, seed: int, level: float) -> Estimate:
+        """Estimate the mean, with an interval by the bootstrap-t over sessions.
+
+        Of each resample of sessions the studentized difference is taken, with the standard error of
+        a ratio of sums over sessions (Efron and Tibshirani 1993, chapter 12); skew is allowed for.
+        """
+        sums = self._blocks(self.weights * self.values, self.weights)
+        mean, error = _ratio(_powers(sums).sum(axis=0), len(sums))
+        value = float(mean)
+        if not error > value * 1e-9:  # All are alike, but for errors of rounding.
+            return Estimate(value, value, value)
+        drawn = _draws(len(sums), _RESAMPLES, seed, "fit")
+        means, errors = _ratio(drawn @ _powers(sums), len(sums))
+        usable = errors > 0
+        t = (means[usable] - mean) / errors[usable]
+        low, high = np.quantile(t, [(1 - level) / 2, (1 + level) / 2])
+        least = float(self.values[0])
+        return Estimate(value, max(value - high * float(error), least), value - low * float(error))
+
+    def quantile(self, p: float, *, level: float) -> Estimate:
+        """Estimate a quantile, with an interval between two of the observations.
+
+        Their ranks are those that a binomial number of observations below the quantile lies
+        between; where the times of a session are alike, it is that of fewer observations, by the
+        design effect of the share below (Korn and Graubard 1998).
+        """
+        share = np.cumsum(self.weights)
+        value = float(np.interp(p, self._places(), self.values))
+        below = self.values <= value
+        sums = self._blocks(self.weights * below, self.weights)
+        found, error = _ratio(_powers(sums).sum(axis=0), len(sums))
+        n = self.observations
+        inflation = n * float(error) ** 2 / max(float(found * (1 - found)), 1e-12)
+        effective = n / max(inflation, 1.0)
+        first, last = _ranks(p, effective, level)
+        lower = None if first < 1 else self._at(share, first / effective)
+        upper = None if last > effective else self._at(share, last / effective)
+        return Estimate(value, lower, upper)
+
+    def distribution(self) -> Distribution | str:
+        """Return the distribution as a platform takes it: one duration where all are alike."""
+        return self._made(self.values, self.weights)
+
+    def _made(self, values: Integers, weights: NDArray[np.float64]) -> Distribution | str:
+        kept = weights > 0
+        values = values[kept]
+        if values[0] == values[-1]:
+            return duration_text(int(values[0]))
+        grid = np.linspace(0, 1, _KNOTS + 1)
+        table = np.interp(grid, _positions(weights[kept]), values)
+        return Distribution.of(np.rint(table).astype("timedelta64[ms]"))
+
+    def resamples(self, n: int, *, seed: int, name: str) -> list[Distribution | str]:
+        """Return the distributions of ``n`` resamples of the sessions.
+
+        Of more than 1,024 observations, neighbours are taken together.
+        """
+        codes, size = self._codes, len(self.values)
+        blocks = int(codes.max(initial=-1)) + 1
+        bins = np.arange(size) * min(size, _KNOTS) // max(size, 1)
+        first = np.flatnonzero(np.diff(bins, prepend=-1))
+        last = np.append(first[1:], size) - 1
+        cells, shape = codes * len(first) + bins, (blocks, len(first))
+        over = np.bincount(cells[self.is_over], minlength=blocks * len(first)).reshape(shape)
+        all_ = np.bincount(cells, minlength=blocks * len(first)).reshape(shape)
+        drawn = _draws(blocks, n, seed, name)
+        return [
+            self._made(self.values[last], _steps(gone, times))
+            for gone, times in zip(drawn @ over, drawn @ all_, strict=True)
+        ]
+
+    def _places(self) -> NDArray[np.float64]:
+        return _positions(self.weights)
+
+    def _at(self, share: NDArray[np.float64], p: float) -> float:
+        place = int(np.searchsorted(share, p * (1 - 1e-12)))
+        return float(self.values[min(place, len(self.values) - 1)])
+
+    def _blocks(self, first: Integers, second: Integers) -> NDArray[np.float64]:
+        """Add two columns up by session, or by block of sessions; shape (blocks, 2)."""
+        codes = self._codes
+        n = int(codes.max(initial=-1)) + 1
+        return np.column_stack(
+            [np.bincount(codes, weights=column, minlength=n) for column in (first, second)]
+        )
+
+    @cached_property
+    def _codes(self) -> Integers:
+        _, codes = np.unique(self.session, return_inverse=True)
+        n = int(codes.max(initial=-1)) + 1
+        if n <= _BLOCKS:
+            return codes
+        mixed = np.argsort(RandomStream(0, "fit-blocks").uniforms(n), kind="stable") % _BLOCKS
+        return mixed[codes]
+
+
+def score_bound(events: int, trials: int, z: float) -> float:
+    """Return the share from which so many events lie ``z`` standard errors below (Wilson 1927)."""
+    share, n = events / trials, trials
+    reach = math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+    bound = (share + z * z / (2 * n) + z * reach) / (1 + z * z / n)
+    return min(max(bound, 0.0), 1.0)
+
+
+def wilson(events: int, trials: int, level: float) -> Estimate:
+    """Estimate a share, with the score interval of Wilson (1927).
+
+    Examples
+    --------
+    >>> [round(number, 4) for number in wilson(2, 100, 0.95)]
+    [0.02, 0.0055, 0.07]
+    """
+    z = z_value(level)
+    lower = score_bound(events, trials, -z) if events else 0.0
+    upper = score_bound(events, trials, z) if events < trials else 1.0
+    return Estimate(events / trials, lower, upper)
+
+
+def _steps(over: NDArray[np.float64], times: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the steps of the curve at durations, of which so many were over and seen."""
+    at_risk = np.cumsum(times[::-1])[::-1]
+    gone = np.divide(over, at_risk, out=np.zeros(len(times)), where=at_risk > 0)
+    curve = np.cumprod(1 - gone)
+    steps = np.concatenate([[1.0], curve[:-1]]) * gone
+    seen = np.flatnonzero(times > 0)
+    steps[seen[-1]] += max(1 - steps.sum(), 0.0)
+    return steps
+
+
+def _positions(weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the probability at which each observation stands, from 0 to 1, as linear quantiles do.
+
+    Without censoring that of the i-th of n is ``(i - 1) / (n - 1)``.
+    """
+    reached = np.cumsum(weights) - weights
+    last = np.flatnonzero(weights)[-1]
+    return np.minimum(reached / max(reached[last], 1e-300), 1.0)
+
+
+def _powers(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+    first, second = sums.T
+    return np.column_stack([first, second, first * first, first * second, second * second])
+
+
+def _ratio(totals: Any, n: int) -> tuple[Any, Any]:  # noqa: ANN401  a row of sums, or several
+    """Return a ratio of sums over ``n`` blocks and its standard error, by linearization."""
+    a, b, aa, ab, bb = np.moveaxis(np.asarray(totals), -1, 0)
+    ratio = a / b
+    squares = np.maximum(aa - 2 * ratio * ab + ratio * ratio * bb, 0.0)
+    return ratio, np.sqrt(squares * n / max(n - 1, 1)) / b
+
+
+def _draws(n: int, resamples: int, seed: int, name: str) -> NDArray[np.float64]:
+    """Draw how often each of ``n`` blocks is in each resample, shape (resamples, n)."""
+    stream = RandomStream(seed, name)
+    drawn = (stream.uniforms(resamples * n) * n).astype(np.int64).reshape(resamples, n)
+    drawn += np.arange(resamples)[:, None] * n
+    counts = np.bincount(drawn.ravel(), minlength=resamples * n).reshape(resamples, n)
+    return counts.astype(np.float64)
+
+
+def _ranks(p: float, n: float, level: float) -> tuple[int, int]:
+    """Return the ranks, from 1, between which a quantile of ``n`` observations lies."""
+    outside = (1 - level) / 2
+    whole = max(round(n), 1)
+    if whole > _EXACT:
+        reach = z_value(level) * math.sqrt(whole * p * (1 - p))
+        return math.floor(whole * p + 0.5 - reach), math.ceil(whole * p + 0.5 + reach)
+    logs = np.concatenate([[0.0], np.cumsum(np.log(np.arange(1, whole + 1)))])
+    k = np.arange(whole + 1)
+    chance = np.exp(
+        logs[whole] - logs - logs[::-1] + k * math.log(p) + (whole - k) * math.log1p(-p)
+    )
+    up_to = np.cumsum(chance)
+    # P(X < first) <= outside and P(X >= last) <= outside, X the number of observations below.
+    first = int(np.searchsorted(up_to, outside, side="right"))
+    last = int(np.searchsorted(up_to, 1 - outside)) + 1
+    return first, last

@@ -1,0 +1,125 @@
+"""Times that the environment takes: boots, resumes and turns, as samples with censoring."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from session_lab.frames import NAT, milliseconds
+from session_lab.replays.environment.fitting.samples import Sample
+from session_lab.simulator.model.run_rules import END_CAUSES, START_KINDS
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from session_lab.replays.environment.fitting.evidence import Evidence
+    from session_lab.replays.environment.recording import Recording
+
+__all__ = ["boots", "resumes", "turn_durations"]
+
+_OWN = [START_KINDS.index(kind) for kind in ("initial", "continuation", "upgrade", "queued")]
+_RESUMED = START_KINDS.index("resumed")
+_CUT = [END_CAUSES.index(cause) for cause in ("max_duration", "cancelled")]
+"""Runs that end for these leave their last turn unfinished."""
+
+
+def boots(evidence: Evidence) -> Sample:
+    """Return the times from the trigger of runs to their first turn, or wait for one.
+
+    A turn that arrives when its run is ready says nothing of the boot, but then the run's wait for
+    it began with its being ready. A run that is not ready yet, or ended before, had booted so far.
+    """
+    runs, turns, waits = evidence.runs, evidence.turns, evidence.waits
+    ready = np.full(len(runs.session), NAT)
+    first = (turns.number == 1) & np.isin(turns.kind, _OWN)
+    ready[turns.run[first]] = turns.started[first]
+    before = waits.number == 0
+    ready[waits.run[before]] = waits.began[before]
+    is_over = ready != NAT
+    seen = np.where(runs.ended == NAT, evidence.observed_at, runs.ended)
+    known = (is_over | (runs.turns == 0)) & (runs.triggered != NAT)
+    times = np.where(is_over, ready, seen)[known] - runs.triggered[known]
+    return Sample.of(times, is_over[known], runs.session[known])
+
+
+def resumes(evidence: Evidence, recording: Recording) -> Sample:
+    """Return the times from a message to a suspended run until its turn started.
+
+    A message to a suspended run that has not been served has waited so far.
+    """
+    turns, session = evidence.turns, evidence.runs.session
+    woke = (turns.kind == _RESUMED) & (turns.started != NAT) & (turns.arrived != NAT)
+    times = turns.started[woke] - turns.arrived[woke]
+    pending, whose = _pending(evidence, recording)
+    return Sample.of(
+        np.concatenate([times, pending]),
+        np.repeat([True, False], [len(times), len(pending)]),
+        np.concatenate([session[turns.run[woke]], session[whose]]),
+    )
+
+
+def _pending(evidence: Evidence, recording: Recording) -> tuple[Any, Any]:
+    """Return how long messages to sleeping runs have waited unserved, and the places of the runs."""
+    waits = evidence.waits
+    asleep = np.flatnonzero((waits.suspended != NAT) & (waits.ended == NAT))
+    events, sessions = recording.events, recording.sessions
+    needed = {"at", "op", "external_id"}
+    nothing = np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
+    if not len(asleep) or not needed <= set(events) or not {"session_id"} <= set(sessions):
+        return nothing
+    runs = recording.runs.iloc[waits.run[asleep]]
+    sleeping = pd.DataFrame(
+        {
+            "session_id": runs["session_id"].astype(object).array,
+            "run": waits.run[asleep],
+            "since": waits.suspended[asleep],
+        }
+    )
+    told = pd.DataFrame({"session_id": sessions["session_id"].astype(object).array})
+    own = sessions.get("external_id", sessions["session_id"]).astype(object)
+    told["name"] = own.where(own.notna(), told["session_id"]).array
+    for name in ("closed_at", "expires_at"):
+        told[name] = milliseconds(sessions[name]) if name in sessions else NAT
+    sleeping = sleeping.merge(told, on="session_id").drop_duplicates("name")
+    asked = events["op"].astype(object) == "message"
+    asked &= events["external_id"].astype(object).isin(sleeping["name"])
+    messages = pd.DataFrame(
+        {
+            "name": events["external_id"][asked].astype(object).array,
+            "at": milliseconds(events["at"][asked]),
+        }
+    ).merge(sleeping, on="name")
+    late = (messages["at"] > messages["since"]) & (messages["at"] <= evidence.observed_at)
+    for name in ("closed_at", "expires_at"):
+        late &= (messages[name] == NAT) | (messages["at"] <= messages[name])
+    first = messages[late].groupby("run", as_index=False)["at"].min()
+    return evidence.observed_at - first["at"].to_numpy(), first["run"].to_numpy()
+
+
+def turn_durations(evidence: Evidence, of_task: NDArray[np.bool_] | None) -> tuple[Sample, int]:
+    """Return how long turns of some runs lasted, and how many of them are only estimated.
+
+    A turn that is not over, or that a cap or a cancel cut off, has lasted so far. Ends that were
+    estimated are left out, unless there are no others.
+    """
+    runs, turns = evidence.runs, evidence.turns
+    last = evidence.last_turns()
+    is_last = np.zeros(len(turns.run), dtype=bool)
+    is_last[last[last >= 0]] = True
+    is_over = turns.ended != NAT
+    seen = np.where(is_over, turns.ended, evidence.observed_at)
+    # The turn of a run that ended without the turn's end being known was seen until then.
+    run_ended = runs.ended[turns.run]
+    seen = np.where(~is_over & (run_ended != NAT), run_ended, seen)
+    is_over &= ~(is_last & np.isin(runs.cause[turns.run], _CUT))
+    wanted = turns.started != NAT
+    if of_task is not None:
+        wanted &= of_task[turns.run]
+    estimated = int((wanted & turns.is_estimated).sum())
+    measured = wanted & ~turns.is_estimated
+    if (measured & is_over).any():
+        wanted = measured
+    times = seen[wanted] - turns.started[wanted]
+    return Sample.of(times, is_over[wanted], runs.session[turns.run[wanted]]), estimated
