@@ -150,6 +150,11 @@ EXAMPLES = {
             f"{_LIVE_REPLAY}.divergence",
             f"{_LIVE}live.divergence(sl.replay(few))",
         ),
+        Example(
+            "fit",
+            "session_lab.fit",
+            "sl.fit(sl.Recording.of_replay(replay, events))",
+        ),
         Example("live-lateness", f"{_LIVE_REPLAY}.lateness", f"{_LIVE}live.lateness()"),
     ),
 }

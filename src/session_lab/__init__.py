@@ -56,7 +56,7 @@ if typing.TYPE_CHECKING:
     from session_lab.frames import of_sessions, select, sessions_of_log, validate, write_frame
     from session_lab.frames.files.reading import read_runs, read_sessions
     from session_lab.frames.loaders.loading import runs_frame, sessions_frame
-    from session_lab.replays.environment import Recording, read_recording
+    from session_lab.replays.environment import Fit, Recording, fit, read_recording
     from session_lab.replays.live.replay_live import replay_live
     from session_lab.replays.local_server import LocalServer
     from session_lab.replays.replay import Replay, replay
@@ -85,7 +85,9 @@ else:
         "ConcurrencyLimits": "simulator",
         "FaultRule": "simulator.faults.rules",
         "LocalServer": "replays.local_server",
+        "Fit": "replays.environment",
         "Recording": "replays.environment",
+        "fit": "replays.environment",
         "Replay": "replays",
         "RunPolicy": "simulator",
         "Platform": "simulator",
@@ -150,6 +152,7 @@ __all__ = [
     "DataWarning",
     "Distribution",
     "FaultRule",
+    "Fit",
     "InternalServerError",
     "LocalServer",
     "MissingDependencyError",
@@ -174,6 +177,7 @@ __all__ = [
     "churn",
     "conflicts",
     "explore",
+    "fit",
     "lifetimes",
     "of_sessions",
     "prices",

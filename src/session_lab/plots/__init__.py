@@ -13,6 +13,7 @@ from session_lab.plots.cohorts import cohorts, identities, retention
 from session_lab.plots.comparing import agreement, lateness, replay_comparison
 from session_lab.plots.conflicts import conflict_bars, reused_ids
 from session_lab.plots.drawing import draw
+from session_lab.plots.environment import fitted
 from session_lab.plots.lifetimes import (
     comparison,
     cumulative_hazard,
@@ -37,6 +38,7 @@ __all__ = [
     "cost",
     "cumulative_hazard",
     "draw",
+    "fitted",
     "gaps",
     "handovers",
     "hazard",

@@ -142,9 +142,7 @@ def _caps(evidence: Evidence, mine: NDArray[np.bool_], task: str | None) -> list
     return rows
 
 
-def _preloads(
-    evidence: Evidence, chosen: NDArray[np.bool_], task: str | None
-) -> list[Parameter]:
+def _preloads(evidence: Evidence, chosen: NDArray[np.bool_], task: str | None) -> list[Parameter]:
     """Return the rows of what holds until the first turn of runs that a start only booted."""
     runs, waits = evidence.runs, evidence.waits
     slept = chosen & (waits.suspended != NAT)

@@ -120,7 +120,9 @@ def _constant(bounds: Bounds, since: int | None, jitter: int, grain: int) -> Con
     low, high, allowing = _best(wide)
     n, measured = len(bounds.at), bounds.is_measured
     told = since, n, int(measured.sum()), n - allowing
-    inside = bounds.lower[measured & (bounds.lower >= low - jitter) & (bounds.lower <= high + jitter)]
+    inside = bounds.lower[
+        measured & (bounds.lower >= low - jitter) & (bounds.lower <= high + jitter)
+    ]
     value: float | None = None
     if len(inside):
         least, middle, most = np.quantile(inside, [0.025, 0.5, 0.975], method="nearest").tolist()
@@ -199,10 +201,10 @@ def _change(bounds: Bounds) -> int | None:
         )
     ]
     _, before, after = min(candidates)
-    # Where the first value stops and the second begins to be allowed more often.
+    # The first observation that rules the first value out, once the second is allowed more often.
     allows = [(bounds.lower <= value) & (value <= bounds.upper) for value in (before, after)]
     gain = np.cumsum(allows[0].astype(int) - allows[1].astype(int))
-    at = int(gain.argmax()) + 1
+    at = n - int(gain[::-1].argmax())
     # Runs triggered at one instant are of one policy.
     at = int(np.searchsorted(bounds.at, bounds.at[min(at, n - 1)]))
     return at if 0 < at < n else None

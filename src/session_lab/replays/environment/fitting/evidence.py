@@ -113,8 +113,9 @@ class Evidence(NamedTuple):
         keys = _key(self.turns.run, self.turns.number)
         wanted = _key(run, number)
         place = np.searchsorted(keys, wanted)
-        found = place < len(keys)
-        found[found] = keys[place[found]] == wanted[found]
+        if not len(keys):
+            return np.full(len(wanted), -1)
+        found = keys[np.minimum(place, len(keys) - 1)] == wanted
         return np.where(found, place, -1)
 
     def last_turns(self) -> Integers:
@@ -135,7 +136,8 @@ def _runs(
     recording: Recording, ids: pa.Array
 ) -> tuple[Runs, tuple[Sequence[str], Sequence[str], Sequence[str]]]:
     frame, n = recording.runs, len(recording.runs)
-    session = _codes(_text(frame, "session_id"))[0]
+    sessions = _text(frame, "session_id").dictionary_encode().indices
+    session = np.asarray(sessions.fill_null(-1)).astype(np.int64)
     # A run without a session stands for one of its own.
     alone = session < 0
     session[alone] = session.max(initial=-1) + 1 + np.arange(alone.sum())
@@ -171,9 +173,7 @@ def _tasks(recording: Recording, ids: pa.Array) -> pa.Array:
     told = _text(recording.runs, "task_identifier")
     if told.null_count < len(ids):
         return told
-    place = _places(
-        _text(recording.runs, "session_id"), _text(recording.sessions, "session_id")
-    )
+    place = _places(_text(recording.runs, "session_id"), _text(recording.sessions, "session_id"))
     tasks = _text(recording.sessions, "task_identifier")
     return tasks.take(pa.array(place, mask=place < 0))
 
@@ -204,9 +204,11 @@ def _waits(frame: pd.DataFrame, run: Integers) -> Waits:
 
 def _by_run(run: Integers, number: Integers) -> Integers:
     """Return the order by run and number, without the rows of unknown runs."""
-    key = _key(run, number)
     rows = np.flatnonzero(run >= 0)
-    return rows[np.argsort(key[rows], kind="stable")]
+    key = _key(run, number)[rows]
+    if (key[1:] >= key[:-1]).all():
+        return rows
+    return rows[np.argsort(key, kind="stable")]
 
 
 def _key(run: Integers, number: Integers) -> Integers:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from statistics import NormalDist
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
-
-import pandas as pd
 
 from session_lab.analysis.results import Result
 from session_lab.errors import DataError
@@ -20,8 +18,8 @@ from session_lab.replays.environment.fitting.parameters import (
     table,
     with_texts,
 )
-from session_lab.replays.environment.fitting.policies import Period, held, periods, policy_of
-from session_lab.replays.environment.fitting.samples import LEAST_SESSIONS, Sample, score_bound
+from session_lab.replays.environment.fitting.policies import Period, held, periods
+from session_lab.replays.environment.fitting.samples import LEAST_SESSIONS, Sample, share_bound
 from session_lab.replays.environment.fitting.times import boots, resumes, turn_durations
 from session_lab.replays.environment.recording import Recording
 from session_lab.simulator import Platform, RandomStream, RunPolicy
@@ -31,11 +29,15 @@ from session_lab.timing import instant_text
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import pandas as pd
     from numpy.typing import NDArray
 
 __all__ = ["Fit", "fit"]
 
 _TIMES = ("boot_time", "resume_time", "turn_duration")
+_BOOTED = "turns.started_at or waits.started_at - runs.triggered_at"
+_WOKEN = "turns.started_at - turns.arrived_at of resumed turns"
+_ENDED, _NO_END = "turns.ended_at - turns.started_at", "no turn was seen to its end"
 _SHOWN = ("idle_timeout", "turn_timeout", "max_turns", "on_deploy")
 """Choices whose default stands in where the data do not identify them."""
 
@@ -46,11 +48,8 @@ class Fit(Result):
 
     Attributes
     ----------
-    parameters : DataFrame
-        One row for each number: ``parameter``, ``task`` (NA for all), ``statistic`` (of times that
-        differ: mean, p50, p95; of deploys: the version), ``since`` (where it was changed),
-        ``value``, ``lower``, ``upper`` (NA where the data do not tell), ``unit``,
-        ``observations``, ``at_least`` (how many tell only a lower bound), ``source``, ``note``.
+    rows : tuple of Parameter
+        What was found of each parameter.
     policy : RunPolicy or dict of str to RunPolicy
         What the team has chosen, as it holds at the end; of several agents, that of each task.
         Defaults stand in for what is not identified; ``notes`` names them.
@@ -60,6 +59,8 @@ class Fit(Result):
         The policies in order of time; more than one where they were changed meanwhile.
     samples : dict of str to Sample
         What boot time, resume time and turn duration were estimated from.
+    crashes : tuple of int
+        How many turns crashed their run, and how many ended and might have.
     sessions, runs : int
         How many were looked at.
     caveats : tuple of str
@@ -68,22 +69,21 @@ class Fit(Result):
         Of the intervals that express an error of sampling.
     """
 
-    parameters: pd.DataFrame
+    rows: tuple[Parameter, ...]
     policy: RunPolicy | dict[str, RunPolicy]
     platform: Platform
     periods: tuple[Period, ...]
     samples: dict[str, Sample]
+    crashes: tuple[int, int]
     sessions: int
     runs: int
     caveats: tuple[str, ...]
     level: float
-    _rows: tuple[Parameter, ...]
-    _crashes: tuple[int, int]
 
     title: ClassVar[str] = "Run model fitted to a recording"
     formula: ClassVar[str] = (
         "times: Kaplan-Meier, means by the bootstrap-t and quantiles by ranks over sessions; what a "
-        "team sets: the values that all observations allow; crash rate: Wilson's interval"
+        "team sets: the values that all observations allow; crash rate: mid-p interval"
     )
 
     @property
@@ -91,12 +91,23 @@ class Fit(Result):
         """What to bear in mind, and why what is missing was not identified."""
         return self.caveats
 
+    @cached_property
+    def parameters(self) -> pd.DataFrame:
+        """All that was found, one row for each number.
+
+        ``parameter``, ``task`` (NA for all), ``statistic`` (of times that differ: mean, p50, p95;
+        of deploys: the version), ``since`` (where it was changed), ``value``, ``lower``, ``upper``
+        (NA where the data do not tell), ``unit``, ``observations``, ``at_least`` (how many tell
+        only a lower bound), ``source``, ``note``.
+        """
+        return table(self.rows)
+
     @property
     def prices(self) -> dict[str, float]:
         """Dollars for a billed second by machine, as the platform charged them."""
         found = {
             row.parameter.removeprefix("price_"): row.value
-            for row in self._rows
+            for row in self.rows
             if row.unit == "$/s" and row.value is not None
         }
         return {machine: float(price) for machine, price in found.items()}
@@ -104,20 +115,20 @@ class Fit(Result):
     @property
     def per_run(self) -> float | None:
         """Dollars for the trigger of a run; None where that is not known."""
-        return next((row.value for row in self._rows if row.parameter == "price_per_run"), None)
+        return next((row.value for row in self.rows if row.parameter == "price_per_run"), None)
 
     def to_frame(self) -> pd.DataFrame:
-        """Return the parameters; see the attribute."""
+        """Return :attr:`parameters`."""
         return self.parameters.copy()
 
     def summary(self) -> pd.DataFrame:
         """Return the parameters as they are read: values with their units, intervals as text."""
-        return with_texts(self.parameters)
+        return with_texts(self.rows)
 
     def overview(self) -> pd.DataFrame:
         """Return what was identified, without where it came from."""
-        known = self.parameters["value"].notna()
-        return with_texts(self.parameters[known]).drop(columns="from")
+        known = [row for row in self.rows if row.value is not None]
+        return with_texts(known).drop(columns="from")
 
     def draws(
         self, n: int, seed: int = 0
@@ -125,7 +136,7 @@ class Fit(Result):
         """Draw policies and platforms that the data would bear as well.
 
         Times are those of resamples of the sessions, of each kind by itself; the crash rate is
-        drawn from its confidence distribution (Wilson's bounds at every level); what a team has set
+        drawn from its confidence distribution; what a team has set
         lies anywhere in its interval. What is not identified stays at what stands in for it.
 
         Parameters
@@ -146,13 +157,13 @@ class Fit(Result):
             for name, sample in self.samples.items()
         }
         levels = RandomStream(seed, "fit-crashes").uniforms(n).tolist()
-        places = iter(RandomStream(seed, "fit-choices").uniforms(n * len(self._rows)).tolist())
+        places = iter(RandomStream(seed, "fit-choices").uniforms(n * len(self.rows)).tolist())
         made: list[tuple[RunPolicy | dict[str, RunPolicy], Platform]] = []
         for number in range(n):
-            rows = [_moved(row, next(places)) for row in self._rows]
+            rows = [_moved(row, next(places)) for row in self.rows]
             policy = periods(rows, self._tasks, ())[-1].policy
             times = {name: several[number] for name, several in drawn.items()}
-            rate = _rate(*self._crashes, levels[number])
+            rate = _rate(*self.crashes, levels[number])
             platform = Platform(**times, crash_rate=rate, deploys=self.platform.deploys)
             made.append((policy, platform))
         return made
@@ -215,21 +226,20 @@ def fit(recording: Recording, *, level: float = 0.95, seed: int = 0) -> Fit:
     history = periods(rows, tuple(tasks), known)
     platform = Platform(
         **{name: sample.distribution() for name, sample in samples.items()},
-        crash_rate=next((row.value or 0.0 for row in rows if row.parameter == "crash_rate")),
+        crash_rate=next(row.value or 0.0 for row in rows if row.parameter == "crash_rate"),
         deploys=[instant_text(round(row.value)) for row in live if row.value is not None],
     )
     return Fit(
-        parameters=table(rows),
+        rows=tuple(rows),
         policy=history[-1].policy,
         platform=platform,
         periods=history,
         samples=samples,
-        sessions=len(set(evidence.runs.session.tolist())),
+        crashes=platforms.crashes(evidence),
+        sessions=int(evidence.runs.session.max(initial=-1)) + 1,
         runs=len(evidence.runs.session),
         caveats=(*caveats, *_stand_ins(rows), *_changes(history), *recording.notes),
         level=level,
-        _rows=tuple(rows),
-        _crashes=platforms.crashes(evidence),
     )
 
 
@@ -259,27 +269,15 @@ def _times(
         )
     if len(tasks) > 1:
         caveats.append("boots and resumes are those of all tasks together; choices are by task")
-    found = [
-        (
-            "boot_time",
-            None,
-            boots(evidence),
-            "turns.started_at or waits.started_at - runs.triggered_at",
-            "no run was seen to be ready",
-        ),
-        (
-            "resume_time",
-            None,
-            resumes(evidence, recording),
-            "turns.started_at - turns.arrived_at of resumed turns",
-            "no turn woke a run",
-        ),
-        ("turn_duration", None, durations, _ENDED, "no turn was seen to its end"),
+    found: list[tuple[str, str | None, Sample, str, str]] = [
+        ("boot_time", None, boots(evidence), _BOOTED, "no run was seen to be ready"),
+        ("resume_time", None, resumes(evidence, recording), _WOKEN, "no turn woke a run"),
+        ("turn_duration", None, durations, _ENDED, _NO_END),
     ]
     samples = {name: one for name, _, one, *_ in found if one.sessions >= LEAST_SESSIONS}
     if len(tasks) > 1:
         found += [
-            ("turn_duration", task, turn_durations(evidence, mine)[0], _ENDED, "no turn was seen to its end")
+            ("turn_duration", task, turn_durations(evidence, mine)[0], _ENDED, _NO_END)
             for task, mine in tasks.items()
         ]
     rows = [
@@ -291,15 +289,11 @@ def _times(
             task=task,
             source=source,
             nothing=nothing,
-            note="",
             seed=seed,
             level=level,
         )
     ]
     return samples, rows, caveats
-
-
-_ENDED = "turns.ended_at - turns.started_at"
 
 
 def _stand_ins(rows: list[Parameter]) -> list[str]:
@@ -322,10 +316,11 @@ def _changes(history: tuple[Period, ...]) -> list[str]:
     if len(history) == 1:
         return []
     times = ", ".join(str(one.since) for one in history[1:])
-    return [
+    told = (
         f"the policy was changed meanwhile, at the latest at {times}; .policy is the last one, and "
         ".periods has all; calibrate each on its own part of the recording (Recording.between)"
-    ]
+    )
+    return [told]
 
 
 def _moved(row: Parameter, place: float) -> Parameter:
@@ -336,7 +331,7 @@ def _moved(row: Parameter, place: float) -> Parameter:
 
 
 def _rate(crashed: int, tried: int, place: float) -> float:
-    """Draw a crash rate: the bound of Wilson at the level that a number from 0 to 1 stands for."""
+    """Draw a crash rate: its bound at the level that a number from 0 to 1 stands for."""
     if not tried:
         return 0.0
-    return score_bound(crashed, tried, NormalDist().inv_cdf(min(max(place, 1e-9), 1 - 1e-9)))
+    return share_bound(crashed, tried, min(max(place, 1e-9), 1 - 1e-9))

@@ -13,7 +13,7 @@ from session_lab.replays.environment.fitting.samples import LEAST_SESSIONS
 from session_lab.timing import instant_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from session_lab.replays.environment.fitting.constants import Constant
     from session_lab.replays.environment.fitting.samples import Estimate, Sample
@@ -99,7 +99,6 @@ def of_sample(
     task: str | None,
     source: str,
     nothing: str,
-    note: str,
     seed: int,
     level: float,
 ) -> list[Parameter]:
@@ -134,7 +133,6 @@ def of_sample(
             observations=sample.observations,
             at_least=sample.censored,
             source=source,
-            note=note,
         )
         for name, found in estimates.items()
     ]
@@ -158,7 +156,9 @@ def of_constants(
         if one.value is None:
             notes.append(f"not identified: {_bounded(one, nothing, unit)}")
         if one.since is not None:
-            notes.append(f"it was changed, at the latest for runs from {instant_text(one.since)} on")
+            notes.append(
+                f"it was changed, at the latest for runs from {instant_text(one.since)} on"
+            )
         elif len(found) > 1:
             notes.append(f"until it was changed, {instant_text(found[place + 1].since or 0)}")
         if one.contradicting:
@@ -207,36 +207,35 @@ def table(rows: Iterable[Parameter]) -> pd.DataFrame:
     return frame
 
 
-def with_texts(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows as they are read: values with their units, intervals in one column."""
-    names = [
-        " ".join(part for part in (one.parameter, one.statistic) if not pd.isna(part))
-        for one in frame.itertuples()
+def with_texts(rows: Sequence[Parameter]) -> pd.DataFrame:
+    """Return rows as they are read: values with their units, intervals as text."""
+    told = pd.DataFrame({"parameter": [_name(row) for row in rows]}, dtype="string[pyarrow]")
+    if any(row.task is not None for row in rows):
+        told["task"] = ["" if row.task is None else short_text(row.task) for row in rows]
+    if any(row.since is not None for row in rows):
+        since = [NAT if row.since is None else row.since for row in rows]
+        told["since"] = to_instants(np.array(since, dtype=np.int64))
+    told["value"] = [
+        "not identified" if row.value is None else _text(row.value, row.unit) for row in rows
     ]
-    values = [
-        "not identified" if pd.isna(one.value) else _text(one.value, one.unit)
-        for one in frame.itertuples()
-    ]
-    intervals = [_interval(one.lower, one.upper, one.unit) for one in frame.itertuples()]
-    told = pd.DataFrame({"parameter": names, "value": values, "interval": intervals})
-    if frame["task"].notna().any():
-        told.insert(1, "task", frame["task"].fillna("").map(short_text))
-    if frame["since"].notna().any():
-        told["since"] = frame["since"]
-    told["observations"] = frame["observations"]
-    told["at least"] = frame["at_least"]
-    told["from"] = frame["source"]
+    told["interval"] = [_interval(row) for row in rows]
+    told["observations"] = [row.observations for row in rows]
+    told["at least"] = [row.at_least for row in rows]
+    told["from"] = [row.source for row in rows]
     return told
 
 
-def _interval(lower: float, upper: float, unit: str) -> str:
-    if pd.isna(lower) and pd.isna(upper):
-        return ""
-    if pd.isna(upper):
-        return f"at least {_text(lower, unit)}"
-    if pd.isna(lower):
-        return f"at most {_text(upper, unit)}"
-    return f"{_text(lower, unit)} to {_text(upper, unit)}"
+def _name(row: Parameter) -> str:
+    return row.parameter if row.statistic is None else f"{row.parameter} {row.statistic}"
+
+
+def _interval(row: Parameter) -> str:
+    lower, upper = (None if end is None else _text(end, row.unit) for end in (row.lower, row.upper))
+    if lower is None:
+        return "" if upper is None else f"at most {upper}"
+    if upper is None:
+        return f"at least {lower}"
+    return lower if lower == upper else f"{lower} to {upper}"
 
 
 def _text(value: float, unit: str) -> str:

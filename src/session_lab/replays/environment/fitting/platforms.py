@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from session_lab.frames import NAT
-from session_lab.replays.environment.fitting.evidence import Evidence
 from session_lab.replays.environment.fitting.parameters import Parameter, unknown
-from session_lab.replays.environment.fitting.samples import wilson
+from session_lab.replays.environment.fitting.samples import share_of
 from session_lab.simulator.model.run_rules import END_CAUSES, START_KINDS
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from session_lab.replays.environment.fitting.evidence import Evidence
 
 __all__ = ["crash_rate", "crashes", "deploys", "on_deploy", "prices"]
 
@@ -42,7 +48,7 @@ def crash_rate(evidence: Evidence, *, level: float) -> Parameter:
     crashed, tried = crashes(evidence)
     if not tried:
         return unknown("crash_rate", "no turn has ended", unit="share", source=source)
-    found = wilson(crashed, tried, level)
+    found = share_of(crashed, tried, level)
     return Parameter(
         "crash_rate", None, None, None, *found, "share", tried, 0, source, f"{crashed:,} crashed"
     )
@@ -84,7 +90,9 @@ def deploys(evidence: Evidence) -> list[Parameter]:
     return rows
 
 
-def on_deploy(evidence: Evidence, live: list[Parameter], task: str | None, of_task: np.ndarray | None) -> Parameter:
+def on_deploy(
+    evidence: Evidence, live: list[Parameter], task: str | None, of_task: NDArray[np.bool_] | None
+) -> Parameter:
     """Return the row of what runs do after a deploy: the share of turns that were handed over.
 
     A turn tells it that was served, or was to be, by a run triggered before a deploy that had come
@@ -109,7 +117,9 @@ def on_deploy(evidence: Evidence, live: list[Parameter], task: str | None, of_ta
     note = f"{over:,} of {n:,} such turns were handed over"
     if 0 < over < n:
         note = f"some agents hand over and some stay: {note}"
-    return Parameter("on_deploy", task, None, None, share, share, share, "share", n, 0, source, note)
+    return Parameter(
+        "on_deploy", task, None, None, share, share, share, "share", n, 0, source, note
+    )
 
 
 def prices(evidence: Evidence) -> list[Parameter]:
@@ -149,7 +159,9 @@ def prices(evidence: Evidence) -> list[Parameter]:
         value, lower, upper = (
             float(number) for number in (np.median(base), *np.quantile(base, [0.025, 0.975]))
         )
-        row = Parameter("price_per_run", None, None, None, value, lower, upper, "$/run", len(base), 0, source)
+        row = Parameter(
+            "price_per_run", None, None, None, value, lower, upper, "$/run", len(base), 0, source
+        )
         rows.append(row)
     else:
         why = "no run tells what its trigger cost"
@@ -160,7 +172,7 @@ def prices(evidence: Evidence) -> list[Parameter]:
     return rows
 
 
-def _weighted(values: np.ndarray, weights: np.ndarray) -> tuple[float, float]:
+def _weighted(values: NDArray[np.float64], weights: NDArray[np.int64]) -> tuple[float, float]:
     order = np.argsort(values, kind="stable")
     share = np.cumsum(weights[order]) / weights.sum()
     places = np.searchsorted(share, [0.025, 0.975])

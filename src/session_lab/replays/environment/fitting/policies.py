@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -40,7 +39,9 @@ class Period(NamedTuple):
 
 
 def periods(
-    rows: Sequence[Parameter], tasks: Sequence[str | None], triggered: Any  # noqa: ANN401
+    rows: Sequence[Parameter],
+    tasks: Sequence[str | None],
+    triggered: Any,  # noqa: ANN401
 ) -> tuple[Period, ...]:
     """Return the policies in order of time; the last is the one that holds now.
 

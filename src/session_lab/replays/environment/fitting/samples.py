@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
+from statistics import NormalDist
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -17,7 +18,7 @@ from session_lab.timing import duration_text
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["LEAST_SESSIONS", "Estimate", "Sample", "score_bound", "wilson"]
+__all__ = ["LEAST_SESSIONS", "Estimate", "Sample", "share_bound", "share_of"]
 
 Integers = Any
 
@@ -27,6 +28,7 @@ _BLOCKS = 2_000
 """Where there are more sessions, whole blocks of them are drawn instead of single ones."""
 _RESAMPLES = 999
 _KNOTS = 1_024
+_MANY_EVENTS = 50
 _EXACT = 5_000
 """Up to so many observations ranks are those of the binomial distribution, not of the normal."""
 
@@ -45,22 +47,22 @@ class Sample:
 
     Parameters
     ----------
-    values : ndarray of int64, shape (n,)
+    times : ndarray of int64, shape (n,)
         Milliseconds; of those that were not over, until when they were seen.
     is_over : ndarray of bool, shape (n,)
         Whether they were over.
     session : ndarray of int64, shape (n,)
-        The session of each: what sessions have in common is not counted twice.
+        The session of each, as a small number: what sessions have in common is not counted twice.
     """
 
-    values: Integers
+    times: Integers
     is_over: NDArray[np.bool_]
     session: Integers
 
     @classmethod
-    def of(cls, values: Integers, is_over: NDArray[np.bool_], session: Integers) -> Sample:
+    def of(cls, times: Integers, is_over: NDArray[np.bool_], session: Integers) -> Sample:
         """Sort durations; those that were over come before others of the same length."""
-        kept = np.clip(values, 0, LONGEST_DRAW)
+        kept = np.clip(times, 0, LONGEST_DRAW)
         order = np.lexsort((~is_over, kept))
         return cls(kept[order], is_over[order], session[order])
 
@@ -72,12 +74,12 @@ class Sample:
     @property
     def censored(self) -> int:
         """How many were not."""
-        return len(self.values) - self.observations
+        return len(self.times) - self.observations
 
     @cached_property
     def sessions(self) -> int:
         """How many sessions those that were over come from."""
-        return len(np.unique(self.session[self.is_over]))
+        return int(np.count_nonzero(np.bincount(self.session[self.is_over])))
 
     @cached_property
     def weights(self) -> NDArray[np.float64]:
@@ -85,7 +87,7 @@ class Sample:
 
         What is left of the curve after the last observation is put upon that (Efron 1967).
         """
-        return _steps(self.is_over.astype(np.float64), np.ones(len(self.values)))
+        return _steps(self.is_over.astype(np.float64), np.ones(len(self.times)))
 
     def mean(self, *, seed: int, level: float) -> Estimate:
         """Estimate the mean, with an interval by the bootstrap-t over sessions.
@@ -93,17 +95,19 @@ class Sample:
         Of each resample of sessions the studentized difference is taken, with the standard error of
         a ratio of sums over sessions (Efron and Tibshirani 1993, chapter 12); skew is allowed for.
         """
-        sums = self._blocks(self.weights * self.values, self.weights)
+        value = float((self.weights * self.times).sum() / self.weights.sum())
+        # Differences from the mean, so that squares of large numbers do not cancel.
+        sums = self._blocks(self.weights * (self.times - value), self.weights)
         mean, error = _ratio(_powers(sums).sum(axis=0), len(sums))
-        value = float(mean)
         if not error > value * 1e-9:  # All are alike, but for errors of rounding.
-            return Estimate(value, value, value)
+            alike = float(round(value))
+            return Estimate(alike, alike, alike)
         drawn = _draws(len(sums), _RESAMPLES, seed, "fit")
         means, errors = _ratio(drawn @ _powers(sums), len(sums))
         usable = errors > 0
         t = (means[usable] - mean) / errors[usable]
         low, high = np.quantile(t, [(1 - level) / 2, (1 + level) / 2])
-        least = float(self.values[0])
+        least = float(self.times[0])
         return Estimate(value, max(value - high * float(error), least), value - low * float(error))
 
     def quantile(self, p: float, *, level: float) -> Estimate:
@@ -114,8 +118,9 @@ class Sample:
         design effect of the share below (Korn and Graubard 1998).
         """
         share = np.cumsum(self.weights)
-        value = float(np.interp(p, self._places(), self.values))
-        below = self.values <= value
+        kept = self.weights > 0
+        value = float(_interpolated(p, self.times[kept], self.weights[kept]))
+        below = self.times <= value
         sums = self._blocks(self.weights * below, self.weights)
         found, error = _ratio(_powers(sums).sum(axis=0), len(sums))
         n = self.observations
@@ -128,7 +133,7 @@ class Sample:
 
     def distribution(self) -> Distribution | str:
         """Return the distribution as a platform takes it: one duration where all are alike."""
-        return self._made(self.values, self.weights)
+        return self._made(self.times, self.weights)
 
     def _made(self, values: Integers, weights: NDArray[np.float64]) -> Distribution | str:
         kept = weights > 0
@@ -136,7 +141,7 @@ class Sample:
         if values[0] == values[-1]:
             return duration_text(int(values[0]))
         grid = np.linspace(0, 1, _KNOTS + 1)
-        table = np.interp(grid, _positions(weights[kept]), values)
+        table = _interpolated(grid, values, weights[kept])
         return Distribution.of(np.rint(table).astype("timedelta64[ms]"))
 
     def resamples(self, n: int, *, seed: int, name: str) -> list[Distribution | str]:
@@ -144,7 +149,7 @@ class Sample:
 
         Of more than 1,024 observations, neighbours are taken together.
         """
-        codes, size = self._codes, len(self.values)
+        codes, size = self._codes, len(self.times)
         blocks = int(codes.max(initial=-1)) + 1
         bins = np.arange(size) * min(size, _KNOTS) // max(size, 1)
         first = np.flatnonzero(np.diff(bins, prepend=-1))
@@ -154,16 +159,13 @@ class Sample:
         all_ = np.bincount(cells, minlength=blocks * len(first)).reshape(shape)
         drawn = _draws(blocks, n, seed, name)
         return [
-            self._made(self.values[last], _steps(gone, times))
+            self._made(self.times[last], _steps(gone, times))
             for gone, times in zip(drawn @ over, drawn @ all_, strict=True)
         ]
 
-    def _places(self) -> NDArray[np.float64]:
-        return _positions(self.weights)
-
     def _at(self, share: NDArray[np.float64], p: float) -> float:
         place = int(np.searchsorted(share, p * (1 - 1e-12)))
-        return float(self.values[min(place, len(self.values) - 1)])
+        return float(self.times[min(place, len(self.times) - 1)])
 
     def _blocks(self, first: Integers, second: Integers) -> NDArray[np.float64]:
         """Add two columns up by session, or by block of sessions; shape (blocks, 2)."""
@@ -175,34 +177,50 @@ class Sample:
 
     @cached_property
     def _codes(self) -> Integers:
-        _, codes = np.unique(self.session, return_inverse=True)
-        n = int(codes.max(initial=-1)) + 1
+        rank = np.cumsum(np.bincount(self.session) > 0)
+        codes = rank[self.session] - 1
+        n = int(rank[-1])
         if n <= _BLOCKS:
             return codes
         mixed = np.argsort(RandomStream(0, "fit-blocks").uniforms(n), kind="stable") % _BLOCKS
         return mixed[codes]
 
 
-def score_bound(events: int, trials: int, z: float) -> float:
-    """Return the share from which so many events lie ``z`` standard errors below (Wilson 1927)."""
-    share, n = events / trials, trials
-    reach = math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-    bound = (share + z * z / (2 * n) + z * reach) / (1 + z * z / n)
-    return min(max(bound, 0.0), 1.0)
+def share_of(events: int, trials: int, level: float) -> Estimate:
+    """Estimate a share, with its mid-p interval (Lancaster 1961; Agresti and Gottard 2005).
 
-
-def wilson(events: int, trials: int, level: float) -> Estimate:
-    """Estimate a share, with the score interval of Wilson (1927).
+    It holds the truth about as often as it says, also where events are rare; from 50 events on it
+    is the score interval of Wilson (1927), which is the same by then.
 
     Examples
     --------
-    >>> [round(number, 4) for number in wilson(2, 100, 0.95)]
-    [0.02, 0.0055, 0.07]
+    >>> [round(number, 4) for number in share_of(2, 100, 0.95)]
+    [0.02, 0.0034, 0.0645]
     """
-    z = z_value(level)
-    lower = score_bound(events, trials, -z) if events else 0.0
-    upper = score_bound(events, trials, z) if events < trials else 1.0
+    outside = (1 - level) / 2
+    lower = share_bound(events, trials, outside) if events else 0.0
+    upper = share_bound(events, trials, 1 - outside) if events < trials else 1.0
     return Estimate(events / trials, lower, upper)
+
+
+def share_bound(events: int, trials: int, level: float) -> float:
+    """Return the share below which the truth lies at a level, by the confidence distribution."""
+    if min(events, trials - events) >= _MANY_EVENTS:
+        z, share, n = NormalDist().inv_cdf(level), events / trials, trials
+        reach = math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+        return min(max((share + z * z / (2 * n) + z * reach) / (1 + z * z / n), 0.0), 1.0)
+    if events * 2 > trials:
+        return 1 - share_bound(trials - events, trials, 1 - level)
+    k = np.arange(1, events + 1)
+    ways = np.concatenate([[0.0], np.cumsum(np.log((trials - k + 1) / k))])
+    k = np.arange(events + 1)
+    low, high = 0.0, 1.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        chance = np.exp(ways + k * math.log(middle) + (trials - k) * math.log1p(-middle))
+        # As rare as this or rarer, what occurred counting half.
+        low, high = (middle, high) if chance.sum() - chance[-1] / 2 > 1 - level else (low, middle)
+    return middle
 
 
 def _steps(over: NDArray[np.float64], times: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -216,14 +234,16 @@ def _steps(over: NDArray[np.float64], times: NDArray[np.float64]) -> NDArray[np.
     return steps
 
 
-def _positions(weights: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the probability at which each observation stands, from 0 to 1, as linear quantiles do.
+def _interpolated(p: Any, times: Integers, weights: NDArray[np.float64]) -> Any:  # noqa: ANN401
+    """Return quantiles by linear interpolation between times of different weight.
 
-    Without censoring that of the i-th of n is ``(i - 1) / (n - 1)``.
+    Without censoring the i-th of n stands at ``(i - 1) / (n - 1)``; a time of several times the
+    least weight stands for as many equal ones.
     """
-    reached = np.cumsum(weights) - weights
-    last = np.flatnonzero(weights)[-1]
-    return np.minimum(reached / max(reached[last], 1e-300), 1.0)
+    least = weights[weights > 0].min()
+    reached = np.cumsum(weights)
+    places = np.column_stack([reached - weights, reached - least]) / max(1 - least, 1e-12)
+    return np.interp(p, np.maximum.accumulate(places.ravel()), np.repeat(times, 2))
 
 
 def _powers(sums: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -65,10 +65,10 @@ def _pending(evidence: Evidence, recording: Recording) -> tuple[Any, Any]:
     waits = evidence.waits
     asleep = np.flatnonzero((waits.suspended != NAT) & (waits.ended == NAT))
     events, sessions = recording.events, recording.sessions
-    needed = {"at", "op", "external_id"}
-    nothing = np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
-    if not len(asleep) or not needed <= set(events) or not {"session_id"} <= set(sessions):
-        return nothing
+    known = {"at", "op", "external_id"} <= set(events)
+    known &= "session_id" in sessions and "session_id" in recording.runs
+    if not known or not len(asleep):
+        return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
     runs = recording.runs.iloc[waits.run[asleep]]
     sleeping = pd.DataFrame(
         {
