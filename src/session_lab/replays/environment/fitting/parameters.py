@@ -42,7 +42,7 @@ class Parameter(NamedTuple):
     unit : str
         ``ms``, ``ms since 1970``, ``turns``, ``share``, ``$/s`` or ``$/run``.
     observations, at_least : int
-        How many tell it, and how many tell only that it is no less than something.
+        How many tell it, and how many tell only what it is at least.
     source : str
         The columns that it came from.
     note : str
