@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from session_lab.simulator import Platform, RunPolicy, World
-from session_lab.simulator.world.diff import Difference
+from session_lab.simulator.world.snapshots.diff import Difference
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -17,6 +17,7 @@ from session_lab.simulator.api.auth import Environment
 from session_lab.simulator.api.http_types import Request
 from session_lab.simulator.backend import Backend
 from session_lab.simulator.front import handle
+from session_lab.simulator.model.records import NewRecord
 from session_lab.simulator.world.journal import to_line
 
 if TYPE_CHECKING:
@@ -39,7 +40,11 @@ def a_rich_world() -> World:
     world.append("a", "chunk", io="out")
     run_id = world.start("b", expires_at="2026-01-01T00:00:20Z").run_id
     world.end_and_continue("b", calling_run_id=run_id, reason="upgrade")
-    world.wait(idempotency_key="k")
+    world.wait(world.runs[0].run_id, "chat", idempotency_key="k", timeout_at=world.now + 1)
+    world.wait(world.runs[0].run_id, "a", tags=["t"])
+    world.write_chat_snapshot("a", b"{}", "application/json")
+    trim, fence = (("", "trim"),), (("", "fence"),)
+    world.write("a", [NewRecord(b"x"), NewRecord(b"t", fence), NewRecord(bytes(7) + b"\x01", trim)])
     world.clock.advance("10s")
     world.append("a", "two", io="out")
     world.close("a", reason="done")

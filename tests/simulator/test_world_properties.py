@@ -23,8 +23,8 @@ from hypothesis.stateful import (
 import session_lab as sl
 from session_lab.simulator import ENVIRONMENT, PROFILES, Snapshot, World
 from session_lab.simulator.world.channels import PART_ID_LIFE
-from session_lab.simulator.world.diff import differences
 from session_lab.simulator.world.journal import to_line
+from session_lab.simulator.world.snapshots.diff import differences
 from session_lab.wire.run.run_status import CURRENT_STATUSES, FINAL_INTERNAL_STATUSES
 from tests.strategies import ORIGIN, events_frame, histories, policies, settings_of
 

@@ -31,6 +31,7 @@ def test_a_path_without_its_parameters_is_not_made_up():
 
 
 def test_every_call_is_served_by_the_api_or_by_a_store_beside_it():
-    beside = {endpoint for endpoint in ENDPOINTS.values() if endpoint.name.startswith("streams.")}
+    stores = ("streams.", "objects.")
+    beside = {endpoint for endpoint in ENDPOINTS.values() if endpoint.name.startswith(stores)}
     assert {route.endpoint for route in ROUTES} | beside == set(ENDPOINTS.values())
     assert beside

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from session_lab.simulator.faults.plan import FaultPlan
     from session_lab.simulator.faults.rate_limit import RateLimit
     from session_lab.simulator.faults.rules import FaultRule
-    from session_lab.simulator.world.diff import Difference
+    from session_lab.simulator.world.snapshots.diff import Difference
     from session_lab.timing import Instant, VirtualClock
 
     FaultsChoice = FaultPlan | FaultRule | Iterable[FaultRule] | Mapping[str, Any] | None

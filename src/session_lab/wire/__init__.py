@@ -47,7 +47,9 @@ if TYPE_CHECKING:
         TriggerConfig,
     )
     from session_lab.wire.waitpoints import (
+        BlockedRun,
         OpenedChannel,
+        RetrievedWaitpoint,
         SnapshotUrl,
         TokenClaims,
         WaitBody,
@@ -58,7 +60,17 @@ else:
     import importlib
 
     _HOMES = {
-        "waitpoints": ("OpenedChannel", "SnapshotUrl", "TokenClaims", "WaitBody", "WaitReply"),
+        "waitpoints": (
+            "BlockedRun",
+            "OpenedChannel",
+            "RetrievedWaitpoint",
+            "BlockedRun",
+            "RetrievedWaitpoint",
+            "SnapshotUrl",
+            "TokenClaims",
+            "WaitBody",
+            "WaitReply",
+        ),
         "base": ("Moment", "WireModel"),
         "bodies": (
             "CloseBody",
@@ -101,6 +113,7 @@ else:
 __all__ = [
     "FINAL_STATUSES",
     "AppendReply",
+    "BlockedRun",
     "CanceledRun",
     "ChannelName",
     "ChannelRecord",
@@ -116,6 +129,7 @@ __all__ = [
     "QueryReply",
     "RecordsReply",
     "RetrievedRun",
+    "RetrievedWaitpoint",
     "RunPage",
     "RunQuery",
     "RunRow",

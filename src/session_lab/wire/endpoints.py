@@ -71,9 +71,17 @@ ENDPOINTS: Final[Mapping[str, Endpoint]] = MappingProxyType(
             ("snapshots.read", "GET", f"{_SESSION}/snapshot-url"),
             ("snapshots.write", "PUT", f"{_SESSION}/snapshot-url"),
             ("runs.wait", "POST", "/api/v1/runs/{run}/session-streams/wait"),
+            ("waitpoints.retrieve", "GET", "/api/v1/waitpoints/tokens/{waitpoint}"),
+            (
+                "waitpoints.block",
+                "POST",
+                "/engine/v1/runs/{run}/waitpoints/tokens/{waitpoint}/wait",
+            ),
             ("tokens.claims", "POST", "/api/v1/auth/jwt/claims"),
             # The stores beside the API, where it sends them.
             ("streams.append", "POST", "/v1/streams/{stream}/records"),
+            ("objects.read", "GET", "/packets/{environment}/sessions/{session}/snapshot.json"),
+            ("objects.write", "PUT", "/packets/{environment}/sessions/{session}/snapshot.json"),
         )
     }
 )

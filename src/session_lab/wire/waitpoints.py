@@ -11,10 +11,18 @@ from typing import Annotated
 from pydantic import Field
 
 from session_lab.wire import limits
-from session_lab.wire.base import OmittingModel, WireModel
+from session_lab.wire.base import Moment, OmittingModel, WireModel
 from session_lab.wire.channels import ChannelName
 
-__all__ = ["OpenedChannel", "SnapshotUrl", "TokenClaims", "WaitBody", "WaitReply"]
+__all__ = [
+    "BlockedRun",
+    "OpenedChannel",
+    "RetrievedWaitpoint",
+    "SnapshotUrl",
+    "TokenClaims",
+    "WaitBody",
+    "WaitReply",
+]
 
 _Tags = Annotated[list[str], Field(max_length=limits.MAX_WAITPOINT_TAGS)]
 _IdempotencyKey = Annotated[str, Field(max_length=limits.MAX_IDEMPOTENCY_KEY_LENGTH)]
@@ -59,3 +67,30 @@ class WaitReply(WireModel):
 
     waitpoint_id: str
     is_cached: bool
+
+
+class RetrievedWaitpoint(WireModel):
+    """What a run waits on.
+
+    ``status`` is ``WAITING``, ``COMPLETED`` or ``TIMED_OUT``; ``output`` is the data of the record
+    that completed it.
+    """
+
+    id: str
+    url: str
+    status: str
+    tags: list[str]
+    created_at: Moment
+    timeout_at: Moment | None = None
+    completed_at: Moment | None = None
+    idempotency_key: str | None = None
+    idempotency_key_expires_at: Moment | None = None
+    output: str | None = None
+    output_type: str | None = None
+    output_is_error: bool | None = None
+
+
+class BlockedRun(WireModel):
+    """What a run that blocks on a waitpoint is told."""
+
+    success: bool

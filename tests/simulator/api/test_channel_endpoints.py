@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from session_lab.simulator.api.http_types import Follow
-from session_lab.simulator.world.channels import StreamKey
+from session_lab.simulator.model.records import StreamKey
 from session_lab.wire.channels import BatchRecord, StreamBatch
 from tests.api_lab import CREATE, FORBIDDEN, LAB, ApiLab, refusal
 

@@ -12,9 +12,9 @@ import pytest
 from session_lab.simulator.api.auth import Environment
 from session_lab.simulator.api.http_types import Follow, Request
 from session_lab.simulator.backend import Backend
+from session_lab.simulator.model.records import StreamKey
 from session_lab.simulator.server.sequencer import Sequencer
 from session_lab.simulator.server.sse_follow import sse_follow
-from session_lab.simulator.world.channels import StreamKey
 from session_lab.timing import VirtualClock
 
 if TYPE_CHECKING:

@@ -23,8 +23,7 @@ from session_lab.simulator.api.stores.append_messages import (
 from session_lab.simulator.api.stores.stream_names import stream_key, stream_name
 from session_lab.simulator.front import handle
 from session_lab.simulator.model import records as record_rules
-from session_lab.simulator.model.records import MAX_STREAM_BYTES
-from session_lab.simulator.world.channels import StreamKey
+from session_lab.simulator.model.records import MAX_STREAM_BYTES, StreamKey
 from tests.api_lab import KEY, LAB, ApiLab
 
 PROTOBUF = "application/protobuf"

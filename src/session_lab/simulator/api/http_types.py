@@ -11,7 +11,7 @@ from session_lab.simulator.api.javascript.json_text import Json, render_json
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from session_lab.simulator.world.channels import StreamKey
+    from session_lab.simulator.model.records import StreamKey
 
 __all__ = [
     "Follow",

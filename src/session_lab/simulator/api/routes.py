@@ -138,7 +138,7 @@ ROUTES: Final = (
         wire.SnapshotUrl,
         Access("read", access.session_by_any_name),
         find=sessions.find,
-        refusals=(404, 500),
+        refusals=(404,),
     ),
     Route(
         ENDPOINTS["snapshots.write"],
@@ -146,7 +146,7 @@ ROUTES: Final = (
         sessions.write_snapshot,
         wire.SnapshotUrl,
         Access("write", access.session_by_any_name),
-        refusals=(404, 500),
+        refusals=(404,),
     ),
     Route(
         ENDPOINTS["runs.list"],
@@ -206,6 +206,25 @@ ROUTES: Final = (
         has_cors=False,
         failure="Something went wrong",
         refusals=(404, 422, 500),
+    ),
+    Route(
+        ENDPOINTS["waitpoints.retrieve"],
+        "Read whether a waitpoint is complete",
+        agents.retrieve_waitpoint,
+        wire.RetrievedWaitpoint,
+        find=agents.find_waitpoint,
+        takes_tokens=False,
+        has_cors=False,
+        refusals=(404,),
+    ),
+    Route(
+        ENDPOINTS["waitpoints.block"],
+        "Block a run on a waitpoint",
+        agents.block,
+        wire.BlockedRun,
+        takes_tokens=False,
+        has_cors=False,
+        refusals=(404,),
     ),
     Route(
         ENDPOINTS["tokens.claims"],

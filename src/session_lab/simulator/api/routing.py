@@ -18,7 +18,7 @@ from session_lab.simulator.api.handlers.sessions import external_id_in
 from session_lab.simulator.api.http_types import Response, preflight_response, with_cors
 from session_lab.simulator.api.paths import path_segments, redirect_target
 from session_lab.simulator.api.routes import ROUTES
-from session_lab.simulator.api.stores import stream_store
+from session_lab.simulator.api.stores import object_store, stream_store
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -79,6 +79,8 @@ def answer(
     """
     if stream_store.is_for_stream_store(request.path):
         return stream_store.append(request, world, environments)
+    if object_store.is_for_object_store(request.path):
+        return object_store.answer(request, world, environments)
     try:
         found = _match(request.path)
     except ValueError:

@@ -25,6 +25,7 @@ __all__ = [
     "NewRecord",
     "Position",
     "Record",
+    "StreamKey",
     "append_refusal",
     "control_record",
     "enveloped",
@@ -59,6 +60,27 @@ class Position(NamedTuple):
 
     seq: int
     at: int
+
+
+class StreamKey(NamedTuple):
+    """Which stream.
+
+    Attributes
+    ----------
+    environment : str
+        The id of the environment.
+    session : str
+        The session's external id where it has one, else its id.
+    io : str
+        ``"in"`` or ``"out"``.
+    channel : str
+        The name of a side channel; empty for the session's own two.
+    """
+
+    environment: str
+    session: str
+    io: str
+    channel: str = ""
 
 
 class NewRecord(NamedTuple):

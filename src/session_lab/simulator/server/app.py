@@ -14,6 +14,7 @@ from session_lab.simulator.api.stores.append_session import (
     AppendSession,
     is_append_session,
 )
+from session_lab.simulator.api.stores.object_store import MAX_OBJECT_BYTES, is_for_object_store
 from session_lab.simulator.api.stores.stream_store import is_for_stream_store
 from session_lab.simulator.control import is_control
 from session_lab.simulator.faults.plan import ConnectionLost, ConnectionRefused
@@ -176,6 +177,8 @@ def _most_bytes(request: http_types.Request) -> int | None:
         return _MOST_SNAPSHOT_BYTES if request.path == _SNAPSHOT else _MOST_CONTROL_BYTES
     if is_for_stream_store(request.path):
         return _MOST_STORE_BYTES
+    if is_for_object_store(request.path):
+        return MAX_OBJECT_BYTES
     length = request.headers.get("content-length", "")
     is_short = length.isdecimal() and length.isascii() and int(length) <= MAX_APPEND_BODY_BYTES
     return MAX_APPEND_BODY_BYTES if is_short else None

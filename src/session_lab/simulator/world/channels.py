@@ -9,7 +9,7 @@ id makes an append idempotent for five minutes: a repeat within that time stores
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from session_lab.simulator.model.records import Position, Record, metered_bytes
 
@@ -18,31 +18,10 @@ if TYPE_CHECKING:
 
     from session_lab.simulator.model.records import NewRecord
 
-__all__ = ["PART_ID_LIFE", "Stream", "StreamKey"]
+__all__ = ["PART_ID_LIFE", "Stream"]
 
 PART_ID_LIFE = 5 * 60_000
 """How long a part id is remembered, in milliseconds."""
-
-
-class StreamKey(NamedTuple):
-    """Which stream.
-
-    Attributes
-    ----------
-    environment : str
-        The id of the environment.
-    session : str
-        The session's external id where it has one, else its id.
-    io : str
-        ``"in"`` or ``"out"``.
-    channel : str
-        The name of a side channel; empty for the session's own two.
-    """
-
-    environment: str
-    session: str
-    io: str
-    channel: str = ""
 
 
 @dataclass

@@ -37,6 +37,7 @@ _DONE = {
     "end_and_continue lost": "the calling run was not the current one, so the new run was cancelled",
     "retrieve": "a session can be read in every state",
     "set_run_status": "the run was put into the status {status} from outside",
+    "write_chat_snapshot": "the snapshot of the chat was kept in the place of the one before",
     "write": "what an agent writes goes to its stream past the API, in every state of a session",
     "update": "tags and metadata can be replaced in every state of a session",
 }

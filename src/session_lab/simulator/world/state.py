@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from session_lab.simulator.model.machine import SessionState
+    from session_lab.simulator.model.records import StreamKey
     from session_lab.simulator.model.runs import Run
-    from session_lab.simulator.world.channels import Stream, StreamKey
+    from session_lab.simulator.model.waitpoints import Waitpoint
+    from session_lab.simulator.world.channels import Stream
     from session_lab.simulator.world.journal import Entry
 
-__all__ = ["RunRecord", "State", "Waitpoint"]
+__all__ = ["ChatSnapshot", "RunRecord", "State"]
 
 
 class RunRecord(NamedTuple):
@@ -45,14 +47,12 @@ class RunRecord(NamedTuple):
     overrides: dict[str, int]
 
 
-class Waitpoint(NamedTuple):
-    """What a run waits on, and until when its idempotency key brings the same one again.
+class ChatSnapshot(NamedTuple):
+    """What an agent has kept of a chat: when, in milliseconds since 1970, as what, and the bytes."""
 
-    ``until`` is in milliseconds since 1970; None is for ever.
-    """
-
-    waitpoint_id: str
-    until: int | None
+    at: int
+    content_type: str
+    body: bytes
 
 
 @dataclass
@@ -77,10 +77,10 @@ class State:
         Every stream that was ever written to.
     rank : int
         How many sessions were created before the newest one in its millisecond.
-    waitpoints : dict of (str, str) to Waitpoint
-        By environment and idempotency key.
-    n_waitpoints : int
-        How many there ever were, with a key or without.
+    waitpoints : dict of str to Waitpoint
+        By their ids, in order of creation.
+    chat_snapshots : dict of str to ChatSnapshot
+        By the ids of their sessions.
     journal : list of Entry
         What was asked and answered, in order.
     """
@@ -92,8 +92,8 @@ class State:
     run_ids: dict[str, tuple[int, int]] = field(default_factory=dict)
     streams: dict[StreamKey, Stream] = field(default_factory=dict)
     rank: int = 0
-    waitpoints: dict[tuple[str, str], Waitpoint] = field(default_factory=dict)
-    n_waitpoints: int = 0
+    waitpoints: dict[str, Waitpoint] = field(default_factory=dict)
+    chat_snapshots: dict[str, ChatSnapshot] = field(default_factory=dict)
     journal: list[Entry] = field(default_factory=list)
 
     def copy(self) -> State:
@@ -107,5 +107,6 @@ class State:
             run_ids=self.run_ids.copy(),
             streams={key: stream.copy() for key, stream in self.streams.items()},
             waitpoints=self.waitpoints.copy(),
+            chat_snapshots=self.chat_snapshots.copy(),
             journal=self.journal.copy(),
         )

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+import json
+import math
+import sys
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from session_lab.simulator.model import runs as run_model
 from session_lab.simulator.model.ids import IdScheme
 from session_lab.simulator.model.machine import Step, WorldReply
-from session_lab.simulator.model.records import Position, Record
+from session_lab.simulator.model.records import Position, Record, StreamKey
 from session_lab.simulator.model.run_payload import options_of, overrides_of, payload_of
-from session_lab.simulator.world.channels import Stream, StreamKey
+from session_lab.simulator.model.waitpoints import Waitpoint
+from session_lab.simulator.world.channels import Stream
 from session_lab.simulator.world.indexes import RunIndex, SessionIndex
 from session_lab.simulator.world.journal import Command, Entry, RunEvent
-from session_lab.simulator.world.state import RunRecord, State, Waitpoint
+from session_lab.simulator.world.state import RunRecord, State
 from session_lab.simulator.world.turns import completion_headers, completions, served_turns
 
 if TYPE_CHECKING:
@@ -61,6 +65,10 @@ class Store:
             self.session_index(session.row.environment).append(ordinal, session.row)
         for record in state.runs.values():
             self._list_run(record)
+        self._waiting: dict[StreamKey, list[str]] = {}
+        self._keyed_waitpoints: dict[tuple[str, str], str] = {}
+        for waitpoint in state.waitpoints.values():
+            self._list_waitpoint(waitpoint)
         self._accepted: dict[int, list[int]] = {}
         for entry in state.journal:
             if entry.reply.start is not None:
@@ -260,13 +268,38 @@ class Store:
         ordinal = len(self.state.sessions)
         return self._scheme.session(ordinal, created_at=now, rank=self._rank(now))
 
-    def waitpoint(self, environment: str, key: str | None, until: int | None, now: int) -> str:
-        """Make a waitpoint, kept under its idempotency key if it has one, and return its id."""
-        waitpoint_id = self._scheme.waitpoint(self.state.n_waitpoints, created_at=now)
-        self.state.n_waitpoints += 1
-        if key is not None:
-            self.state.waitpoints[environment, key] = Waitpoint(waitpoint_id, until)
+    def keyed_waitpoint(self, environment: str, key: str | None, now: int) -> str | None:
+        """Return the waitpoint that an idempotency key brings now, if it does."""
+        found = None if key is None else self._keyed_waitpoints.get((environment, key))
+        if found is None or key is None:
+            return None
+        return found if self.state.waitpoints[found].is_known_by(key, now) else None
+
+    def new_waitpoint(
+        self,
+        run_id: str,
+        stream: StreamKey,
+        after: float,
+        now: int,
+        **given: Any,  # noqa: ANN401  further fields of Waitpoint
+    ) -> str:
+        """Make a waitpoint and return its id; a record beyond a number completes it at once."""
+        waitpoint_id = self._scheme.waitpoint(len(self.state.waitpoints), created_at=now)
+        made = Waitpoint(waitpoint_id, run_id, stream, now, **given)
+        start = math.floor(min(max(after, -1), sys.maxsize)) + 1
+        for record in self.records(stream, now, start, 1):
+            made = made._replace(completed_at=now, output=_text_of(record))
+        self.state.waitpoints[waitpoint_id] = made
+        self._list_waitpoint(made)
         return waitpoint_id
+
+    def wake(self, stream: StreamKey, data: str, now: int) -> None:
+        """Complete what waits for a record of a stream."""
+        for waitpoint_id in self._waiting.pop(stream, ()):
+            waitpoint = self.state.waitpoints[waitpoint_id]
+            if waitpoint.hears(now):
+                waitpoint = waitpoint._replace(completed_at=now, output=data)
+                self.state.waitpoints[waitpoint_id] = waitpoint
 
     def commit(
         self,
@@ -391,6 +424,13 @@ class Store:
         environment = self.state.sessions[record.ordinal].row.environment
         self.run_index(environment).append(record)
 
+    def _list_waitpoint(self, waitpoint: Waitpoint) -> None:
+        if waitpoint.completed_at is None:
+            self._waiting.setdefault(waitpoint.stream, []).append(waitpoint.waitpoint_id)
+        if waitpoint.idempotency_key is not None:
+            key = waitpoint.stream.environment, waitpoint.idempotency_key
+            self._keyed_waitpoints[key] = waitpoint.waitpoint_id
+
     def _insert(self, session: SessionState) -> int:
         state, row, ordinal = self.state, session.row, len(self.state.sessions)
         self.session_index(row.environment).append(ordinal, row)
@@ -419,3 +459,9 @@ def _with_open_end(session: SessionState, before: SessionState | None) -> Sessio
 
 def _run_number(run: Run) -> int:
     return run.number
+
+
+def _text_of(record: Record) -> str:
+    """Return the data of a record as text: as it was appended, or its JSON."""
+    data = record.data
+    return data if isinstance(data, str) else json.dumps(data, separators=(",", ":"))

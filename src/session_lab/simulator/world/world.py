@@ -13,30 +13,25 @@ from typing import TYPE_CHECKING, Any
 from session_lab.errors import SimulationError
 from session_lab.simulator.model import machine
 from session_lab.simulator.model.calendar import date_text
-from session_lab.simulator.model.ids import base36
-from session_lab.simulator.model.machine import Row, SessionState, Step, WorldReply
+from session_lab.simulator.model.machine import Row, Step, WorldReply
 from session_lab.simulator.model.randomness import to_seed
 from session_lab.simulator.model.records import (
-    NewRecord,
     append_refusal,
-    control_record,
     enveloped,
-    write_refusal,
 )
 from session_lab.simulator.model.run_payload import (
     carries_turn,
     is_stop,
-    overrides_of,
     turn_duration_of,
 )
 from session_lab.simulator.model.settings.profiles import profile_named
 from session_lab.simulator.model.trigger_faults import failing_start, swallowing
-from session_lab.simulator.model.versions import version_at
 from session_lab.simulator.world import arguments
-from session_lab.simulator.world.diff import Difference, differences
+from session_lab.simulator.world.agent_requests import AgentRequests
 from session_lab.simulator.world.explain import explain
 from session_lab.simulator.world.journal import Command
-from session_lab.simulator.world.newest import NewestSessions
+from session_lab.simulator.world.reads import ENVIRONMENT
+from session_lab.simulator.world.snapshots.diff import Difference, differences
 from session_lab.simulator.world.snapshots.snapshot import Snapshot
 from session_lab.simulator.world.state import State
 from session_lab.simulator.world.store import Store
@@ -45,28 +40,19 @@ from session_lab.wire.limits import RESERVED_ID_PREFIX
 from session_lab.wire.run.run_status import FINAL_INTERNAL_STATUSES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
-    from session_lab.simulator.model.records import Position, Record
     from session_lab.simulator.model.settings.platform import Platform
-    from session_lab.simulator.model.settings.policy import RunPolicy, Timings
-    from session_lab.simulator.world.channels import StreamKey
-    from session_lab.simulator.world.indexes import RunKey
+    from session_lab.simulator.model.settings.policy import RunPolicy
     from session_lab.simulator.world.journal import Entry
-    from session_lab.simulator.world.state import RunRecord
-    from session_lab.simulator.world.store import Shown
-    from session_lab.simulator.world.turns import ServedTurn
     from session_lab.timing import Clock, Duration, Instant
 
 __all__ = ["ENVIRONMENT", "World"]
 
-ENVIRONMENT = "env_lab"
-"""The environment of requests that name none."""
-
 _REASONS = {"initial", "continuation", "upgrade", "manual"}
 
 
-class World:
+class World(AgentRequests):
     """A deterministic world of sessions and runs.
 
     Sessions are addressed by external id or by session id. Every request returns its journal
@@ -282,60 +268,10 @@ is spent, so start a new session under another external id
             if part_id:
                 stream.claims[part_id] = now
             step = step._replace(reply=step.reply._replace(seq=stream.add(body, now)))
+        if refusal is None and channel is None:
+            self._store.wake(place, data, now)
         asked |= {"part_id": part_id, "turn_duration": duration}
         return self._commit(Command("append", key, environment, asked), step, ordinal)
-
-    def write(
-        self,
-        key: str,
-        records: Sequence[NewRecord],
-        *,
-        io: str = "out",
-        channel: str | None = None,
-        match_seq_num: int | None = None,
-        fencing_token: str | None = None,
-        environment: str = ENVIRONMENT,
-    ) -> Entry:
-        """Write records as an agent does: past the API, straight to the stream store.
-
-        Answers 200 with the ``seq`` of the first; 400 or 413 where the store does not take them,
-        and 412 where a condition does not hold. All or none are stored. In every state of a
-        session, and under names that nothing was ever started under, records can be written.
-
-        Parameters
-        ----------
-        records : sequence of NewRecord
-            The batch; commands among it are obeyed.
-        io : {"in", "out"}
-            Which direction.
-        channel : str, optional
-            The name of a side channel.
-        match_seq_num : int, optional
-            Write only where this is the number of the next record.
-        fencing_token : str, optional
-            Write only where this is the token that was set last.
-        environment : str
-            Which environment the agent runs in.
-        """
-        now = self.now
-        ordinal, session, _ = self._look_up(key, environment)
-        place = self.stream_key(key, environment, io, channel)
-        stream = self._store.stream(place)
-        reply = write_refusal(
-            records,
-            next_seq=self.tail(place).seq,
-            fence=stream.fence,
-            n_bytes=stream.n_bytes,
-            match_seq_num=match_seq_num,
-            fencing_token=fencing_token,
-        )
-        if reply is None:
-            reply = WorldReply(200, seq=self._store.open_stream(place, now).write(records, now))
-        asked = {"io": io, "channel": channel, "records": len(records)}
-        if len(records) == 1:
-            asked["control"] = records[0].control
-        command = Command("write", key, environment, asked)
-        return self._commit(command, Step(session, reply), ordinal)
 
     def update(
         self, key: str, changes: Mapping[str, Any], *, environment: str = ENVIRONMENT
@@ -450,236 +386,6 @@ is spent, so start a new session under another external id
             step = self._store.forced(record, "CANCELED", self.now, final=True)
         return self._commit(Command("cancel_run", run_id, environment, {}), step, record.ordinal)
 
-    def write_control(
-        self,
-        key: str,
-        control: str,
-        headers: Mapping[str, str] | None = None,
-        *,
-        io: str = "out",
-        channel: str | None = None,
-        environment: str = ENVIRONMENT,
-    ) -> Entry:
-        """Write a control record, as an agent does past the API, straight to the stream store.
-
-        Parameters
-        ----------
-        control : str
-            What the record tells, such as ``"turn-complete"``.
-        headers : mapping, optional
-            Further headers.
-        io : {"in", "out"}
-            Which direction.
-        channel : str, optional
-            The name of a side channel.
-        environment : str
-            Which environment the agent runs in.
-
-        Raises
-        ------
-        SimulationError
-            There is no such session.
-        """
-        record = control_record(control, tuple((headers or {}).items()))
-        return self._write_to_session(key, record, io, channel, environment)
-
-    def write_data(
-        self,
-        key: str,
-        data: object,
-        *,
-        io: str = "out",
-        channel: str | None = None,
-        environment: str = ENVIRONMENT,
-    ) -> Entry:
-        """Write a record that holds any JSON, as an agent does past the API.
-
-        Parameters
-        ----------
-        data : JSON value
-            What readers get.
-        io : {"in", "out"}
-            Which direction.
-        channel : str, optional
-            The name of a side channel.
-        environment : str
-            Which environment the agent runs in.
-
-        Raises
-        ------
-        SimulationError
-            There is no such session.
-        """
-        body = enveloped(data, self._new_part_id()).encode()
-        return self._write_to_session(key, NewRecord(body), io, channel, environment)
-
-    def wait(
-        self,
-        *,
-        idempotency_key: str | None = None,
-        remembered: int | None = None,
-        environment: str = ENVIRONMENT,
-    ) -> tuple[str, bool]:
-        """Register a waitpoint, as a run does that waits for a record.
-
-        Nothing wakes by it: how runs suspend is the matter of the run policy.
-
-        Parameters
-        ----------
-        idempotency_key : str, optional
-            What brings the same waitpoint again.
-        remembered : int, optional
-            For how many milliseconds the key does that; without it, for ever.
-
-        Returns
-        -------
-        tuple of (str, bool)
-            The waitpoint's id, and whether its key was known.
-        """
-        known = self._store.state.waitpoints.get((environment, idempotency_key or ""))
-        if known is not None and (known.until is None or known.until >= self.now):
-            return known.waitpoint_id, True
-        until = None if remembered is None else self.now + remembered
-        return self._store.waitpoint(environment, idempotency_key, until, self.now), False
-
-    @property
-    def now(self) -> int:
-        """The instant, in milliseconds since 1970."""
-        return self.clock.milliseconds()
-
-    @property
-    def journal(self) -> Sequence[Entry]:
-        """Everything that was asked and answered, in order."""
-        return self._store.state.journal
-
-    @property
-    def sessions(self) -> list[Row]:
-        """The rows of the sessions as they are read now, in order of creation."""
-        now = self.now
-        return [self._store.row(ordinal, now) for ordinal in range(len(self._store.state.sessions))]
-
-    @property
-    def runs(self) -> list[RunRecord]:
-        """The runs as they stand now, by session, then in order of trigger."""
-        return self._store.runs(self.now)
-
-    def session(self, key: str, *, environment: str = ENVIRONMENT) -> Row | None:
-        """Return a session's row as it is read now."""
-        ordinal = self._store.find(key, environment)
-        return None if ordinal is None else self._store.row(ordinal, self.now)
-
-    def current_run(self, key: str, *, environment: str = ENVIRONMENT) -> RunRecord | None:
-        """Return the last run that has claimed a session by now, dead or alive."""
-        ordinal = self._store.find(key, environment)
-        return None if ordinal is None else self._store.current_run(ordinal, self.now)
-
-    def runs_of(self, key: str, *, environment: str = ENVIRONMENT) -> list[RunRecord]:
-        """Return a session's runs as they stand now, in order of trigger."""
-        ordinal = self._store.find(key, environment)
-        return [] if ordinal is None else self._store.runs_of(ordinal, self.now)
-
-    def run(self, run_id: str, *, environment: str = ENVIRONMENT) -> RunRecord | None:
-        """Return a run as it stands now; None when there is none of that id by now."""
-        return self._store.run(run_id, environment, self.now)
-
-    def shown(self, key: str, *, environment: str = ENVIRONMENT) -> Shown | None:
-        """Return a session's row as it is read now, together with its current run."""
-        ordinal = self._store.find(key, environment)
-        return None if ordinal is None else self._store.shown(ordinal, self.now)
-
-    def newest_sessions(
-        self, *, environment: str = ENVIRONMENT, by: int | None = None
-    ) -> NewestSessions:
-        """Return the rows of an environment's sessions as they are stored, newest first.
-
-        Of those that were created by an instant; by default by now.
-        """
-        return NewestSessions(self._store, environment, self.now if by is None else by)
-
-    def newest_runs(
-        self,
-        *,
-        environment: str = ENVIRONMENT,
-        by: int | None = None,
-        wanted: Mapping[str, Iterable[str]] | None = None,
-        beside: RunKey | None = None,
-        backward: bool = False,
-    ) -> Iterator[RunRecord]:
-        """Iterate over an environment's runs as they are stored, the last triggered first.
-
-        Over those that were triggered by an instant; by default by now. :meth:`seen` returns how
-        one stands now. How to choose among them, and that more may come than is wanted, says
-        :meth:`RunIndex.find`.
-        """
-        found = self._store.run_index(environment).find(
-            self.now if by is None else by,
-            wanted=wanted or {},
-            beside=beside,
-            backward=backward,
-        )
-        return self._store.stored_runs(found)
-
-    def seen(self, record: RunRecord) -> RunRecord:
-        """Return a stored run as it stands now."""
-        return self._store.as_of(record, self.now)
-
-    def records(
-        self,
-        key: str,
-        *,
-        io: str = "out",
-        channel: str | None = None,
-        environment: str = ENVIRONMENT,
-    ) -> Sequence[Record]:
-        """Return a channel's records; a channel that was never written to is empty.
-
-        Those that a trim has removed are gone. Under a policy ``out`` says of each turn that has
-        ended that it has.
-
-        Parameters
-        ----------
-        io : {"in", "out"}
-            Which direction.
-        channel : str, optional
-            The name of a side channel.
-        """
-        return tuple(self.stream_records(self.stream_key(key, environment, io, channel)))
-
-    def stream_key(
-        self, key: str, environment: str, io: str, channel: str | None = None
-    ) -> StreamKey:
-        """Return the stream of a session's channel, by either id of the session."""
-        return self._store.stream_key(key, environment, io, channel)
-
-    def stream_records(
-        self, stream: StreamKey, start: int = 0, most: int | None = None
-    ) -> Sequence[Record]:
-        """Return a stream's records from a number on, at most so many."""
-        return self._store.records(stream, self.now, start, most)
-
-    def tail(self, stream: StreamKey) -> Position:
-        """Return where a stream ends: its next number, and when its last record was stored."""
-        return self._store.tail(stream, self.now)
-
-    def fence(self, stream: StreamKey) -> str:
-        """Return the token that writers to a stream may be asked for; empty until one is set."""
-        return self._store.stream(stream).fence
-
-    def turns(self, key: str, *, environment: str = ENVIRONMENT) -> list[ServedTurn]:
-        """Return a session's turns under a policy in the order of arrival, those ahead included."""
-        ordinal = self._store.find(key, environment)
-        return [] if ordinal is None else self._store.turns(ordinal)
-
-    def timings(self, record: RunRecord) -> Timings | None:
-        """Return what a run follows, in numbers; None without a policy."""
-        return self._store.timings(record.overrides)
-
-    def version(self, record: RunRecord) -> str | None:
-        """Return the version of the task that a run executes, where it is known."""
-        deploys = () if self.platform is None else self.platform.deploys
-        locked: str | None = record.options.get("lockToVersion")
-        return locked or version_at(tuple(map(str, deploys)), record.run.triggered_at)
-
     def explain(self, entry: Entry) -> str:
         """Explain in a sentence why a request was answered as it was."""
         return explain(entry)
@@ -730,34 +436,3 @@ is spent, so start a new session under another external id
             f"{len(state.sessions):,} sessions, {len(state.runs):,} runs, "
             f"{len(state.journal):,} requests)"
         )
-
-    def _write_to_session(
-        self, key: str, record: NewRecord, io: str, channel: str | None, environment: str
-    ) -> Entry:
-        if self._store.find(key, environment) is None:
-            raise SimulationError(f"there is no session {key!r} in this world")
-        return self.write(key, [record], io=io, channel=channel, environment=environment)
-
-    def _new_part_id(self) -> str:
-        return base36(len(self.journal), 8)[1:]
-
-    def _look_up(
-        self, key: str, environment: str
-    ) -> tuple[int | None, SessionState | None, Timings | None]:
-        ordinal = self._store.find(key, environment)
-        return ordinal, *self._meet(ordinal)
-
-    def _meet(
-        self, ordinal: int | None, request: Row | None = None
-    ) -> tuple[SessionState | None, Timings | None]:
-        """Return a session as a request meets it, and the policy that its next turn follows."""
-        if ordinal is not None:
-            session, overrides = self._store.meet(ordinal, self.now)
-            return session, self._store.timings(overrides)
-        config = None if request is None else request.trigger_config
-        return None, self._store.timings(overrides_of(config))
-
-    def _commit(
-        self, command: Command, step: Step, ordinal: int | None, calling_run_id: str | None = None
-    ) -> Entry:
-        return self._store.commit(command, step, ordinal, self.now, calling_run_id=calling_run_id)

@@ -15,6 +15,7 @@ from session_lab.simulator.api.http_types import json_response
 from session_lab.simulator.api.javascript.json_text import parse_json
 from session_lab.simulator.api.lists.database_limits import stored_instant, stored_json, stored_text
 from session_lab.simulator.api.lists.session_list import list_request, page_of
+from session_lab.simulator.api.stores.object_store import object_url
 from session_lab.simulator.api.views.json_rows import listed_session, retrieved_session
 from session_lab.simulator.model.run_payload import TURN_DURATION_FIELD, turn_duration_problem
 from session_lab.wire.bodies import StartBody
@@ -43,8 +44,6 @@ __all__ = [
 
 _COLUMNS = {field.alias or name: name for name, field in StartBody.model_fields.items()}
 _STORED = {"expiresAt": stored_instant}
-
-_NO_OBJECT_STORE = "Failed to generate presigned URL: the simulator has no object store"
 
 
 def external_id_in(body: str) -> str | None:
@@ -159,16 +158,28 @@ def end_and_continue(context: Context) -> Response:
     return journaled(json_response({"runId": entry.run_id, "swapped": reply.swapped}), entry)
 
 
-def read_snapshot(_: Context) -> Response:
-    """Refuse to say where a chat's snapshot is read: the simulator has no object store."""
-    return error_responses.error(500, _NO_OBJECT_STORE)
+def read_snapshot(context: Context) -> Response:
+    """Answer with where the snapshot of a chat can be read."""
+    return _snapshot_url(context, context.found, "GET")
 
 
 def write_snapshot(context: Context) -> Response:
-    """Refuse to say where a chat's snapshot is written."""
-    if context.session is None:
+    """Answer with where the snapshot of a chat can be written."""
+    row = context.session
+    if row is None:
         return error_responses.error(404, "Resource not found")
-    return error_responses.error(500, _NO_OBJECT_STORE)
+    return _snapshot_url(context, row, "PUT")
+
+
+def _snapshot_url(context: Context, row: Row, method: str) -> Response:
+    url = object_url(
+        context.request.origin,
+        context.credential.environment,
+        row.session_id,
+        method,
+        context.now,
+    )
+    return json_response({"presignedUrl": url})
 
 
 def _shown(context: Context, session_id: str | None) -> Shown | None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, unquote
 
 from session_lab.simulator.api.stores.grants import grant, is_granted
-from session_lab.simulator.world.channels import StreamKey
+from session_lab.simulator.model.records import StreamKey
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from session_lab.simulator.api.auth import Environment
     from session_lab.simulator.api.http_types import Request
-    from session_lab.simulator.world.channels import StreamKey
+    from session_lab.simulator.model.records import StreamKey
     from session_lab.simulator.world.world import World
 
 __all__ = ["PROTOBUF", "append", "is_for_stream_store", "refusal"]

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from session_lab.errors import DataError
 from session_lab.simulator.model.machine import Row, SessionState, WorldReply
-from session_lab.simulator.model.records import Record, metered_bytes
+from session_lab.simulator.model.records import Record, StreamKey, metered_bytes
 from session_lab.simulator.model.runs import Run
 from session_lab.simulator.model.settings.platform import Platform
 from session_lab.simulator.model.settings.policy import RunPolicy
 from session_lab.simulator.model.settings.profiles import profile_named
-from session_lab.simulator.world.channels import Stream, StreamKey
+from session_lab.simulator.model.waitpoints import Waitpoint
+from session_lab.simulator.world.channels import Stream
 from session_lab.simulator.world.journal import Entry, RunEvent
 from session_lab.simulator.world.snapshots.snapshot_checks import check_document, check_state
-from session_lab.simulator.world.state import RunRecord, State, Waitpoint
+from session_lab.simulator.world.state import ChatSnapshot, RunRecord, State
 from session_lab.timing import instant_text
 
 __all__ = ["Snapshot"]
@@ -85,13 +87,13 @@ class Snapshot:
                 ]
                 for key, stream in sorted(state.streams.items())
             ],
+            "waitpoints": list(state.waitpoints.values()),
+            "chat_snapshots": [
+                [session_id, kept.at, kept.content_type, base64.b64encode(kept.body).decode()]
+                for session_id, kept in sorted(state.chat_snapshots.items())
+            ],
             "journal": state.journal,
         }
-        if state.n_waitpoints:
-            document |= {
-                "waitpoints": [[*key, *kept] for key, kept in sorted(state.waitpoints.items())],
-                "n_waitpoints": state.n_waitpoints,
-            }
         return json.dumps(document, separators=(",", ":"))
 
     @classmethod
@@ -153,11 +155,11 @@ def _state(document: dict[str, Any]) -> State:
         run_ids={record.run_id: (record.ordinal, record.run.number) for record in runs},
         streams=dict(_stream(value) for value in document["streams"]),
         rank=document["rank"],
-        waitpoints={
-            (environment, key): Waitpoint(waitpoint_id, until)
-            for environment, key, waitpoint_id, until in document.get("waitpoints", ())
+        waitpoints={value[0]: _waitpoint(value) for value in document["waitpoints"]},
+        chat_snapshots={
+            session_id: ChatSnapshot(at, content_type, base64.b64decode(body))
+            for session_id, at, content_type, body in document["chat_snapshots"]
         },
-        n_waitpoints=document.get("n_waitpoints", 0),
         journal=[_entry(value) for value in document["journal"]],
     )
 
@@ -172,6 +174,11 @@ def _stream(value: list[Any]) -> tuple[StreamKey, Stream]:
 def _record(value: list[Any]) -> Record:
     record = Record(*value)
     return record._replace(headers=tuple((name, text) for name, text in record.headers))
+
+
+def _waitpoint(value: list[Any]) -> Waitpoint:
+    waitpoint = Waitpoint(*value)
+    return waitpoint._replace(stream=StreamKey(*waitpoint.stream), tags=tuple(waitpoint.tags))
 
 
 def _session(value: list[Any]) -> SessionState:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -10,9 +11,10 @@ from session_lab.simulator.model.machine import SessionState
 from session_lab.simulator.model.records import Record
 from session_lab.simulator.model.run_rules import END_CAUSES, START_KINDS
 from session_lab.simulator.model.trigger_faults import TRIGGER_FAULTS
+from session_lab.simulator.model.waitpoints import Waitpoint
 from session_lab.simulator.world.explain import explain
 from session_lab.simulator.world.journal import Entry
-from session_lab.simulator.world.state import RunRecord, Waitpoint
+from session_lab.simulator.world.state import RunRecord
 from session_lab.wire.limits import RESERVED_ID_PREFIX
 
 if TYPE_CHECKING:
@@ -98,6 +100,14 @@ def _overrides(value: object) -> bool:
     return isinstance(value, dict) and value.keys() <= known and all(map(_count, value.values()))
 
 
+def _base64(value: object) -> bool:
+    try:
+        return isinstance(value, str) and bool(base64.b64decode(value, validate=True) or not value)
+    except ValueError:
+        return False
+
+
+_STREAM_KEY = (_text, _text, _one_of("in", "out"), _text)
 _ROW = _tuple(
     _or_null(_text),
     *(_integer, _integer),
@@ -139,7 +149,13 @@ _KINDS: dict[type[NamedTuple], Check] = {
         *(_object, _options, _overrides),
     ),
     Record: _tuple(_count, _integer, _text, _array(_tuple(_text, _text))),
-    Waitpoint: _tuple(_text, _or_null(_integer)),
+    Waitpoint: _tuple(
+        *(_text, _text),
+        _tuple(*_STREAM_KEY),
+        *(_integer, _or_null(_integer)),
+        _array(_text),
+        *(_or_null(_text), _or_null(_integer), _or_null(_integer), _or_null(_text)),
+    ),
     Entry: _tuple(
         *(_count, _integer, _text, _text, _text),
         _array(_tuple(_text, _anything)),
@@ -160,18 +176,15 @@ _DOCUMENT: dict[str, Check] = {
     "sessions": _array(_KINDS[SessionState]),
     "runs": _array(_KINDS[RunRecord]),
     "streams": lambda value: isinstance(value, list) and all(map(_stream, value)),
+    "waitpoints": _array(_KINDS[Waitpoint]),
+    "chat_snapshots": _array(_tuple(_text, _integer, _text, _base64)),
     "journal": _array(_KINDS[Entry]),
-}
-_WAITPOINTS: dict[str, Check] = {
-    "waitpoints": _array(_tuple(_text, _text, *(_text, _or_null(_integer)))),
-    "n_waitpoints": _count,
 }
 
 
 def _stream(value: object) -> bool:
-    key = (_text, _text, _one_of("in", "out"), _text)
     claims = _array(_tuple(_text, _integer))
-    stream = _tuple(*key, _array(_KINDS[Record]), claims, *(_count, _count, _text))
+    stream = _tuple(*_STREAM_KEY, _array(_KINDS[Record]), claims, *(_count, _count, _text))
     if not (isinstance(value, list) and stream(value)):
         return False
     records, first = value[4], value[7]
@@ -193,9 +206,6 @@ def check_document(document: object) -> None:
             raise _refusal(f"it has no {name}")
         if not fits(document[name]):
             raise _refusal(f"{_place(name, document[name])} is not what a snapshot has there")
-    for name, fits in _WAITPOINTS.items():
-        if name in document and not fits(document[name]):
-            raise _refusal(f"{name} is not what a snapshot has there")
 
 
 def _place(name: str, value: object) -> str:
@@ -220,6 +230,7 @@ def check_state(state: State, now: int, *, has_policy: bool) -> None:
         raise _refusal("an external id stands for two sessions")
     _check_sessions(state, now)
     _check_runs(state)
+    _check_kept(state)
     _check_journal(state, now, has_policy=has_policy)
 
 
@@ -248,6 +259,17 @@ def _check_runs(state: State) -> None:
             raise _refusal(f"the run {record.run_id} names another session")
         if not (record.run.end_cause or record.run.status):
             raise _refusal(f"the run {record.run_id} has neither a status nor a cause of its end")
+
+
+def _check_kept(state: State) -> None:
+    for session_id in state.chat_snapshots:
+        if session_id not in state.session_ids:
+            raise _refusal("the snapshot of a chat is of no session that is there")
+    for waitpoint in state.waitpoints.values():
+        if waitpoint.run_id not in state.run_ids:
+            raise _refusal(f"{waitpoint.waitpoint_id} is waited on by no run that is there")
+        if (waitpoint.completed_at is None) is not (waitpoint.output is None):
+            raise _refusal(f"{waitpoint.waitpoint_id} is half complete")
 
 
 def _check_journal(state: State, now: int, *, has_policy: bool) -> None:
