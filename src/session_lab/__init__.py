@@ -63,7 +63,14 @@ if typing.TYPE_CHECKING:
     from session_lab.replays.simulator import Simulator
     from session_lab.replays.sweep import sweep
     from session_lab.reports import report
-    from session_lab.simulator import ConcurrencyLimits, Distribution, Platform, RunPolicy
+    from session_lab.simulator import (
+        AgentTurn,
+        ConcurrencyLimits,
+        Distribution,
+        Platform,
+        RunPolicy,
+        ScriptedAgent,
+    )
     from session_lab.simulator.faults.rules import FaultRule
     from session_lab.traffic import ChatWorkload
     from session_lab.widgets import explore
@@ -79,6 +86,7 @@ else:
         "widgets": "widgets",
     }
     _HOMES = {
+        "AgentTurn": "simulator",
         "AsyncClient": "client",
         "ChatWorkload": "traffic",
         "Client": "client",
@@ -92,6 +100,7 @@ else:
         "RunPolicy": "simulator",
         "Platform": "simulator",
         "Distribution": "simulator",
+        "ScriptedAgent": "simulator",
         "Simulator": "replays.simulator",
         "PriceList": "analysis.prices",
         "explore": "widgets",
@@ -141,6 +150,7 @@ __all__ = [
     "APIResponseError",
     "APIStatusError",
     "APITimeoutError",
+    "AgentTurn",
     "AsyncClient",
     "AuthenticationError",
     "BadRequestError",
@@ -165,6 +175,7 @@ __all__ = [
     "Replay",
     "RequestTooLargeError",
     "RunPolicy",
+    "ScriptedAgent",
     "SessionClosedError",
     "SessionExpiredError",
     "SessionLabError",

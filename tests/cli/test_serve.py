@@ -211,6 +211,49 @@ def test_bad_input_is_refused_with_the_reason(arguments: list[str], reason: str)
     assert "tr_dev_secret" not in str(refusal.value)
 
 
+@pytest.mark.parametrize(
+    ("script", "reason"),
+    [
+        (None, "is neither 'echo' nor a file that can be read"),
+        ("{", "is not JSON"),
+        ('{"replies": ["Hi", {"wait": 5}]}', "replies[1].wait: 5 is not a duration"),
+        ("[]", '[] is not "echo" or a list of replies'),
+    ],
+)
+def test_an_agent_that_makes_no_sense_is_refused_with_the_place(
+    tmp_path: Path, script: str | None, reason: str
+):
+    path = tmp_path / "agent.json"
+    if script is not None:
+        path.write_text(script, encoding="utf-8")
+    arguments = ["serve", "--port", "0", "--agent", str(path)]
+    with pytest.raises(sl.DataError) as refusal:
+        CliRunner().invoke(app, arguments, catch_exceptions=False)
+    assert reason in str(refusal.value)
+    assert "agent.json" in str(refusal.value)
+
+
+def test_an_agent_and_what_it_wrote_survive_a_kill(serve: Any, tmp_path: Path):
+    script = tmp_path / "agent.json"
+    script.write_text('{"replies": "echo", "pace": "1s"}', encoding="utf-8")
+    arguments = ["--state", str(tmp_path / "lab.sqlite"), "--agent", str(script)]
+    serving = serve(*arguments)
+    config = {"base_payload": {"message": "One two three"}}
+    with serving.client() as client:
+        client.sessions.start(
+            type="chat", task_identifier="agent", trigger_config=config, external_id="chat"
+        )
+        httpx.post(f"{serving.url}/_lab/clock/advance", json={"ms": 2000}).raise_for_status()
+        before = list(client.sessions.records("chat"))
+    serving.process.kill()
+    serving.process.communicate()
+    again = serve(*arguments)
+    with again.client() as client:
+        assert list(client.sessions.records("chat")) == before
+        httpx.post(f"{again.url}/_lab/clock/advance", json={"ms": 1000}).raise_for_status()
+        assert list(client.sessions.records("chat"))[-1].control == "turn-complete"
+
+
 def test_without_the_extra_it_says_what_to_install():
     code = (
         "import sys; sys.modules['starlette'] = None\n"

@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,11 +18,13 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    Scenario = Callable[[str], Any]
+
 KEY = "tr_dev_sdk"
 SERVE = [sys.executable, "-c", "from session_lab.cli import main; main()", "serve"]
-FILES = [Path(__file__).with_name(name) for name in ("package.json", "package-lock.json")]
-SCENARIOS = Path(__file__).with_name("scenarios.mjs")
-INSTALLED = Path(__file__).parents[2] / "build" / "sdk"
+HERE = Path(__file__).parent
+FILES = [HERE / name for name in ("package.json", "package-lock.json")]
+INSTALLED = HERE.parents[1] / "build" / "sdk"
 INSTALL = [
     *("npm", "ci", "--ignore-scripts", "--prefer-offline", "--no-audit", "--no-fund"),
     *("--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=1000"),
@@ -44,11 +47,12 @@ def sdk() -> Path:
         if "request to http" in done.stderr:  # npm's words when it reaches nobody.
             pytest.skip("the SDK is not installed, and npm does not reach its registry")
         assert done.returncode == 0, done.stderr
-    shutil.copy(SCENARIOS, folder)
+    for path in (*HERE.glob("*.mjs"), *HERE.glob("*.jsx")):
+        shutil.copy(path, folder)
     return folder
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def address() -> Iterator[str]:
     """Where a simulated API is served."""
     command = [*SERVE, "--port", "0", "--secret-key", KEY]
@@ -62,41 +66,49 @@ def address() -> Iterator[str]:
             server.terminate()
 
 
-@pytest.fixture(scope="session")
-def node(sdk: Path, address: str) -> Iterator[subprocess.Popen[str]]:
-    """A process that runs scenarios."""
+@pytest.fixture(scope="module")
+def driver(request: pytest.FixtureRequest, sdk: Path, address: str) -> Iterator[Scenario]:
+    """Run scenarios of the file that the module names in SCENARIOS, in one process."""
+    with node(sdk / request.module.SCENARIOS, address) as run:
+        yield run
+
+
+@contextmanager
+def node(file: Path, address: str, **variables: str) -> Iterator[Scenario]:
+    """Start a process that runs the scenarios of a file."""
     # Nothing else of the environment: variables with which the SDK tells branches and deployments
     # apart may be set.
     environment = {
         "PATH": os.environ["PATH"],
         "TRIGGER_API_URL": address,
         "TRIGGER_SECRET_KEY": KEY,
+        **variables,
     }
     with subprocess.Popen(
-        ["node", SCENARIOS.name],
-        cwd=sdk,
+        ["node", file.name],
+        cwd=file.parent,
         env=environment,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         encoding="utf-8",
     ) as process:
+
+        def run(name: str) -> Any:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            print(name, file=process.stdin, flush=True)
+            outcome = json.loads(process.stdout.readline())
+            assert "error" not in outcome, outcome["error"]
+            return outcome["seen"]
+
         try:
-            yield process
+            yield run
         finally:
             process.terminate()
 
 
 @pytest.fixture
-def run_scenario(node: subprocess.Popen[str], address: str) -> Callable[[str], Any]:
+def run_scenario(driver: Scenario, address: str) -> Scenario:
     """Run a scenario against an empty world, and return what the SDK saw."""
     httpx.post(f"{address}/_lab/reset", json={}).raise_for_status()
-
-    def run(name: str) -> Any:
-        assert node.stdin is not None
-        assert node.stdout is not None
-        print(name, file=node.stdin, flush=True)
-        outcome = json.loads(node.stdout.readline())
-        assert "error" not in outcome, outcome["error"]
-        return outcome["seen"]
-
-    return run
+    return driver

@@ -1,10 +1,9 @@
-// Runs scenarios with the official SDK: reads their names from lines of input, and for each prints
-// a line of JSON, with what the SDK saw or with the error that ended the scenario.
-
-import { createInterface } from "node:readline";
+// Scenarios of the official SDK's plain session calls.
 
 import { apiClientManager } from "@trigger.dev/core/v3";
 import { auth, runs, sessions } from "@trigger.dev/sdk";
+
+import { drive } from "./drive.mjs";
 
 const ONCE = { retry: { maxAttempts: 1 } };
 
@@ -245,12 +244,4 @@ const scenarios = {
   },
 };
 
-for await (const name of createInterface({ input: process.stdin })) {
-  let outcome;
-  try {
-    outcome = { seen: await scenarios[name]() };
-  } catch (error) {
-    outcome = { error: error.stack };
-  }
-  console.log(JSON.stringify(outcome));
-}
+await drive(scenarios);

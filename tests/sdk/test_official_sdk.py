@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.needs_node
 
+SCENARIOS = "scenarios.mjs"
+
 NOW = "2026-01-01T00:00:00.000Z"
 
 

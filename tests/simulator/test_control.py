@@ -21,6 +21,7 @@ PATHS = [
     "/_lab/page.css",
     "/_lab/page.js",
     "/_lab/overview",
+    "/_lab/agent",
     "/_lab/clock",
     "/_lab/clock/advance",
     "/_lab/faults",

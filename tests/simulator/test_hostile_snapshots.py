@@ -32,6 +32,7 @@ def a_rich_world() -> World:
     world = World(
         policy=sl.RunPolicy(),
         platform=sl.Platform(turn_duration="5s", deploys=["2026-01-02T00:00:00Z"]),
+        agent={"replies": [["a", {"wait": "5s"}, "b"]]},
     )
     config = {"basePayload": {"message": {}}, "tags": ["t"], "queue": "q", "maxDuration": 9}
     world.start("a", trigger_config=config, tags=["vip"], metadata={"a": [1, {}]})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -72,6 +73,10 @@ def serve(
         Path | None,
         typer.Option("--state", help="SQLite file that keeps the world; made if it is not there."),
     ] = None,
+    agent: Annotated[
+        str | None,
+        typer.Option("--agent", help="What serves turns: 'echo', or a JSON file with a script."),
+    ] = None,
     policy: flags.PolicyFile = None,
     idle_timeout: flags.IdleTimeout = None,
     turn_timeout: flags.TurnTimeout = None,
@@ -89,8 +94,8 @@ def serve(
 ) -> None:
     """Serve a simulated Sessions API until Ctrl+C; its address is printed when it is ready.
 
-    Runs follow a policy if one of its flags is given; else they live until the control API below
-    /_lab ends them. On the virtual clock nothing expires, no run ends and no rate limit refills
+    Runs follow a policy if one of its flags or an agent is given; else they live until the control
+    API below /_lab ends them. On the virtual clock nothing expires, no run ends and no rate limit refills
     until POST /_lab/clock/advance moves it; only a quiet stream ends by itself, in the machine's
     time, as on the real clock.
 
@@ -119,6 +124,7 @@ def serve(
         platform=flags.platform_of(context),
         rate_limit=rate_limit,
         follows_system_clock=follows_system_clock,
+        agent=None if agent is None else _agent(agent),
     )
     serve_backend(
         backend,
@@ -140,6 +146,23 @@ def _first_instant(first: int | None, *, follows_system_clock: bool) -> int | st
 
 def _announce(url: str) -> None:
     typer.echo(f"session-lab serves {url}")
+
+
+def _agent(choice: str) -> object:
+    """Read what serves turns."""
+    if choice == "echo":
+        return choice
+    try:
+        script = json.loads(Path(choice).read_text(encoding="utf-8"))
+    except OSError as error:
+        message = f"{choice!r} is neither 'echo' nor a file that can be read: {error.strerror}"
+        raise sl.DataError(message, column="--agent") from None
+    except (ValueError, RecursionError) as error:
+        raise sl.DataError(f"{choice} is not JSON: {error}", column="--agent") from None
+    try:
+        return sl.ScriptedAgent.of(script)
+    except sl.DataError as error:
+        raise sl.DataError(str(error), column=f"--agent {choice}") from None
 
 
 def _environment(pair: str) -> Environment:

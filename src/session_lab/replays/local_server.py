@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
+    from session_lab.replays.simulator import AgentChoice
+    from session_lab.simulator import ScriptedAgent
     from session_lab.timing import Duration, Instant
 
 __all__ = ["LocalServer"]
@@ -41,7 +43,7 @@ class LocalServer:
     environment_id : str
         The environment's id, which is the ``sub`` of tokens.
     **world
-        ``seed``, ``now``, ``profile``, ``policy``, ``faults`` and the other options of
+        ``seed``, ``now``, ``profile``, ``policy``, ``agent``, ``faults`` and the other options of
         :class:`~session_lab.Simulator`.
 
     Raises
@@ -118,6 +120,15 @@ class LocalServer:
     def async_client(self, **options: Any) -> AsyncClient:  # noqa: ANN401  the client's own options
         """Make an asynchronous client of it."""
         return AsyncClient(self.secret_key, self.url, **options)
+
+    @property
+    def agent(self) -> ScriptedAgent | None:
+        """What serves turns; assign whatever :attr:`Simulator.agent` takes."""
+        return self._backend.agent
+
+    @agent.setter
+    def agent(self, choice: AgentChoice) -> None:
+        self._backend.agent = choice
 
     def now(self) -> str:
         """Return the instant that the world's clock shows."""

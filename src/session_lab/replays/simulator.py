@@ -27,13 +27,23 @@ if TYPE_CHECKING:
 
     from session_lab.client import RawResponse
     from session_lab.errors import APIStatusError
-    from session_lab.simulator import Platform, RunPolicy, Snapshot, World
+    from session_lab.simulator import (
+        AgentTurn,
+        Platform,
+        RunPolicy,
+        ScriptedAgent,
+        Snapshot,
+        World,
+    )
     from session_lab.simulator.faults.plan import FaultPlan
     from session_lab.simulator.faults.rate_limit import RateLimit
     from session_lab.simulator.faults.rules import FaultRule
     from session_lab.simulator.world.snapshots.diff import Difference
     from session_lab.timing import Instant, VirtualClock
 
+    AgentChoice = (
+        ScriptedAgent | str | Sequence[Any] | Mapping[str, Any] | Callable[[AgentTurn], Any] | None
+    )
     FaultsChoice = FaultPlan | FaultRule | Iterable[FaultRule] | Mapping[str, Any] | None
 
 __all__ = ["Simulator"]
@@ -64,6 +74,8 @@ class Simulator:
         How many requests it takes; True stands for the API's own limits, None for no limit.
     secret_key : str
         The key of its one environment.
+    agent : ScriptedAgent, "echo", sequence or callable, optional
+        What serves turns; with it and no policy, ``RunPolicy()`` holds.
 
     Attributes
     ----------
@@ -102,6 +114,7 @@ is spent, so append to a new session under another external id
         faults: FaultsChoice = None,
         rate_limit: RateLimit | bool | None = None,
         secret_key: str = "tr_dev_simulated",  # noqa: S107  it opens nothing but this simulator
+        agent: AgentChoice = None,
     ) -> None:
         backend = Backend(
             [Environment(ENVIRONMENT, secret_key)],
@@ -112,6 +125,7 @@ is spent, so append to a new session under another external id
             platform=platform,
             faults=faults,
             rate_limit=rate_limit,
+            agent=agent,
         )
         self._secret_key = secret_key
         self._stand_on(backend, n_clients=0)
@@ -153,6 +167,19 @@ is spent, so append to a new session under another external id
     @trigger_fault.setter
     def trigger_fault(self, fault: str | None) -> None:
         self._backend.trigger_fault = fault
+
+    @property
+    def agent(self) -> ScriptedAgent | None:
+        """What serves turns; assign an agent, ``"echo"``, a list of replies, a callable, or None.
+
+        Turns that were accepted before stay as they are. The first agent of a simulator without a
+        run policy brings ``RunPolicy()`` with it, which stays when the agent goes.
+        """
+        return self._backend.agent
+
+    @agent.setter
+    def agent(self, choice: AgentChoice) -> None:
+        self._backend.agent = choice
 
     @property
     def app(self) -> ASGIApp:

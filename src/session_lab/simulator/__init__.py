@@ -3,6 +3,8 @@
 Everything below is pure: state goes in, state comes out, time and randomness are handed in.
 """
 
+from session_lab.simulator.agent.agent_turn import AgentTurn
+from session_lab.simulator.agent.scripted_agent import ScriptedAgent
 from session_lab.simulator.model.ids import IdScheme
 from session_lab.simulator.model.randomness import RandomStream
 from session_lab.simulator.model.settings.concurrency import ConcurrencyLimits
@@ -15,6 +17,7 @@ from session_lab.simulator.world.world import ENVIRONMENT, World
 __all__ = [
     "ENVIRONMENT",
     "PROFILES",
+    "AgentTurn",
     "ConcurrencyLimits",
     "Distribution",
     "IdScheme",
@@ -22,6 +25,7 @@ __all__ = [
     "Profile",
     "RandomStream",
     "RunPolicy",
+    "ScriptedAgent",
     "Snapshot",
     "Timings",
     "World",

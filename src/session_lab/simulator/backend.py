@@ -16,6 +16,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, cast
 
 from session_lab.errors import DataError
+from session_lab.simulator.agent.scripted_agent import ScriptedAgent
 from session_lab.simulator.api import error_responses
 from session_lab.simulator.api.rate_limiting import identifier_of
 from session_lab.simulator.api.routing import answer, refuse_early, session_asked_for
@@ -79,6 +80,8 @@ class Backend:
         How many requests are taken; True stands for the API's own limits.
     follows_system_clock : bool
         Whether somebody moves the clock along with the machine's, so that nobody else may.
+    agent : ScriptedAgent or what ``ScriptedAgent.of`` reads, optional
+        What serves turns.
 
     Raises
     ------
@@ -120,6 +123,7 @@ class Backend:
         faults: object = None,
         rate_limit: RateLimit | bool | None = None,
         follows_system_clock: bool = False,
+        agent: object = None,
     ) -> None:
         self.environments = _checked(environments)
         self.follows_system_clock = follows_system_clock
@@ -128,6 +132,7 @@ class Backend:
         self._profile = profile
         self._policy, self._platform = policy, platform
         self._first_faults = FaultPlan.of(faults)
+        self._first_agent = ScriptedAgent.of(agent)
         self.rate_limit = RateLimit.of(rate_limit)
         self.lock = threading.RLock()
         self._buckets: dict[Identifier, TokenBucket]
@@ -151,6 +156,16 @@ class Backend:
             self._fault_state = plan.begin(seed=self.world.seed, now=self.world.now)
 
     @property
+    def agent(self) -> ScriptedAgent | None:
+        """What serves turns; can be set to whatever ``ScriptedAgent.of`` reads."""
+        return self.world.agent
+
+    @agent.setter
+    def agent(self, choice: object) -> None:
+        with self.lock:
+            self.world.agent = choice
+
+    @property
     def trigger_fault(self) -> str | None:
         """How every trigger of a run fails: as a refusal or as a crash; None: it does not."""
         return self.world.trigger_fault
@@ -165,7 +180,8 @@ class Backend:
     @property
     def settings(self) -> dict[str, Any]:
         """What the backend was made with, as JSON values; it holds the keys."""
-        return {
+        agent = {} if self._first_agent is None else {"agent": self._first_agent.to_dict()}
+        return agent | {
             "clock": "real" if self.follows_system_clock else "virtual",
             "now": None if self.follows_system_clock else self._now,
             "seed": self._seed,
@@ -255,7 +271,7 @@ class Backend:
             self.clock.advance(timedelta(milliseconds=milliseconds))
 
     def reset(self, *, seed: int = 0, now: Instant | int | None = None) -> None:
-        """Begin again with an empty world, and with the faults that there were at first.
+        """Begin again with an empty world, and with the faults and the agent of the beginning.
 
         Parameters
         ----------
@@ -303,6 +319,7 @@ class Backend:
             faults=self._first_faults,
             rate_limit=self.rate_limit,
             follows_system_clock=self.follows_system_clock,
+            agent=self._first_agent,
         )
         with self.lock:
             other._adopt(
@@ -330,6 +347,7 @@ class Backend:
             policy=self._policy,
             platform=self._platform,
             profile=self._profile,
+            agent=self._first_agent,
         )
         self._buckets = {}
         self.faults = self._first_faults

@@ -203,6 +203,26 @@ def _faults(backend: Backend, _request: Request, _: str) -> Response:
     return _show_faults(backend)
 
 
+def _set_agent(backend: Backend, request: Request, _: str) -> Response:
+    document = _json(request)
+    if not isinstance(document, dict):
+        raise _Refused("the body is not a JSON object", "", _AGENT_FORM)
+    try:
+        backend.agent = document
+    except DataError as error:
+        raise _Refused(str(error), error.column or "", _AGENT_FORM) from None
+    return _show_agent(backend)
+
+
+def _clear_agent(backend: Backend, _request: Request, _: str) -> Response:
+    backend.agent = None
+    return _show_agent(backend)
+
+
+def _agent(backend: Backend, _request: Request, _: str) -> Response:
+    return _show_agent(backend)
+
+
 def _journal(backend: Backend, _request: Request, _: str) -> Response:
     return _lines(to_line(entry).encode() for entry in backend.world.journal)
 
@@ -259,6 +279,7 @@ def _restore(backend: Backend, request: Request, _: str) -> Response:
 
 
 _UNKNOWN_FIELD: Final = "extra_forbidden"
+_AGENT_FORM: Final = '{"replies": "echo"}, or {"replies": [REPLY, ...], "pace": "50ms"}'
 _FAULT_FORMS: Final = '{"rules": [...]}, {"trigger": "svc_error" | "throw" | null}, or both'
 _ROUTES: Final[Mapping[str, Mapping[str, Handler]]] = {
     "/_lab": {"GET": _to_page},
@@ -266,6 +287,7 @@ _ROUTES: Final[Mapping[str, Mapping[str, Handler]]] = {
     "/_lab/page.css": {"GET": _page},
     "/_lab/page.js": {"GET": _page},
     "/_lab/overview": {"GET": _overview},
+    "/_lab/agent": {"GET": _agent, "PUT": _set_agent, "DELETE": _clear_agent},
     "/_lab/clock": {"GET": _clock},
     "/_lab/clock/advance": {"POST": _advance},
     "/_lab/faults": {"GET": _faults, "PUT": _set_faults, "DELETE": _clear_faults},
@@ -278,6 +300,10 @@ _ROUTES: Final[Mapping[str, Mapping[str, Handler]]] = {
     "/_lab/sessions/{session}/close": {"POST": _close},
     "/_lab/snapshot": {"GET": _snapshot, "PUT": _restore},
 }
+
+
+def _show_agent(backend: Backend) -> Response:
+    return json_response(None if backend.agent is None else backend.agent.to_dict())
 
 
 def _show_faults(backend: Backend) -> Response:

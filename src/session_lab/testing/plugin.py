@@ -1,12 +1,13 @@
 """The pytest plugin: fixtures that are there wherever session_lab is installed.
 
 ``simulator`` is a fresh world in process, ``clock`` its virtual clock; ``session_lab_server`` is a
-fresh world on a port of this machine, which the environment variables of the test name.
+fresh world on a port of this machine, which the environment variables of the test name;
+``scripted_agent`` makes either answer.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
@@ -15,9 +16,16 @@ import session_lab as sl
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from session_lab.timing import VirtualClock
+    from session_lab.timing import Duration, VirtualClock
 
-__all__ = ["clock", "session_lab_server", "simulator"]
+__all__ = ["SetAgent", "clock", "scripted_agent", "session_lab_server", "simulator"]
+
+
+class SetAgent(Protocol):
+    """What the fixture ``scripted_agent`` is: a function that sets what serves turns."""
+
+    def __call__(self, replies: object = "echo", *, pace: Duration = "0s") -> sl.ScriptedAgent:
+        """Make an agent, as ``ScriptedAgent`` does, and let it serve turns."""
 
 
 @pytest.fixture
@@ -51,3 +59,24 @@ def session_lab_server(
     for name, value in _session_lab_process.environment.items():
         monkeypatch.setenv(name, value)
     return _session_lab_process
+
+
+@pytest.fixture
+def scripted_agent(request: pytest.FixtureRequest) -> SetAgent:
+    """Return a function that sets what serves turns, in every simulated API that the test uses.
+
+    ``scripted_agent(["Hello!"], pace="50ms")``; without arguments the agent is an echo.
+    """
+    used = {"simulator", "session_lab_server"} & set(request.fixturenames)
+    served = [request.getfixturevalue(name) for name in sorted(used)]
+    if not served:
+        message = "scripted_agent needs the fixture simulator or session_lab_server beside it"
+        raise pytest.UsageError(message)
+
+    def set_agent(replies: object = "echo", *, pace: Duration = "0s") -> sl.ScriptedAgent:
+        agent = sl.ScriptedAgent(replies, pace=pace)
+        for one in served:
+            one.agent = agent
+        return agent
+
+    return set_agent

@@ -41,6 +41,7 @@ __all__ = [
     "end_and_continue_refusal",
     "ensure_run",
     "is_expired",
+    "leave",
     "message",
     "retrieve",
     "start",
@@ -176,6 +177,8 @@ def start(
     timings: Timings | None,
     *,
     profile: Profile,
+    crashes: bool = False,
+    upgrades: bool = False,
 ) -> Step:
     """Create the session, or fetch it and make sure that a run lives.
 
@@ -188,6 +191,8 @@ def start(
     turn_duration : int or None
         The length of the first turn, which a start that creates the session carries; None only
         boots a run.
+    crashes, upgrades : bool
+        Whether the agent dies at the end of the turn, or passes it on to a run of a new version.
     """
     if session is not None or is_expired(request, at):
         step = upsert(session, request, at, profile)
@@ -198,7 +203,9 @@ def start(
     if timings is None or turn_duration is None:
         run = run_model.trigger(0, "initial", at, _boot_time(session, timings))
         return Step(SessionState(request, run, 0, 1), _CREATED_WITH_RUN)
-    return _take_turn(session, turn_duration, at, timings, _CREATED)
+    return _take_turn(
+        session, turn_duration, at, timings, _CREATED, crashes=crashes, upgrades=upgrades
+    )
 
 
 def upsert(session: SessionState | None, request: Row, at: int, profile: Profile) -> Step:
@@ -227,6 +234,8 @@ def message(
     timings: Timings | None,
     *,
     profile: Profile,
+    crashes: bool = False,
+    upgrades: bool = False,
 ) -> Step:
     """Send a message, which asks for a turn; None lasts as long as the platform's do."""
     refusal = append_refusal(session, at, profile)
@@ -236,7 +245,7 @@ def message(
         return ensure_run(session, _OK, at, timings)
     if turn_duration is None:
         turn_duration = timings.duration(_name(session.row), session.accepted)
-    return _take_turn(session, turn_duration, at, timings, _OK)
+    return _take_turn(session, turn_duration, at, timings, _OK, crashes=crashes, upgrades=upgrades)
 
 
 def append_refusal(session: SessionState | None, at: int, profile: Profile) -> WorldReply | None:
@@ -346,8 +355,30 @@ def ensure_run(session: SessionState, reply: WorldReply, at: int, timings: Timin
     return Step(session, reply._replace(run=number), superseded)
 
 
+def leave(session: SessionState, at: int, timings: Timings | None) -> Step:
+    """Let the agent leave: its run ends when it has served what it accepted, if it is alive."""
+    run = session.run
+    if (
+        run is None
+        or timings is None
+        or run.ended_at is not None
+        or not run_model.is_live(run, at, timings)
+    ):
+        return Step(session, _OK)
+    ended_at = max(run_model.last_busy(run), at)
+    run = run_model.close(run, at, ended_at, "session_closed", timings)
+    return Step(session._replace(run=run), _OK._replace(run=run.number))
+
+
 def _take_turn(
-    session: SessionState, duration: int, at: int, timings: Timings, answer: WorldReply
+    session: SessionState,
+    duration: int,
+    at: int,
+    timings: Timings,
+    answer: WorldReply,
+    *,
+    crashes: bool,
+    upgrades: bool,
 ) -> Step:
     """Find the run that serves a turn, triggering what is needed, and let it accept the turn."""
     row, run, accepted, n_runs, n_settled = session
@@ -370,8 +401,8 @@ def _take_turn(
         start = at + timings.resume(name, accepted, n_runs - n_settled)
     else:
         start = max(at, run.free_at)
-    if timings.deploys:
-        deployed_at = timings.latest_deploy(start)
+    if timings.deploys or upgrades:
+        deployed_at = at if upgrades else timings.latest_deploy(start)
         if deployed_at > run.triggered_at:
             ended_at = max(run_model.last_busy(run), at, deployed_at)
             superseded = (*superseded, run_model.close(run, at, ended_at, "upgrade", timings))
@@ -379,7 +410,7 @@ def _take_turn(
             boot = timings.boot(name, accepted, n_runs - n_settled)
             run = run_model.trigger(n_runs, kind, ended_at, boot)
             start, n_runs = run.ready_at, n_runs + 1
-    crashes = timings.crash_rate > 0 and timings.crashes(name, accepted)
+    crashes = crashes or (timings.crash_rate > 0 and timings.crashes(name, accepted))
     run = run_model.serve(
         run, at, start, duration, timings, resumed=kind == "resumed", crashes=crashes
     )

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = [
     "TURN_DURATION_FIELD",
     "carries_turn",
+    "is_close",
     "is_stop",
     "options_of",
     "overrides_of",
@@ -109,6 +110,18 @@ def is_stop(record: str) -> bool:
     (True, False)
     """
     return _object(record).get("kind") == "stop"
+
+
+def is_close(record: str) -> bool:
+    """Return whether a record on ``in`` asks the agent to leave, as chat clients do at their end.
+
+    Examples
+    --------
+    >>> is_close('{"kind": "message", "payload": {"trigger": "close"}}'), is_close("close")
+    (True, False)
+    """
+    payload = _object(record).get("payload")
+    return isinstance(payload, dict) and payload.get("trigger") == "close"
 
 
 def turn_duration_of(payload: object) -> int | None:

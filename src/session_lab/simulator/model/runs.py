@@ -48,6 +48,7 @@ __all__ = [
     "receive",
     "serve",
     "settle",
+    "stop",
     "trigger",
 ]
 
@@ -168,6 +169,34 @@ def serve(
     )
 
 
+def stop(run: Run, at: int, timings: Timings, *, is_newest: bool) -> Run:
+    """Cut the turn short that a run is serving; those that wait in it move up, and so does its end.
+
+    The newest run of its session lives on where that turn was to kill it, unless it was the last
+    of ``max_turns``.
+    """
+    place = next(n for n, (start, end, _) in enumerate(run.ahead) if start <= at < end)
+    start, end, resumed = run.ahead[place]
+    saved = end - at
+    waiting = [(first - saved, last - saved, woke) for first, last, woke in run.ahead[place + 1 :]]
+    active, ended_at, cause = run.active - saved, run.ended_at, run.end_cause
+    if ended_at is not None and ended_at == run.free_at:
+        ended_at -= saved
+    if not waiting and is_newest and cause in _DIES_IN_TURN:
+        before = active - (at - start)
+        turns, cap, most = run.turns - 1, timings.max_duration, timings.max_turns
+        _, code = rules.serve(at - start, before, turns, False, cap, most)  # noqa: FBT003
+        cause = END_CAUSES[code]
+        ended_at = None if cause == "open" else ended_at
+    return run._replace(
+        free_at=run.free_at - saved,
+        active=active,
+        ahead=(*run.ahead[:place], (start, at, resumed), *waiting),
+        ended_at=ended_at,
+        end_cause=cause,
+    )
+
+
 def close(run: Run, at: int, ended_at: int, cause: str, timings: Timings | None) -> Run:
     """Fix the end of a run that heard at ``at`` that it is to end at ``ended_at``."""
     idle, suspended = 0, 0
@@ -251,6 +280,8 @@ _FORCED_CAUSES = {
     "SYSTEM_FAILURE": "crash",
     "TIMED_OUT": "max_duration",
 }
+
+_DIES_IN_TURN = {"max_turns", "max_duration", "crash"}
 
 TIMEOUTS = ("turn_timeout", "preload_exit")
 """Ends that nobody has to tell a run of."""

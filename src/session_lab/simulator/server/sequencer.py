@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 import warnings
 from contextlib import suppress
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 from session_lab.errors import DataError, SessionLabWarning
 from session_lab.simulator.api.http_types import json_response
 from session_lab.simulator.front import handle
+from session_lab.simulator.server.real_clock import RealClock
 from session_lab.simulator.server.state_file import KeptRequest, UnwritableError
 from session_lab.timing import SystemClock
 
@@ -86,6 +88,17 @@ class Sequencer:
         """
         jumps = self.backend.clock.milliseconds() if self._clock is None else 0
         return int(self._stopwatch() * 1000) + jumps
+
+    def reached(self, at: int, latest: int) -> int:
+        """Return what :meth:`waited` shows when the world reaches an instant, but ``latest`` at most.
+
+        A clock that stands still reaches it when somebody moves it, and that is news.
+        """
+        if self._clock is None:
+            return latest
+        ahead = at - self._clock.milliseconds()
+        speed = self._clock.speed if isinstance(self._clock, RealClock) else 1.0
+        return min(latest, self.waited() + math.ceil(max(ahead, 1) / speed))
 
     def take(self, request: Request) -> Response:
         """Answer one request; what ``latency`` it still has is for the caller to wait.

@@ -29,7 +29,8 @@ async def sse_follow(sequencer: Sequencer, follow: Follow) -> AsyncIterator[byte
     deadline = sequencer.waited() + follow.patience * 1000
     next_ping = sequencer.waited()
     while not sequencer.is_stopping:
-        world, waited = sequencer.backend.world, sequencer.waited()
+        now, waited = sequencer.now(), sequencer.waited()
+        world = sequencer.backend.world
         tail = world.tail(follow.stream)
         if tail.seq < writer.position:
             break  # Another world has taken this one's place.
@@ -40,7 +41,8 @@ async def sse_follow(sequencer: Sequencer, follow: Follow) -> AsyncIterator[byte
             break
         elif waited >= next_ping:
             next_ping = waited + PING_EVERY
-            yield writer.ping(tail, sequencer.now())
+            yield writer.ping(tail, now)
         else:
-            await sequencer.news(min(deadline, next_ping))
+            until, comes_at = min(deadline, next_ping), world.next_record_at(follow.stream)
+            await sequencer.news(until if comes_at is None else sequencer.reached(comes_at, until))
     yield DONE

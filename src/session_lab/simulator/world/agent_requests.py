@@ -22,6 +22,7 @@ from session_lab.simulator.world.state import ChatSnapshot
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from session_lab.simulator.agent.answers import Answer
     from session_lab.simulator.model.machine import Row, SessionState
     from session_lab.simulator.model.settings.policy import Timings
     from session_lab.simulator.world.journal import Entry
@@ -253,6 +254,14 @@ class AgentRequests(WorldReads):
         return None, self._store.timings(overrides_of(config))
 
     def _commit(
-        self, command: Command, step: Step, ordinal: int | None, calling_run_id: str | None = None
+        self,
+        command: Command,
+        step: Step,
+        ordinal: int | None,
+        calling_run_id: str | None = None,
+        *,
+        answer: Answer | None = None,
     ) -> Entry:
-        return self._store.commit(command, step, ordinal, self.now, calling_run_id=calling_run_id)
+        return self._store.commit(
+            command, step, ordinal, self.now, calling_run_id=calling_run_id, answer=answer
+        )

@@ -165,6 +165,10 @@ class WorldReads:
         """Return where a stream ends: its next number, and when its last record was stored."""
         return self._store.tail(stream, self.now)
 
+    def next_record_at(self, stream: StreamKey) -> int | None:
+        """Return when the next record comes into a stream by time alone; None: none does."""
+        return self._store.next_record_at(stream, self.now)
+
     def fence(self, stream: StreamKey) -> str:
         """Return the token that writers to a stream may be asked for; empty until one is set."""
         return self._store.stream(stream).fence

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
+    from session_lab.simulator.agent.answers import Answer
     from session_lab.simulator.model.machine import SessionState
     from session_lab.simulator.model.records import StreamKey
     from session_lab.simulator.model.runs import Run
@@ -81,6 +82,8 @@ class State:
         By their ids, in order of creation.
     chat_snapshots : dict of str to ChatSnapshot
         By the ids of their sessions.
+    answers : dict of int to Answer
+        What an agent does in a turn, by the place in the journal of the request that asked for it.
     journal : list of Entry
         What was asked and answered, in order.
     """
@@ -94,6 +97,7 @@ class State:
     rank: int = 0
     waitpoints: dict[str, Waitpoint] = field(default_factory=dict)
     chat_snapshots: dict[str, ChatSnapshot] = field(default_factory=dict)
+    answers: dict[int, Answer] = field(default_factory=dict)
     journal: list[Entry] = field(default_factory=list)
 
     def copy(self) -> State:
@@ -108,5 +112,6 @@ class State:
             streams={key: stream.copy() for key, stream in self.streams.items()},
             waitpoints=self.waitpoints.copy(),
             chat_snapshots=self.chat_snapshots.copy(),
+            answers=self.answers.copy(),
             journal=self.journal.copy(),
         )

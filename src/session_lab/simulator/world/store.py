@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import math
 import sys
+from bisect import bisect_right
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from session_lab.simulator.agent.answers import cut_short
 from session_lab.simulator.model import runs as run_model
 from session_lab.simulator.model.ids import IdScheme
 from session_lab.simulator.model.machine import Step, WorldReply
@@ -17,16 +19,17 @@ from session_lab.simulator.world.channels import Stream
 from session_lab.simulator.world.indexes import RunIndex, SessionIndex
 from session_lab.simulator.world.journal import Command, Entry, RunEvent
 from session_lab.simulator.world.state import RunRecord, State
-from session_lab.simulator.world.turns import completion_headers, completions, served_turns
+from session_lab.simulator.world.turns import output_of, served_turns
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from session_lab.simulator.agent.answers import Answer
     from session_lab.simulator.model.machine import Row, SessionState
     from session_lab.simulator.model.runs import Run
     from session_lab.simulator.model.settings.platform import Platform
     from session_lab.simulator.model.settings.policy import RunPolicy, Timings
-    from session_lab.simulator.world.turns import ServedTurn
+    from session_lab.simulator.world.turns import Output, ServedTurn
 
 __all__ = ["Shown", "Store"]
 
@@ -69,6 +72,7 @@ class Store:
         self._keyed_waitpoints: dict[tuple[str, str], str] = {}
         for waitpoint in state.waitpoints.values():
             self._list_waitpoint(waitpoint)
+        self._output: dict[int, list[Output]] = {}
         self._accepted: dict[int, list[int]] = {}
         for entry in state.journal:
             if entry.reply.start is not None:
@@ -209,13 +213,16 @@ class Store:
     def open_stream(self, key: StreamKey, now: int) -> Stream:
         """Return a stream to write to; what has been read from it by now is stored first."""
         stream = self.state.streams.setdefault(key, Stream())
-        for ended in self._completions(key, stream, now):
-            stream.add(ended.body, ended.at, ended.headers)
+        for record in self._fresh(key, stream, now):
+            stream.add(record.body, record.at, record.headers)
             stream.completed += 1
         return stream
 
     def turns(self, ordinal: int) -> list[ServedTurn]:
         """Return a session's turns in the order in which they were accepted."""
+        return [turn for turn in self._turns(ordinal) if turn.is_begun]
+
+    def _turns(self, ordinal: int) -> list[ServedTurn]:
         accepted = self._accepted.get(ordinal)
         if accepted is None:
             return []
@@ -227,41 +234,81 @@ class Store:
                 records[record.run_id], timings[record.run_id] = record, rules
         entries = [self.state.journal[seq] for seq in accepted]
         name = session.row.external_id or session.row.session_id
-        return served_turns(entries, records, timings, name)
+        return served_turns(entries, records, timings, name, self.state.answers)
 
     def records(
         self, key: StreamKey, now: int, start: int = 0, most: int | None = None
     ) -> Sequence[Record]:
-        """Return a stream's records from a number on; ended turns say so on ``out``."""
+        """Return a stream's records from a number on; what turns brought by now is on ``out``."""
         stream = self.stream(key)
         found = stream.since(start, most)
-        if not self._has_turns(key):
+        fresh = self._fresh(key, stream, now)
+        if not fresh:
             return found
-        found += [record for record in self._completions(key, stream, now) if record.seq >= start]
-        return found[:most]
+        first = max(start - stream.next_seq, 0)
+        last = None if most is None else first + most - len(found)
+        seqs = range(stream.next_seq + first, stream.next_seq + len(fresh))
+        return found + [
+            Record(seq, *new) for seq, new in zip(seqs, fresh[first:last], strict=False)
+        ]
 
     def tail(self, key: StreamKey, now: int) -> Position:
         """Return where a stream ends."""
         stream = self.stream(key)
-        ended = self._completions(key, stream, now) if self._has_turns(key) else []
-        return Position(ended[-1].seq + 1, ended[-1].at) if ended else stream.tail
+        fresh = self._fresh(key, stream, now)
+        return Position(stream.next_seq + len(fresh), fresh[-1].at) if fresh else stream.tail
 
-    def _has_turns(self, key: StreamKey) -> bool:
-        if key.io != "out" or key.channel:
-            return False
-        return self.find(key.session, key.environment) in self._accepted
+    def next_record_at(self, key: StreamKey, now: int) -> int | None:
+        """Return when the next record comes into a stream by time alone; None: none does."""
+        output = self._output_of(key)
+        place = bisect_right(output, now, key=_at)
+        return output[place].at if place < len(output) else None
 
-    def _completions(self, key: StreamKey, stream: Stream, now: int) -> list[Record]:
-        """Return the records of turns that have ended by now and are not stored yet."""
-        if not self._has_turns(key):
-            return []
+    def _fresh(self, key: StreamKey, stream: Stream, now: int) -> list[Output]:
+        """Return what turns have brought onto ``out`` by now and is not stored yet."""
+        output = self._output_of(key)
+        return output[stream.completed : bisect_right(output, now, key=_at)]
+
+    def _output_of(self, key: StreamKey) -> list[Output]:
+        """Return all that turns bring into a stream, kept until a request changes it."""
         ordinal = self.find(key.session, key.environment)
-        ended = [] if ordinal is None else completions(self.turns(ordinal), now)
-        fresh = ended[stream.completed :]
-        return [
-            Record(seq, turn.ended_at, "", completion_headers(turn))
-            for seq, turn in enumerate(fresh, stream.next_seq)
-        ]
+        if key.io != "out" or key.channel or ordinal is None or ordinal not in self._accepted:
+            return []
+        output = self._output.get(ordinal)
+        if output is None:
+            n_runs = self.state.sessions[ordinal].n_runs
+            runs = (self.state.runs[ordinal, number] for number in range(n_runs))
+            output = output_of(self._turns(ordinal), {record.run_id: record for record in runs})
+            self._output[ordinal] = output
+        return output
+
+    def last_heard(self, ordinal: int) -> str:
+        """Return what the user wrote last, as far as an agent has heard it."""
+        for seq in reversed(self._accepted.get(ordinal, ())):
+            if seq in self.state.answers:
+                return self.state.answers[seq].heard
+        return ""
+
+    def stop(self, ordinal: int, step: Step, now: int) -> Step:
+        """Stop the turn that a scripted agent is serving, if there is one."""
+        turns = self._turns(ordinal)
+        served = next((turn for turn in turns if turn.started_at <= now < turn.ended_at), None)
+        if served is None or served.answer is None or step.session is None:
+            return step
+        behind = [t for t in turns if t.run_id == served.run_id and t.started_at > now]
+        record = self.state.runs[self.state.run_ids[served.run_id]]
+        timings, newest = self.timings(record.overrides), step.session.run
+        if timings is None or any(turn.answer is None for turn in behind):
+            return step  # The agent is gone, and others have what followed.
+        answers, saved = self.state.answers, served.ended_at - now
+        answers[served.seq] = cut_short(served.answer, now)
+        for turn in behind:
+            answers[turn.seq] = answers[turn.seq]._replace(start=turn.started_at - saved)
+        is_newest = newest is not None and newest.number == record.run.number
+        run = run_model.stop(record.run, now, timings, is_newest=is_newest)
+        if is_newest:
+            return step._replace(session=step.session._replace(run=run))
+        return step._replace(superseded=(*step.superseded, run))
 
     def next_session_id(self, now: int) -> str:
         """Return the id that a session created now would get."""
@@ -309,6 +356,7 @@ class Store:
         now: int,
         *,
         calling_run_id: str | None = None,
+        answer: Answer | None = None,
     ) -> Entry:
         """Apply a step to the state and write it into the journal.
 
@@ -324,6 +372,8 @@ class Store:
             The instant.
         calling_run_id : str, optional
             The run that a new run follows, where that is not the session's current one.
+        answer : Answer, optional
+            What a scripted agent does in the turn that is asked for, if it is accepted.
         """
         before = self.session(ordinal)
         session_id, run_id, events = None, None, []
@@ -351,8 +401,12 @@ class Store:
             events=tuple(events),
         )
         self.state.journal.append(entry)
+        if ordinal is not None:
+            self._output.pop(ordinal, None)
         if step.reply.start is not None and ordinal is not None:
             self._accepted.setdefault(ordinal, []).append(entry.seq)
+            if answer is not None:
+                self.state.answers[entry.seq] = answer._replace(start=step.reply.start)
         return entry
 
     def _keep_runs(
@@ -465,3 +519,7 @@ def _text_of(record: Record) -> str:
     """Return the data of a record as text: as it was appended, or its JSON."""
     data = record.data
     return data if isinstance(data, str) else json.dumps(data, separators=(",", ":"))
+
+
+def _at(record: Output) -> int:
+    return record.at

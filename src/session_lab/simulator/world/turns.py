@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, NamedTuple
 
 from session_lab.simulator.model import run_rules
-from session_lab.simulator.model.records import CONTROL_HEADER
+from session_lab.simulator.model.records import CONTROL_HEADER, enveloped
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
+    from session_lab.simulator.agent.answers import Answer
     from session_lab.simulator.model.settings.policy import Timings
     from session_lab.simulator.world.journal import Entry
     from session_lab.simulator.world.state import RunRecord
 
-__all__ = ["TURN_COMPLETE", "ServedTurn", "completion_headers", "completions", "served_turns"]
+__all__ = ["TURN_COMPLETE", "Output", "ServedTurn", "output_of", "served_turns"]
 
 TURN_COMPLETE = "turn-complete"
 """The control record that an agent writes on ``out`` when a turn has ended."""
 
+_UPGRADE_REQUIRED = "upgrade-required"
 _EVENT_ID_HEADER = "session-in-event-id"
 
 
@@ -39,6 +42,12 @@ class ServedTurn(NamedTuple):
         The sequence number of its record on ``in``; None where it came with the start.
     is_complete : bool
         Whether its run gets to its end and lives on, or ends of its own accord.
+    seq : int
+        The place in the journal of the request that asked for it.
+    answer : Answer or None
+        What a scripted agent does in it.
+    is_begun : bool
+        Whether its run lived to begin it.
     """
 
     run_id: str
@@ -49,6 +58,17 @@ class ServedTurn(NamedTuple):
     start_kind: str
     event_id: int | None
     is_complete: bool
+    seq: int
+    answer: Answer | None = None
+    is_begun: bool = True
+
+
+class Output(NamedTuple):
+    """A record that a turn brings onto ``out``: when, in milliseconds since 1970, and what."""
+
+    at: int
+    body: str
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 def served_turns(
@@ -56,8 +76,11 @@ def served_turns(
     records: dict[str, RunRecord],
     timings: dict[str, Timings],
     name: str,
+    answers: Mapping[int, Answer],
 ) -> list[ServedTurn]:
     """Return a session's turns in the order in which they were accepted.
+
+    One at whose very start its run was ended from outside is there too.
 
     Parameters
     ----------
@@ -69,6 +92,8 @@ def served_turns(
         What each of them follows.
     name : str
         What the session's random numbers are drawn by.
+    answers : mapping of int to Answer
+        What scripted agents do in turns, by the places of their requests in the journal.
     """
     turns: list[ServedTurn] = []
     served: dict[str, tuple[int, int]] = {}
@@ -77,7 +102,10 @@ def served_turns(
         if run_id is None or start is None or kind is None:
             continue
         rules, run = timings[run_id], records[run_id].run
+        answer = answers.get(entry.seq)
         given = dict(entry.asked).get("turn_duration")
+        if answer is not None:
+            start, given = answer.start, answer.duration
         duration = rules.duration(name, accepted) if given is None else given
         number, active = served.get(run_id, (0, 0))
         duration, _ = run_rules.serve(
@@ -92,7 +120,8 @@ def served_turns(
         end = start + duration
         last = end if run.ended_at is None else run.ended_at
         crashes = run.end_cause == "crash" and end >= last
-        if start > last or (start == last < end):
+        is_cut = answer is not None and duration < answer.duration
+        if start > last:
             continue  # Its run was ended from outside before it began.
         turns.append(
             ServedTurn(
@@ -103,21 +132,43 @@ def served_turns(
                 min(end, last),
                 kind,
                 entry.reply.seq,
-                is_complete=end <= last and not crashes,
+                is_complete=end <= last and not crashes and not is_cut,
+                seq=entry.seq,
+                answer=answer,
+                is_begun=not start == last < end,
             )
         )
     return turns
 
 
-def completions(turns: Iterable[ServedTurn], now: int) -> list[ServedTurn]:
-    """Return the turns that have ended by now and whose agent says so, in order of their end."""
-    ended = [turn for turn in turns if turn.is_complete and turn.ended_at <= now]
-    return sorted(ended, key=lambda turn: turn.ended_at)
+def output_of(turns: Iterable[ServedTurn], records: Mapping[str, RunRecord]) -> list[Output]:
+    """Return what the turns of a session bring onto ``out``, in order, what lies ahead included.
+
+    That is what a scripted agent writes, and of every turn that ends, that it has.
+    """
+    output: list[Output] = []
+    for turn in turns:
+        if turn.answer is not None:
+            output += _written(turn, turn.answer, records[turn.run_id].run.triggered_at)
+        if turn.is_complete and turn.is_begun:
+            seq = turn.event_id
+            heard = () if seq is None else ((_EVENT_ID_HEADER, str(seq)),)
+            output.append(_control(TURN_COMPLETE, turn.ended_at, *heard))
+    output.sort(key=lambda record: record.at)
+    return output
 
 
-def completion_headers(turn: ServedTurn) -> tuple[tuple[str, str], ...]:
-    """Return the headers of the record on ``out`` that says that a turn has ended."""
-    complete = (CONTROL_HEADER, TURN_COMPLETE)
-    if turn.event_id is None:
-        return (complete,)
-    return complete, (_EVENT_ID_HEADER, str(turn.event_id))
+def _written(turn: ServedTurn, answer: Answer, triggered_at: int) -> list[Output]:
+    """Return what an agent writes in a turn, as far as its run lives to write it."""
+    written = [
+        Output(turn.started_at + part.after, enveloped(json.loads(part.chunk), f"{turn.seq}-{n}"))
+        for n, part in enumerate(answer.parts)
+        if turn.started_at + part.after <= turn.ended_at
+    ]
+    if turn.start_kind == "upgrade":
+        written.insert(0, _control(_UPGRADE_REQUIRED, triggered_at))
+    return written
+
+
+def _control(control: str, at: int, *headers: tuple[str, str]) -> Output:
+    return Output(at, "", ((CONTROL_HEADER, control), *headers))

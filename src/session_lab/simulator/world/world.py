@@ -11,6 +11,8 @@ import hashlib
 from typing import TYPE_CHECKING, Any
 
 from session_lab.errors import SimulationError
+from session_lab.simulator.agent.agent_turn import turn_of_payload, turn_of_record
+from session_lab.simulator.agent.scripted_agent import ScriptedAgent
 from session_lab.simulator.model import machine
 from session_lab.simulator.model.calendar import date_text
 from session_lab.simulator.model.machine import Row, Step, WorldReply
@@ -21,9 +23,11 @@ from session_lab.simulator.model.records import (
 )
 from session_lab.simulator.model.run_payload import (
     carries_turn,
+    is_close,
     is_stop,
     turn_duration_of,
 )
+from session_lab.simulator.model.settings.policy import RunPolicy
 from session_lab.simulator.model.settings.profiles import profile_named
 from session_lab.simulator.model.trigger_faults import failing_start, swallowing
 from session_lab.simulator.world import arguments
@@ -42,8 +46,10 @@ from session_lab.wire.run.run_status import FINAL_INTERNAL_STATUSES
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from session_lab.simulator.agent.answers import Answer
+    from session_lab.simulator.model.machine import SessionState
     from session_lab.simulator.model.settings.platform import Platform
-    from session_lab.simulator.model.settings.policy import RunPolicy
+    from session_lab.simulator.model.settings.policy import Timings
     from session_lab.simulator.world.journal import Entry
     from session_lab.timing import Clock, Duration, Instant
 
@@ -71,6 +77,8 @@ class World(AgentRequests):
         The published state of the API to follow.
     clock : Clock, optional
         Where the time comes from; by default a virtual clock that stands at ``now``.
+    agent : ScriptedAgent or what stands for one, optional
+        What serves turns; see :attr:`agent`.
 
     Attributes
     ----------
@@ -103,13 +111,33 @@ is spent, so start a new session under another external id
         platform: Platform | None = None,
         profile: str = "2026-10",
         clock: Clock | None = None,
+        agent: object = None,
     ) -> None:
         self.seed = to_seed(seed)
+        self._agent = ScriptedAgent.of(agent)
+        if self._agent is not None and policy is None:
+            policy = RunPolicy()
         self.policy, self.platform = arguments.run_model(policy, platform)
         self.profile = profile_named(profile)
         self.clock: Clock = VirtualClock(now) if clock is None else clock
         self.trigger_fault: str | None = None
         self._store = Store(self.seed, self.policy, self.platform, State())
+
+    @property
+    def agent(self) -> ScriptedAgent | None:
+        """What serves turns; can be set to whatever stands for an agent, or None.
+
+        Turns that were accepted before stay as they are. An agent needs runs that go on by
+        themselves, so a world without a run policy follows ``RunPolicy()`` from its first one on.
+        """
+        return self._agent
+
+    @agent.setter
+    def agent(self, choice: object) -> None:
+        self._agent = ScriptedAgent.of(choice)
+        if self._agent is not None and self.policy is None:
+            self.policy = RunPolicy()
+            self._store = Store(self.seed, self.policy, self.platform, self._store.state)
 
     def start(
         self,
@@ -182,15 +210,21 @@ is spent, so start a new session under another external id
             if turn is None:
                 turn = self._store.first_turn(external_id or row.session_id)
         ordinal = None if external_id is None else self._store.find(external_id, environment)
+        answer = None
+        if self._agent is not None and turn is not None and ordinal is None:
+            answer = self._first_answer(self._agent, row)
+            turn = asked["turn_duration"] = answer.duration
         session, timings = self._meet(ordinal, row)
         step = None
         if self.trigger_fault is not None:
             step = failing_start(
                 self.trigger_fault, session, row, now, timings, profile=self.profile
             )
-        step = step or machine.start(session, row, turn, now, timings, profile=self.profile)
+        step = step or machine.start(
+            session, row, turn, now, timings, profile=self.profile, **_ends(answer)
+        )
         key = external_id or row.session_id
-        return self._commit(Command("start", key, environment, asked), step, ordinal)
+        return self._commit(Command("start", key, environment, asked), step, ordinal, answer=answer)
 
     def message(
         self,
@@ -206,12 +240,18 @@ is spent, so start a new session under another external id
         """
         turn = None if turn_duration is None else arguments.turn_length(turn_duration)
         ordinal, session, timings = self._look_up(key, environment)
-        step = machine.message(session, turn, self.now, timings, profile=self.profile)
+        answer = None
+        if session is not None and machine.append_refusal(session, self.now, self.profile) is None:
+            answer = self._answer(session, "")
+        if answer is not None:
+            turn = answer.duration
+        step = machine.message(
+            session, turn, self.now, timings, profile=self.profile, **_ends(answer)
+        )
         if step.reply.error is None and session is not None:
             step = swallowing(self.trigger_fault, session, step, self.now, timings)
-        return self._commit(
-            Command("message", key, environment, {"turn_duration": turn}), step, ordinal
-        )
+        command = Command("message", key, environment, {"turn_duration": turn})
+        return self._commit(command, step, ordinal, answer=answer)
 
     def append(
         self,
@@ -251,12 +291,11 @@ is spent, so start a new session under another external id
         repeat = part_id is not None and stream.is_repeat(part_id, now)
         body = enveloped(data, part_id or self._new_part_id())
         refusal = None if repeat else append_refusal(body, stream.n_bytes)
-        duration = None
+        duration, answer = None, None
         if channel is not None:
             step = Step(session, WorldReply(200))
-        elif io == "in" and refusal is None and not repeat and not is_stop(data):
-            duration = turn_duration_of(data)
-            step = machine.message(session, duration, now, timings, profile=self.profile)
+        elif io == "in" and refusal is None and not repeat:
+            step, duration, answer = self._hear(ordinal, session, data, timings)
         else:
             step = machine.ensure_run(session, WorldReply(200), now, timings)
         if channel is None:
@@ -271,7 +310,8 @@ is spent, so start a new session under another external id
         if refusal is None and channel is None:
             self._store.wake(place, data, now)
         asked |= {"part_id": part_id, "turn_duration": duration}
-        return self._commit(Command("append", key, environment, asked), step, ordinal)
+        command = Command("append", key, environment, asked)
+        return self._commit(command, step, ordinal, answer=answer)
 
     def update(
         self, key: str, changes: Mapping[str, Any], *, environment: str = ENVIRONMENT
@@ -404,6 +444,7 @@ is spent, so start a new session under another external id
             profile=self.profile.name,
             trigger_fault=self.trigger_fault,
             state=self._store.state.copy(),
+            agent=self._agent,
         )
 
     def restore(self, snapshot: Snapshot) -> None:
@@ -412,6 +453,7 @@ is spent, so start a new session under another external id
         self.seed = snapshot.seed
         self.policy, self.platform = snapshot.policy, snapshot.platform
         self.trigger_fault = snapshot.trigger_fault
+        self._agent = snapshot.agent
         if isinstance(self.clock, VirtualClock):
             self.clock = VirtualClock(snapshot.now)
         self._store = Store(
@@ -436,3 +478,50 @@ is spent, so start a new session under another external id
             f"{len(state.sessions):,} sessions, {len(state.runs):,} runs, "
             f"{len(state.journal):,} requests)"
         )
+
+    def _hear(
+        self, ordinal: int, session: SessionState, record: str, timings: Timings | None
+    ) -> tuple[Step, int | None, Answer | None]:
+        """Return what a record on ``in`` does to its session, and the turn that it asks for."""
+        now = self.now
+        if is_stop(record):
+            step = machine.ensure_run(session, WorldReply(200), now, timings)
+            return self._store.stop(ordinal, step, now), None, None
+        if self._agent is not None and is_close(record):
+            return machine.leave(session, now, timings), None, None
+        answer = self._answer(session, record)
+        duration = turn_duration_of(record) if answer is None else answer.duration
+        step = machine.message(
+            session, duration, now, timings, profile=self.profile, **_ends(answer)
+        )
+        return step, duration, answer
+
+    def _answer(self, session: SessionState, record: str) -> Answer | None:
+        """Return what the agent does in the turn that a record asks for; None without one."""
+        if self._agent is None:
+            return None
+        row = session.row
+        ordinal = self._store.state.session_ids[row.session_id]
+        turn = turn_of_record(
+            record,
+            number=session.accepted + 1,
+            previous=self._store.last_heard(ordinal),
+            external_id=row.external_id,
+            session_id=row.session_id,
+        )
+        return self._agent.answer(turn)
+
+    def _first_answer(self, agent: ScriptedAgent, row: Row) -> Answer:
+        turn = turn_of_payload(
+            (row.trigger_config or {}).get("basePayload", {}),
+            number=1,
+            previous="",
+            external_id=row.external_id,
+            session_id=row.session_id,
+        )
+        return agent.answer(turn)
+
+
+def _ends(answer: Answer | None) -> dict[str, bool]:
+    """Return how a turn ends its run, as the machine takes it."""
+    return {} if answer is None else {"crashes": answer.crashes, "upgrades": answer.upgrades}

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from session_lab.errors import DataError
+from session_lab.simulator.agent.answers import Answer, Part
+from session_lab.simulator.agent.scripted_agent import ScriptedAgent
 from session_lab.simulator.model.machine import Row, SessionState, WorldReply
 from session_lab.simulator.model.records import Record, StreamKey, metered_bytes
 from session_lab.simulator.model.runs import Run
@@ -46,6 +48,8 @@ class Snapshot:
         How triggers of runs are made to fail.
     state : State
         Its sessions, runs, channels and journal.
+    agent : ScriptedAgent or None
+        What serves its turns.
     """
 
     seed: int
@@ -55,6 +59,7 @@ class Snapshot:
     profile: str
     trigger_fault: str | None
     state: State
+    agent: ScriptedAgent | None = None
 
     def __repr__(self) -> str:
         """Show the seed, the instant and how much it holds."""
@@ -92,6 +97,8 @@ class Snapshot:
                 [session_id, kept.at, kept.content_type, base64.b64encode(kept.body).decode()]
                 for session_id, kept in sorted(state.chat_snapshots.items())
             ],
+            "agent": None if self.agent is None else self.agent.to_dict(),
+            "answers": [[seq, *kept] for seq, kept in sorted(state.answers.items())],
             "journal": state.journal,
         }
         return json.dumps(document, separators=(",", ":"))
@@ -123,6 +130,7 @@ class Snapshot:
             profile=profile_named(document["profile"]).name,
             trigger_fault=document["trigger_fault"],
             state=_state(document),
+            agent=ScriptedAgent.from_dict(document["agent"]),
         )
         check_state(snapshot.state, snapshot.now, has_policy=snapshot.policy is not None)
         return snapshot
@@ -160,6 +168,7 @@ def _state(document: dict[str, Any]) -> State:
             session_id: ChatSnapshot(at, content_type, base64.b64decode(body))
             for session_id, at, content_type, body in document["chat_snapshots"]
         },
+        answers={seq: _answer(kept) for seq, *kept in document["answers"]},
         journal=[_entry(value) for value in document["journal"]],
     )
 
@@ -169,6 +178,11 @@ def _stream(value: list[Any]) -> tuple[StreamKey, Stream]:
     kept = [_record(record) for record in records]
     n_bytes = sum(metered_bytes(record.body, record.headers) for record in kept)
     return StreamKey(*key), Stream(kept, dict(claims), completed, first, fence, n_bytes)
+
+
+def _answer(value: list[Any]) -> Answer:
+    answer = Answer(*value)
+    return answer._replace(parts=tuple(Part(*part) for part in answer.parts))
 
 
 def _record(value: list[Any]) -> Record:

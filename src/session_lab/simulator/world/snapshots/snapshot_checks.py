@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -42,6 +43,13 @@ def _count(value: object) -> bool:
 
 def _boolean(value: object) -> bool:
     return isinstance(value, bool)
+
+
+def _json_text(value: object) -> bool:
+    try:
+        return isinstance(value, str) and json.loads(value) is not ...
+    except (ValueError, RecursionError):
+        return False
 
 
 def _object(value: object) -> bool:
@@ -178,6 +186,14 @@ _DOCUMENT: dict[str, Check] = {
     "streams": lambda value: isinstance(value, list) and all(map(_stream, value)),
     "waitpoints": _array(_KINDS[Waitpoint]),
     "chat_snapshots": _array(_tuple(_text, _integer, _text, _base64)),
+    "agent": _or_null(_object),
+    "answers": _array(
+        _tuple(
+            *(_count, _integer, _count),
+            _array(_tuple(_count, _json_text)),
+            *(_text, _boolean, _boolean),
+        )
+    ),
     "journal": _array(_KINDS[Entry]),
 }
 
@@ -284,6 +300,9 @@ def _check_journal(state: State, now: int, *, has_policy: bool) -> None:
             raise _refusal(f"journal[{number}] has not a turn that could be served")
         if not _can_be_explained(entry):
             raise _refusal(f"journal[{number}] is not an answer to what was asked")
+    for seq in state.answers:
+        if seq >= len(state.journal) or state.journal[seq].reply.start is None:
+            raise _refusal(f"an agent answers journal[{seq}], which asks for no turn")
 
 
 def _has_a_turn(entry: Entry, state: State) -> bool:
