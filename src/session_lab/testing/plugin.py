@@ -26,6 +26,7 @@ class SetAgent(Protocol):
 
     def __call__(self, replies: object = "echo", *, pace: Duration = "0s") -> sl.ScriptedAgent:
         """Make an agent, as ``ScriptedAgent`` does, and let it serve turns."""
+        ...
 
 
 @pytest.fixture

@@ -356,7 +356,7 @@ def ensure_run(session: SessionState, reply: WorldReply, at: int, timings: Timin
 
 
 def leave(session: SessionState, at: int, timings: Timings | None) -> Step:
-    """Let the agent leave: its run ends when it has served what it accepted, if it is alive."""
+    """End the run of an agent that leaves, when it has served what it accepted, if it is alive."""
     run = session.run
     if (
         run is None
