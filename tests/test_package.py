@@ -67,6 +67,7 @@ PUBLIC = [
     "read_runs",
     "read_sessions",
     "recommend",
+    "record",
     "replay",
     "replay_live",
     "report",

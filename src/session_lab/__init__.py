@@ -56,7 +56,9 @@ if typing.TYPE_CHECKING:
     from session_lab.frames import of_sessions, select, sessions_of_log, validate, write_frame
     from session_lab.frames.files.reading import read_runs, read_sessions
     from session_lab.frames.loaders.loading import runs_frame, sessions_frame
-    from session_lab.replays.environment import Fit, Recording, fit, read_recording
+    from session_lab.replays.environment.fitting import Fit, fit
+    from session_lab.replays.environment.record import record
+    from session_lab.replays.environment.recording import Recording, read_recording
     from session_lab.replays.live.replay_live import replay_live
     from session_lab.replays.local_server import LocalServer
     from session_lab.replays.replay import Replay, replay
@@ -108,6 +110,7 @@ else:
         "read_recording": "replays.environment",
         "read_runs": "frames.files.reading",
         "read_sessions": "frames.files.reading",
+        "record": "replays.environment",
         "recommend": "analysis.replays.recommend",
         "replay": "replays",
         "replay_live": "replays.live",
@@ -196,6 +199,7 @@ __all__ = [
     "read_runs",
     "read_sessions",
     "recommend",
+    "record",
     "replay",
     "replay_live",
     "report",

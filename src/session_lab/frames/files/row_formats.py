@@ -31,6 +31,7 @@ __all__ = [
     "API_RUNS",
     "API_SESSIONS",
     "POLL_ROWS",
+    "QUERY_RUNS",
     "RUN_FORMATS",
     "SESSION_FORMATS",
     "Field",
@@ -320,7 +321,7 @@ _SESSION_RUN = RowFormat(
     is_database=True,
 )
 
-_QUERY = RowFormat(
+QUERY_RUNS = RowFormat(
     "runs of the query page",
     _run_fields(
         {
@@ -368,7 +369,7 @@ RUN_FORMATS = (
         ["run_id", "session_id", "triggered_at"],
         keeps_others=True,
     ),
-    _QUERY,
+    QUERY_RUNS,
 )
 
 POLL_ROWS = RowFormat("polls", _wire_fields(POLLS), ["id", "polledAt"])

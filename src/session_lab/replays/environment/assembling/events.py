@@ -1,0 +1,76 @@
+"""What users did, as events that can be replayed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from session_lab.replays.environment.assembling.chats import Chat
+    from session_lab.replays.environment.assembling.runs import Inferred
+    from session_lab.replays.environment.assembling.turns import ServedChat, Turn
+
+__all__ = ["Event", "events_of"]
+
+_RANK = {"start": 0, "message": 1, "close": 2}
+
+
+class Event(NamedTuple):
+    """One event; milliseconds since 1970, and the row of its session."""
+
+    at: int
+    op: str
+    session: int
+    turn_duration: int | None
+    is_first: bool = False
+
+
+def events_of(
+    chat: Chat, served: ServedChat, why: list[Inferred], first: int | None
+) -> list[Event]:
+    """Return the events of a session, in order of time.
+
+    Refused requests and reads leave no trace, nor does a start that found its session and a live
+    run; one that had to trigger a run does.
+
+    Parameters
+    ----------
+    first : int or None
+        How long a first turn is taken to last that was never served.
+    """
+    row = chat.row
+    own = next((turn for turn in served.turns if turn.run == 0 and turn.arrival is None), None)
+    duration = None
+    if served.carries:
+        duration = (first or 0) if own is None else _duration(own)
+    events = [Event(chat.created_at, "start", row, duration, is_first=True)]
+    events += [
+        Event(turn.arrived_at, "message", row, _duration(turn))
+        for turn in served.turns
+        if not (served.carries and turn is own)
+    ]
+    events += [Event(one.at, "message", row, None) for one in served.waiting]
+    events += [Event(at, "start", row, None) for at in _restarts(chat, served, why)]
+    if chat.closed_at is not None:
+        events.append(Event(chat.closed_at, "close", row, None))
+    return sorted(events, key=lambda event: (event.at, not event.is_first, _RANK[event.op]))
+
+
+def _duration(turn: Turn) -> int | None:
+    return None if turn.ended_at is None else turn.ended_at - turn.started_at
+
+
+def _restarts(chat: Chat, served: ServedChat, why: list[Inferred]) -> list[int]:
+    """Return when a start had to trigger a run: one that no message called for."""
+    found = []
+    for place, run in enumerate(chat.runs):
+        if why[place][0] != "continuation":
+            continue
+        before = chat.runs[place - 1]
+        if before.ended_at is None or before.ended_at > run.triggered_at:
+            continue
+        own = next((turn for turn in served.turns if turn.run == place), None)
+        called = own is not None and own.arrived_at <= run.triggered_at
+        waits = own is None and any(one.at <= run.triggered_at for one in served.waiting)
+        if not called and not waits:
+            found.append(run.triggered_at)
+    return found

@@ -1,0 +1,168 @@
+"""What a pull has brought so far: facts in memory, and a line on disk for each.
+
+A pull that is cut off anywhere goes on from its lines. A line that was cut in the middle is asked
+for again.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from session_lab.errors import DataError
+from session_lab.replays.environment.evidence.arrivals import Arrival
+from session_lab.replays.environment.evidence.spans import TraceFacts
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["FILE", "Facts", "Pieces"]
+
+FILE = "pieces.ndjson"
+_NEVER_KEPT = frozenset({"triggerConfig", "payload", "output", "error"})
+"""Fields of rows that may hold what users wrote."""
+
+_Row = dict[str, Any]
+
+
+@dataclass
+class Facts:
+    """What is known of an environment.
+
+    Attributes
+    ----------
+    question : dict
+        Of whom, and for which sessions.
+    sessions, runs : dict of str to dict
+        Rows of the API or of its query by id, as they were last listed.
+    traces : dict of str to TraceFacts or None
+        By run; None where it is not kept any more.
+    settled : set of str
+        Runs whose trace is final, and sessions on whose ``in`` nothing can come any more.
+    arrivals : dict of str to list of Arrival
+        By session.
+    payloads : dict of str to dict
+        Of runs that were retrieved: ``session``, ``previous``, ``carries`` a turn.
+    answers : dict of str to list
+        By session, what was seen on ``out`` while it was followed: number on ``in``, first chunk
+        and end of an answer.
+    progress : dict
+        Where the pass that is going on stands.
+    notes : list of str
+        What was found missing on the way.
+    fresh : set of str
+        Runs and sessions that were read in the pass that is going on.
+    """
+
+    question: dict[str, Any] = field(default_factory=dict)
+    sessions: dict[str, _Row] = field(default_factory=dict)
+    runs: dict[str, _Row] = field(default_factory=dict)
+    traces: dict[str, TraceFacts | None] = field(default_factory=dict)
+    settled: set[str] = field(default_factory=set)
+    arrivals: dict[str, list[Arrival]] = field(default_factory=dict)
+    payloads: dict[str, dict[str, Any]] = field(default_factory=dict)
+    answers: dict[str, list[list[int | None]]] = field(default_factory=dict)
+    progress: dict[str, Any] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    fresh: set[str] = field(default_factory=set)
+
+    def add(self, piece: dict[str, Any]) -> None:
+        """Take in a piece; one that is known changes nothing."""
+        match piece:
+            case {"question": question}:
+                self.question = question
+            case {"rows": rows, "of": name, **rest}:
+                known = self.sessions if name == "sessions" else self.runs
+                known.update((row["id"], row) for row in rows)
+                self.progress |= rest.get("progress", {})
+            case {"trace": run, "facts": facts, "settled": settled}:
+                self.traces[run] = None if facts is None else TraceFacts.of_json(facts)
+                self._settle(run, settled)
+            case {"in": session, "records": records, "settled": settled}:
+                found = self.arrivals.setdefault(session, [])
+                last = found[-1].seq if found else -1
+                found.extend(Arrival(*each) for each in records if each[0] > last)
+                self._settle(session, settled)
+            case {"payload": run, **told}:
+                self.payloads[run] = told
+            case {"out": session, "answers": answers}:
+                self.answers.setdefault(session, []).extend(answers)
+            case {"note": note}:
+                if note not in self.notes:
+                    self.notes.append(note)
+            case {"progress": progress}:
+                self.progress = progress
+                self.fresh.clear()
+            case _:
+                raise ValueError(f"a piece of no known kind: {sorted(piece)}")
+
+    def _settle(self, name: str, settled: bool) -> None:  # noqa: FBT001
+        self.fresh.add(name)
+        if settled:
+            self.settled.add(name)
+
+
+class Pieces:
+    """Facts, and the file that they are read from and written to.
+
+    Parameters
+    ----------
+    folder : Path or None
+        Where the file is; None keeps everything in memory.
+
+    Raises
+    ------
+    DataError
+        The file is not one of a pull.
+    """
+
+    def __init__(self, folder: Path | None) -> None:
+        self.facts = Facts()
+        self._path = None if folder is None else folder / FILE
+        if self._path is not None and self._path.exists():
+            self._resume(self._path)
+
+    def _resume(self, path: Path) -> None:
+        end = number = 0
+        with path.open("rb") as lines:
+            for number, line in enumerate(lines, 1):
+                if not line.endswith(b"\n"):
+                    break  # What was cut off in the middle of a line is asked for again.
+                try:
+                    self.facts.add(json.loads(line))
+                except (ValueError, TypeError, KeyError) as error:
+                    message = f"this is not part of a pull: {error}"
+                    raise DataError(message, source=str(path), row=number, unit="line") from None
+                end += len(line)
+        with path.open("r+b") as lines:
+            lines.truncate(end)
+
+    def add(self, piece: dict[str, Any]) -> None:
+        """Write a piece down, then take it in."""
+        if self._path is not None:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            line = json.dumps(piece, separators=(",", ":")).encode() + b"\n"
+            _append(self._path, line)
+        self.facts.add(piece)
+
+    def add_rows(self, name: str, rows: list[_Row], progress: dict[str, Any]) -> None:
+        """Write down those rows that are new or have changed, and how far the list was walked."""
+        known = self.facts.sessions if name == "sessions" else self.facts.runs
+        kept = [{key: row[key] for key in row if key not in _NEVER_KEPT} for row in rows]
+        news = [row for row in kept if known.get(row["id"]) != row]
+        self.add({"rows": news, "of": name, "progress": progress})
+
+
+def _append(path: Path, line: bytes) -> None:
+    """Write a line at the end of a file, or nothing of it."""
+    with path.open("ab", buffering=0) as file:
+        end = file.tell()
+        try:
+            if file.write(line) != len(line):
+                # The rest says why it could not be written.
+                file.truncate(end)
+                file.write(line)
+        except BaseException:
+            file.truncate(end)
+            raise

@@ -1,0 +1,277 @@
+"""A pull: what is missing is asked for, piece by piece, until nothing is.
+
+Whatever is written down already is not asked for again, so a pull that was cut off goes on where it
+was, and a later one brings what is new. What was over is settled and never asked for again; of open
+sessions and runs each pass brings the newest.
+"""
+
+from __future__ import annotations
+
+import itertools
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from typing import TYPE_CHECKING, Any
+
+from tqdm import tqdm
+
+from session_lab.errors import APIStatusError
+from session_lab.replays.environment.assembling.assemble import unsure_starts
+from session_lab.replays.environment.assembling.tables import is_final
+from session_lab.replays.environment.evidence.owners import owners_of
+from session_lab.timing import instant_text, to_instant
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from session_lab.replays.environment.evidence.pieces import Pieces
+    from session_lab.replays.environment.pulling.asking import Asking, Piece
+
+__all__ = ["Pull"]
+
+_NO_QUERY = {400, 401, 403, 404, 405, 501}
+_DAY = 86_400_000
+_PER_WORKER = 4
+
+
+class Pull:
+    """One pass over an environment.
+
+    Parameters
+    ----------
+    pieces : Pieces
+        What is known, and where news are written down.
+    asking : Asking
+        How to ask.
+    run_tag : str
+        The tag by which a run names its session.
+    concurrency : int
+        How many requests may be under way at once.
+    shows_progress : bool
+        Whether bars are shown on standard error.
+    """
+
+    def __init__(
+        self,
+        pieces: Pieces,
+        asking: Asking,
+        *,
+        run_tag: str,
+        concurrency: int,
+        shows_progress: bool,
+    ) -> None:
+        self._pieces, self._facts = pieces, pieces.facts
+        self._asking = asking
+        self._run_tag = run_tag
+        self._concurrency = concurrency
+        self._quiet = not shows_progress
+
+    def run(self, from_: int | None, to: int | None, period: int | None) -> int:
+        """Ask for everything that is missing; go on with a pass that was cut off.
+
+        Returns
+        -------
+        int
+            The instant that the facts are complete up to, in milliseconds since 1970.
+        """
+        progress = self._facts.progress
+        if not progress or progress.get("is_done"):
+            began = self._asking.now()
+            first = from_ if period is None else began - period
+            last = self._facts.question.get("from")
+            if last is not None:
+                first = last if first is None else min(first, last)
+            self._pieces.add({"question": self._facts.question | {"from": first, "to": to}})
+            self._pieces.add({"progress": {"began": began, "is_done": False}})
+        self._list_sessions()
+        self._list_runs()
+        self._find_owners()
+        self._read_chats()
+        self._ask_unsure_starts()
+        began = self._facts.progress["began"]
+        observed_at = self._observed_at(began, self._asking.now())
+        self._pieces.add({"progress": {"began": began, "is_done": True, "until": observed_at}})
+        return observed_at
+
+    def _observed_at(self, began: int, ended: int) -> int:
+        """Return until when what is known is complete.
+
+        The server tells whole seconds. A pass that took longer knows all that was there when it
+        began; one within a second knows all that it has seen.
+        """
+        newest = max(
+            itertools.chain(
+                (arrival.at for all_ in self._facts.arrivals.values() for arrival in all_),
+                (_newest(row) for row in self._facts.sessions.values()),
+                (_newest(row) for row in self._facts.runs.values()),
+            ),
+            default=began,
+        )
+        return max(began, min(newest, began + 999)) if ended <= began else began
+
+    def _list_sessions(self) -> None:
+        place = self._facts.progress.get("sessions", {})
+        if place.get("is_done"):
+            return
+        question = self._facts.question
+        asked = {name: question[name] for name in ("type", "tag", "task_identifier")}
+        window = {"from_": question.get("from"), "to": question.get("to")}
+        asked |= {k: None if v is None else instant_text(v) for k, v in window.items()}
+        with self._bar(" sessions", "sessions") as bar:
+            for page in self._asking.session_pages(asked, place.get("cursor")):
+                place = {"cursor": page.cursor, "is_done": page.cursor is None}
+                self._pieces.add_rows("sessions", page.rows, {"sessions": place})
+                bar.update(len(page.rows))
+
+    def _list_runs(self) -> None:
+        """List the runs of the sessions' tasks: by query where the key may, else page by page."""
+        rows = self._facts.sessions.values()
+        if not rows:
+            return
+        tasks = sorted({row["taskIdentifier"] for row in rows})
+        first = min(to_instant(row["createdAt"]) for row in rows)
+        last = self._facts.progress["began"] + 999
+        with self._bar(" runs", "runs") as bar:
+            if not self._query_runs(tasks, first, last, bar):
+                self._page_runs(tasks, (first, last), bar)
+
+    def _query_runs(self, tasks: list[str], first: int, last: int, bar: Any) -> bool:  # noqa: ANN401
+        """Ask the query API day by day; return whether the key may."""
+        place = self._facts.progress.get("query", {})
+        if place.get("is_refused"):
+            return False
+        begin = place.get("until", first)
+        while begin <= last:
+            until = min(begin + _DAY - 1, last)
+            try:
+                rows = self._asking.queried_runs(tasks, (begin, until))
+            except APIStatusError as error:
+                if error.status_code not in _NO_QUERY:
+                    raise
+                self._pieces.add({"note": _no_query(error)})
+                self._pieces.add_rows("runs", [], {"query": {"is_refused": True}})
+                return False
+            begin = until + 1
+            self._pieces.add_rows("runs", rows, {"query": {"until": begin}})
+            bar.update(len(rows))
+        return True
+
+    def _page_runs(self, tasks: list[str], window: tuple[int, int], bar: Any) -> None:  # noqa: ANN401
+        place = self._facts.progress.get("runs", {})
+        if place.get("is_done"):
+            return
+        for page in self._asking.run_pages(tasks, window, place.get("cursor")):
+            place = {"cursor": page.cursor, "is_done": page.cursor is None}
+            self._pieces.add_rows("runs", page.rows, {"runs": place})
+            bar.update(len(page.rows))
+
+    def _find_owners(self) -> None:
+        """Retrieve runs whose session nothing else tells, and current runs that no list had."""
+        unsure = owners_of(self._facts, self._run_tag).unsure
+        self._work(" payloads", unsure, self._asking.payload)
+        listed = self._facts.runs
+        missing = [
+            run
+            for row in self._facts.sessions.values()
+            if (run := row.get("currentRunId")) is not None
+            and run not in listed
+            and run not in self._facts.payloads
+        ]
+        self._work(" payloads", missing, self._walk_back)
+
+    def _walk_back(self, run: str | None) -> Iterator[Piece]:
+        """Retrieve a run and those before it, until one is known."""
+        seen: set[str] = set()
+        while run is not None and run not in self._facts.runs and run not in seen:
+            seen.add(run)
+            pieces = self._asking.payload(run)
+            yield from pieces
+            run = pieces[-1]["previous"]
+
+    def _read_chats(self) -> None:
+        """Read what came on ``in`` of each session, and the traces of its runs."""
+        runs: dict[str, list[str]] = {name: [] for name in self._facts.sessions}
+        for run, owner in owners_of(self._facts, self._run_tag).known.items():
+            runs[owner].append(run)
+        done = self._facts.settled
+        wanted = [
+            name for name, own in runs.items() if name not in done or not done.issuperset(own)
+        ]
+        self._work(" sessions", wanted, lambda name: self._read_chat(name, runs[name]))
+
+    def _read_chat(self, name: str, runs: list[str]) -> Iterator[Piece]:
+        facts, fresh, settled = self._facts, self._facts.fresh, self._facts.settled
+        known = facts.arrivals.get(name)
+        is_quiet = known is not None and settled.issuperset(runs)
+        if name not in settled and name not in fresh and not is_quiet:
+            row, began = facts.sessions[name], facts.progress["began"]
+            expires = row.get("expiresAt")
+            is_over = row.get("closedAt") is not None
+            is_over |= expires is not None and to_instant(expires) < began
+            after = known[-1].seq if known else None
+            yield self._asking.arrivals(name, after=after, is_over=is_over)
+        for run in runs:
+            if run not in settled and run not in fresh:
+                yield self._asking.trace(run, is_over=is_final(facts.runs[run]))
+
+    def _ask_unsure_starts(self) -> None:
+        owners = owners_of(self._facts, self._run_tag).known
+        runs = unsure_starts(self._facts, owners, self._facts.progress["began"] + 999)
+        self._work(" payloads", runs, self._asking.payload)
+
+    def _work(self, unit: str, names: list[str], ask: Callable[[str], Iterable[Piece]]) -> None:
+        """Ask for many things at once, and write each down as it comes.
+
+        Whatever has come is written down also where something else failed.
+        """
+        waiting = iter(names)
+        with (
+            self._bar(unit, unit.strip(), total=len(names)) as bar,
+            ThreadPoolExecutor(self._concurrency) as pool,
+        ):
+            running: set[Future[list[Piece]]] = set()
+            try:
+                while True:
+                    room = _PER_WORKER * self._concurrency - len(running)
+                    for name in itertools.islice(waiting, room):
+                        running.add(pool.submit(_collected, ask, name))
+                    if not running:
+                        return
+                    done, running = wait(running, return_when=FIRST_COMPLETED)
+                    running |= done
+                    for future in done:
+                        running.discard(future)
+                        self._keep(future)
+                        bar.update()
+            finally:
+                pool.shutdown(cancel_futures=True)
+                for future in running:
+                    if future.done() and not future.cancelled() and future.exception() is None:
+                        self._keep(future)
+
+    def _keep(self, future: Future[list[Piece]]) -> None:
+        for piece in future.result():
+            self._pieces.add(piece)
+
+    def _bar(self, unit: str, what: str, total: int | None = None) -> Any:  # noqa: ANN401
+        hidden = self._quiet or total == 0
+        return tqdm(unit=unit, desc=f"pull {what}", total=total, delay=1, disable=hidden)
+
+
+def _collected(ask: Callable[[str], Iterable[Piece]], name: str) -> list[Piece]:
+    return list(ask(name))
+
+
+def _newest(row: dict[str, Any]) -> int:
+    texts = [row.get(name) for name in ("updatedAt", "createdAt", "finishedAt")]
+    texts += [
+        row[name].replace(" ", "T") + "Z"
+        for name in ("triggered_at", "completed_at")
+        if row.get(name)
+    ]
+    return max((to_instant(text) for text in texts if text), default=0)
+
+
+def _no_query(error: APIStatusError) -> str:
+    return (
+        f"the query API was refused with status {error.status_code}, so runs come from the list: it "
+        "tells neither machines nor warm starts nor how long they were queued"
+    )

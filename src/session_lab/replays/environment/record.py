@@ -1,0 +1,153 @@
+"""Recording an environment: its sessions, runs, turns and events, from what the API tells."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from session_lab.errors import DataError
+from session_lab.replays.environment.assembling.assemble import assemble
+from session_lab.replays.environment.evidence.owners import check_tag, owners_of
+from session_lab.replays.environment.evidence.pieces import Pieces
+from session_lab.replays.environment.pulling.asking import Asking
+from session_lab.replays.environment.pulling.pull import Pull
+from session_lab.replays.environment.pulling.rate import Rate
+from session_lab.replays.environment.recording import Period
+from session_lab.timing import instant_text, to_instant, to_milliseconds
+
+if TYPE_CHECKING:
+    import os
+
+    from session_lab.client import Client
+    from session_lab.replays.environment.recording import Recording
+    from session_lab.timing import Duration, Instant
+
+__all__ = ["record"]
+
+
+def record(
+    client: Client,
+    *,
+    period: Duration | None = None,
+    from_: Instant | None = None,
+    to: Instant | None = None,
+    folder: str | os.PathLike[str] | None = None,
+    type: str | None = None,
+    tag: str | None = None,
+    task_identifier: str | None = None,
+    run_tag: str = "chat:{external_id}",
+    rate: float | None = 20.0,
+    concurrency: int = 8,
+    observed_at: Instant | None = None,
+    progress: bool = False,
+) -> Recording:
+    """Record what happened in an environment.
+
+    Sessions and runs come from the API's lists, runs from its query where the key may ask that.
+    When messages came tells the channel ``in``, when turns were served the traces of the runs.
+    What is gone, as traces are after some days, is estimated and said in ``notes``. The texts of
+    messages are read past and never kept.
+
+    Parameters
+    ----------
+    client : Client
+        With a secret key, which ``in`` and traces take. It waits where the API asks it to; give it
+        some ``max_retries`` and a long ``deadline``.
+    period : str or timedelta, optional
+        Sessions created at most so long ago, such as ``"7d"``; not together with ``from_``.
+    from_, to : str or datetime, optional
+        Sessions created in this window. Without any all there are.
+    folder : path, optional
+        Where every answer is written down as it comes, so that a recording which was cut off goes
+        on where it was, and a later one asks only for what is new. The recording is saved there.
+    type, tag, task_identifier : str, optional
+        Which sessions.
+    run_tag : str
+        The tag by which a run names its session. Runs without it are retrieved one by one.
+    rate : float or None
+        Requests a second at most, with a second's worth at once. The API's own limit is 25 for all
+        that uses the same environment; None asks as fast as it goes.
+    concurrency : int
+        Requests under way at once, 1 to 64.
+    observed_at : str or datetime, optional
+        Until when to look; by default the server's time when the recording began.
+    progress : bool
+        Show progress on standard error.
+
+    Returns
+    -------
+    Recording
+        As of one instant: what happened while it was being recorded is left out.
+
+    Raises
+    ------
+    DataError
+        An argument cannot be used, or the folder holds another environment.
+    APIError
+        A request failed for good. With a folder, the same call goes on.
+
+    Examples
+    --------
+    >>> import session_lab as sl
+    >>> policy, platform = sl.RunPolicy(), sl.Platform(boot_time="2s", turn_duration="5s")
+    >>> sim = sl.Simulator(policy=policy, platform=platform)
+    >>> client = sim.client()
+    >>> _ = client.sessions.start(
+    ...     type="chat.agent", task_identifier="agent", external_id="chat-1",
+    ...     trigger_config={"base_payload": {"trigger": "preload"}},
+    ... )
+    >>> sim.clock.advance("1m")
+    >>> message = {"kind": "message", "payload": {"trigger": "submit-message"}}
+    >>> _ = client.sessions.append("chat-1", message)
+    >>> sim.clock.advance("2h")
+    >>> recording = sl.record(client, period="1d")
+    >>> recording.events[["op", "turn_duration"]]
+            op   turn_duration
+    0    start             NaT
+    1  message 0 days 00:00:05
+    >>> recording.turns[["start_kind", "waited"]]
+      start_kind          waited
+    0    resumed 0 days 00:00:00
+    """
+    if not 1 <= concurrency <= 64:
+        raise DataError(f"{concurrency!r} is not a number from 1 to 64", column="concurrency")
+    if period is not None and from_ is not None:
+        raise DataError("give period, or from_", column="period")
+    place = None if folder is None else Path(folder)
+    pieces = Pieces(place)
+    filters = {"type": type, "tag": tag, "task_identifier": task_identifier}
+    _begin(pieces, {"server": repr(client), **filters})
+    pull = Pull(
+        pieces,
+        Asking(client, Rate(rate)),
+        run_tag=check_tag(run_tag),
+        concurrency=concurrency,
+        shows_progress=progress,
+    )
+    until = pull.run(
+        None if from_ is None else to_instant(from_, name="from_"),
+        None if to is None else to_instant(to, name="to"),
+        None if period is None else to_milliseconds(period, name="period"),
+    )
+    if observed_at is not None:
+        until = to_instant(observed_at, name="observed_at")
+    owners = owners_of(pieces.facts, run_tag).known
+    window = (pieces.facts.question.get(name) for name in ("from", "to"))
+    period_ = Period(*(None if at is None else instant_text(at) for at in window))
+    recording = assemble(pieces.facts, owners, period_, until)
+    if place is not None:
+        recording.save(place)
+    return recording
+
+
+def _begin(pieces: Pieces, question: dict[str, Any]) -> None:
+    """Write down what is asked of whom, or check that it is what was asked before."""
+    known = pieces.facts.question
+    if not known:
+        pieces.add({"question": question})
+        return
+    others = {name: known.get(name) for name in question if known.get(name) != question[name]}
+    if others:
+        told = ", ".join(f"{name} {value!r}" for name, value in others.items())
+        message = f"the folder holds another recording ({told}); take another folder"
+        raise DataError(message, column="folder")
