@@ -17,7 +17,7 @@ __all__ = ["COMMANDS", "Commands"]
 
 COMMANDS = {
     "demo": "Replay the sample chats under four idle timeouts and compare wait with billed time.",
-    "pull": "Pull sessions, and their runs, from an environment or from session-lab serve.",
+    "pull": "Pull what happened in an environment, or in session-lab serve, into a folder.",
     "replay": "Replay recorded chat traffic: what it would have cost, how long chats waited.",
     "sweep": "Replay recorded chat traffic under many policies, and recommend one.",
     "report": "Write a report on sessions: tags, lifetimes and churn, with pictures.",

@@ -1,4 +1,4 @@
-"""``session-lab pull``: the sessions of an environment, and their runs, in files."""
+"""``session-lab pull``: what happened in an environment, in a folder, or its rows in files."""
 
 from __future__ import annotations
 
@@ -31,7 +31,10 @@ _RETRIES = 8
 def pull(
     out: Annotated[
         Path,
-        typer.Argument(help="Where to: .parquet, .ndjson, .jsonl or .csv.", show_default=False),
+        typer.Argument(
+            help="A folder, or a file of sessions: .parquet, .ndjson, .jsonl or .csv.",
+            show_default=False,
+        ),
     ],
     *,
     runs: Annotated[
@@ -73,14 +76,26 @@ def pull(
             help="The instant of the pull, where the server does not tell the time.",
         ),
     ] = None,
+    rate: Annotated[
+        float, typer.Option("--rate", help="Into a folder: requests a second at most.")
+    ] = 20.0,
+    concurrency: Annotated[
+        int, typer.Option("--concurrency", help="Into a folder: requests at once.")
+    ] = 8,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Pull sessions, and their runs, from an environment or from session-lab serve.
+    """Pull what happened in an environment, or in session-lab serve, into a folder.
 
-    The key is read from TRIGGER_SECRET_KEY and nowhere else. Pages are kept beside the files while
-    they come; if the pull is cut off, the same command goes on where it stopped, in the sessions or
-    in their runs. It waits where the server asks it to.
+    The folder gets sessions, runs, turns, waits for messages, and events that can be replayed, as
+    Parquet; what is missing is said. The texts of messages are not kept. Or pull just the rows of
+    sessions, and their runs, into files.
+
+    The key is read from TRIGGER_SECRET_KEY and nowhere else. Every answer is written down as it
+    comes: if the pull is cut off, the same command goes on where it stopped, and later it brings
+    what is new. It waits where the server asks it to.
+
+    Example: session-lab pull week/ --period 7d
 
     Example: session-lab pull sessions.parquet --runs runs.parquet --period 30d
 
@@ -88,6 +103,23 @@ def pull(
     """
     from session_lab.cli.shared.spool import Spool
 
+    if not out.suffix or out.is_dir():
+        _pull_folder(
+            out,
+            {"type": type, "tag": tag, "task_identifier": task_identifier},
+            {"--runs": runs, "--walk": walk, "--external-id": external_id, "--status": status},
+            base_url=base_url,
+            period=period,
+            from_=from_,
+            to=to,
+            run_tag=run_tag,
+            rate=rate,
+            concurrency=concurrency,
+            observed_at=observed_at,
+            as_json=as_json,
+            progress=shows_progress(quiet=quiet),
+        )
+        return
     for path in (out, runs):
         if path is not None and path.suffix not in _ENDINGS:
             message = f"the ending {path.suffix!r} is none of {', '.join(_ENDINGS)}"
@@ -129,6 +161,33 @@ def pull(
     typer.echo(f"wrote {len(sessions):,} sessions to {out}, observed at {result['observed_at']}")
     if runs is not None:
         typer.echo(f"wrote {result['runs']:,} runs to {runs}")
+
+
+def _pull_folder(
+    folder: Path,
+    filters: dict[str, list[str] | None],
+    of_files: dict[str, Any],
+    *,
+    base_url: str | None,
+    as_json: bool,
+    **options: Any,  # noqa: ANN401  those of record()
+) -> None:
+    """Record into a folder, and tell what came and what is missing."""
+    for flag, value in of_files.items():
+        if value:
+            raise sl.DataError("this is for files of rows, not for a folder", column=flag)
+    for name, values in filters.items():
+        if values and len(values) > 1:
+            raise sl.DataError("a folder takes one value", column=f"--{name.replace('_', '-')}")
+        options[name] = values[0] if values else None
+    with sl.Client(base_url=base_url, max_retries=_RETRIES, deadline="10m") as client:
+        recording = sl.record(client, folder=folder, **options)
+    if as_json:
+        counts = {name: len(frame) for name, frame in recording.frames.items()}
+        told = {"observed_at": recording.observed_at, "notes": recording.notes}
+        typer.echo(json.dumps({"path": str(folder), **counts, **told}, indent=2))
+    else:
+        typer.echo(f"{folder}: {recording!r}")
 
 
 def _fetch(

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import errno
+import threading
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import pytest
 
 import session_lab as sl
+from session_lab.replays.environment.evidence import pieces
+from session_lab.replays.environment.pulling.rate import Rate
 from session_lab.timing import instant_text, to_instant
 from tests.environments import SECRET, World, play
 
@@ -20,7 +25,7 @@ TURNS = ["external_id", "number", "arrived_at", "started_at", "ended_at", "waite
 WAITS = ["external_id", "triggered_at", "number", "started_at", "suspended_at", "ended_at"]
 ACCOUNTS = ["turns", "resumes", "active", "idle", "suspended"]
 RUNS = ["external_id", "triggered_at", "ended_at", "reason", "end_cause", "status", *ACCOUNTS]
-TOLD = ["started_at", "billed", "cost_in_cents", "base_cost_in_cents", "machine", "version"]
+TOLD = ["started_at", "billed", "base_cost_in_cents", "machine", "version"]
 
 
 def rows(frame: pd.DataFrame, of: Any, columns: list[str]) -> list[tuple[Any, ...]]:
@@ -32,9 +37,6 @@ def rows(frame: pd.DataFrame, of: Any, columns: list[str]) -> list[tuple[Any, ..
         frame["external_id"] = frame["session_id"].map(names)
     if "triggered_at" in columns and "triggered_at" not in frame:
         frame["triggered_at"] = frame["run_id"].map(triggers)
-    for name in ("cost_in_cents", "base_cost_in_cents"):
-        if name in columns:
-            frame[name] = frame[name].round(6)
     plain = frame.reindex(columns=columns).astype(object)
     plain = plain.where(plain.notna(), None)
     return sorted(plain.itertuples(index=False, name=None), key=repr)
@@ -56,9 +58,158 @@ def test_what_was_played_is_recorded_and_replays_as_it_did(seed: int, tmp_path: 
     assert rows(recording.turns, recording, TURNS) == rows(truth.turns, truth, TURNS)
     assert rows(recording.waits, recording, WAITS) == rows(truth.waits, truth, WAITS)
     assert rows(recording.runs, recording, RUNS + TOLD) == rows(truth.runs, truth, RUNS + TOLD)
+    assert recording.runs["cost_in_cents"].sum() == pytest.approx(truth.runs["cost_in_cents"].sum())
     assert recording.observed_at == truth.observed_at == now
 
     again = world.replay(recording.events, until=now)
     assert rows(again.runs, again, RUNS) == rows(replay.runs, replay, RUNS)
     assert sl.read_recording(tmp_path).digest() == recording.digest()
     assert not any(SECRET.encode() in path.read_bytes() for path in tmp_path.iterdir())
+
+
+class Cut:
+    """Carries requests to a world, but for the one at which the line is cut."""
+
+    def __init__(self, transport: httpx.BaseTransport, at: int | None = None) -> None:
+        self.transport, self.at = transport, at
+        self.asked: list[str] = []
+        self._lock = threading.Lock()
+
+    def handle(self, request: httpx.Request) -> httpx.Response:
+        with self._lock:
+            self.asked.append(request.url.path)
+            is_cut = len(self.asked) - 1 == self.at
+        if is_cut:
+            raise httpx.ConnectError("cut")
+        return self.transport.handle_request(request)
+
+    def client(self) -> sl.Client:
+        transport = httpx.MockTransport(self.handle)
+        return sl.Client(
+            "tr_dev_simulated", "http://session-lab", transport=transport, max_retries=0
+        )
+
+
+def small_world() -> tuple[World, sl.Simulator]:
+    world = World(7, chats_per_hour=2)
+    sim = world.simulator()
+    with sim.client() as client:
+        play(world.events, client, sim.clock.now, sim.clock.advance)
+    return world, sim
+
+
+@pytest.mark.parametrize(
+    ("concurrency", "step"),
+    [(1, 4), (3, 5), *(pytest.param(n, 1, marks=pytest.mark.long) for n in (1, 3))],
+)
+def test_a_recording_that_was_cut_off_anywhere_goes_on_to_the_same_end(
+    tmp_path: Path, concurrency: int, step: int
+):
+    _, sim = small_world()
+    options: dict[str, Any] = {"rate": None, "concurrency": concurrency}
+    line = Cut(sim.transport)
+    whole = sl.record(line.client(), folder=tmp_path / "whole", **options)
+    for at in range(0, len(line.asked), step):
+        folder = tmp_path / str(at)
+        cut = Cut(sim.transport, at)
+        with pytest.raises(sl.APIConnectionError):
+            sl.record(cut.client(), folder=folder, **options)
+        assert not (folder / "recording.json").exists()
+        resumed = Cut(sim.transport)
+        recording = sl.record(resumed.client(), folder=folder, **options)
+        assert recording.digest() == whole.digest()
+        assert (recording.notes, recording.observed_at) == (whole.notes, whole.observed_at)
+        # The request that was cut is asked again, and what time it is.
+        assert len(cut.asked) + len(resumed.asked) <= len(line.asked) + 2
+
+
+def test_a_line_that_was_cut_in_the_middle_is_asked_for_again(tmp_path: Path):
+    _, sim = small_world()
+    with sim.client() as client:
+        whole = sl.record(client, folder=tmp_path, rate=None)
+        file = tmp_path / "pieces.ndjson"
+        text = file.read_bytes()
+        for size in range(1, len(text), len(text) // 5):
+            file.write_bytes(text[:size])
+            assert sl.record(client, folder=tmp_path, rate=None).digest() == whole.digest()
+
+
+def test_a_full_disk_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    _, sim = small_world()
+    with sim.client() as client:
+        whole = sl.record(client, rate=None)
+        append, room = pieces.append_line, 2_000
+
+        def full(path: Path, line: bytes) -> None:
+            nonlocal room
+            room -= len(line)
+            if room < 0:
+                raise OSError(errno.ENOSPC, "No space left on device", str(path))
+            append(path, line)
+
+        monkeypatch.setattr(pieces, "append_line", full)
+        with pytest.raises(OSError, match="No space left"):
+            sl.record(client, folder=tmp_path, rate=None)
+        room = 10**9
+        assert sl.record(client, folder=tmp_path, rate=None).digest() == whole.digest()
+
+
+def test_a_second_recording_brings_what_is_new_and_asks_for_no_more(tmp_path: Path):
+    world, sim = small_world()
+    half = len(world.events) // 2
+    sim = world.simulator()
+    with sim.client() as client:
+        play(world.events[:half], client, sim.clock.now, sim.clock.advance)
+        first = sl.record(client, folder=tmp_path, rate=None, observed_at=sim.clock.now)
+        play(world.events[half:], client, sim.clock.now, sim.clock.advance)
+        line = Cut(sim.transport)
+        second = sl.record(line.client(), folder=tmp_path, rate=None, observed_at=sim.clock.now)
+        fresh = Cut(sim.transport)
+        whole = sl.record(fresh.client(), rate=None, observed_at=sim.clock.now)
+        assert second.digest() == whole.digest()
+        assert len(first.events) < len(second.events)
+        assert len(line.asked) < len(fresh.asked)
+        sim.clock.advance("100d")
+        sl.record(client, folder=tmp_path, rate=None)
+        quiet = Cut(sim.transport)
+        sl.record(quiet.client(), folder=tmp_path, rate=None)
+        assert not [path for path in quiet.asked if "trace" in path]
+
+
+def test_a_folder_of_another_environment_is_refused(tmp_path: Path):
+    _, sim = small_world()
+    with sim.client() as client:
+        sl.record(client, folder=tmp_path, rate=None)
+        with pytest.raises(sl.DataError, match="another recording"):
+            sl.record(client, folder=tmp_path, tag="vip", rate=None)
+        (tmp_path / "pieces.ndjson").write_text('{"of": "something else"}\n')
+        with pytest.raises(sl.DataError, match="not part of a pull"):
+            sl.record(client, folder=tmp_path, rate=None)
+
+
+@pytest.mark.parametrize(
+    ("argument", "value"),
+    [("rate", 0), ("rate", float("nan")), ("concurrency", 0), ("run_tag", "chat"), ("period", "7")],
+)
+def test_what_cannot_be_meant_is_refused(argument: str, value: object):
+    arguments: dict[str, Any] = {argument: value}
+    with pytest.raises(sl.DataError, match=argument):
+        sl.record(sl.Simulator().client(), **arguments)
+
+
+def test_no_more_is_asked_in_a_second_than_the_rate_allows():
+    now, waited = 0.0, 0.0
+
+    def sleep(seconds: float) -> None:
+        nonlocal now, waited
+        now += seconds
+        waited += seconds
+
+    bucket = Rate(10, clock=lambda: now, sleep=sleep)
+    for _ in range(100):
+        bucket.take()
+    assert waited == pytest.approx(9.0)
+    now += 60
+    for _ in range(10):
+        bucket.take()
+    assert waited == pytest.approx(9.0)

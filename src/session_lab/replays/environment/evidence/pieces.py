@@ -7,6 +7,7 @@ for again.
 from __future__ import annotations
 
 import json
+import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ from session_lab.replays.environment.evidence.spans import TraceFacts
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["FILE", "Facts", "Pieces"]
+__all__ = ["FILE", "Facts", "Pieces", "append_line"]
 
 FILE = "pieces.ndjson"
 _NEVER_KEPT = frozenset({"triggerConfig", "payload", "output", "error"})
@@ -119,6 +120,7 @@ class Pieces:
 
     def __init__(self, folder: Path | None) -> None:
         self.facts = Facts()
+        self._lock = threading.Lock()
         self._path = None if folder is None else folder / FILE
         if self._path is not None and self._path.exists():
             self._resume(self._path)
@@ -139,12 +141,12 @@ class Pieces:
             lines.truncate(end)
 
     def add(self, piece: dict[str, Any]) -> None:
-        """Write a piece down, then take it in."""
-        if self._path is not None:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            line = json.dumps(piece, separators=(",", ":")).encode() + b"\n"
-            _append(self._path, line)
-        self.facts.add(piece)
+        """Write a piece down, then take it in; threads may share it."""
+        with self._lock:
+            if self._path is not None:
+                line = json.dumps(piece, separators=(",", ":")).encode() + b"\n"
+                append_line(self._path, line)
+            self.facts.add(piece)
 
     def add_rows(self, name: str, rows: list[_Row], progress: dict[str, Any]) -> None:
         """Write down those rows that are new or have changed, and how far the list was walked."""
@@ -154,8 +156,9 @@ class Pieces:
         self.add({"rows": news, "of": name, "progress": progress})
 
 
-def _append(path: Path, line: bytes) -> None:
+def append_line(path: Path, line: bytes) -> None:
     """Write a line at the end of a file, or nothing of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("ab", buffering=0) as file:
         end = file.tell()
         try:

@@ -8,7 +8,8 @@ sessions and runs each pass brings the newest.
 from __future__ import annotations
 
 import itertools
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+import threading
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
@@ -28,8 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["Pull"]
 
 _NO_QUERY = {400, 401, 403, 404, 405, 501}
-_DAY = 86_400_000
-_PER_WORKER = 4
+_WINDOW = 31 * 86_400_000
 
 
 class Pull:
@@ -134,13 +134,13 @@ class Pull:
                 self._page_runs(tasks, (first, last), bar)
 
     def _query_runs(self, tasks: list[str], first: int, last: int, bar: Any) -> bool:  # noqa: ANN401
-        """Ask the query API day by day; return whether the key may."""
+        """Ask the query API month by month; return whether the key may."""
         place = self._facts.progress.get("query", {})
         if place.get("is_refused"):
             return False
         begin = place.get("until", first)
         while begin <= last:
-            until = min(begin + _DAY - 1, last)
+            until = min(begin + _WINDOW - 1, last)
             try:
                 rows = self._asking.queried_runs(tasks, (begin, until))
             except APIStatusError as error:
@@ -218,46 +218,35 @@ class Pull:
         self._work(" payloads", runs, self._asking.payload)
 
     def _work(self, unit: str, names: list[str], ask: Callable[[str], Iterable[Piece]]) -> None:
-        """Ask for many things at once, and write each down as it comes.
+        """Ask for many things at once, and write each answer down as it comes."""
+        waiting, turn = iter(names), threading.Lock()
+        is_over = threading.Event()
 
-        Whatever has come is written down also where something else failed.
-        """
-        waiting = iter(names)
+        def work() -> None:
+            while not is_over.is_set():
+                with turn:
+                    name = next(waiting, None)
+                if name is None:
+                    return
+                for piece in ask(name):
+                    self._pieces.add(piece)
+                bar.update()
+
         with (
             self._bar(unit, unit.strip(), total=len(names)) as bar,
             ThreadPoolExecutor(self._concurrency) as pool,
         ):
-            running: set[Future[list[Piece]]] = set()
+            workers = [pool.submit(work) for _ in range(min(self._concurrency, len(names)))]
             try:
-                while True:
-                    room = _PER_WORKER * self._concurrency - len(running)
-                    for name in itertools.islice(waiting, room):
-                        running.add(pool.submit(_collected, ask, name))
-                    if not running:
-                        return
-                    done, running = wait(running, return_when=FIRST_COMPLETED)
-                    running |= done
-                    for future in done:
-                        running.discard(future)
-                        self._keep(future)
-                        bar.update()
+                for done in as_completed(workers):
+                    done.result()
             finally:
-                pool.shutdown(cancel_futures=True)
-                for future in running:
-                    if future.done() and not future.cancelled() and future.exception() is None:
-                        self._keep(future)
-
-    def _keep(self, future: Future[list[Piece]]) -> None:
-        for piece in future.result():
-            self._pieces.add(piece)
+                # What is under way is still written down, also after an interrupt.
+                is_over.set()
 
     def _bar(self, unit: str, what: str, total: int | None = None) -> Any:  # noqa: ANN401
         hidden = self._quiet or total == 0
         return tqdm(unit=unit, desc=f"pull {what}", total=total, delay=1, disable=hidden)
-
-
-def _collected(ask: Callable[[str], Iterable[Piece]], name: str) -> list[Piece]:
-    return list(ask(name))
 
 
 def _newest(row: dict[str, Any]) -> int:
