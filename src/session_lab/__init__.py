@@ -110,7 +110,7 @@ else:
         "read_recording": "replays.environment",
         "read_runs": "frames.files.reading",
         "read_sessions": "frames.files.reading",
-        "record": "replays.environment",
+        "record": "replays.environment.record",
         "recommend": "analysis.replays.recommend",
         "replay": "replays",
         "replay_live": "replays.live",

@@ -69,7 +69,7 @@ class Facts:
     fresh: set[str] = field(default_factory=set)
 
     def add(self, piece: dict[str, Any]) -> None:
-        """Take in a piece; one that is known changes nothing."""
+        """Add a piece; one that is known changes nothing."""
         match piece:
             case {"question": question}:
                 self.question = question
