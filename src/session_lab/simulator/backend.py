@@ -238,7 +238,7 @@ class Backend:
             return _failure(faults.status, faults)
         limited = None if self.rate_limit is None else self._take(request, self.rate_limit)
         if limited is not None and not limited.success:
-            return error_responses.rate_limited(limited, self.world.now)
+            return error_responses.rate_limited(limited, self._present(request))
         if faults is not None and faults.run_status is not None:
             self._end_run(request, faults.run_status)
         list_lag = 0 if faults is None else faults.list_lag
@@ -246,14 +246,30 @@ class Backend:
         return response if limited is None else response.with_headers(limited.headers)
 
     def _take(self, request: Request, limit: RateLimit) -> RateLimitResult | None:
-        """Count a request against the rate limit, if it is limited."""
-        now = self.world.now
-        identifier = identifier_of(request, self.environments, now)
+        """Count a request against the rate limit, if it is limited.
+
+        Only time fills a bucket again. Where the world's stands still the machine's does, and every
+        move of the world's as well.
+        """
+        identifier = identifier_of(request, self.environments, self.world.now)
         if identifier is None:
             return None
-        result, bucket = limit.take(identifier, self._buckets.get(identifier), now)
+        moved = self.world.now - self._now if self._stands_still_for(request) else 0
+        present = self._present(request) + moved
+        result, bucket = limit.take(identifier, self._buckets.get(identifier), present)
         self._buckets[identifier] = bucket
-        return result
+        return result._replace(reset=result.reset - moved)
+
+    def _stands_still_for(self, request: Request) -> bool:
+        """Return whether the world's time stands still while that of a request's sender goes on."""
+        return request.machine_at is not None and not self.follows_system_clock
+
+    def _present(self, request: Request) -> int:
+        """Return the present as a request's sender sees it pass, in milliseconds since 1970."""
+        machine_at = request.machine_at
+        if machine_at is None or not self._stands_still_for(request):
+            return self.world.now
+        return machine_at
 
     def _end_run(self, request: Request, status: str) -> None:
         """End the current run of the session that a request is about, if it is alive."""

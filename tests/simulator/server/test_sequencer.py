@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from session_lab.errors import DataError
-from session_lab.simulator.api.auth import Environment
+from session_lab.simulator.api.auth import Environment, sign
 from session_lab.simulator.api.http_types import Request, Response
 from session_lab.simulator.backend import Backend
 from session_lab.simulator.faults.plan import ConnectionLost
+from session_lab.simulator.faults.rate_limit import RateLimit
 from session_lab.simulator.server.sequencer import Sequencer
 from session_lab.simulator.server.state_file import StateFile, UnwritableError
 from session_lab.timing import VirtualClock
@@ -271,3 +272,92 @@ def test_a_world_that_cannot_be_read_is_refused_without_its_content(tmp_path: Pa
     assert "tr_dev" not in str(refusal.value)
     assert refusal.value.__suppress_context__
     file.close()
+
+
+# Waits that only time can end
+
+
+def ask(sequencer: Sequencer, key: str = LAB.secret_key) -> Response:
+    headers = {"authorization": f"Bearer {key}"}
+    return sequencer.take(Request("GET", "/api/v1/sessions", headers=headers))
+
+
+def test_a_rate_limit_refills_in_machine_time_where_the_worlds_stands_still():
+    machine = VirtualClock("2026-06-01T00:00:00Z")
+    limit = RateLimit(burst=1, refill=1, interval="10s")
+    sequencer = Sequencer(Backend([LAB], rate_limit=limit), machine=machine)
+    first = machine.milliseconds()
+    assert ask(sequencer).status == 200
+    machine.advance("9s")
+    refused = ask(sequencer)
+    told = json.loads(refused.body)
+    assert (refused.status, told["secondsUntilReset"]) == (429, 1)
+    assert int(refused.headers["x-ratelimit-reset"]) == first + 10_000
+    machine.advance("1s")
+    assert [ask(sequencer).status for _ in range(2)] == [200, 429]
+    # A move of the world's time fills it too, and what senders are told stays the machine's.
+    post(sequencer, "/_lab/clock/advance", {"ms": 10_000})
+    assert [ask(sequencer).status for _ in range(2)] == [200, 429]
+    assert int(ask(sequencer).headers["x-ratelimit-reset"]) == first + 20_000
+    post(sequencer, "/_lab/reset", {})
+    assert ask(sequencer).status == 200
+
+
+def test_a_rate_limit_counts_on_after_a_crash(tmp_path: Path):
+    server = Server(tmp_path / "lab.sqlite", rate_limit=RateLimit(burst=2, refill=1))
+    start(server.sequencer, "a")
+    server.machine.advance("9s")
+    start(server.sequencer, "b")
+    server.die_and_restart()
+    assert ask(server.sequencer).status == 429
+    server.machine.advance("1s")
+    assert ask(server.sequencer).status == 200
+
+
+def token(made_at: int, seconds: int = 900, **claims: Any) -> str:
+    """Sign a token as a client does, by a clock of its own."""
+    made = {"iat": made_at // 1000, "exp": made_at // 1000 + seconds} | claims
+    known = {"sub": LAB.id, "pub": True, "scopes": ["read:sessions"]}
+    addressed = {"iss": "https://id.trigger.dev", "aud": "https://api.trigger.dev"}
+    return sign(known | addressed | made, LAB.secret_key)
+
+
+@pytest.mark.parametrize("now", ["2020-01-01T00:00:00Z", "2030-01-01T00:00:00Z"])
+def test_a_token_is_judged_by_the_time_that_it_was_made_in(now: str):
+    machine = VirtualClock("2026-06-01T00:00:00Z")
+    sequencer = Sequencer(Backend([LAB], now=now), machine=machine)
+    by_client, by_world = token(machine.milliseconds()), token(sequencer.now())
+    assert [ask(sequencer, key).status for key in (by_client, by_world)] == [200, 200]
+    machine.advance("899s")
+    assert [ask(sequencer, key).status for key in (by_client, by_world)] == [200, 200]
+    machine.advance("1s")
+    assert [ask(sequencer, key).status for key in (by_client, by_world)] == [401, 200]
+    post(sequencer, "/_lab/clock/advance", {"ms": 900_000})
+    fresh = token(machine.milliseconds())
+    assert [ask(sequencer, key).status for key in (fresh, by_world)] == [200, 401]
+    post(sequencer, "/_lab/clock/advance", {"ms": 8 * 365 * 86_400_000})
+    assert [ask(sequencer, key).status for key in (fresh, by_world)] == [200, 401]
+
+
+def test_tokens_are_judged_alike_when_a_world_is_brought_back(tmp_path: Path):
+    server = Server(tmp_path / "lab.sqlite")
+    start(server.sequencer, "chat")
+    made = token(server.machine.milliseconds(), scopes=["write:sessions"])
+    path = "/realtime/v1/sessions/chat/in/append"
+    headers = {"authorization": f"Bearer {made}", "content-length": "1"}
+    request = Request("POST", path, headers=headers, body=b"x")
+    assert server.sequencer.take(request).status == 200
+    server.machine.advance("1h")
+    assert server.sequencer.take(request).status == 401
+    before = server.everything()
+    server.die_and_restart()
+    assert server.everything() == before
+
+
+def test_a_token_of_no_time_or_of_the_future_is_no_exception():
+    machine = VirtualClock("2026-06-01T00:00:00Z")
+    sequencer = Sequencer(Backend([LAB]), machine=machine)
+    for made in (None, "x", True, float("nan"), float("inf"), 1e300, -1e300):
+        assert ask(sequencer, token(0, iat=made, exp=1)).status == 401
+    ahead = machine.milliseconds() + 3_600_000
+    assert ask(sequencer, token(ahead, exp=sequencer.now() // 1000 - 1)).status == 401

@@ -109,7 +109,13 @@ def authenticated(
     """Resolve a request's credential."""
     headers = request.headers
     branch = headers.get("x-trigger-branch")
-    return authenticate(headers.get("authorization"), environments, now, branch=branch)
+    return authenticate(
+        headers.get("authorization"),
+        environments,
+        now,
+        branch=branch,
+        machine_at=request.machine_at,
+    )
 
 
 def respond(

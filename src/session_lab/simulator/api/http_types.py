@@ -47,6 +47,9 @@ class Request(NamedTuple):
         Names in lower case.
     body : bytes
         The whole body.
+    machine_at : int or None
+        When it came by the machine's clock, in milliseconds since 1970; None where no machine is
+        involved, so that the world's time is all there is.
     """
 
     method: str
@@ -54,6 +57,7 @@ class Request(NamedTuple):
     query: str = ""
     headers: Mapping[str, str] = _NO_HEADERS
     body: bytes = b""
+    machine_at: int | None = None
 
     def __repr__(self) -> str:
         """Show what is asked, and neither headers nor body, which hold keys and what users say."""

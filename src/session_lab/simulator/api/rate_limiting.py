@@ -54,7 +54,7 @@ def identifier_of(
         is_root = environment.branch is None
         if is_root and hmac.compare_digest(secret.encode(), environment.secret_key.encode()):
             return Identifier(environment.id, is_public=False)
-    credential = authenticate(authorization, environments, now)
+    credential = authenticate(authorization, environments, now, machine_at=request.machine_at)
     digest = hashlib.sha256(authorization.encode()).hexdigest()
     if isinstance(credential, Refusal):
         return Identifier(digest, is_public=False)

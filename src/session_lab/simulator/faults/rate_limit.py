@@ -204,7 +204,7 @@ class RateLimit:
         intervals anew; until then they go on from the first one.
         """
         interval = to_milliseconds(self.interval)
-        if bucket is None or now > bucket.until:
+        if bucket is None or not bucket.since <= now <= bucket.until:
             bucket = TokenBucket(self.burst, now, now)
         refills = max(0, now - bucket.since) // interval
         left = min(self.burst, bucket.tokens + refills * self.refill) - 1

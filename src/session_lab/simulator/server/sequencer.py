@@ -110,14 +110,15 @@ class Sequencer:
         ConnectionRefused, ConnectionLost
             A fault leaves the request without a reply.
         """
-        now = self.now()
+        now, machine_at = self.now(), self._machine.milliseconds()
+        request = request._replace(machine_at=machine_at)
         if self._file is None:
             try:
                 return self._answer(request)
             finally:
                 self._announce()
         try:
-            self._file.append(KeptRequest(now, self._machine.milliseconds(), request))
+            self._file.append(KeptRequest(now, machine_at, request))
         except UnwritableError as error:
             message = f"{self._file.path} cannot be written, so nothing was changed: {error}"
             return json_response({"error": message}, 500)
@@ -175,11 +176,11 @@ class Sequencer:
         except Exception as error:  # noqa: BLE001  what it says may quote keys
             message = f"holds a world that this version cannot read ({type(error).__name__})"
             raise DataError(message, source=str(file.path)) from None
-        for at, _, request in requests:
+        for at, machine_at, request in requests:
             self.backend.clock.advance_to(at)
             # What failed then fails again in the same way; the world is where it was.
             with suppress(Exception):
-                self._answer(request)
+                self._answer(request._replace(machine_at=machine_at))
         with suppress(UnwritableError):
             self._compact(file)
 

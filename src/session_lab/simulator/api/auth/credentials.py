@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from session_lab.simulator.api.auth.scopes import Resource, some_scope_allows
-from session_lab.simulator.api.auth.tokens import unverified_claims, verified_claims
+from session_lab.simulator.api.auth.tokens import present_of, unverified_claims, verified_claims
 from session_lab.wire.text import BLANKS
 
 if TYPE_CHECKING:
@@ -76,6 +76,7 @@ def authenticate(
     now: int,
     *,
     branch: str | None = None,
+    machine_at: int | None = None,
 ) -> Credential | Refusal:
     """Resolve the ``Authorization`` header.
 
@@ -91,6 +92,9 @@ def authenticate(
         The present, in milliseconds since 1970.
     branch : str or None
         The value of ``x-trigger-branch``, which keys of Preview and Development environments obey.
+    machine_at : int or None
+        The present by the machine's clock. A token that was made by that clock, as clients make
+        theirs, is judged by it.
 
     Examples
     --------
@@ -105,7 +109,8 @@ def authenticate(
         return Refusal("Invalid or Missing API key")
     claims = unverified_claims(credential)
     if claims is not None and claims.get("pub") is True:
-        return _resolve_token(credential, claims.get("sub"), environments, now)
+        present = present_of(claims, now, machine_at)
+        return _resolve_token(credential, claims.get("sub"), environments, present)
     return _resolve_key(credential, tuple(environments), branch)
 
 

@@ -21,7 +21,7 @@ from session_lab.simulator.api.javascript.json_text import parse_json, render_js
 if TYPE_CHECKING:
     from jwt.types import Options
 
-__all__ = ["session_token", "sign", "unverified_claims", "verified_claims"]
+__all__ = ["present_of", "session_token", "sign", "unverified_claims", "verified_claims"]
 
 Claims = dict[str, Any]
 
@@ -30,6 +30,8 @@ _ISSUER = "https://id.trigger.dev"
 _AUDIENCE = "https://api.trigger.dev"
 _SESSION_TOKEN_SECONDS = 3600
 _DOTS = 2
+_CLOCKS_APART = 60_000
+"""By how many milliseconds the clocks of two programs may differ on one machine."""
 
 
 class _PlatformKeys(HMACAlgorithm):
@@ -143,6 +145,36 @@ def unverified_claims(token: str) -> Claims | None:
     except (ValueError, RecursionError):
         return None
     return content if isinstance(content, dict) else None
+
+
+def present_of(claims: Claims, now: int, machine_at: int | None) -> int:
+    """Return the present by the clock that a token was made by.
+
+    The world makes tokens by its own clock, and clients make them by the machine's. A token is the
+    client's where it says that it was made nearer to the machine's present than to the world's.
+
+    Parameters
+    ----------
+    claims : dict
+        What the token claims.
+    now : int
+        The world's present, in milliseconds since 1970.
+    machine_at : int or None
+        The machine's; None where there is no machine.
+
+    Examples
+    --------
+    >>> present_of({"iat": 1_000}, now=86_400_000, machine_at=1_500_000)
+    1500000
+    >>> present_of({"iat": 86_000}, now=86_400_000, machine_at=1_500_000)
+    86400000
+    """
+    made = claims.get("iat")
+    if machine_at is None or isinstance(made, bool) or not isinstance(made, (int, float)):
+        return now
+    made_at = 1000 * made
+    is_clients = abs(machine_at - made_at) < abs(now - made_at)
+    return machine_at if is_clients and made_at <= machine_at + _CLOCKS_APART else now
 
 
 def verified_claims(
