@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import Counter
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
@@ -235,5 +236,85 @@ def test_pings_keep_to_the_machines_time(sequencer: Sequencer):
                 name, data = await next_event(stream)
                 assert (name, data["timestamp"]) == ("ping", 1767225600000)
                 stopwatch.seconds += 10
+
+    play(scene)
+
+
+# Under load
+
+
+class Counted(Sequencer):
+    """A sequencer that counts who is woken."""
+
+    def __init__(self, backend: Backend, **options: Any) -> None:
+        super().__init__(backend, **options)
+        self.woken: Counter[tuple[str, str]] = Counter()
+
+    async def news(self, stream: StreamKey, until: int) -> None:
+        await super().news(stream, until)
+        self.woken[stream.session, stream.io] += 1
+
+
+def test_an_append_wakes_the_readers_of_its_own_channel_alone():
+    backend = Backend([LAB])
+    for name in ("chat-1", "chat-2"):
+        backend.world.start(name)
+    sequencer = Counted(backend)
+
+    async def scene() -> None:
+        streams = [
+            sse_follow(sequencer, Follow(StreamKey("env_lab", key, io), 0, 60))
+            for key in ("chat-1", "chat-2")
+            for io in ("in", "out")
+            for _ in range(5)
+        ]
+        for stream in streams:
+            assert (await next_event(stream))[0] == "ping"
+        waiting = [asyncio.ensure_future(next_event(stream)) for stream in streams]
+        assert all([await none_yet(each) for each in waiting])
+        append(sequencer, "one")
+        done, pending = await asyncio.wait(waiting, timeout=1, return_when="FIRST_COMPLETED")
+        while len(done) < 5:
+            more, pending = await asyncio.wait(pending, timeout=1, return_when="FIRST_COMPLETED")
+            done |= more
+        assert [numbers(each.result()) for each in done] == [[0]] * 5
+        assert sequencer.woken == {("chat-1", "out"): 5}
+        # What changes everything wakes everybody.
+        advance(sequencer, 1)
+        assert all([await none_yet(each) for each in pending])
+        assert sequencer.woken["chat-2", "in"] == 5
+        for each in pending:
+            each.cancel()
+
+    play(scene)
+
+
+def test_what_changed_past_the_requests_is_announced_too(sequencer: Sequencer):
+    async def scene() -> None:
+        async with aclosing(follow(sequencer)) as stream:
+            await next_event(stream)
+            waiting = asyncio.ensure_future(next_event(stream))
+            assert await none_yet(waiting)
+            sequencer.backend.world.write_data("chat-1", {"type": "text"})
+            sequencer.announce()
+            assert numbers(await waiting) == [0]
+
+    play(scene)
+
+
+def test_a_backlog_comes_in_pieces_of_a_mebibyte_and_no_faster_than_it_is_read(
+    sequencer: Sequencer,
+):
+    for _ in range(30):
+        sequencer.backend.world.append("chat-1", "x" * 900_000, io="out")
+
+    async def scene() -> None:
+        async with aclosing(follow(sequencer)) as stream:
+            found = []
+            while len(found) < 30:
+                chunk = await anext(stream)
+                assert len(chunk) < 1024 * 1024
+                found += numbers(*read(chunk))
+            assert found == list(range(30))
 
     play(scene)

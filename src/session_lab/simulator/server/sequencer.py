@@ -8,9 +8,11 @@ import time
 import warnings
 from contextlib import suppress
 from typing import TYPE_CHECKING
+from weakref import WeakValueDictionary
 
 from session_lab.errors import DataError, SessionLabWarning
 from session_lab.simulator.api.http_types import json_response
+from session_lab.simulator.control import is_control
 from session_lab.simulator.front import handle
 from session_lab.simulator.server.real_clock import RealClock
 from session_lab.simulator.server.state_file import KeptRequest, UnwritableError
@@ -21,7 +23,9 @@ if TYPE_CHECKING:
 
     from session_lab.simulator.api.http_types import Request, Response
     from session_lab.simulator.backend import Backend
+    from session_lab.simulator.model.records import StreamKey
     from session_lab.simulator.server.state_file import StateFile
+    from session_lab.simulator.world.world import World
     from session_lab.timing import Clock
 
 __all__ = ["Sequencer"]
@@ -32,7 +36,7 @@ class Sequencer:
 
     First the backend's clock is moved to the clock that it follows, if there is one; then the
     request is written down, where there is a file; then the backend answers; then whoever waits
-    for news is woken. Everything happens in one thread, and nothing is awaited in between.
+    for news of a stream that has changed is woken. Everything happens in one thread, and nothing is awaited in between.
 
     Parameters
     ----------
@@ -69,7 +73,9 @@ class Sequencer:
         self._machine = SystemClock() if machine is None else machine
         self._stopwatch = stopwatch
         self._has_complained = False
-        self._news: asyncio.Event | None = None
+        # An event lives as long as somebody waits for it.
+        self._news: WeakValueDictionary[StreamKey, asyncio.Event] = WeakValueDictionary()
+        self._seen = self._sight()
         if state_file is not None:
             self._bring_back(state_file)
 
@@ -116,7 +122,7 @@ class Sequencer:
             try:
                 return self._answer(request)
             finally:
-                self._announce()
+                self._announce_after(request)
         try:
             self._file.append(KeptRequest(now, machine_at, request))
         except UnwritableError as error:
@@ -125,21 +131,34 @@ class Sequencer:
         try:
             return self._answer(request)
         finally:
-            self._announce()
+            self._announce_after(request)
             self._look_after(self._file, moved=self.backend.clock.milliseconds() != now)
 
-    async def news(self, until: int) -> None:
-        """Wait for the next request to be taken, or until :meth:`waited` shows ``until``."""
+    async def news(self, stream: StreamKey, until: int) -> None:
+        """Wait until a stream may have changed, or until :meth:`waited` shows ``until``."""
         seconds = max(0, until - self.waited()) / 1000
-        if self._news is None:
-            self._news = asyncio.Event()
+        event = self._news.get(stream)
+        if event is None:
+            event = self._news[stream] = asyncio.Event()
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._news.wait(), seconds)
+            await asyncio.wait_for(event.wait(), seconds)
+
+    def announce(self) -> None:
+        """Wake whoever waits for a stream that has changed since this was last called."""
+        before, self._seen = self._seen, self._sight()
+        world, n_entries, _ = self._seen
+        if before[0] is not world or before[1] > n_entries or before[2] != self._seen[2]:
+            self._wake_all()
+            return
+        for entry in world.journal[before[1] : n_entries]:
+            for stream in world.streams_changed_by(entry):
+                if event := self._news.pop(stream, None):
+                    event.set()
 
     def stop(self) -> None:
         """Wake whoever waits for news: there will be none."""
         self.is_stopping = True
-        self._announce()
+        self._wake_all()
 
     def _answer(self, request: Request) -> Response:
         response = handle(self.backend, request)
@@ -149,10 +168,25 @@ class Sequencer:
             return response._replace(latency=0)
         return response
 
-    def _announce(self) -> None:
-        if self._news is not None:
-            self._news.set()
-            self._news = None
+    def _announce_after(self, request: Request) -> None:
+        if is_control(request.path):
+            self._wake_all()  # It can have changed anything.
+            self._seen = self._sight()
+        else:
+            self.announce()
+
+    def _sight(self) -> tuple[World, int, int]:
+        """Return what shows that something has happened: the world, its journal, and its time.
+
+        Time that goes on by itself is no news.
+        """
+        world = self.backend.world
+        return world, len(world.journal), world.now if self._clock is None else 0
+
+    def _wake_all(self) -> None:
+        for event in list(self._news.values()):
+            event.set()
+        self._news.clear()
 
     def _look_after(self, file: StateFile, *, moved: bool) -> None:
         """Keep what has to be kept after a reply; a failure is said once and tried again later."""

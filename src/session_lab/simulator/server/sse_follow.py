@@ -44,5 +44,7 @@ async def sse_follow(sequencer: Sequencer, follow: Follow) -> AsyncIterator[byte
             yield writer.ping(tail, now)
         else:
             until, comes_at = min(deadline, next_ping), world.next_record_at(follow.stream)
-            await sequencer.news(until if comes_at is None else sequencer.reached(comes_at, until))
+            if comes_at is not None:
+                until = sequencer.reached(comes_at, until)
+            await sequencer.news(follow.stream, until)
     yield DONE

@@ -27,6 +27,8 @@ __all__ = ["ENVIRONMENT", "WorldReads"]
 ENVIRONMENT = "env_lab"
 """The environment of requests that name none."""
 
+_WRITES = {"append", "write"}
+
 
 class WorldReads:
     """What a world can be asked without changing it.
@@ -160,6 +162,15 @@ class WorldReads:
     ) -> Sequence[Record]:
         """Return a stream's records from a number on, at most so many."""
         return self._store.records(stream, self.now, start, most)
+
+    def streams_changed_by(self, entry: Entry) -> Iterator[StreamKey]:
+        """Iterate over the streams that a request may have changed."""
+        asked = dict(entry.asked)
+        if entry.op in _WRITES:
+            yield self.stream_key(entry.key, entry.environment, asked["io"], asked.get("channel"))
+        if self.policy is not None and entry.session_id is not None:
+            # The turns of its runs say on ``out`` when they have ended.
+            yield self.stream_key(entry.session_id, entry.environment, "out")
 
     def tail(self, stream: StreamKey) -> Position:
         """Return where a stream ends: its next number, and when its last record was stored."""
