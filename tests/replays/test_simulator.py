@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 import session_lab as sl
+from session_lab.errors import SimulationError
 from session_lab.frames import RUNS, SESSIONS, digest
 
 CONFIG = {"base_payload": {}}
@@ -280,3 +281,19 @@ def test_it_shows_what_there_is_and_no_key():
 def test_what_no_simulator_can_be_made_of_is_refused(options: Any, said: str):
     with pytest.raises(sl.DataError, match=re.escape(said)):
         sl.Simulator(**options)
+
+
+def test_what_an_agent_writes_can_be_written_by_a_test():
+    sim = sl.Simulator()
+    sim.world.start("chat-1")
+    assert sim.write_data("chat-1", {"type": "text-delta"}).reply.seq == 0
+    assert sim.write_control("chat-1", "turn-complete", {"a": "b"}).reply.seq == 1
+    assert sim.write_data("chat-1", [1], channel="frames").reply.seq == 0
+    text, done = sim.client().sessions.records("chat-1")
+    assert (text.data, done.control, done.header("a")) == (
+        {"type": "text-delta"},
+        "turn-complete",
+        "b",
+    )
+    with pytest.raises(SimulationError, match="nobody"):
+        sim.write_data("nobody", {})

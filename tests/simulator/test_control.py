@@ -32,6 +32,7 @@ PATHS = [
     "/_lab/sessions",
     "/_lab/sessions/{session}",
     "/_lab/sessions/{session}/close",
+    "/_lab/sessions/{session}/out",
     "/_lab/snapshot",
 ]
 
@@ -289,3 +290,52 @@ def test_a_clock_that_follows_the_machine_cannot_be_set():
         assert "--clock virtual" in json.loads(response.body)["error"]
     backend.clock.advance("1h")
     assert told(backend, "POST", "/_lab/reset")["now"] == "2026-01-01T01:00:00.000Z"
+
+
+# What an agent writes
+
+
+def test_objects_and_control_records_are_written_as_an_agent_does(backend: Backend):
+    backend.world.start("chat", environment="env_other")
+    path = "/_lab/sessions/chat/out"
+    for data in ({"type": "text-delta", "delta": "hi"}, None, [1], "text"):
+        told(backend, "POST", path, {"data": data})
+    headers = {"session-in-event-id": "3"}
+    done = told(backend, "POST", path, {"control": "turn-complete", "headers": headers})
+    assert done == {"seq": 4}
+    records = backend.world.records("chat", environment="env_other")
+    assert [record.data for record in records[:-1]] == [
+        {"type": "text-delta", "delta": "hi"},
+        None,
+        [1],
+        "text",
+    ]
+    assert len({record.part_id for record in records[:-1]}) == 4
+    assert dict(records[-1].headers) == {"trigger-control": "turn-complete"} | headers
+    assert told(backend, "POST", path, {"data": 1, "channel": "frames"}) == {"seq": 0}
+    assert len(backend.world.records("chat", channel="frames", environment="env_other")) == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({}, "control"),
+        ({"data": 1, "control": "x"}, "control"),
+        ({"data": 1, "headers": {"a": "b"}}, "headers"),
+        ({"control": ""}, "control"),
+        ({"control": "x", "headers": {"a": 1}}, "headers.a"),
+        ({"data": 1, "channel": "a b"}, "channel"),
+        ({"control": "x", "headers": {"": "y"}}, "headers"),
+        ({"data": "x" * 1_048_000 + "é" * 500}, "data"),
+        ({"datum": 1}, "datum"),
+    ],
+)
+def test_what_no_agent_writes_is_refused(backend: Backend, body: Any, field: str):
+    backend.world.start("chat")
+    response = ask(backend, "POST", "/_lab/sessions/chat/out", body)
+    assert (response.status, json.loads(response.body)["field"]) == (400, field)
+    assert backend.world.records("chat") == ()
+
+
+def test_nobodys_channel_is_not_written_to(backend: Backend):
+    assert ask(backend, "POST", "/_lab/sessions/nobody/out", {"data": 1}).status == 404

@@ -234,6 +234,55 @@ is spent, so append to a new session under another external id
             warnings.warn(warning, SessionLabWarning, stacklevel=2)
         return entry
 
+    def write_data(self, session: str, data: object, *, channel: str | None = None) -> Entry:
+        """Write an object on a session's ``out``, as an agent does.
+
+        Parameters
+        ----------
+        session : str
+            The session, by either of its ids.
+        data : JSON value
+            What readers get.
+        channel : str, optional
+            The name of a side channel whose ``out`` is meant.
+
+        Raises
+        ------
+        SimulationError
+            There is no such session.
+        """
+        with self._backend.lock:
+            return self.world.write_data(session, data, channel=channel)
+
+    def write_control(
+        self,
+        session: str,
+        control: str,
+        headers: Mapping[str, str] | None = None,
+        *,
+        channel: str | None = None,
+    ) -> Entry:
+        """Write a control record on a session's ``out``, as an agent does.
+
+        Parameters
+        ----------
+        session : str
+            The session, by either of its ids.
+        control : str
+            What the record tells, such as ``"turn-complete"``.
+        headers : mapping, optional
+            Further headers.
+        channel : str, optional
+            The name of a side channel whose ``out`` is meant.
+
+        Raises
+        ------
+        SimulationError
+            There is no such session.
+        """
+        with self._backend.lock:
+            return self.world.write_control(session, control, headers, channel=channel)
+
     def explain(self, reply: Entry | RawResponse[Any] | APIStatusError) -> str:
         """Explain in a sentence why a request was answered as it was.
 

@@ -20,6 +20,7 @@ from session_lab.simulator.overview import overview, page_file, session_in_full
 from session_lab.simulator.world.journal import to_line
 from session_lab.simulator.world.snapshots.snapshot import Snapshot
 from session_lab.timing import LONGEST_DURATION, instant_text, to_instant
+from session_lab.wire.limits import CHANNEL_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -62,6 +63,20 @@ class _RunStatus(_Body):
 
 class _Close(_Body):
     reason: Annotated[str | None, Field(description="a text")] = None
+
+
+class _Written(_Body):
+    data: Annotated[Any, Field(description="any JSON, in place of control")] = None
+    control: Annotated[
+        str | None, Field(min_length=1, description="a text such as turn-complete")
+    ] = None
+    headers: Annotated[dict[str, str], Field(description="an object of texts, beside control")] = (
+        Field(default_factory=dict[str, str])
+    )
+    channel: Annotated[
+        str | None,
+        Field(pattern=f"^{CHANNEL_NAME}$", description="the name of a side channel"),
+    ] = None
 
 
 class _Refused(Exception):  # noqa: N818  it carries a response and never reaches a caller
@@ -242,11 +257,30 @@ def _session(backend: Backend, _request: Request, key: str) -> Response:
 
 def _close(backend: Backend, request: Request, key: str) -> Response:
     body = _read(_Close, request)
-    for environment in backend.environments:
-        if backend.world.session(key, environment=environment.id) is not None:
-            backend.world.close(key, reason=body.reason, environment=environment.id)
-            return _session(backend, request, key)
-    raise _no_session(key)
+    backend.world.close(key, reason=body.reason, environment=_environment_of(backend, key))
+    return _session(backend, request, key)
+
+
+def _write(backend: Backend, request: Request, key: str) -> Response:
+    body = _read(_Written, request)
+    if ("data" in body.model_fields_set) is (body.control is not None):
+        raise _Refused("give either data or control", "control", _allowed(_Written, "control"))
+    if body.headers and body.control is None:
+        raise _Refused("headers go with control", "headers", _allowed(_Written, "headers"))
+    environment = _environment_of(backend, key)
+    world, channel = backend.world, body.channel
+    if body.control is None:
+        entry = world.write_data(key, body.data, channel=channel, environment=environment)
+    else:
+        entry = world.write_control(
+            key, body.control, body.headers, channel=channel, environment=environment
+        )
+    if entry.reply.error is not None:
+        field = "data" if body.control is None else "headers"
+        raise _Refused(
+            entry.reply.error, field, "less than a record holds", entry.reply.status_code
+        )
+    return json_response({"seq": entry.reply.seq})
 
 
 def _overview(backend: Backend, _request: Request, _: str) -> Response:
@@ -298,6 +332,7 @@ _ROUTES: Final[Mapping[str, Mapping[str, Handler]]] = {
     "/_lab/sessions": {"GET": _sessions},
     "/_lab/sessions/{session}": {"GET": _session},
     "/_lab/sessions/{session}/close": {"POST": _close},
+    "/_lab/sessions/{session}/out": {"POST": _write},
     "/_lab/snapshot": {"GET": _snapshot, "PUT": _restore},
 }
 
@@ -326,6 +361,13 @@ def _run_or_404(backend: Backend, run_id: str) -> dict[str, Any]:
         if record is not None:
             return run_view(record)
     raise _Refused(f"there is no run {run_id}", "run_id", "an id of GET /_lab/runs", 404)
+
+
+def _environment_of(backend: Backend, key: str) -> str:
+    for environment in backend.environments:
+        if backend.world.session(key, environment=environment.id) is not None:
+            return environment.id
+    raise _no_session(key)
 
 
 def _no_session(key: str) -> _Refused:

@@ -52,6 +52,7 @@ if TYPE_CHECKING:
         RetrievedWaitpoint,
         SnapshotUrl,
         TokenClaims,
+        TranscriptReply,
         WaitBody,
         WaitReply,
     )
@@ -68,6 +69,7 @@ else:
             "RetrievedWaitpoint",
             "SnapshotUrl",
             "TokenClaims",
+            "TranscriptReply",
             "WaitBody",
             "WaitReply",
         ),
@@ -146,6 +148,7 @@ __all__ = [
     "SwappedRun",
     "TokenClaims",
     "TraceReply",
+    "TranscriptReply",
     "TriggerConfig",
     "TriggerConfigBody",
     "UpdateBody",

@@ -13,6 +13,7 @@ __all__ = ["ENDPOINTS", "Endpoint", "endpoint_of"]
 
 _SESSION = "/api/v1/sessions/{session}"
 _CHANNEL = "/realtime/v1/sessions/{session}/{io}"
+_SIDE_CHANNEL = "/realtime/v1/sessions/{session}/channels/{channel}/{io}"
 
 
 class Endpoint(NamedTuple):
@@ -68,6 +69,11 @@ ENDPOINTS: Final[Mapping[str, Endpoint]] = MappingProxyType(
             ("query", "POST", "/api/v1/query"),
             # What agents and their tools ask for, and the client has no method for.
             ("channels.open", "PUT", _CHANNEL),
+            ("side_channels.append", "POST", f"{_SIDE_CHANNEL}/append"),
+            ("side_channels.records", "GET", f"{_SIDE_CHANNEL}/records"),
+            ("side_channels.stream", "GET", _SIDE_CHANNEL),
+            ("side_channels.open", "PUT", _SIDE_CHANNEL),
+            ("sessions.transcript", "GET", f"{_SESSION}/transcript"),
             ("snapshots.read", "GET", f"{_SESSION}/snapshot-url"),
             ("snapshots.write", "PUT", f"{_SESSION}/snapshot-url"),
             ("runs.wait", "POST", "/api/v1/runs/{run}/session-streams/wait"),

@@ -11,6 +11,7 @@ import json
 from typing import Final
 
 __all__ = [
+    "CHANNEL_NAME",
     "CONCURRENCY_NAME",
     "DEFAULT_PAGE_SIZE",
     "DEFAULT_RUNS_PAGE_SIZE",
@@ -67,6 +68,8 @@ MAX_IDLE_TIMEOUT_SECONDS: Final = 3600
 MAX_CONCURRENCY_NAMES: Final = 2
 CONCURRENCY_NAME: Final = r"[a-zA-Z0-9_-]{1,122}"
 MAX_EXTERNAL_DEPLOYMENT_ID_LENGTH: Final = 128
+CHANNEL_NAME: Final = r"[A-Za-z0-9._-]{1,128}"
+"""The name of a side channel."""
 
 MAX_CLOSE_REASON_LENGTH: Final = 256
 MAX_HANDOVER_REASON_LENGTH: Final = 64

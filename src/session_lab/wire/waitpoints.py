@@ -6,7 +6,7 @@ and sign tokens by themselves.
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field
 
@@ -20,6 +20,7 @@ __all__ = [
     "RetrievedWaitpoint",
     "SnapshotUrl",
     "TokenClaims",
+    "TranscriptReply",
     "WaitBody",
     "WaitReply",
 ]
@@ -94,3 +95,14 @@ class BlockedRun(WireModel):
     """What a run that blocks on a waitpoint is told."""
 
     success: bool
+
+
+class TranscriptReply(WireModel):
+    """A page of the messages that an agent has kept of a chat, the newest last.
+
+    ``next_cursor`` leads to the page before it; ``cursors`` say how far the agent had come.
+    """
+
+    messages: list[Any]
+    cursors: dict[str, str] | None = None
+    next_cursor: str | None = None

@@ -14,14 +14,16 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Access",
-    "channel",
+    "appended_channel",
     "created_session",
     "found_session",
     "listed_runs",
     "listed_sessions",
     "named_run",
     "named_session",
+    "opened_channel",
     "queried",
+    "read_channel",
     "retrieved_run",
     "session_by_any_name",
 ]
@@ -85,11 +87,34 @@ def session_by_any_name(context: Context) -> list[list[Resource]]:
     return [_sessions(context.params["session"], *ids)]
 
 
-def channel(context: Context) -> list[list[Resource]]:
+def read_channel(context: Context) -> list[list[Resource]]:
     """Return the session of a channel by the channel's key and by either of its ids."""
     row, key = context.found
     ids = () if row is None else (row.session_id, row.external_id)
-    return [_sessions(key, *ids)]
+    return [_channels(context, key, *ids)]
+
+
+def appended_channel(context: Context) -> list[list[Resource]]:
+    """Return the session of a channel by the name in the path and by either of its ids."""
+    row = context.session
+    ids = () if row is None else (row.session_id, row.external_id)
+    return [_channels(context, context.params["session"], *ids)]
+
+
+def opened_channel(context: Context) -> list[list[Resource]]:
+    """Return the session of a channel as the path names it, and by no other name."""
+    return [_channels(context, context.params["session"])]
+
+
+def _channels(context: Context, *ids: str | None) -> list[Resource]:
+    """Return sessions, and the parts of them that a scope can be narrowed to."""
+    io, channel = context.params["io"], context.params.get("channel")
+    parts: tuple[str, ...] = ("",)
+    if channel is not None:
+        parts = ("", f":channels:{channel}", f":channels:{channel}:{io}")
+    elif context.world.profile.side_channels:
+        parts = ("", f":{io}")
+    return _sessions(*(f"{each}{part}" for each in ids if each is not None for part in parts))
 
 
 def named_run(context: Context) -> list[list[Resource]]:

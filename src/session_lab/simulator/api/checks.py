@@ -65,6 +65,8 @@ class Route:
         Whether public tokens are accepted at all.
     has_cors : bool
         Whether browsers may read the responses of its path, which adds headers to them.
+    is_newer : bool
+        Whether only profiles with side channels have it.
     failure : str
         The error where the store fails.
     headers : tuple of str
@@ -90,6 +92,7 @@ class Route:
     max_body_bytes: int | None = None
     takes_tokens: bool = True
     has_cors: bool = True
+    is_newer: bool = False
     failure: str = "Internal Server Error"
     headers: tuple[str, ...] = ()
     statuses: tuple[int, ...] = (200,)

@@ -6,6 +6,7 @@ fault rules and clients use too, stand in :mod:`session_lab.wire.endpoints`.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from session_lab import wire
@@ -18,13 +19,15 @@ from session_lab.simulator.api.validation import (
     LIST_QUERY,
     RECORDS_QUERY,
     RUNS_QUERY,
+    SIDE_CHANNEL_PARAMS,
+    TRANSCRIPT_QUERY,
 )
 from session_lab.wire import limits
 from session_lab.wire.endpoints import ENDPOINTS
 
 __all__ = ["ROUTES"]
 
-ROUTES: Final = (
+_OF_SESSIONS: Final = (
     Route(
         ENDPOINTS["sessions.start"],
         "Create a session, or fetch it and make sure that a run lives",
@@ -90,7 +93,7 @@ ROUTES: Final = (
         "Append a record to a channel",
         channels.append,
         wire.AppendReply,
-        Access("write", access.session_by_any_name),
+        Access("write", access.appended_channel),
         params=CHANNEL_PARAMS,
         takes_text=True,
         max_body_bytes=limits.MAX_APPEND_BODY_BYTES,
@@ -102,7 +105,7 @@ ROUTES: Final = (
         "Read the records of a channel",
         channels.records,
         wire.RecordsReply,
-        Access("read", access.channel),
+        Access("read", access.read_channel),
         params=CHANNEL_PARAMS,
         query=RECORDS_QUERY,
         find=channels.find,
@@ -113,10 +116,10 @@ ROUTES: Final = (
         "Follow a channel as server-sent events",
         channels.stream,
         None,
-        Access("read", access.channel),
+        Access("read", access.read_channel),
         params=CHANNEL_PARAMS,
         find=channels.find,
-        headers=("Last-Event-ID", "Timeout-Seconds", "X-Peek-Settled"),
+        headers=("Last-Event-ID", "Timeout-Seconds", "X-Peek-Settled", "X-Trigger-Stream-Start"),
         refusals=(404,),
         text_refusals=(400,),
     ),
@@ -125,11 +128,22 @@ ROUTES: Final = (
         "Open a channel for writing past the API",
         channels.open_,
         wire.OpenedChannel,
-        Access("write", access.named_session),
+        Access("write", access.opened_channel),
         params=CHANNEL_PARAMS,
         statuses=(202,),
         refusals=(404,),
         text_refusals=(400, 403, 404),
+    ),
+    Route(
+        ENDPOINTS["sessions.transcript"],
+        "Read the transcript that an agent has kept",
+        sessions.transcript,
+        wire.TranscriptReply,
+        query=TRANSCRIPT_QUERY,
+        find=sessions.find,
+        takes_tokens=False,
+        is_newer=True,
+        refusals=(404,),
     ),
     Route(
         ENDPOINTS["snapshots.read"],
@@ -233,6 +247,41 @@ ROUTES: Final = (
         wire.TokenClaims,
         takes_tokens=False,
         has_cors=False,
+    ),
+)
+
+
+def _beside(route: Route, name: str, summary: str) -> Route:
+    """Return the route of side channels that is like one of the session's own two channels."""
+    return replace(
+        route,
+        endpoint=ENDPOINTS[name],
+        summary=summary,
+        params=SIDE_CHANNEL_PARAMS,
+        is_newer=True,
+    )
+
+
+_BY_NAME: Final = {route.endpoint.name: route for route in _OF_SESSIONS}
+ROUTES: Final = (
+    *_OF_SESSIONS,
+    _beside(
+        _BY_NAME["sessions.append"],
+        "side_channels.append",
+        "Append a record to a side channel, which wakes no run",
+    ),
+    _beside(
+        _BY_NAME["sessions.records"], "side_channels.records", "Read the records of a side channel"
+    ),
+    _beside(
+        _BY_NAME["sessions.stream"],
+        "side_channels.stream",
+        "Follow a side channel as server-sent events",
+    ),
+    _beside(
+        _BY_NAME["channels.open"],
+        "side_channels.open",
+        "Open a side channel for writing past the API",
     ),
 )
 """Every endpoint that is served."""

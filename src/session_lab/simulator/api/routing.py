@@ -41,6 +41,7 @@ class Methods(NamedTuple):
     reading: Route | None
     writing: Route | None
     has_cors: bool
+    is_newer: bool
 
 
 def refuse_early(request: Request) -> Response | None:
@@ -97,7 +98,9 @@ def _answer_at(
     environments: Sequence[Environment],
     list_lag: int,
 ) -> Response:
-    (reading, writing, has_cors), params = found
+    (reading, writing, has_cors, is_newer), params = found
+    if is_newer and not world.profile.side_channels:
+        return error_responses.page(404)
     method = request.method
     if method == "OPTIONS" and has_cors:
         return preflight_response(request)
@@ -150,7 +153,8 @@ def _patterns() -> list[tuple[tuple[str, ...], Methods]]:
 def _methods(routes: list[Route]) -> Methods:
     reading = next((route for route in routes if route.endpoint.method == "GET"), None)
     writing = next((route for route in routes if route is not reading), None)
-    return Methods(reading, writing, any(route.has_cors for route in routes))
+    has_cors = any(route.has_cors for route in routes)
+    return Methods(reading, writing, has_cors, all(route.is_newer for route in routes))
 
 
 _PATTERNS = _patterns()

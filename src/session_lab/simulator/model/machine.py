@@ -19,6 +19,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from session_lab.simulator.model import runs as run_model
+from session_lab.simulator.model.run_payload import time_to_live
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -201,7 +202,7 @@ def start(
         return ensure_run(step.session, step.reply, at, timings)
     session = SessionState(request)
     if timings is None or turn_duration is None:
-        run = run_model.trigger(0, "initial", at, _boot_time(session, timings))
+        run = _trigger(session, "initial", at, timings)
         return Step(SessionState(request, run, 0, 1), _CREATED_WITH_RUN)
     return _take_turn(
         session, turn_duration, at, timings, _CREATED, crashes=crashes, upgrades=upgrades
@@ -323,7 +324,7 @@ def end_and_continue(
     reply names the current run. The platform leaves the old run to end by itself; under a policy
     it ends when it has served what it accepted (an assumption of the model).
     """
-    rival = run_model.trigger(session.n_runs, reason, at, _boot_time(session, timings))
+    rival = _trigger(session, reason, at, timings)
     n_runs = session.n_runs + 1
     old = session.run
     if not wins:
@@ -350,7 +351,7 @@ def ensure_run(session: SessionState, reply: WorldReply, at: int, timings: Timin
     if run is not None and run_model.is_live(run, at, timings):
         return Step(session, reply._replace(run=run.number))
     superseded = () if run is None else (run_model.settle(run, timings),)
-    run = run_model.trigger(number, "continuation", at, _boot_time(session, timings))
+    run = _trigger(session, "continuation", at, timings)
     session = session._replace(run=run, n_runs=number + 1)
     return Step(session, reply._replace(run=number), superseded)
 
@@ -419,6 +420,18 @@ def _take_turn(
         WorldReply(answer.status_code, None, answer.is_cached, run.number, kind, start),
         superseded,
     )
+
+
+def _trigger(session: SessionState, reason: str, at: int, timings: Timings | None) -> Run:
+    """Trigger the next run of a session.
+
+    Under a policy it starts as soon as it has booted; without one it waits until somebody starts
+    it, or until it expires.
+    """
+    run = run_model.trigger(session.n_runs, reason, at, _boot_time(session, timings))
+    if timings is not None:
+        return run
+    return run_model.expiring(run, time_to_live(session.row.trigger_config))
 
 
 def _boot_time(session: SessionState, timings: Timings | None) -> int:

@@ -6,6 +6,7 @@ Source: ``apps/webapp/app/services/realtime/sessionRunManager.server.ts`` of the
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 from session_lab.errors import DataError
@@ -25,7 +26,9 @@ __all__ = [
     "options_of",
     "overrides_of",
     "payload_of",
+    "short_duration",
     "tags_of",
+    "time_to_live",
     "turn_duration_of",
     "turn_duration_problem",
 ]
@@ -33,7 +36,18 @@ __all__ = [
 TURN_DURATION_FIELD = "sessionLabTurnDuration"
 """The field of a message's payload that says how long its turn lasts, as in ``"1.5s"``."""
 
-_OPTIONS = ("machine", "maxAttempts", "maxDuration", "lockToVersion", "region")
+_OPTIONS = (
+    "machine",
+    "maxAttempts",
+    "maxDuration",
+    "lockToVersion",
+    "region",
+    "concurrency",
+    "concurrencyKey",
+)
+_DURATION = re.compile(r"([0-9]{1,9})(hr|[wdhms])")
+_DURATIONS = re.compile(rf"(?:{_DURATION.pattern})+")
+_UNITS = {"w": 604_800, "d": 86_400, "hr": 3_600, "h": 3_600, "m": 60, "s": 1}
 _BOOT_FIELDS = ("message", "messages", "trigger")
 
 
@@ -69,7 +83,50 @@ def options_of(config: Mapping[str, Any] | None) -> dict[str, Any]:
         options["queue"] = {"name": config["queue"]}
     if config.get("tags") is not None:
         options["tags"] = list(config["tags"])
+    if config.get("ttl"):
+        options["ttl"] = _ttl_text(config["ttl"])
     return options
+
+
+def short_duration(text: str) -> int | None:
+    """Read a duration as the platform writes them, in milliseconds; None where it is none.
+
+    Examples
+    --------
+    >>> short_duration("1h30m"), short_duration("soon")
+    (5400000, None)
+    """
+    if not _DURATIONS.fullmatch(text):
+        return None
+    return 1000 * sum(int(count) * _UNITS[unit] for count, unit in _DURATION.findall(text))
+
+
+def time_to_live(config: Mapping[str, Any] | None) -> int | None:
+    """Return for how long a run may wait to be started, in milliseconds; None: for ever.
+
+    ``triggerConfig`` says so as a duration or in seconds; what does not read, or is 0, is no limit.
+
+    Examples
+    --------
+    >>> time_to_live({"ttl": "10m"}), time_to_live({"ttl": 600}), time_to_live({})
+    (600000, 600000, None)
+    """
+    ttl = (config or {}).get("ttl")
+    if isinstance(ttl, str):
+        return short_duration(ttl) or None
+    return int(1000 * ttl) or None if isinstance(ttl, (int, float)) else None
+
+
+def _ttl_text(ttl: str | int) -> str:
+    """Write a time to live as the platform does, which gets seconds too."""
+    if isinstance(ttl, str):
+        return ttl
+    parts, left = [], ttl
+    for unit in ("w", "d", "h", "m", "s"):
+        count, left = divmod(left, _UNITS[unit])
+        if count:
+            parts.append(f"{int(count)}{unit}")
+    return "".join(parts)
 
 
 def tags_of(options: Mapping[str, Any]) -> list[str]:

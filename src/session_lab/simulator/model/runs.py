@@ -41,6 +41,7 @@ __all__ = [
     "as_of",
     "close",
     "end_at",
+    "expiring",
     "force",
     "is_live",
     "last_busy",
@@ -103,6 +104,14 @@ def trigger(number: int, reason: str, at: int, boot_time: int) -> Run:
     """Trigger a run, which is ready after its boot."""
     ready_at = at + boot_time
     return Run(number, reason, at, ready_at, ready_at)
+
+
+def expiring(run: Run, time_to_live: int | None) -> Run:
+    """Let a run that nobody moves on end when it has waited for so many milliseconds."""
+    if time_to_live is None:
+        return run
+    ended_at = run.triggered_at + time_to_live
+    return run._replace(ended_at=ended_at, end_cause="", status="EXPIRED")
 
 
 def end_at(run: Run, timings: Timings | None) -> int | None:
@@ -254,6 +263,8 @@ def as_of(run: Run, at: int | None, timings: Timings | None) -> Run:
     if end is not None and (at is None or end <= at):
         return _ended(run, end, timings)
     if at is None or timings is None:
+        if run.ended_at is not None:
+            return run._replace(ended_at=None, end_cause="open", status="PENDING")
         return run if run.status else run._replace(status="PENDING")
     idle, suspended = 0, 0
     if run.ended_at is None:

@@ -145,7 +145,8 @@ class RunIndex:
         """Add a run that was triggered, or will be."""
         key = record.run.triggered_at, record.run_id
         self._all.add(key)
-        self._under("status", self._status(record.run)).add(key)
+        for status in self._statuses(record.run):
+            self._under("status", status).add(key)
         if record.task_identifier is not None:
             self._under("taskIdentifier", record.task_identifier).add(key)
         if record.options:
@@ -154,11 +155,12 @@ class RunIndex:
 
     def change(self, before: RunRecord, run: Run) -> None:
         """Follow a change of a run, whose trigger and id stay."""
-        old, new = self._status(before.run), self._status(run)
-        if old != new:
-            key = run.triggered_at, before.run_id
-            self._by_value["status", old].remove(key)
-            self._under("status", new).add(key)
+        old, new = self._statuses(before.run), self._statuses(run)
+        key = run.triggered_at, before.run_id
+        for status in old - new:
+            self._by_value["status", status].remove(key)
+        for status in new - old:
+            self._under("status", status).add(key)
 
     def _under(self, name: str, value: str) -> _Sorted:
         keys = self._by_value.get((name, value))
@@ -166,11 +168,13 @@ class RunIndex:
             keys = self._by_value[name, value] = _Sorted()
         return keys
 
-    def _status(self, run: Run) -> str:
-        """Return the status that a run has or, under a policy, may come to have at its end."""
+    def _statuses(self, run: Run) -> set[str]:
+        """Return the status that a run has, and those that it may come to have by itself."""
+        if run.status == "EXPIRED":
+            return {"EXPIRED", "PENDING"}
         if run.status or not self._has_policy:
-            return run.status or "PENDING"
-        return _BAD_ENDS.get(run.end_cause, _GOES_ON)
+            return {run.status or "PENDING"}
+        return {_BAD_ENDS.get(run.end_cause, _GOES_ON)}
 
     def find(
         self,

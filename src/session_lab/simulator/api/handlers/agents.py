@@ -15,6 +15,7 @@ from session_lab.simulator.api.http_types import json_response
 from session_lab.simulator.api.javascript.dates import to_date
 from session_lab.simulator.api.lists.database_limits import stored_text
 from session_lab.simulator.model.calendar import date_text
+from session_lab.simulator.model.run_payload import short_duration
 from session_lab.wire.limits import MAX_WAITPOINT_TAGS, RESERVED_ID_PREFIX
 
 if TYPE_CHECKING:
@@ -25,16 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["block", "claims", "find_waitpoint", "retrieve_waitpoint", "wait"]
 
-_UNITS = {
-    "s": 1_000,
-    "m": 60_000,
-    "h": 3_600_000,
-    "hr": 3_600_000,
-    "d": 86_400_000,
-    "w": 604_800_000,
-}
-_DURATION = re.compile(r"([0-9]{1,9})(hr|[smhdw])")
-_DURATIONS = re.compile(rf"(?:{_DURATION.pattern})+")
+_UNITS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 _TIME_TO_LIVE = re.compile(r"([0-9]+)([smhd])")
 
 
@@ -118,8 +110,8 @@ def _timeout_at(timeout: str, now: int) -> int | None:
 
     ``apps/webapp/app/utils/delays.ts`` of the open-source server.
     """
-    parts = _DURATION.findall(timeout) if _DURATIONS.fullmatch(timeout) else []
-    at = now + sum(int(n) * _UNITS[unit] for n, unit in parts) if parts else to_date(timeout)
+    duration = short_duration(timeout)
+    at = to_date(timeout) if duration is None else now + duration
     return at if at is not None and at > now else None
 
 

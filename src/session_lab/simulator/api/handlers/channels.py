@@ -144,7 +144,8 @@ def stream(context: Context) -> Response:
     tail = context.world.tail(followed)
     last_event_id = headers.get("last-event-id", "")
     position = min(_position(last_event_id), tail.seq)
-    if not last_event_id and headers.get(_START_HEADER) == "latest":
+    starts_anew = context.world.profile.side_channels and not last_event_id
+    if starts_anew and headers.get(_START_HEADER) == "latest":
         position = tail.seq
     sent = {
         "content-type": "text/event-stream",

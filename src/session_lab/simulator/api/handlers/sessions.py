@@ -18,12 +18,14 @@ from session_lab.simulator.api.lists.session_list import list_request, page_of
 from session_lab.simulator.api.stores.object_store import object_url
 from session_lab.simulator.api.views.json_rows import listed_session, retrieved_session
 from session_lab.simulator.model.run_payload import TURN_DURATION_FIELD, turn_duration_problem
+from session_lab.simulator.model.transcripts import Transcript, read_transcript
 from session_lab.wire.bodies import StartBody
 from session_lab.wire.text import trim
 
 if TYPE_CHECKING:
     from session_lab.simulator.api.context import Context
     from session_lab.simulator.api.http_types import Response
+    from session_lab.simulator.api.javascript.json_text import Json
     from session_lab.simulator.model.machine import Row
     from session_lab.simulator.world.journal import Entry
     from session_lab.simulator.world.store import Shown
@@ -38,6 +40,7 @@ __all__ = [
     "missing",
     "read_snapshot",
     "retrieve",
+    "transcript",
     "update",
     "write_snapshot",
 ]
@@ -156,6 +159,23 @@ def end_and_continue(context: Context) -> Response:
     if reply.error is not None:
         return journaled(error_responses.error(reply.status_code, reply.error), entry)
     return journaled(json_response({"runId": entry.run_id, "swapped": reply.swapped}), entry)
+
+
+def transcript(context: Context) -> Response:
+    """Answer with a page of the messages that an agent has kept of a chat, the newest last."""
+    row: Row = context.found
+    kept = context.world.chat_snapshot(row.session_id, environment=context.environment)
+    found = Transcript() if kept is None else read_transcript(kept.body)
+    limit = context.query.get("limit")
+    messages, earlier = found.page(
+        limit=None if limit is None else int(limit), before=context.query.get("before")
+    )
+    shown: dict[str, Json] = {"messages": list(messages)}
+    if found.cursors:
+        shown["cursors"] = found.cursors
+    if earlier is not None:
+        shown["nextCursor"] = earlier
+    return json_response(shown)
 
 
 def read_snapshot(context: Context) -> Response:

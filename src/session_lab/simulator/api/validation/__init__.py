@@ -8,6 +8,8 @@ from session_lab.simulator.api.validation.bodies import (
     LIST_QUERY,
     RECORDS_QUERY,
     RUNS_QUERY,
+    SIDE_CHANNEL_PARAMS,
+    TRANSCRIPT_QUERY,
 )
 from session_lab.simulator.api.validation.issues import Issue, body_error
 from session_lab.simulator.api.validation.zod import Invalid, ZodType
@@ -18,6 +20,8 @@ __all__ = [
     "LIST_QUERY",
     "RECORDS_QUERY",
     "RUNS_QUERY",
+    "SIDE_CHANNEL_PARAMS",
+    "TRANSCRIPT_QUERY",
     "Invalid",
     "Issue",
     "ZodType",

@@ -45,7 +45,15 @@ if TYPE_CHECKING:
     from session_lab.simulator.api.javascript.json_text import Json
     from session_lab.wire.base import WireModel
 
-__all__ = ["BODIES", "CHANNEL_PARAMS", "LIST_QUERY", "RECORDS_QUERY", "RUNS_QUERY"]
+__all__ = [
+    "BODIES",
+    "CHANNEL_PARAMS",
+    "LIST_QUERY",
+    "RECORDS_QUERY",
+    "RUNS_QUERY",
+    "SIDE_CHANNEL_PARAMS",
+    "TRANSCRIPT_QUERY",
+]
 
 
 def _blank_to_absent(value: Json) -> Json:
@@ -272,3 +280,20 @@ RECORDS_QUERY: Final[ZodType] = Object(
 
 CHANNEL_PARAMS: Final[ZodType] = Object({"session": String(), "io": _IO})
 """The path parameters of all channel routes."""
+
+SIDE_CHANNEL_PARAMS: Final[ZodType] = Object(
+    {
+        "session": String(),
+        "channel": String(pattern=re.compile(limits.CHANNEL_NAME)),
+        "io": _IO,
+    }
+)
+"""The path parameters of all routes of side channels."""
+
+TRANSCRIPT_QUERY: Final[ZodType] = Object(
+    {
+        "limit": Optional(Number(coerce=True, integer=True, minimum=1)),
+        "before": Optional(String()),
+    }
+)
+"""The query of ``GET /api/v1/sessions/{session}/transcript``."""

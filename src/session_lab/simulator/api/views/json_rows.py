@@ -108,6 +108,7 @@ def _run(record: RunRecord, api_version: str | None, version: str | None) -> dic
     optional = {
         "version": version,
         "region": options.get("region"),
+        "ttl": options.get("ttl"),
         "startedAt": None if run.status == "PENDING" else _text(run.ready_at),
         "finishedAt": None if ended_at is None else _text(ended_at),
         "expiredAt": None if ended_at is None or run.status != "EXPIRED" else _text(ended_at),

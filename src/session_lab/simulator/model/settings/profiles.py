@@ -20,18 +20,22 @@ class Profile(NamedTuple):
         Status that answers an append to a closed session.
     refused_start_rewrites : bool
         Whether a start that is answered 409 has already rewritten ``triggerConfig``.
+    side_channels : bool
+        Whether sessions have named side channels, scopes reach single channels, streams can start
+        at the newest record, and transcripts can be read.
     """
 
     name: str
     append_to_closed: int
     refused_start_rewrites: bool
+    side_channels: bool
 
 
 PROFILES = {
     profile.name: profile
     for profile in (
-        Profile("2026-08", append_to_closed=400, refused_start_rewrites=True),
-        Profile("2026-10", append_to_closed=409, refused_start_rewrites=False),
+        Profile("2026-08", append_to_closed=400, refused_start_rewrites=True, side_channels=False),
+        Profile("2026-10", append_to_closed=409, refused_start_rewrites=False, side_channels=True),
     )
 }
 
