@@ -97,7 +97,7 @@ def test_on_a_real_clock_a_reader_is_woken_for_each_chunk():
     sequencer = Sequencer(backend, clock=clock, stopwatch=lambda: machine.milliseconds() / 1000)
     slept: list[int] = []
 
-    async def news(until: int) -> None:
+    async def news(_stream: StreamKey, until: int) -> None:
         slept.append(until - sequencer.waited())
         machine.advance_to(machine.milliseconds() + slept[-1])
 

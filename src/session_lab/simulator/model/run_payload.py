@@ -104,7 +104,7 @@ def short_duration(text: str) -> int | None:
 def time_to_live(config: Mapping[str, Any] | None) -> int | None:
     """Return for how long a run may wait to be started, in milliseconds; None: for ever.
 
-    ``triggerConfig`` says so as a duration or in seconds; what does not read, or is 0, is no limit.
+    ``triggerConfig`` says so as a duration or in seconds; what does not read, or is 0, sets none.
 
     Examples
     --------

@@ -107,7 +107,7 @@ def trigger(number: int, reason: str, at: int, boot_time: int) -> Run:
 
 
 def expiring(run: Run, time_to_live: int | None) -> Run:
-    """Let a run that nobody moves on end when it has waited for so many milliseconds."""
+    """Return a run that ends when it has waited to be started for so many milliseconds."""
     if time_to_live is None:
         return run
     ended_at = run.triggered_at + time_to_live

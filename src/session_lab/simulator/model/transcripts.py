@@ -2,7 +2,7 @@
 
 Two forms are read. The older one is a JSON object with a list of messages; the newer one has a line
 of JSON for each message between a header, which holds the cursors and what only the agent is to
-know, and a footer with a trailer. Whatever is neither is no transcript, and a message without an id
+know, and a footer with a trailer. Whatever is neither has no messages, and a message without an id
 of its own is left out. (Both forms are those of the SDK, 4.8.3.)
 """
 
@@ -64,7 +64,7 @@ class Transcript(NamedTuple):
 
 
 def read_transcript(blob: bytes) -> Transcript:
-    """Read the transcript of a snapshot; one that is none is empty."""
+    """Read the transcript of a snapshot; any other is empty."""
     text = blob.decode("utf-8", "replace")
     if text.startswith(_LINES_BEGIN):
         return _from_lines(text)

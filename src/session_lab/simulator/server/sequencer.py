@@ -178,7 +178,7 @@ class Sequencer:
     def _sight(self) -> tuple[World, int, int]:
         """Return what shows that something has happened: the world, its journal, and its time.
 
-        Time that goes on by itself is no news.
+        Time that goes on by itself does not count.
         """
         world = self.backend.world
         return world, len(world.journal), world.now if self._clock is None else 0
