@@ -105,9 +105,9 @@ def record(
             op   turn_duration
     0    start             NaT
     1  message 0 days 00:00:05
-    >>> recording.turns[["start_kind", "waited"]]
-      start_kind          waited
-    0    resumed 0 days 00:00:00
+    >>> recording.turns[["number", "start_kind", "ended_at_rule"]]
+       number start_kind ended_at_rule
+    0       1    resumed         trace
     """
     if not 1 <= concurrency <= 64:
         raise DataError(f"{concurrency!r} is not a number from 1 to 64", column="concurrency")

@@ -161,6 +161,7 @@ class _Found:
     def _count(self, chat: Chat, skews: list[int], orphans: int, waiting: int) -> None:
         counts = self.counts
         counts["sessions without runs"] += not chat.runs
+        counts["spent"] += chat.expires_at is not None and chat.expires_at < chat.created_at
         counts["skewed"] += len(skews)
         counts["skew"] = max(counts["skew"], *skews, 0)
         counts["orphans"] += orphans

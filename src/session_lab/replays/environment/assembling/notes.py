@@ -52,6 +52,7 @@ _COUNTED = {
     "orphans": "{n:,} turns have no message on in: they are taken to have arrived when they began",
     "waiting": "{n:,} messages had not been served, or no trace tells when they were",
     "sessions without runs": "{n:,} sessions have no runs",
+    "spent": "{n:,} sessions expire before they were created, so that their start was refused",
     "trigger regenerate-message": "{n:,} turns answer a message anew (regenerate-message)",
     "trigger other": "{n:,} records on in are of no known kind and count as messages",
     "foreign runs": "{n:,} runs belong to sessions that are not part of this",

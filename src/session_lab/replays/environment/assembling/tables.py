@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from session_lab.errors import DataWarning
 from session_lab.frames import RUNS, Schema, build, empty, milliseconds, observe
 from session_lab.frames.files.row_formats import API_RUNS, QUERY_RUNS
 from session_lab.frames.loaders.from_arrow import runs_from
@@ -45,7 +47,10 @@ def sessions_table(rows: Iterable[_Row], observed_at: int) -> pd.DataFrame:
     stood = [as_it_stood(row, observed_at) for row in rows]
     kept = [(created, row) for created, row in stood if created <= observed_at]
     kept.sort(key=lambda one: (one[0], one[1]["id"]))
-    return sessions_frame([row for _, row in kept], observed_at=instant_text(observed_at))
+    with warnings.catch_warnings():
+        # What contradicts itself is told in the recording's notes.
+        warnings.simplefilter("ignore", DataWarning)
+        return sessions_frame([row for _, row in kept], observed_at=instant_text(observed_at))
 
 
 def as_it_stood(row: _Row, at: int) -> tuple[int, _Row]:

@@ -115,21 +115,25 @@ class Asking:
         kept = [arrival for arrival in found if arrival is not None]
         return {"in": session, "records": kept, "settled": is_over}
 
-    def payload(self, run: str) -> list[Piece]:
-        """Retrieve a run: its row, and what its payload tells beside the texts."""
+    def retrieved(self, run: str) -> tuple[Piece, list[Piece]]:
+        """Retrieve a run: what its payload tells beside the texts, and its row if there is one."""
         self._rate.take()
+        told: Piece = {"payload": run, "session": None, "previous": None, "carries": None}
         try:
             reply = self._client.with_raw_response.runs.retrieve(run)
         except NotFoundError:
-            return [{"payload": run, "session": None, "previous": None, "carries": None}]
+            return told, []
         row = json.loads(reply.content)
         payload = row.get("payload")
-        told: Piece = {"payload": run, "session": None, "previous": None, "carries": None}
         if isinstance(payload, dict):
             told["session"] = payload.get("sessionId")
             told["previous"] = payload.get("previousRunId")
             told["carries"] = "message" in payload or payload.get("trigger") in _CARRIERS
-        return [{"rows": [_without_payload(row)], "of": "runs"}, told]
+        return told, [{"rows": [_without_payload(row)], "of": "runs"}]
+
+    def payload(self, run: str) -> list[Piece]:
+        """Retrieve what the payload of a run that was listed tells beside the texts."""
+        return [self.retrieved(run)[0]]
 
 
 def _without_payload(row: dict[str, Any]) -> dict[str, Any]:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["Pull"]
 
 _NO_QUERY = {400, 401, 403, 404, 405, 501}
+_RETRIEVED_ONLY = "triggerFunction"
 _WINDOW = 31 * 86_400_000
 
 
@@ -167,24 +168,26 @@ class Pull:
         """Retrieve runs whose session nothing else tells, and current runs that no list had."""
         unsure = owners_of(self._facts, self._run_tag).unsure
         self._work(" payloads", unsure, self._asking.payload)
-        listed = self._facts.runs
-        missing = [
-            run
-            for row in self._facts.sessions.values()
-            if (run := row.get("currentRunId")) is not None
-            and run not in listed
-            and run not in self._facts.payloads
-        ]
+        current = (row.get("currentRunId") for row in self._facts.sessions.values())
+        missing = [run for run in current if run is not None and self._is_missing(run)]
         self._work(" payloads", missing, self._walk_back)
+
+    def _is_missing(self, run: str) -> bool:
+        """Return whether no list had a run, or only a pass before this one knew it."""
+        row = self._facts.runs.get(run)
+        if row is None:
+            return run not in self._facts.payloads
+        return _RETRIEVED_ONLY in row and not is_final(row)
 
     def _walk_back(self, run: str | None) -> Iterator[Piece]:
         """Retrieve a run and those before it, until one is known."""
         seen: set[str] = set()
-        while run is not None and run not in self._facts.runs and run not in seen:
+        while run is not None and run not in seen and self._is_missing(run):
             seen.add(run)
-            pieces = self._asking.payload(run)
-            yield from pieces
-            run = pieces[-1]["previous"]
+            told, rows = self._asking.retrieved(run)
+            yield from rows
+            yield told
+            run = told["previous"]
 
     def _read_chats(self) -> None:
         """Read what came on ``in`` of each session, and the traces of its runs."""
