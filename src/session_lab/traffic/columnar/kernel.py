@@ -9,14 +9,14 @@ The rules are those of :mod:`session_lab.simulator.model.machine`, which is the 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from session_lab.simulator.model.run_rules import DEAD
 from session_lab.traffic.columnar.compiling import compiled, inlined
-from session_lab.traffic.columnar.draws import crashes, draw
-from session_lab.traffic.columnar.layout import ANSWERS, STREAMS, Int64, RunColumns
+from session_lab.traffic.columnar.draws import crashes
+from session_lab.traffic.columnar.layout import Int64, RunColumns
 from session_lab.traffic.columnar.run_row import (
     ENDED_AT,
     FREE_AT,
@@ -34,7 +34,19 @@ from session_lab.traffic.columnar.run_row import (
     trigger,
     write,
 )
-from session_lab.traffic.engine.engine_result import CAUSES, KINDS, NAT, NONE, OPS
+from session_lab.traffic.columnar.session_rules import (
+    CACHED,
+    CLOSE_OK,
+    CREATED,
+    DrawnBy,
+    answer_to,
+    boot_time,
+    resume_time,
+    rules_of,
+    touches,
+    turn_of,
+)
+from session_lab.traffic.engine.engine_result import CAUSES, KINDS, NAT, NONE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -49,26 +61,13 @@ if TYPE_CHECKING:
 
 __all__ = ["play_sessions"]
 
-DrawnBy = tuple[Any, Any, Any]
-"""What random numbers are drawn by: the hash of the external id, how many turns of the session were
-accepted before, and how many runs it had had when the last of them was."""
-
 _NAT, _NONE = np.int64(NAT), np.int64(NONE)
 _NO_HASH = np.uint64(0)
-_START, _MESSAGE, _CLOSE = map(OPS.index, ("start", "message", "close"))
 _INITIAL, _CONTINUATION, _UPGRADED, _RESUMED = map(
     KINDS.index, ("initial", "continuation", "upgrade", "resumed")
 )
-_BOOTS, _RESUMES, _DURATIONS = map(STREAMS.index, ("boots", "resumes", "durations"))
 _UPGRADE, _SESSION_CLOSED = map(CAUSES.index, ("upgrade", "session_closed"))
-_CREATED, _CACHED, _START_CLOSED, _START_EXPIRED = map(
-    ANSWERS.index, ("created", "cached", "start closed", "start expired")
-)
-_ACCEPTED, _APPEND_CLOSED, _APPEND_EXPIRED = map(
-    ANSWERS.index, ("accepted", "append closed", "append expired")
-)
 _TRIGGERED_COLUMN = RunColumns._fields.index("triggered_at")
-_CLOSE_OK, _RETRIEVED = map(ANSWERS.index, ("close", "retrieve"))
 
 
 @compiled
@@ -99,7 +98,7 @@ def play_sessions(  # noqa: PLR0915, PLR0917  a call of a part that writes so mu
     for session in range(first, last):
         rows_before = rows
         policy = policies[session] if len(policies) else 0
-        rules = _rules(timings, policy)
+        rules = rules_of(timings, policy)
         hashed = hashes[session] if len(hashes) else _NO_HASH
         expires_at = expiries[session]
         updated_at, closed_at, accepted, settled = _NAT, _NAT, np.int64(0), np.int64(0)
@@ -109,20 +108,20 @@ def play_sessions(  # noqa: PLR0915, PLR0917  a call of a part that writes so mu
             at, op = ats[event], ops[event]
             is_expired = expires_at != _NAT and expires_at < at
             is_new = updated_at == _NAT
-            answer = _answer(op, is_new, closed_at != _NAT, is_expired)
+            answer = answer_to(op, is_new, closed_at != _NAT, is_expired)
             kind, start, number = _NONE, _NAT, _NONE
-            if _touches(answer, is_new, refused_start_rewrites):
+            if touches(answer, is_new, refused_start_rewrites):
                 updated_at = at
-            if answer == _CLOSE_OK and closed_at == _NAT:
+            if answer == CLOSE_OK and closed_at == _NAT:
                 updated_at, closed_at = at, at
                 _close(run, at, rules)
             drawn_by = hashed, accepted, settled
-            turn = _turn(answer, turn_durations, event, drawn_by, times)
+            turn = turn_of(answer, turn_durations, event, drawn_by, times)
             if turn != _NAT:
                 rows, kind, start = _find_run(
                     run,
                     at,
-                    answer == _CREATED,
+                    answer == CREATED,
                     rules,
                     deploys,
                     drawn_by,
@@ -140,11 +139,11 @@ def play_sessions(  # noqa: PLR0915, PLR0917  a call of a part that writes so mu
                 if start > until:
                     # By the horizon it has not begun, though a start still names its run.
                     kind, start = _NONE, _NAT
-                    number = number if answer == _CREATED else _NONE
-            elif answer in (_CREATED, _CACHED):
+                    number = number if answer == CREATED else _NONE
+            elif answer in (CREATED, CACHED):
                 if not is_live(run, at, rules):
                     rows = write(runs, rows, session, run, rules, until)
-                    boot = _boot_time(run, drawn_by, times)
+                    boot = boot_time(run, drawn_by, times)
                     trigger(run, _INITIAL if is_new else _CONTINUATION, at, boot)
                 number = run[NUMBER]
             into = place - begin if packed else event
@@ -158,81 +157,6 @@ def play_sessions(  # noqa: PLR0915, PLR0917  a call of a part that writes so mu
         closed[session] = closed_at
         n_runs[session] = rows - rows_before
     return rows
-
-
-@inlined
-def _rules(timings: NDArray[np.int64], policy: int) -> Rules:
-    """Return the rules of a policy."""
-    return Rules(
-        timings[policy, 0],
-        timings[policy, 1],
-        timings[policy, 2],
-        timings[policy, 3],
-        timings[policy, 4],
-        timings[policy, 5],
-        timings[policy, 6],
-        timings[policy, 7],
-    )
-
-
-@inlined
-def _boot_time(run: Run, drawn_by: DrawnBy, times: Times) -> Int64:
-    """Return how long the next run of a session boots."""
-    if len(times.boots) == 0:
-        return times.boot_time
-    hashed, accepted, settled = drawn_by
-    triggered = run[NUMBER] + 1 - settled
-    return draw(times.boots, times.keys, _BOOTS, hashed, accepted, triggered)
-
-
-@inlined
-def _resume_time(run: Run, drawn_by: DrawnBy, times: Times) -> Int64:
-    """Return how long it takes to wake a run."""
-    if len(times.resumes) == 0:
-        return times.resume_time
-    hashed, accepted, settled = drawn_by
-    triggered = run[NUMBER] + 1 - settled
-    return draw(times.resumes, times.keys, _RESUMES, hashed, accepted, triggered)
-
-
-@inlined
-def _turn(
-    answer: int, durations: NDArray[np.int64], event: Int64, drawn_by: DrawnBy, times: Times
-) -> Int64:
-    """Return how long the turn lasts that an event asks for; NAT when it asks for none."""
-    if answer not in (_CREATED, _ACCEPTED):
-        return _NAT
-    duration = durations[event] if len(durations) else _NAT
-    if duration != _NAT or answer == _CREATED:
-        return duration
-    if len(times.durations) == 0:
-        return times.turn_duration
-    hashed, accepted, _ = drawn_by
-    return draw(times.durations, times.keys, _DURATIONS, hashed, accepted, 0)
-
-
-@inlined
-def _answer(op: int, is_new: bool, is_closed: bool, is_expired: bool) -> int:  # noqa: FBT001
-    """Return the answer to an event on a session; closed wins over expired."""
-    if op == _MESSAGE:
-        if is_closed:
-            return _APPEND_CLOSED
-        return _APPEND_EXPIRED if is_expired else _ACCEPTED
-    if op == _START:
-        if is_closed:
-            return _START_CLOSED
-        if is_expired:
-            return _START_EXPIRED
-        return _CREATED if is_new else _CACHED
-    return _CLOSE_OK if op == _CLOSE else _RETRIEVED
-
-
-@inlined
-def _touches(answer: int, is_new: bool, refused_start_rewrites: bool) -> bool:  # noqa: FBT001
-    """Check whether a start writes the session's row."""
-    if answer in (_START_CLOSED, _START_EXPIRED):
-        return is_new or refused_start_rewrites
-    return answer in (_CREATED, _CACHED)
 
 
 @inlined
@@ -266,15 +190,15 @@ def _find_run(  # noqa: PLR0917
     if kind == DEAD:
         rows = write(runs, rows, session, run, rules, until)
         kind = _INITIAL if is_new else _CONTINUATION
-        trigger(run, kind, at, _boot_time(run, drawn_by, times))
+        trigger(run, kind, at, boot_time(run, drawn_by, times))
         start = run[FREE_AT]
     elif fixed_end >= 0:
         # Its places are taken: the turn waits for the run that follows it.
         rows = write(runs, rows, session, run, rules, until)
-        trigger(run, _CONTINUATION, fixed_end, _boot_time(run, drawn_by, times))
+        trigger(run, _CONTINUATION, fixed_end, boot_time(run, drawn_by, times))
         start = run[FREE_AT]
     elif kind == _RESUMED:
-        start = at + _resume_time(run, drawn_by, times)
+        start = at + resume_time(run, drawn_by, times)
     else:
         start = max(at, run[FREE_AT])
     deployed_at = _NAT
@@ -285,6 +209,6 @@ def _find_run(  # noqa: PLR0917
         close(run, at, ended_at, _UPGRADE, rules)
         rows = write(runs, rows, session, run, rules, until)
         kind = _UPGRADED
-        trigger(run, kind, ended_at, _boot_time(run, drawn_by, times))
+        trigger(run, kind, ended_at, boot_time(run, drawn_by, times))
         start = run[FREE_AT]
     return rows, np.int64(kind), start

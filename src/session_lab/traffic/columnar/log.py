@@ -185,7 +185,7 @@ class GroupedLog:
         EngineResult
             The same as the readable engine's.
         """
-        columns, book = self._prepared(policies, profile, until)
+        columns, book = self.prepared(policies, profile, until)
         workers = workers or _processors()
         made = self._played(columns, book, workers, progress)
         session, created_by = self._session, self._created_by
@@ -264,7 +264,7 @@ class GroupedLog:
         Outcome
             The same for any number of workers.
         """
-        columns, book = self._prepared(policies, profile, until)
+        columns, book = self.prepared(policies, profile, until)
         sessions = SessionColumns.empty(len(self._created_by))
 
         def play_chunks(
@@ -302,7 +302,17 @@ class GroupedLog:
         kept = np.concatenate([np.empty(0, np.int64), *waits]) if keep_waits else None
         return Outcome(len(columns.at), len(self._created_by), profile, tally, kept)
 
-    def _prepared(
+    @property
+    def session(self) -> NDArray[np.int32]:
+        """The session of each event, or NONE where there is none yet."""
+        return self._session
+
+    @property
+    def created_by(self) -> NDArray[np.int32]:
+        """The event that creates each session."""
+        return self._created_by
+
+    def prepared(
         self, policies: Sequence[Timings], profile: Profile, until: int | None
     ) -> tuple[Columns, Rulebook]:
         """Encode policies as arrays, and hash the external ids if something is drawn."""

@@ -25,14 +25,18 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ENDED_AT",
+    "END_CAUSE",
     "FREE_AT",
     "NUMBER",
     "N_FIELDS",
     "TRIGGERED_AT",
     "Rules",
     "Run",
+    "boot",
     "close",
+    "end",
     "forget",
+    "gives_back_at",
     "is_live",
     "last_busy",
     "latest_deploy",
@@ -40,6 +44,7 @@ __all__ = [
     "serve",
     "trigger",
     "write",
+    "write_waiting",
 ]
 
 # numba takes a plain -2**63 for an unsigned number.
@@ -47,8 +52,11 @@ _NAT = np.int64(NAT)
 _INITIAL = REASONS.index("initial")
 _TURN_TIMEOUT, _PRELOAD_EXIT, _OPEN = map(CAUSES.index, ("turn_timeout", "preload_exit", "open"))
 
+_PENDING, _WAITING = map(run_rules.STATUSES.index, ("PENDING", "WAITING_TO_RESUME"))
+
 _end_of, _find = inlined(run_rules.end_of), inlined(run_rules.find)
 _served, _rest_times = inlined(run_rules.serve), inlined(run_rules.rest)
+_gives_back_at = inlined(run_rules.gives_back_at)
 _final_status, _open_status = inlined(run_rules.final_status), inlined(run_rules.open_status)
 
 
@@ -90,7 +98,7 @@ N_FIELDS = 16
     _ACTIVE_AHEAD,
     _WAKES_AT,
     ENDED_AT,
-    _END_CAUSE,
+    END_CAUSE,
 ) = range(N_FIELDS)
 
 
@@ -112,7 +120,13 @@ def trigger(run: Run, reason: int, at: Int64, boot_time: Int64) -> None:
         run[field] = 0
     run[_WAKES_AT] = UNFIXED
     run[ENDED_AT] = UNFIXED
-    run[_END_CAUSE] = _OPEN
+    run[END_CAUSE] = _OPEN
+
+
+@inlined
+def boot(run: Run, at: Int64, boot_time: Int64) -> None:
+    """Begin to boot a run that waited for that."""
+    run[_READY_AT] = run[FREE_AT] = at + boot_time
 
 
 @inlined
@@ -133,6 +147,13 @@ def _end(run: Run, rules: Rules) -> Int64:
     """Return when a run ends if nothing more reaches it."""
     idle, patience = _quiet_times(run, rules)
     return _end_of(run[FREE_AT], run[ENDED_AT], idle, patience)
+
+
+@inlined
+def gives_back_at(run: Run, rules: Rules) -> Int64:
+    """Return when a run gives its slot back if nothing more reaches it."""
+    idle, _ = _quiet_times(run, rules)
+    return _gives_back_at(run[FREE_AT], run[ENDED_AT], idle)
 
 
 @inlined
@@ -196,14 +217,20 @@ def serve(  # noqa: PLR0917
     run[_RESUMES] += resumed
     run[_ACTIVE] += duration
     if cause != _OPEN:
-        run[ENDED_AT], run[_END_CAUSE] = end, cause
+        run[ENDED_AT], run[END_CAUSE] = end, cause
 
 
 @inlined
 def close(run: Run, at: Int64, ended_at: Int64, cause: int, rules: Rules) -> None:
     """Fix the end of a run that heard at ``at`` that it is to end at ``ended_at``."""
     _rest(run, at, rules)
-    run[ENDED_AT], run[_END_CAUSE] = ended_at, cause
+    run[ENDED_AT], run[END_CAUSE] = ended_at, cause
+
+
+@inlined
+def end(run: Run, at: Int64, cause: int) -> None:
+    """End a run that never had a slot."""
+    run[ENDED_AT], run[END_CAUSE] = at, cause
 
 
 @inlined
@@ -231,7 +258,7 @@ def write(  # noqa: PLR0917
         status = _open_status(until, run[_READY_AT], run[FREE_AT], run[_WAKES_AT], idle)
     else:
         ended_at = end
-        cause = run[_END_CAUSE]
+        cause = run[END_CAUSE]
         if run[ENDED_AT] < 0:
             leaves = rules.exits_preload and _is_preloaded(run)
             cause = np.int64(_PRELOAD_EXIT if leaves else _TURN_TIMEOUT)
@@ -251,4 +278,28 @@ def write(  # noqa: PLR0917
     runs[row, 9] = run[_ACTIVE] - (run[_ACTIVE_AHEAD] if is_open else 0)
     runs[row, 10] = run[_IDLE]
     runs[row, 11] = run[_SUSPENDED]
+    return row + 1
+
+
+@inlined
+def write_waiting(
+    runs: NDArray[np.int64], row: int, session: int, run: Run, rules: Rules, woken_at: Int64
+) -> int:
+    """Write a run that waits for a slot at the horizon; return the next free row.
+
+    It waits to be woken by a turn that arrived at ``woken_at``, or to boot, where that is NAT.
+    """
+    status = _PENDING
+    if woken_at != _NAT:
+        status = _WAITING
+        _rest(run, woken_at, rules)
+    runs[row, 0] = session
+    runs[row, 1] = run[NUMBER]
+    runs[row, 2] = run[_REASON]
+    runs[row, 3] = run[TRIGGERED_AT]
+    runs[row, 4] = status
+    runs[row, 5] = _NAT
+    runs[row, 6] = _OPEN
+    for place in range(5):
+        runs[row, 7 + place] = run[_TURNS + place]
     return row + 1

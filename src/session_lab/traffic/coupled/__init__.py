@@ -1,0 +1,9 @@
+"""The coupled engine: runs that wait for slots, compiled to machine code.
+
+Sessions share the slots, so they are played together in order of time, on one processor. Where the
+limit is not reached, the engine that plays them apart has the same outcome.
+"""
+
+from session_lab.traffic.coupled.coupled_engine import play_coupled
+
+__all__ = ["play_coupled"]

@@ -1,0 +1,207 @@
+"""What the coupled kernel keeps: the sessions at play, timers, the line, and what it wrote."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from session_lab.simulator.model.run_rules import FOR_EVER
+from session_lab.traffic.columnar.layout import RunColumns
+from session_lab.traffic.columnar.run_row import N_FIELDS
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from session_lab.traffic.engine.slots import SlotLimits
+
+__all__ = [
+    "AT_LIMIT",
+    "BUSY",
+    "EVENT",
+    "FULL",
+    "HELD",
+    "HOLDING",
+    "IN_LINE",
+    "LONGEST",
+    "NOW",
+    "N_ASKED",
+    "N_FREE",
+    "N_GIVEN",
+    "N_LEFT",
+    "N_RETURNED",
+    "N_TIMERS",
+    "PEAK",
+    "QUEUED_COLUMN",
+    "RESTING",
+    "ROWS",
+    "TOTAL",
+    "UNDRAINED",
+    "WAITING",
+    "Room",
+]
+
+(
+    SLOT_AT,
+    QUEUED,
+    TIMER,
+    ASKED_AT,
+    PHASE,
+    PLACE,
+    HEAD,
+    PENDING,
+    DECIDED,
+    SETTLED,
+    WAITED,
+    CLOSED_AT,
+    SESSION,
+    TASK,
+    EXPIRES_AT,
+    _SPARE,
+) = range(N_FIELDS, N_FIELDS + 16)
+"""Of a session at play, behind the fields of its run: when the run was given the slot of its boot, or
+UNFIXED; how long it has waited for slots; when its timer is due; since when it waits; what it does
+about slots; the place of the session's next event in the order of events, and of the first turn
+that is not decided; how many such turns there are, how many are decided, and how many runs there
+had been when the last was; how long all runs have waited; close, number, task and expiry."""
+
+RESTING, WAITING, HOLDING = range(3)
+"""What a run does about slots: none, it is in line for one, it holds one."""
+
+(
+    NOW,
+    EVENT,
+    TOTAL,
+    HELD,
+    IN_LINE,
+    N_TIMERS,
+    N_FREE,
+    ROWS,
+    FULL,
+    N_ASKED,
+    N_GIVEN,
+    N_LEFT,
+    N_RETURNED,
+    PEAK,
+    BUSY,
+    AT_LIMIT,
+    LONGEST,
+    UNDRAINED,
+    _N_CLOCK,
+) = range(19)
+"""The clock: the instant, the next event, the limit, how many slots are held and asked for, how much
+of each array is in use, whether one is nearly full; then the most slots held, the sum of the times
+they were held, the time that all were, the longest line, and the line when the last event had come."""
+
+QUEUED_COLUMN = len(RunColumns._fields)
+"""Where a run's row says how long it waited for slots, behind the columns of all runs."""
+
+_MARGIN = 4
+"""A step adds less than this to any array."""
+
+
+class Room(NamedTuple):
+    """The arrays of a play.
+
+    ``states`` are the sessions at play, ``row_of`` maps sessions to them, and ``free`` are the rows
+    that are not in use. Timers are one heap; the line is a heap for each task, of ``line_room``
+    entries from ``line_begin`` on. ``asked`` and the like are the instants of slots, if they are
+    to be told.
+    """
+
+    clock: NDArray[np.int64]
+    states: NDArray[np.int64]
+    row_of: NDArray[np.int32]
+    free: NDArray[np.int32]
+    timer_at: NDArray[np.int64]
+    timer_row: NDArray[np.int32]
+    line_at: NDArray[np.int64]
+    line_session: NDArray[np.int32]
+    line_begin: NDArray[np.int64]
+    line_size: NDArray[np.int64]
+    line_room: NDArray[np.int64]
+    held: NDArray[np.int64]
+    of_task: NDArray[np.int64]
+    asked: NDArray[np.int64]
+    given: NDArray[np.int64]
+    left: NDArray[np.int64]
+    returned: NDArray[np.int64]
+    runs: NDArray[np.int64]
+
+    @classmethod
+    def begin(cls, limits: SlotLimits, n_sessions: int, *, first: int, tells: bool) -> Room:
+        """Begin a play at an instant, with little room."""
+        size, tasks = 1 << 8, len(limits.of_task)
+        clock = np.zeros(_N_CLOCK, np.int64)
+        clock[NOW], clock[TOTAL], clock[N_FREE], clock[UNDRAINED] = first, limits.total, size, -1
+        states = np.zeros((size, N_FIELDS + 16), np.int64)
+        states[:, SESSION] = -1
+        told = [np.empty(size if tells else 0, np.int64) for _ in range(4)]
+        return cls(
+            clock,
+            states,
+            np.full(n_sessions, -1, np.int32),
+            np.arange(size, dtype=np.int32)[::-1].copy(),
+            np.empty(size, np.int64),
+            np.empty(size, np.int32),
+            np.empty(size * tasks, np.int64),
+            np.empty(size * tasks, np.int32),
+            np.arange(tasks, dtype=np.int64) * size,
+            np.zeros(tasks, np.int64),
+            np.full(tasks, size, np.int64),
+            np.zeros(tasks, np.int64),
+            np.array(limits.of_task, np.int64),
+            *told,
+            np.empty((1 << 12, QUEUED_COLUMN + 1), np.int64),
+        )
+
+    def grown(self) -> Room:
+        """Return the room with more of what is nearly used up; runs are left to the caller."""
+        clock = self.clock
+        clock[FULL] = 0
+        changed: dict[str, NDArray[np.int64] | NDArray[np.int32]] = {}
+        if clock[N_FREE] < _MARGIN:
+            n = len(self.states)
+            changed["states"] = np.concatenate([self.states, np.zeros_like(self.states)])
+            changed["states"][n:, SESSION] = -1
+            free = np.empty(2 * n, np.int32)
+            used = int(clock[N_FREE])
+            free[:n] = np.arange(n, 2 * n)[::-1]
+            free[n : n + used] = self.free[:used]
+            changed["free"], clock[N_FREE] = free, n + used
+        if clock[N_TIMERS] + _MARGIN > len(self.timer_at):
+            changed |= {name: _doubled(getattr(self, name)) for name in ("timer_at", "timer_row")}
+        for name, place in (
+            ("asked", N_ASKED),
+            ("given", N_GIVEN),
+            ("left", N_LEFT),
+            ("returned", N_RETURNED),
+        ):
+            column = getattr(self, name)
+            if len(column) and clock[place] + _MARGIN > len(column):
+                changed[name] = _doubled(column)
+        if (self.line_size + _MARGIN > self.line_room).any():
+            changed |= self._longer_line()
+        return self._replace(**changed)
+
+    def _longer_line(self) -> dict[str, NDArray[np.int64] | NDArray[np.int32]]:
+        room = np.where(self.line_size + _MARGIN > self.line_room, 2, 1) * self.line_room
+        begin = np.concatenate([[0], room.cumsum()])
+        at, session = np.empty(begin[-1], np.int64), np.empty(begin[-1], np.int32)
+        for old, new, size in zip(self.line_begin, begin[:-1], self.line_size, strict=True):
+            at[new : new + size] = self.line_at[old : old + size]
+            session[new : new + size] = self.line_session[old : old + size]
+        return {
+            "line_at": at,
+            "line_session": session,
+            "line_begin": begin[:-1].copy(),
+            "line_room": room,
+        }
+
+
+NEVER = FOR_EVER
+"""When a timer is due that is not set."""
+
+
+def _doubled(column: NDArray[np.int64]) -> NDArray[np.int64]:
+    return np.concatenate([column, np.empty_like(column)])
