@@ -144,20 +144,22 @@ def play_events(
     while True:
         if clock[FULL] or clock[ROWS] + 4 > len(room.runs):
             return False
-        now = clock[NOW]
+        now, event = clock[NOW], clock[EVENT]
         if clock[N_TIMERS] and room.timer_at[0] <= now:
             _run_timer(room, columns, book, written)
             continue
+        row, turn = _NONE, _NONE
         if clock[IN_LINE] and clock[HELD] < clock[TOTAL]:
             row = _first_in_line(room)
-            if row >= 0:
-                _give_slot(room, columns, book, written, row, _NONE)
-                continue
-        event = clock[EVENT]
-        if event < last and ats[event] == now:
+        if row < 0 and event < last and ats[event] == now:
             clock[EVENT] = event + 1
-            if session_of[event] >= 0:
-                _play_event(room, columns, book, written, session_of, tasks, event)
+            if session_of[event] < 0:
+                continue
+            row, turn = _play_event(room, columns, book, written, session_of, tasks, event)
+            if row < 0:
+                continue
+        if row >= 0:
+            _serve(room, columns, book, written, row, turn)
             continue
         if event == last < n:
             return True
@@ -333,13 +335,8 @@ def _retire(room: Room, columns: Columns, book: Rulebook, written: Written, row:
 
 
 @inlined
-def _give_slot(  # noqa: PLR0917
-    room: Room, columns: Columns, book: Rulebook, written: Written, row: Int64, event: Int64
-) -> None:
-    """Begin to hold a slot: boot, or be woken.
-
-    ``event`` is the one turn that waits for it where that has just arrived, else NONE.
-    """
+def _take_slot(room: Room, columns: Columns, book: Rulebook, row: Int64) -> None:
+    """Begin to hold a slot: boot, or be woken."""
     clock, state = room.clock, room.states[row]
     now = clock[NOW]
     clock[HELD] += 1
@@ -357,15 +354,19 @@ def _give_slot(  # noqa: PLR0917
         # The run counts among those triggered, unlike when the boot of the next one is drawn.
         drawn_by = _hash_of(columns, state[SESSION]), state[DECIDED], state[SETTLED] + 1
         boot(state, now, boot_time(state, drawn_by, book.times))
-    _serve(room, columns, book, written, row, event)
 
 
 @inlined
 def _serve(  # noqa: PLR0917
     room: Room, columns: Columns, book: Rulebook, written: Written, row: Int64, event: Int64
 ) -> None:
-    """Serve turns in order of arrival by a run that holds a slot, until its end is fixed."""
+    """Serve turns in order of arrival by a run that has a slot, or gets one, until its end is fixed.
+
+    ``event`` is the one turn there is, where that has just arrived, else NONE.
+    """
     state = room.states[row]
+    if state[PHASE] == WAITING:
+        _take_slot(room, columns, book, row)
     rules = _rules_of(book, columns, state[SESSION])
     while state[PENDING] and state[ENDED_AT] < 0:
         if event < 0:
@@ -445,8 +446,12 @@ def _play_event(  # noqa: PLR0917
     session_of: NDArray[np.int32],
     tasks: NDArray[np.int64],
     event: Int64,
-) -> None:
-    """Answer an event."""
+) -> tuple[Int64, Int64]:
+    """Answer an event.
+
+    Returns the row of a run that is to serve, with a slot that it has or that is free, and the event
+    of the one turn it has; NONE where there is none.
+    """
     clock = room.clock
     verdicts, waits, numbers = written.answers
     at, op, session = columns.at[event], columns.op[event], np.int64(session_of[event])
@@ -468,56 +473,52 @@ def _play_event(  # noqa: PLR0917
         and len(columns.turn_duration) > 0
         and columns.turn_duration[event] != _NAT
     )
-    # A turn is served at once or, like a run that is triggered, asks for a slot.
-    serves, asks = False, False
+    reason, asks, serves = _NONE, False, False
     if answer == CLOSE_OK and state[CLOSED_AT] == _NAT:
         state[CLOSED_AT] = written.sessions.closed_at[session] = at
         written.sessions.updated_at[session] = at
         _close(room, columns, book, row, at)
-    elif has_turn:
-        written.queued[event] = state[WAITED]
+    elif has_turn or answer in (CREATED, CACHED):
         kind = np.int64(_QUEUED)
-        if state[PHASE] == WAITING:
-            written.queued[event] += at - state[ASKED_AT]
-        if answer == CREATED:
-            numbers[event] = NEWEST
-        if state[PENDING] == 0:
-            state[HEAD] = place
-            if state[PHASE] != WAITING:
-                rules = _rules_of(book, columns, session)
-                if not is_live(state, at, rules):
-                    kind = np.int64(_INITIAL if is_new else _CONTINUATION)
-                    _trigger(room, columns, book, written, row, kind, at)
-                    asks = True
-                else:
-                    kind = np.int64(receive(state, at, rules))
-                    asks = kind == _RESUMED
-                    serves = not asks and state[ENDED_AT] < 0
-                    if asks:
-                        _ask(room, row, at)
-        state[PENDING] += 1
-        verdicts[event] = answer * 8 + kind + 1
-    elif answer in (CREATED, CACHED):
-        is_there = state[PHASE] == WAITING or state[PENDING] > 0
-        if not is_there and not is_live(state, at, _rules_of(book, columns, session)):
-            reason = np.int64(_INITIAL if is_new else _CONTINUATION)
-            _trigger(room, columns, book, written, row, reason, at)
-            asks = True
+        waits_already = state[PHASE] == WAITING
+        if not waits_already and state[PENDING] == 0:
+            rules = _rules_of(book, columns, session)
+            if not is_live(state, at, rules):
+                kind = reason = np.int64(_INITIAL if is_new else _CONTINUATION)
+            elif has_turn:
+                kind = np.int64(receive(state, at, rules))
+                asks = kind == _RESUMED
+                serves = not asks and state[ENDED_AT] < 0
+        if has_turn:
+            written.queued[event] = state[WAITED]
+            if waits_already:
+                written.queued[event] += at - state[ASKED_AT]
+            if state[PENDING] == 0:
+                state[HEAD] = place
+            state[PENDING] += 1
+            verdicts[event] = answer * 8 + kind + 1
+    if reason != _NONE:
+        _trigger(room, columns, book, written, row, reason, at)
+    if answer in (CREATED, CACHED):
         numbers[event] = NEWEST if state[PENDING] else state[NUMBER]
-    task = state[TASK]
-    if asks and clock[HELD] < clock[TOTAL] and room.held[task] < room.of_task[task]:
+    if asks:
+        _ask(room, row, at)
+    if asks or reason != _NONE:
+        task = state[TASK]
+        if clock[HELD] >= clock[TOTAL] or room.held[task] >= room.of_task[task]:
+            _join(room, row)
+            return _NONE, _NONE
         # Nobody whose task has room is in line while a slot is free.
-        _give_slot(room, columns, book, written, row, event if has_turn else _NONE)
-    elif asks:
-        _join(room, row)
-    elif serves:
-        _serve(room, columns, book, written, row, event)
+        serves = True
+    if serves:
+        return row, np.int64(event) if has_turn else _NONE
     if (
         state[PHASE] == RESTING
         and state[PENDING] == 0
         and state[PLACE] == columns.bounds[session + 1]
     ):
         _retire(room, columns, book, written, row)
+    return _NONE, _NONE
 
 
 @inlined
