@@ -60,3 +60,54 @@ def test_limits_that_cannot_be_meant_are_refused():
         sl.replay(three_chats(), limits="50")  # type: ignore[arg-type]
     with pytest.raises(sl.DataError, match="the columnar engine plays sessions apart"):
         sl.replay(three_chats(), limits=5, engine="columnar")
+
+
+@pytest.mark.parametrize("engine", ["auto", "reference", "coupled"])
+def test_slots_tell_what_the_limit_did(engine: str):
+    policy = sl.RunPolicy(idle_timeout="10s")
+    replay = sl.replay(three_chats(), policy, limits=sl.ConcurrencyLimits(1), engine=engine)
+    slots = replay.slots()
+    # Slots of task one are held from 0 to 15 and from 15 to 30, that of task two from 2 to 17.
+    assert slots.limit == 2
+    assert slots.peak == 2
+    assert slots.mean == pytest.approx(45 / 30)
+    assert slots.at_limit == pd.Timedelta("15s")
+    assert slots.waited_share == pytest.approx(1 / 3)
+    assert slots.quantile(0.5) == pd.Timedelta(0)
+    assert slots.quantile(0.95) == pd.Timedelta("14s")
+    assert slots.longest_line == 1
+    assert not slots.drained
+    assert slots.to_frame().columns.tolist() == ["time", "executing", "in_line"]
+    assert slots.summary()["queued_max"].tolist() == [pd.Timedelta("14s")]
+    assert any("had not drained" in note for note in slots.notes)
+    assert any("never rank limits by cost" in note for note in slots.notes)
+    section = replay.summary().to_dict()["slots"]
+    assert section["peak executing"] == 2
+    assert section["at the limit"] == 15_000
+    assert section["turns that waited"] == 1
+    assert section["queued max"] == 14_000
+    assert replay.to_dict()["limits"] == {"base": 1, "burst_factor": 2.0, "per_task": {}}
+    assert replay.concurrency().peak_executing == 2
+
+
+def test_a_limit_that_nobody_met_says_so():
+    slots = sl.replay(three_chats(), limits=5).slots()
+    assert (slots.peak, slots.longest_line, slots.drained, slots.waited_share) == (3, 0, True, 0)
+    assert slots.notes == ()
+    bursting = sl.replay(three_chats().iloc[:2], limits=sl.ConcurrencyLimits(5)).slots()
+    assert bursting.limit == 5
+    assert "a single task never profits from the burst: the base is its limit" in bursting.notes
+
+
+def test_without_limits_there_is_no_line_to_tell_of():
+    replay = sl.replay(three_chats())
+    with pytest.raises(sl.DataError, match="without limits= no run waits for a slot"):
+        replay.slots()
+    assert "slots" not in replay.summary().to_dict()
+    with pytest.raises(sl.DataError, match="the coupled engine is for limits="):
+        sl.replay(three_chats(), engine="coupled")
+
+
+def test_slots_are_drawn():
+    ax = sl.replay(three_chats(), limits=1).slots().plot()
+    assert {line.get_label() for line in ax.get_lines()} >= {"executing", "limit 1"}

@@ -15,6 +15,7 @@ from session_lab.analysis.engines import pandas_frame
 from session_lab.analysis.results import Result
 from session_lab.errors import DataError
 from session_lab.frames import NAT, column_of, durations
+from session_lab.simulator.model.settings.concurrency import PLANS
 from session_lab.wire.limits import MACHINES
 
 if TYPE_CHECKING:
@@ -175,18 +176,13 @@ class PriceList(Result):
         )
 
 
-def _plan(name: str, monthly: float, production: int, preview: int, log_days: int) -> Plan:
-    limits = {"production": production, "staging": preview, "preview": preview, "development": 25}
+def _plan(name: str, monthly: float, log_days: int) -> Plan:
     # A plan includes as much use as it costs, but for the free one.
     included = monthly or 5.0
-    return Plan(name, monthly, included, MappingProxyType(limits), log_days)
+    return Plan(name, monthly, included, MappingProxyType(dict(PLANS[name])), log_days)
 
 
-_PLANS = (
-    _plan("free", 0.0, 20, 10, 1),
-    _plan("hobby", 10.0, 50, 25, 7),
-    _plan("pro", 50.0, 200, 100, 30),
-)
+_PLANS = (_plan("free", 0.0, 1), _plan("hobby", 10.0, 7), _plan("pro", 50.0, 30))
 _ENDS = {"micro": 0.0000169, "large-2x": 0.00068}
 _LISTS: Final = {
     # Third parties recorded a range from the smallest preset to the largest, and nothing of those

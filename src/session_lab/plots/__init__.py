@@ -55,6 +55,7 @@ __all__ = [
     "retention",
     "reused_ids",
     "runs_per_session",
+    "slot_waits",
     "start_kinds",
     "survival",
     "sweep_front",

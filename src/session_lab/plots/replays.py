@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 import matplotlib.dates as mdates
 
 from session_lab.analysis.churn.cost import CHARGED, Cost
-from session_lab.analysis.display import money
+from session_lab.analysis.display import money, read_duration
 from session_lab.analysis.prices import PriceList
 from session_lab.analysis.replays.concurrency import Concurrency
+from session_lab.analysis.replays.slot_waits import SlotWaits
 from session_lab.plots.drawing import draw
 from session_lab.plots.theme import COLOURS, INK, axes_for, tidy
 from session_lab.replays.summary import ReplaySummary
@@ -64,6 +65,39 @@ def concurrency(result: Concurrency, ax: Axes | None = None) -> Axes:
     if len(ax.get_lines()) > 1:
         ax.legend(frameon=False, labelcolor=INK)
     alt = f"Runs over time: {'; '.join(told)}."
+    return tidy(ax, title=result.title, x="time (UTC)", y="runs", alt=alt)
+
+
+@draw.register(SlotWaits)
+def slot_waits(result: SlotWaits, ax: Axes | None = None) -> Axes:
+    """Draw the slots that are held over time, the limit, and on top of them the line.
+
+    Parameters
+    ----------
+    result : SlotWaits
+        What to draw.
+    ax : matplotlib Axes, optional
+        Where; a new figure by default.
+    """
+    ax = axes_for(ax)
+    frame = result.to_frame()
+    held, asked = frame["executing"], frame["executing"] + frame["in_line"]
+    ax.fill_between(frame["time"], held, step="post", color=COLOURS[0], alpha=0.3)
+    ax.step(frame["time"], held, where="post", color=COLOURS[0], label="executing")
+    ax.fill_between(frame["time"], held, asked, step="post", color=COLOURS[5], alpha=0.3)
+    ax.step(frame["time"], asked, where="post", color=COLOURS[5], lw=1, label="and in line")
+    ax.axhline(result.limit, color=INK, ls="--", lw=1, label=f"limit {result.limit:,}")
+    if len(frame):
+        locator = mdates.AutoDateLocator(maxticks=7)
+        ax.xaxis.set_major_locator(locator)
+        ax.xaxis.set_major_formatter(mdates.ConciseDateFormatter(locator))
+    ax.set_ylim(bottom=0)
+    ax.legend(frameon=False, labelcolor=INK)
+    p95 = read_duration(round(result.quantile(0.95).total_seconds() * 1000))
+    alt = (
+        f"Runs that execute, at most {result.peak:,} of {result.limit:,} slots, and those in line, "
+        f"at most {result.longest_line:,}; {result.waited_share:.1%} of turns waited, p95 {p95}."
+    )
     return tidy(ax, title=result.title, x="time (UTC)", y="runs", alt=alt)
 
 

@@ -16,6 +16,7 @@ from session_lab.analysis.prices import prices as published
 from session_lab.analysis.replays.compare import ReplayComparison, compare
 from session_lab.analysis.replays.concurrency import Concurrency, concurrency
 from session_lab.analysis.replays.fidelity import Agreement, agreement, recorded_outcomes
+from session_lab.analysis.replays.slot_waits import SlotWaits, slot_waits
 from session_lab.analysis.replays.slots import SlotChanges
 from session_lab.errors import DataError
 from session_lab.frames import (
@@ -23,6 +24,7 @@ from session_lab.frames import (
     RUNS,
     SESSIONS,
     digest,
+    milliseconds,
     whole_file,
     write_parquet,
 )
@@ -36,6 +38,7 @@ from session_lab.traffic.engine.engine_frames import Frames, to_frames, to_log, 
 from session_lab.traffic.engine.limited_engine import play_limited
 from session_lab.traffic.engine.prepare import prepare
 from session_lab.traffic.engine.reference_engine import play
+from session_lab.traffic.engine.slots import SlotUse
 
 if TYPE_CHECKING:
     import os
@@ -47,11 +50,11 @@ if TYPE_CHECKING:
     from session_lab.analysis.prices import PriceList
     from session_lab.timing import Instant
     from session_lab.traffic.engine.engine_result import EngineResult, Log
-    from session_lab.traffic.engine.slots import SlotUse
+    from session_lab.traffic.engine.slots import SlotLimits
 
 __all__ = ["Replay", "replay"]
 
-ENGINES = ("auto", "reference", "columnar")
+ENGINES = ("auto", "reference", "columnar", "coupled")
 COLUMNAR_FROM = 100_000
 """How many events it takes before the columnar engine, which loads numba, is worth its start."""
 PROFILE = "2026-10"
@@ -100,7 +103,8 @@ class Replay:
     assumptions: tuple[str, ...] = ()
     turn_durations: NDArray[np.int64] | None = field(default=None, repr=False)
     limits: ConcurrencyLimits | None = None
-    _slot_use: SlotUse | None = None
+    _slot_total: int = field(default=0, repr=False)
+    _slot_use: SlotUse | None = field(default=None, repr=False)
 
     def summary(self, prices: Mapping[str, float] | PriceList | None = None) -> ReplaySummary:
         """Return outcomes, start kinds, waits, runs, billed time, cost and concurrency.
@@ -116,6 +120,7 @@ class Replay:
             frames,
             self.concurrency(),
             self.cost(published() if prices is None else prices),
+            slots=None if self.limits is None else self.slots(),
             left_out=self.left_out,
             assumptions=self.assumptions,
         )
@@ -133,11 +138,43 @@ class Replay:
             How many runs may execute at once, to be shown beside the peak: a plan's, as in
             ``sl.prices("2026-05").plans["hobby"].limits["production"]``.
         """
-        if self._slot_use is None:
-            slots = slots_of(self._played())
-        else:
-            slots = SlotChanges(self._slot_use.given, self._slot_use.returned)
+        slots = self._slot_changes()
         return concurrency(self.runs, slots=slots, until=self.until, limit=limit)
+
+    def slots(self) -> SlotWaits:
+        """Return the slots that were held, the line for them, and how long turns waited in it.
+
+        Raises
+        ------
+        DataError
+            The replay had no limits.
+        """
+        if self.limits is None:
+            message = (
+                "without limits= no run waits for a slot; .concurrency() counts those that execute"
+            )
+            raise DataError(message, column="limits")
+        use = self._slot_use
+        if use is None:
+            # The limit was not reached: whoever asked for a slot was given one.
+            taken, given_back = self._slot_changes()
+            use = SlotUse(taken, taken, taken[:0], given_back)
+        at = milliseconds(self.operations["at"])
+        limit = self._slot_total
+        return slot_waits(
+            use,
+            milliseconds(self.operations["queued"]),
+            limit=limit,
+            last_event_at=int(at.max(initial=0)),
+            until=None if self.until is None else to_instant(self.until),
+            never_bursts=limit == self.limits.base < self.limits.total,
+        )
+
+    def _slot_changes(self) -> SlotChanges:
+        use = self._slot_use
+        if use is None:
+            return slots_of(self._played())
+        return SlotChanges(use.given, use.returned)
 
     def _played(self) -> Played:
         return Played(
@@ -225,10 +262,11 @@ class Replay:
 
     def __repr__(self) -> str:
         """Show what was replayed, in one line."""
+        limited = "" if self.limits is None else f"limits={self.limits.to_dict()!r}, "
         return (
             f"Replay({len(self.operations):,} events, {len(self.sessions):,} sessions, "
             f"{len(self.runs):,} runs, policy={self.policy!r}, platform={self.platform!r}, "
-            f"seed={self.seed})"
+            f"{limited}seed={self.seed})"
         )
 
     def _repr_html_(self) -> str:
@@ -269,10 +307,12 @@ def replay(
     until : str or datetime, optional
         The horizon: later events are left out, and runs are shown as they stand then. By default
         every run plays to its end.
-    engine : {"auto", "reference", "columnar"}
+    engine : {"auto", "reference", "columnar", "coupled"}
         Which engine plays; the outcome is the same. ``columnar`` is compiled by numba, which takes
         some seconds in the first process and about one in later ones; then it plays millions of
-        events a second. ``auto`` takes it from 100,000 events on. Limits are played by the first.
+        events a second. ``auto`` takes it from 100,000 events on. ``coupled`` is compiled too, and
+        plays what waits for slots; with limits ``auto`` takes one of the two, by whether the limit
+        can be reached at all.
     progress : bool
         Show progress on standard error.
 
@@ -312,16 +352,15 @@ def replay(
     horizon = None if until is None else to_instant(until, name="until")
     ready = prepare(events, horizon=horizon)
     log = to_log(ready.events, policy, platform, seed=seed, chats=ready.chats)
+    slots = None if limits is None else to_slot_limits(ready.events, ready.chats, limits)
     played_events = ready.events.reset_index(drop=True)
     with tqdm(
         total=len(log.at), unit=" events", desc="replay", delay=1, disable=not progress
     ) as bar:
-        if limits is None:
+        if slots is None:
             played = _play(engine, log, horizon, bar.update)
         else:
-            slots = to_slot_limits(ready.events, ready.chats, limits)
-            profile = profile_named(PROFILE)
-            played = play_limited(log, slots, profile, until=horizon, progress=bar.update)
+            played = _play_limited(engine, log, slots, horizon, bar.update)
     if horizon is None:
         instants = (log.at, played.ended_at)
         horizon_seen = max((int(column.max(initial=0)) for column in instants), default=0)
@@ -347,6 +386,7 @@ def replay(
         assumptions=zeros_assumed(platform, *silent_messages(played_events)),
         turn_durations=durations if "turn_duration" in played_events else None,
         limits=limits,
+        _slot_total=0 if slots is None else slots.total,
         _slot_use=played.slots,
     )
 
@@ -372,7 +412,10 @@ def _check_engine(engine: str, limits: ConcurrencyLimits | None) -> None:
         message = f"{engine!r} is not an engine; the engines are {', '.join(ENGINES)}"
         raise DataError(message, column="engine")
     if engine == "columnar" and limits is not None:
-        message = 'the columnar engine plays sessions apart; for limits take "reference"'
+        message = 'the columnar engine plays sessions apart; for limits take "coupled" or "auto"'
+        raise DataError(message, column="engine")
+    if engine == "coupled" and limits is None:
+        message = 'the coupled engine is for limits=; without them take "columnar" or "auto"'
         raise DataError(message, column="engine")
 
 
@@ -390,3 +433,22 @@ def _play(
             once=True,
         )
     return play(log, profile_named(PROFILE), until=until, progress=progress)
+
+
+def _play_limited(
+    engine: str,
+    log: Log,
+    limits: SlotLimits,
+    until: int | None,
+    progress: Callable[[int], object],
+) -> EngineResult:
+    profile = profile_named(PROFILE)
+    if engine == "reference" or (engine == "auto" and len(log.at) < COLUMNAR_FROM):
+        return play_limited(log, limits, profile, until=until, progress=progress)
+    from session_lab.traffic.columnar import GroupedLog  # noqa: PLC0415
+    from session_lab.traffic.coupled import play_coupled  # noqa: PLC0415
+
+    grouped = GroupedLog.of(log)
+    return play_coupled(
+        grouped, log.timings, limits, profile=profile, until=until, progress=progress
+    )

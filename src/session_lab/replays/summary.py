@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import numpy as np
 import pandas as pd
 
 from session_lab.analysis.display import money, read_duration
+from session_lab.analysis.replays.slot_waits import QUANTILES
 from session_lab.analysis.results import Result, result_html
 from session_lab.frames import NAT, milliseconds
 from session_lab.timing import instant_text, to_instant
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
     from session_lab.analysis.churn import Cost
     from session_lab.analysis.replays.concurrency import Concurrency
+    from session_lab.analysis.replays.slot_waits import SlotWaits
     from session_lab.traffic.engine.engine_frames import Frames
 
 __all__ = ["ReplaySummary", "summarise"]
@@ -52,6 +55,12 @@ class ReplaySummary(Result):
         that execute, which hold a slot of the plan's limit.
     cost : mapping of str to float
         What the runs cost, by machine preset; ``prices`` says by which prices.
+    slots : mapping of str to object
+        Under limits alone: the limit, the slots held at most, on average, and for how long all
+        were; how many turns waited for one and for how long, in milliseconds; the longest line, and
+        whether nobody was in it when the last event had come.
+    slot_notes : tuple of str
+        How those are to be taken.
     prices : str
         Where the prices come from.
     assumptions : tuple of str
@@ -69,6 +78,8 @@ class ReplaySummary(Result):
     cost: Mapping[str, float]
     prices: str = ""
     assumptions: tuple[str, ...] = ()
+    slots: Mapping[str, Any] = field(default_factory=dict)
+    slot_notes: tuple[str, ...] = ()
 
     title: ClassVar[str] = "Replay"
     formula: ClassVar[str] = (
@@ -81,10 +92,11 @@ class ReplaySummary(Result):
         """What is zero by assumption, and whether many chats have no start in the log."""
         events = self.totals["events"]
         missing = sum(n for answer, n in self.outcomes.items() if answer.split()[1] == "404")
+        notes = (*self.assumptions, *self.slot_notes)
         if missing * _MANY <= events:
-            return self.assumptions
+            return notes
         share = f"{missing:,} of {events:,} events ({missing / events:.0%}) are answered 404"
-        return (*self.assumptions, f"{share}: the log holds no start of their chats")
+        return (*notes, f"{share}: the log holds no start of their chats")
 
     def to_dict(self) -> dict[str, Any]:
         """Return the numbers as plain dictionaries: counts, and milliseconds for times."""
@@ -93,12 +105,13 @@ class ReplaySummary(Result):
     def _sections(self) -> dict[str, dict[str, Any]]:
         sections = ("totals", "outcomes", "start_kinds", "waits", "reasons", "end_causes", "time")
         plain: dict[str, dict[str, Any]] = {name: dict(getattr(self, name)) for name in sections}
-        return {**plain, "cost": dict(self.cost), "concurrency": dict(self.concurrency)}
+        plain |= {"cost": dict(self.cost), "concurrency": dict(self.concurrency)}
+        return plain | ({"slots": dict(self.slots)} if self.slots else {})
 
     def to_frame(self) -> pd.DataFrame:
         """Return the columns ``section``, ``name`` and ``value``, as text to be read."""
         rows = [
-            (section.replace("_", " "), name, _shown(section, value))
+            (section.replace("_", " "), name, _shown(section, name, value))
             for section, numbers in self._sections().items()
             for name, value in numbers.items()
         ]
@@ -110,7 +123,9 @@ class ReplaySummary(Result):
         lines: list[str] = []
         for section, numbers in self._sections().items():
             lines.append(section.replace("_", " "))
-            lines += [f"  {name:<{width}}  {_shown(section, v):>12}" for name, v in numbers.items()]
+            lines += [
+                f"  {name:<{width}}  {_shown(section, name, v):>12}" for name, v in numbers.items()
+            ]
         return "\n".join([*lines, *self._below()])
 
     def _below(self) -> tuple[str, ...]:
@@ -134,6 +149,7 @@ def summarise(
     concurrency: Concurrency,
     cost: Cost,
     *,
+    slots: SlotWaits | None = None,
     left_out: int,
     assumptions: tuple[str, ...] = (),
 ) -> ReplaySummary:
@@ -172,7 +188,29 @@ def summarise(
         cost={machine: cost.total(machine) for machine in cost.prices},
         prices=cost.source,
         assumptions=assumptions,
+        slots={} if slots is None else _slots(slots),
+        slot_notes=() if slots is None else slots.notes,
     )
+
+
+def _slots(slots: SlotWaits) -> dict[str, Any]:
+    waited = {f"queued {name}": _ms(slots.quantile(q)) for name, q in QUANTILES.items()}
+    mean = round(float(slots.queued.mean())) if len(slots.queued) else 0
+    return {
+        "limit": slots.limit,
+        "peak executing": slots.peak,
+        "mean executing": round(slots.mean, 3),
+        "at the limit": _ms(slots.at_limit),
+        "turns that waited": int((slots.queued > 0).sum()),
+        "queued mean": mean,
+        **waited,
+        "longest line": slots.longest_line,
+        "drained": slots.drained,
+    }
+
+
+def _ms(span: timedelta) -> int:
+    return round(span / timedelta(milliseconds=1))
 
 
 def _outcomes(operations: pd.DataFrame) -> dict[str, int]:
@@ -198,10 +236,13 @@ def _quantiles(ordered: np.ndarray) -> dict[str, int]:
     return {"mean": round(float(ordered.mean())), **found}
 
 
-def _shown(section: str, value: object) -> str:
+def _shown(section: str, name: str, value: object) -> str:
     if value is None:
         return "none"
-    if section in {"waits", "time"} and isinstance(value, int):
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    is_time = section in {"waits", "time"} or name.startswith(("queued ", "at the limit"))
+    if is_time and isinstance(value, int):
         return read_duration(value)
     if section == "cost" and isinstance(value, float):
         return money(value)

@@ -282,7 +282,7 @@ def write(  # noqa: PLR0917
 
 
 @inlined
-def write_waiting(
+def write_waiting(  # noqa: PLR0917
     runs: NDArray[np.int64], row: int, session: int, run: Run, rules: Rules, woken_at: Int64
 ) -> int:
     """Write a run that waits for a slot at the horizon; return the next free row.

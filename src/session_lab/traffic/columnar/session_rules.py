@@ -53,7 +53,7 @@ CLOSE_OK, _RETRIEVED = map(ANSWERS.index, ("close", "retrieve"))
 
 
 @inlined
-def rules_of(timings: NDArray[np.int64], policy: int) -> Rules:
+def rules_of(timings: NDArray[np.int64], policy: Int64) -> Rules:
     """Return the rules of a policy."""
     return Rules(
         timings[policy, 0],
@@ -89,7 +89,7 @@ def resume_time(run: Run, drawn_by: DrawnBy, times: Times) -> Int64:
 
 @inlined
 def turn_of(
-    answer: int, durations: NDArray[np.int64], event: Int64, drawn_by: DrawnBy, times: Times
+    answer: Int64, durations: NDArray[np.int64], event: Int64, drawn_by: DrawnBy, times: Times
 ) -> Int64:
     """Return how long the turn lasts that an event asks for; NAT when it asks for none."""
     if answer not in (CREATED, ACCEPTED):
@@ -104,7 +104,7 @@ def turn_of(
 
 
 @inlined
-def answer_to(op: int, is_new: bool, is_closed: bool, is_expired: bool) -> int:  # noqa: FBT001
+def answer_to(op: Int64, is_new: bool, is_closed: bool, is_expired: bool) -> int:  # noqa: FBT001
     """Return the answer to an event on a session; closed wins over expired."""
     if op == _MESSAGE:
         if is_closed:
@@ -120,7 +120,7 @@ def answer_to(op: int, is_new: bool, is_closed: bool, is_expired: bool) -> int: 
 
 
 @inlined
-def touches(answer: int, is_new: bool, refused_start_rewrites: bool) -> bool:  # noqa: FBT001
+def touches(answer: Int64, is_new: bool, refused_start_rewrites: bool) -> bool:  # noqa: FBT001
     """Check whether a start writes the session's row."""
     if answer in (_START_CLOSED, _START_EXPIRED):
         return is_new or refused_start_rewrites

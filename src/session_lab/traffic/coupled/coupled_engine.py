@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from session_lab.traffic.columnar.compiling import allocating
 from session_lab.traffic.columnar.layout import Answers, RunColumns, SessionColumns
 from session_lab.traffic.columnar.log import PROFILE
 from session_lab.traffic.columnar.unpack import RunsSoFar, tell
-from session_lab.traffic.coupled.kernel import Written, play_events, write_rest
+from session_lab.traffic.coupled.kernel import play_events, write_rest
 from session_lab.traffic.coupled.state import (
     N_ASKED,
     N_GIVEN,
@@ -21,6 +21,7 @@ from session_lab.traffic.coupled.state import (
     ROWS,
     Room,
 )
+from session_lab.traffic.coupled.written import Written
 from session_lab.traffic.engine.engine_result import NAT
 from session_lab.traffic.engine.slots import SlotUse
 
@@ -180,7 +181,7 @@ def _places(owner: NDArray[np.int32], n_runs: NDArray[np.int32]) -> NDArray[np.i
     return place
 
 
-def _moved(column: NDArray[np.int64], place: NDArray[np.int32]) -> NDArray[np.int64]:
+def _moved(column: NDArray[Any], place: NDArray[np.int32]) -> NDArray[Any]:
     moved = np.empty_like(column)
     moved[place] = column
     return moved

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -136,7 +136,7 @@ class Room(NamedTuple):
         clock[NOW], clock[TOTAL], clock[N_FREE], clock[UNDRAINED] = first, limits.total, size, -1
         states = np.zeros((size, N_FIELDS + 16), np.int64)
         states[:, SESSION] = -1
-        told = [np.empty(size if tells else 0, np.int64) for _ in range(4)]
+        asked, given, left, returned = (np.empty(size if tells else 0, np.int64) for _ in range(4))
         return cls(
             clock,
             states,
@@ -151,7 +151,10 @@ class Room(NamedTuple):
             np.full(tasks, size, np.int64),
             np.zeros(tasks, np.int64),
             np.array(limits.of_task, np.int64),
-            *told,
+            asked,
+            given,
+            left,
+            returned,
             np.empty((1 << 12, QUEUED_COLUMN + 1), np.int64),
         )
 
@@ -159,7 +162,7 @@ class Room(NamedTuple):
         """Return the room with more of what is nearly used up; runs are left to the caller."""
         clock = self.clock
         clock[FULL] = 0
-        changed: dict[str, NDArray[np.int64] | NDArray[np.int32]] = {}
+        changed: dict[str, Any] = {}
         if clock[N_FREE] < _MARGIN:
             n = len(self.states)
             changed["states"] = np.concatenate([self.states, np.zeros_like(self.states)])
@@ -184,7 +187,7 @@ class Room(NamedTuple):
             changed |= self._longer_line()
         return self._replace(**changed)
 
-    def _longer_line(self) -> dict[str, NDArray[np.int64] | NDArray[np.int32]]:
+    def _longer_line(self) -> dict[str, Any]:
         room = np.where(self.line_size + _MARGIN > self.line_room, 2, 1) * self.line_room
         begin = np.concatenate([[0], room.cumsum()])
         at, session = np.empty(begin[-1], np.int64), np.empty(begin[-1], np.int32)

@@ -1,0 +1,121 @@
+"""The line for slots, the timers and the clock of a coupled play, in compiled code."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from session_lab.traffic.columnar.compiling import inlined
+from session_lab.traffic.columnar.run_row import (
+    TRIGGERED_AT,
+)
+from session_lab.traffic.coupled.heaps import pop, push
+from session_lab.traffic.coupled.state import (
+    ASKED_AT,
+    AT_LIMIT,
+    BUSY,
+    FULL,
+    HELD,
+    IN_LINE,
+    LONGEST,
+    N_ASKED,
+    N_TIMERS,
+    NOW,
+    PEAK,
+    PHASE,
+    SESSION,
+    TASK,
+    TIMER,
+    TOTAL,
+    WAITING,
+)
+from session_lab.traffic.engine.engine_result import NONE
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from session_lab.traffic.columnar.layout import Int64
+    from session_lab.traffic.coupled.state import Room
+
+
+__all__ = ["ask", "first_in_line", "join", "pass_time", "watch"]
+
+_NONE = np.int64(NONE)
+
+
+@inlined
+def pass_time(clock: NDArray[np.int64], to: Int64) -> None:
+    """Count how long slots were held, and how many were, up to an instant."""
+    passed = to - clock[NOW]
+    if passed > 0:
+        held = clock[HELD]
+        clock[PEAK] = max(clock[PEAK], held)
+        clock[LONGEST] = max(clock[LONGEST], clock[IN_LINE])
+        clock[BUSY] += held * passed
+        if held >= clock[TOTAL]:
+            clock[AT_LIMIT] += passed
+        clock[NOW] = to
+
+
+@inlined
+def watch(room: Room, row: Int64, due: Int64) -> None:
+    """Set a timer, unless an earlier one will look again."""
+    clock, state = room.clock, room.states[row]
+    if due < state[TIMER]:
+        state[TIMER] = due
+        push(room.timer_at, room.timer_row, 0, clock[N_TIMERS], due, row)
+        clock[N_TIMERS] += 1
+        clock[FULL] |= clock[N_TIMERS] + 4 > len(room.timer_at)
+
+
+@inlined
+def ask(room: Room, row: Int64, at: Int64) -> None:
+    """Begin to wait for a slot."""
+    clock, state = room.clock, room.states[row]
+    state[PHASE], state[ASKED_AT] = WAITING, at
+    if len(room.asked):
+        room.asked[clock[N_ASKED]] = at
+        clock[N_ASKED] += 1
+        clock[FULL] |= clock[N_ASKED] + 4 > len(room.asked)
+
+
+@inlined
+def join(room: Room, row: Int64) -> None:
+    """Join the line."""
+    clock, state = room.clock, room.states[row]
+    task = state[TASK]
+    size = room.line_size[task]
+    begin = room.line_begin[task]
+    push(room.line_at, room.line_session, begin, size, state[TRIGGERED_AT], state[SESSION])
+    room.line_size[task] = size + 1
+    clock[FULL] |= size + 5 > room.line_room[task]
+    clock[IN_LINE] += 1
+
+
+@inlined
+def first_in_line(room: Room) -> Int64:
+    """Remove the first in line whose task has room, and return its row; NONE if there is none."""
+    found, first_at, first_session = _NONE, np.int64(0), np.int64(0)
+    for task in range(len(room.held)):
+        if room.held[task] >= room.of_task[task]:
+            continue
+        begin = room.line_begin[task]
+        while room.line_size[task]:
+            row = np.int64(room.row_of[room.line_session[begin]])
+            # Those that left the line are still in the heap.
+            if row >= 0 and room.states[row, PHASE] == WAITING:
+                break
+            pop(room.line_at, room.line_session, begin, room.line_size[task])
+            room.line_size[task] -= 1
+        if room.line_size[task]:
+            at, session = room.line_at[begin], np.int64(room.line_session[begin])
+            if found < 0 or at < first_at or (at == first_at and session < first_session):
+                found, first_at, first_session = np.int64(task), at, session
+    if found < 0:
+        return _NONE
+    row = np.int64(room.row_of[first_session])
+    pop(room.line_at, room.line_session, room.line_begin[found], room.line_size[found])
+    room.line_size[found] -= 1
+    room.clock[IN_LINE] -= 1
+    return row
