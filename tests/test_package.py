@@ -75,6 +75,7 @@ PUBLIC = [
     "select",
     "sessions_frame",
     "sessions_of_log",
+    "smallest_limit",
     "sweep",
     "tags",
     "traffic",

@@ -139,6 +139,11 @@ EXAMPLES = {
     "Replays": (
         Example("replay-summary", f"{_REPLAY}.summary", "replay.summary()"),
         Example("replay-concurrency", f"{_REPLAY}.concurrency", "replay.concurrency()"),
+        Example(
+            "replay-slots",
+            f"{_REPLAY}.slots",
+            "sl.replay(events, policy, platform, limits=2).slots()",
+        ),
         Example("replay-compare", f"{_REPLAY}.compare", f"{_LONGER}replay.compare(other)"),
         Example(
             "recommend",

@@ -63,6 +63,7 @@ if typing.TYPE_CHECKING:
     from session_lab.replays.local_server import LocalServer
     from session_lab.replays.replay import Replay, replay
     from session_lab.replays.simulator import Simulator
+    from session_lab.replays.smallest_limit import smallest_limit
     from session_lab.replays.sweep import sweep
     from session_lab.reports import report
     from session_lab.simulator import (
@@ -117,6 +118,7 @@ else:
         "report": "reports",
         "runs_frame": "frames.loaders.loading",
         "sessions_frame": "frames.loaders.loading",
+        "smallest_limit": "replays.smallest_limit",
         "sweep": "replays.sweep",
         "of_sessions": "frames",
         "select": "frames",
@@ -207,6 +209,7 @@ __all__ = [
     "select",
     "sessions_frame",
     "sessions_of_log",
+    "smallest_limit",
     "sweep",
     "tags",
     "traffic",

@@ -11,11 +11,12 @@ import pandas as pd
 
 from session_lab.errors import DataError
 from session_lab.frames import NAT
-from session_lab.simulator import Platform, RunPolicy
+from session_lab.simulator import ConcurrencyLimits, Platform, RunPolicy
 from session_lab.timing import to_milliseconds
 
 __all__ = [
     "EXPIRY",
+    "LIMIT",
     "Grid",
     "checked_assumptions",
     "checked_choices",
@@ -27,7 +28,8 @@ __all__ = [
 Grid = Mapping[str, Iterable[Any]]
 
 EXPIRY = "expiry"
-_CHOICES = (*(field.name for field in fields(RunPolicy)), EXPIRY)
+LIMIT = "concurrency_limit"
+_CHOICES = (*(field.name for field in fields(RunPolicy)), EXPIRY, LIMIT)
 _ASSUMPTIONS = tuple(field.name for field in fields(Platform))
 _AS_THEY_ARE = ("max_turns", "exit_after_preload_idle")
 
@@ -65,6 +67,8 @@ def lay_out(values: dict[str, list[Any]], combinations: list[tuple[Any, ...]]) -
     for name, tried in zip(values, zip(*combinations, strict=True), strict=True):
         if name in _AS_THEY_ARE:
             columns[name] = list(tried)
+        elif name == LIMIT:
+            columns[name] = pd.array(list(tried), dtype="Int64")
         elif name == "on_deploy":
             columns[name] = pd.array(tried, dtype="string[pyarrow]")
         else:
@@ -111,11 +115,18 @@ def _unknown(name: str, source: str, known: tuple[str, ...]) -> str:
     return f"{name!r} is not a field of the {source}; they are {', '.join(known)}"
 
 
-def _canonical(name: str, value: object, source: str) -> Any:  # noqa: ANN401 (as various as the fields)
+def _canonical(name: str, value: Any, source: str) -> Any:  # noqa: ANN401 (as various as the fields)
     changed: dict[str, Any] = {name: value}
     try:
+        if name == LIMIT and isinstance(value, ConcurrencyLimits):
+            message = (
+                "a sweep tries whole numbers of slots; sl.replay(limits=) takes burst and tasks"
+            )
+            raise DataError(message)  # noqa: TRY301 (it is named as the others are)
         if name == EXPIRY:
             return NAT if value is None else to_milliseconds(value, name=name)
+        if name == LIMIT:
+            return None if value is None else ConcurrencyLimits.of(value).base
         owner = Platform if name in _ASSUMPTIONS else RunPolicy
         return getattr(owner(**changed), name)
     except DataError as error:

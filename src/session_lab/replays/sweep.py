@@ -16,6 +16,7 @@ from session_lab.frames import NAT, RUNS, empty
 from session_lab.replays.assumptions import silent_messages, zeros_assumed
 from session_lab.replays.grid import (
     EXPIRY,
+    LIMIT,
     Grid,
     checked_assumptions,
     checked_choices,
@@ -29,20 +30,34 @@ from session_lab.simulator import Platform, RunPolicy
 from session_lab.timing import to_instant
 from session_lab.traffic.engine.engine_frames import to_log
 from session_lab.traffic.engine.prepare import prepare
+from session_lab.traffic.engine.slots import SlotLimits
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from session_lab.analysis.prices import PriceList
     from session_lab.simulator import Timings
     from session_lab.timing import Instant
     from session_lab.traffic.columnar import GroupedLog, Outcome
+    from session_lab.traffic.coupled import LimitedOutcome
+
+    _Job = Callable[[GroupedLog, "_Point"], dict[str, float]]
 
 __all__ = ["GroupedSweep", "sweep"]
 
 _PLAYED = ("at", "op", "external_id", "turn_duration", "expires_at")
 _COLD = ("initial", "continuation", "upgrade")
 _TIMES = ("wait_mean", "wait_p50", "wait_p95", "wait_p99", "billed", "idle", "suspended")
+_QUEUED = ("queued_p95", "queued_p99")
+_RANKING = (
+    "a lower limit lowers billed time, since queued turns are served back to back: never rank limits "
+    "by cost without the wait; what a plan costs is not in the cost"
+)
+OPEN_LOOP = (
+    "under a limit nobody leaves, retries or writes later because of a wait (assumption)",
+    _RANKING,
+)
+"""What is assumed under limits, and how not to read them."""
 AS_GIVEN = ""
 """The assumption of the rows that are on the platform as it was given."""
 
@@ -53,6 +68,7 @@ class _Point(NamedTuple):
     timings: tuple[Timings, ...]
     expiry: int | None
     until: int | None
+    limit: int | None = None
 
 
 def sweep(
@@ -81,7 +97,8 @@ def sweep(
     grid : mapping of str to list
         Values to try for fields of :class:`RunPolicy`, as in ``{"idle_timeout": ["5s", "30s"]}``.
         ``expiry`` replaces every ``expires_at``: how long after its first start a session expires,
-        or None for never.
+        or None for never. ``concurrency_limit`` is how many runs may execute at once, or None for
+        no limit; see ``limits`` of ``sl.replay``.
     policy : RunPolicy or mapping of str to RunPolicy, optional
         What holds for all other fields, or one policy for each task identifier.
     platform : Platform, optional
@@ -117,6 +134,10 @@ def sweep(
           continuation and upgrade), and that woke a suspended one;
         - ``runs``, and ``refused``: events answered with an error;
         - ``billed`` (active and idle time), ``idle`` and ``suspended`` time of all runs;
+        - with ``concurrency_limit``: ``peak_executing``; ``waited_for_slot``, the share of turns that
+          did; ``queued_p95``, ``queued_p99``: how long they did; and ``drained``, whether nobody was
+          in line when the last event had come: where it is not so, waits grow with the length of
+          the log and mean nothing as numbers, and the policy is not on the front;
         - ``price_MACHINE`` for each machine preset with a price;
         - ``front``: whether no other policy under the same assumption is as good in p95 of the
           wait, cost (the first price, else billed time) and refusals, and better in one of them.
@@ -235,10 +256,13 @@ class GroupedSweep:
         with tqdm(
             total=len(points), unit=" policies", desc="sweep", delay=1, disable=not progress
         ) as bar:
-            if scheduler is None:
-                measured = on_threads(_measure, self._log, points, bar.update)
-            else:
-                measured = on_dask(scheduler, _measure, self._log, points, bar.update)
+
+            def play(job: _Job, items: list[_Point]) -> list[dict[str, float]]:
+                if scheduler is None:
+                    return on_threads(job, self._log, items, bar.update)
+                return on_dask(scheduler, job, self._log, items, bar.update)
+
+            measured = _under_limits(play, points) if LIMIT in choices else play(_measure, points)
         settings, n = lay_out(choices, combinations * len(platforms)), len(combinations)
         if varied:
             assumed = np.repeat(list(platforms), n)
@@ -252,24 +276,80 @@ class GroupedSweep:
                 for part in (frame.iloc[row : row + n] for row in range(0, len(frame), n))
             ]
         )
-        frame.attrs["assumptions"] = list(zeros_assumed(platform, *self._silent))
+        notes = zeros_assumed(platform, *self._silent)
+        frame.attrs["assumptions"] = [*notes, *(OPEN_LOOP if LIMIT in choices else ())]
         return frame
+
+    def play_under(
+        self,
+        limit: int | None,
+        *,
+        policy: RunPolicy | Mapping[str, RunPolicy] | None = None,
+        platform: Platform | None = None,
+    ) -> LimitedOutcome:
+        """Return what comes of the log under one policy, where so many runs may execute at once."""
+        policy = RunPolicy() if policy is None else policy
+        policies = [policy] if isinstance(policy, RunPolicy) else list(policy.values())
+        point = self._point(policies, checked_platform(platform), {LIMIT: limit})
+        return _play_limited(self._log, point)
 
     def _point(
         self, policies: list[RunPolicy], platform: Platform, settings: dict[str, Any]
     ) -> _Point:
-        expiry = settings.pop(EXPIRY, None)
+        expiry, limit = settings.pop(EXPIRY, None), settings.pop(LIMIT, None)
         timings = tuple(
             replace(policy, **settings).timings(platform, self._seed) for policy in policies
         )
-        return _Point(timings, expiry, self._horizon)
+        return _Point(timings, expiry, self._horizon, limit)
 
 
 def _measure(log: GroupedLog, point: _Point) -> dict[str, float]:
     """Play one policy, and keep the numbers of its row; times are milliseconds."""
     if point.expiry is not None:
         log = log.expiring(point.expiry)
-    outcome = log.outcome(point.timings, until=point.until)
+    return _row(log.outcome(point.timings, until=point.until))
+
+
+def _measure_limited(log: GroupedLog, point: _Point) -> dict[str, float]:
+    """Play one policy under its limit, and keep the numbers of its row."""
+    limited = _play_limited(log, point)
+    return {
+        **_row(limited.outcome),
+        "peak_executing": limited.peak,
+        "waited_for_slot": limited.waited_share,
+        "queued_p95": limited.wait_for_slot(0.95),
+        "queued_p99": limited.wait_for_slot(0.99),
+        "drained": limited.drained,
+        "at_once": limited.at_once,
+    }
+
+
+def _play_limited(log: GroupedLog, point: _Point) -> LimitedOutcome:
+    from session_lab.traffic.coupled import play_outcome  # noqa: PLC0415  it loads numba
+
+    if point.expiry is not None:
+        log = log.expiring(point.expiry)
+    limits = SlotLimits.of_one_task(point.limit, len(log.session))
+    return play_outcome(log, point.timings, limits, until=point.until)
+
+
+def _under_limits(
+    play: Callable[[_Job, list[_Point]], list[dict[str, float]]], points: list[_Point]
+) -> list[dict[str, float]]:
+    """Play each policy without a limit, and then under those that it reaches."""
+    free = list(dict.fromkeys(point._replace(limit=None) for point in points))
+    without = dict(zip(free, play(_measure_limited, free), strict=True))
+    reached = [
+        point
+        for point in points
+        if point.limit is not None and point.limit < without[point._replace(limit=None)]["at_once"]
+    ]
+    under = dict(zip(reached, play(_measure_limited, reached), strict=True))
+    rows = [under.get(point, without[point._replace(limit=None)]) for point in points]
+    return [{name: row[name] for name in row if name != "at_once"} for row in rows]
+
+
+def _row(outcome: Outcome) -> dict[str, float]:
     kinds, turns = outcome.start_kinds, sum(outcome.start_kinds.values())
     return {
         "turns": turns,
@@ -291,7 +371,8 @@ def _waits(outcome: Outcome) -> dict[str, int]:
 
 def _measures(rows: list[dict[str, float]]) -> pd.DataFrame:
     frame = pd.DataFrame(rows)
-    return frame.assign(**{name: durations([row[name] for row in rows]) for name in _TIMES})
+    times = [name for name in (*_TIMES, *_QUEUED) if name in frame]
+    return frame.assign(**{name: durations([row[name] for row in rows]) for name in times})
 
 
 def _priced(frame: pd.DataFrame, priced: churn.Cost) -> dict[str, list[float]]:

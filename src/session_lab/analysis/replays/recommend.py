@@ -25,7 +25,7 @@ __all__ = ["Recommendation", "best_cost", "pareto_front", "recommend", "settings
 
 _NEIGHBOURS = 5
 """How many policies on either side of the chosen one are shown with it."""
-_SETTINGS = (*(one.name for one in fields(RunPolicy)), "expiry")
+_SETTINGS = (*(one.name for one in fields(RunPolicy)), "expiry", "concurrency_limit")
 
 
 @dataclass(frozen=True, repr=False)
@@ -185,9 +185,12 @@ def recommend(
     waits, costs, refused = (_numbers(policies, name) for name in (wait, cost, "refused"))
     fewest = np.nanmin(refused) if len(refused) else 0
     limit = fewest if most_refused is None else most_refused
-    considered = (refused <= limit) & ~np.isnan(waits) & ~np.isnan(costs)
+    drained = _drained(policies)
+    considered = (refused <= limit) & ~np.isnan(waits) & ~np.isnan(costs) & drained
     if not considered.any():
         message = f"no policy served a turn with at most {limit:,.0f} refusals"
+        if not drained.any():
+            message = "under every limit people were still in line when the last event came"
         raise DataError(message, source="policies", column="refused")
     front = np.zeros(len(policies), dtype=bool)
     front[considered] = pareto_front(policies[considered], wait, cost)
@@ -207,6 +210,10 @@ def recommend(
     caveats += policies.attrs.get("assumptions", [])
     if considered.sum() > 1 and np.ptp(waits[considered]) == 0:
         caveats.append(f"{wait} is the same under every policy here, so only {cost} was weighed")
+    if undrained := int((~drained).sum()):
+        caveats.append(
+            f"left out, since the line had not drained when the last event came: {undrained:,}"
+        )
     if left_out := int((refused > limit).sum()):
         caveats.append(f"left out for more than {limit:,.0f} refusals: {left_out:,}")
     return Recommendation(
@@ -223,8 +230,8 @@ def recommend(
 def pareto_front(policies: pd.DataFrame, *columns: str) -> NDArray[np.bool_]:
     """Return which rows no other row beats: as small in every column, and smaller in one.
 
-    Rows that are equal in all of them are on the front together; rows with a missing value are not
-    on it.
+    Rows that are equal in all of them are on the front together; rows with a missing value, and
+    those under whose limit the line did not drain, are not on it.
 
     Examples
     --------
@@ -233,11 +240,19 @@ def pareto_front(policies: pd.DataFrame, *columns: str) -> NDArray[np.bool_]:
     [True, True, False, True]
     """
     values = np.column_stack([_numbers(policies, name) for name in columns])
+    values[~_drained(policies)] = np.nan
     front: NDArray[np.bool_] = np.zeros(len(values), dtype=bool)
     for row in np.flatnonzero(~np.isnan(values).any(axis=1)):
         beats = (values <= values[row]).all(axis=1) & (values < values[row]).any(axis=1)
         front[row] = not beats.any()
     return front
+
+
+def _drained(policies: pd.DataFrame) -> NDArray[np.bool_]:
+    """Return where waits mean something: nobody was in line when the last event had come."""
+    if "drained" not in policies:
+        return np.ones(len(policies), dtype=bool)
+    return policies["drained"].to_numpy(dtype=bool)
 
 
 def settings_of(policies: pd.DataFrame, row: int) -> dict[str, str]:
@@ -258,7 +273,8 @@ def _row_of(policies: pd.DataFrame, current: Mapping[str, object]) -> int:
             wanted = NAT if value is None else to_milliseconds(value, name=name)
             fits &= milliseconds(held) == wanted
         else:
-            fits &= (held == value).to_numpy(dtype=bool, na_value=False)
+            is_it = held.isna() if value is None else held == value
+            fits &= is_it.to_numpy(dtype=bool, na_value=False)
     if not fits.any():
         message = f"{dict(current)!r} is not among the policies of the sweep; add it to the grid"
         raise DataError(message, source="current")
@@ -322,6 +338,8 @@ def _scaled(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _text(value: object) -> str:
+    if value is pd.NA:
+        return "none"
     if isinstance(value, pd.Timedelta):
         return duration_text(value // pd.Timedelta(milliseconds=1))
     return "none" if value is pd.NaT or value == "" else str(value)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from session_lab.traffic.columnar.compiling import compiled
+from session_lab.traffic.columnar.compiling import compiled, inlined
 from session_lab.traffic.columnar.layout import VERDICTS, Int64, RunColumns
 from session_lab.traffic.engine.engine_result import CAUSES, NAT, REASONS
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from session_lab.traffic.columnar.layout import Answers
 
-__all__ = ["EXACT", "SHARE", "OutcomeSums", "add_answers", "add_runs", "bin_ends"]
+__all__ = ["EXACT", "SHARE", "OutcomeSums", "add_answers", "add_runs", "add_wait", "bin_ends"]
 
 EXACT = 1 << 16
 """Waits below this many milliseconds (a minute) are counted one by one."""
@@ -54,14 +54,18 @@ class OutcomeSums(NamedTuple):
 @compiled
 def add_answers(tally: OutcomeSums, answers: Answers, n: int) -> None:
     """Count the first ``n`` answers."""
-    verdicts, waits, _, _, totals = tally
     verdict_of, waited_of, _ = answers
     for place in range(n):
-        verdicts[verdict_of[place]] += 1
-        waited = waited_of[place]
-        if waited != _NAT:
-            waits[_bin(waited)] += 1
-            totals[5] += waited
+        tally.verdicts[verdict_of[place]] += 1
+        add_wait(tally, waited_of[place])
+
+
+@inlined
+def add_wait(tally: OutcomeSums, waited: Int64) -> None:
+    """Count a wait, unless it is NAT."""
+    if waited != _NAT:
+        tally.waits[_bin(waited)] += 1
+        tally.totals[5] += waited
 
 
 @compiled

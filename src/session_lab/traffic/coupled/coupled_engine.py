@@ -8,22 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from session_lab.traffic.columnar.compiling import allocating
-from session_lab.traffic.columnar.layout import Answers, RunColumns, SessionColumns
+from session_lab.traffic.columnar.layout import RunColumns
 from session_lab.traffic.columnar.log import PROFILE
 from session_lab.traffic.columnar.unpack import RunsSoFar, tell
-from session_lab.traffic.coupled.kernel import play_events, write_rest
+from session_lab.traffic.coupled.play import Play
 from session_lab.traffic.coupled.state import (
-    N_ASKED,
-    N_GIVEN,
-    N_LEFT,
-    N_RETURNED,
     QUEUED_COLUMN,
-    ROWS,
-    Room,
 )
-from session_lab.traffic.coupled.written import Written
 from session_lab.traffic.engine.engine_result import NAT
-from session_lab.traffic.engine.slots import SlotUse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -31,15 +23,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from session_lab.simulator import Profile, Timings
-    from session_lab.traffic.columnar.layout import Columns, Rulebook
     from session_lab.traffic.columnar.log import GroupedLog
     from session_lab.traffic.engine.engine_result import EngineResult
     from session_lab.traffic.engine.slots import SlotLimits
 
-__all__ = ["Play", "play_coupled"]
-
-_CHUNK = 1 << 16
-_MOST_ROWS = 1 << 14
+__all__ = ["play_coupled"]
 
 
 def play_coupled(
@@ -103,69 +91,6 @@ def play_coupled(
     return replace(
         result, queued=queued, run_queued=_moved(run_queued, place), slots=play.slot_use()
     )
-
-
-class Play:
-    """One play of a log: the room it takes, and what it has written."""
-
-    def __init__(
-        self,
-        log: GroupedLog,
-        columns: Columns,
-        book: Rulebook,
-        limits: SlotLimits,
-        *,
-        tells: bool,
-    ) -> None:
-        n, n_sessions = len(columns.at), len(log.created_by)
-        self._columns, self._book, self._session = columns, book, log.session
-        self._tasks = limits.task[log.created_by]
-        self.written = Written(
-            Answers.empty(n), np.empty(n, np.int64), SessionColumns.empty(n_sessions)
-        )
-        self.written.sessions.n_runs[:] = 0
-        first = int(columns.at[0]) if n else 0
-        self.room = Room.begin(limits, n_sessions, first=first, tells=tells)
-
-    def run(
-        self,
-        keep: Callable[[NDArray[np.int64]], object],
-        progress: Callable[[int], object] | None = None,
-    ) -> None:
-        """Play all events, handing on the rows of runs as they fill the room for them."""
-        columns, book, written = self._columns, self._book, self.written
-        n = len(columns.at)
-        for first in range(0, max(n, 1), _CHUNK):
-            last = min(n, first + _CHUNK)
-            while not play_events(
-                self.room, columns, book, written, self._session, self._tasks, last
-            ):
-                self._make_room(keep)
-            if progress is not None:
-                progress(last - first)
-        self._make_room(keep, for_rows=len(self.room.states))
-        write_rest(self.room, columns, book, written)
-        self._make_room(keep)
-
-    def _make_room(self, keep: Callable[[NDArray[np.int64]], object], *, for_rows: int = 0) -> None:
-        room = self.room.grown()
-        rows = int(room.clock[ROWS])
-        keep(room.runs[:rows])
-        room.clock[ROWS] = 0
-        size = max(for_rows, min(2 * len(room.runs), _MOST_ROWS))
-        if size > len(room.runs):
-            room = room._replace(runs=np.empty((size, QUEUED_COLUMN + 1), np.int64))
-        self.room = room
-
-    def slot_use(self) -> SlotUse:
-        """Return when slots were asked for, given and returned."""
-        room = self.room
-        columns = zip(
-            (room.asked, room.given, room.left, room.returned),
-            (N_ASKED, N_GIVEN, N_LEFT, N_RETURNED),
-            strict=True,
-        )
-        return SlotUse(*(column[: room.clock[n]].copy() for column, n in columns))
 
 
 @allocating

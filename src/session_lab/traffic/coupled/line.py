@@ -47,15 +47,13 @@ _NONE = np.int64(NONE)
 @inlined
 def pass_time(clock: NDArray[np.int64], to: Int64) -> None:
     """Count how long slots were held, and how many were, up to an instant."""
-    passed = to - clock[NOW]
-    if passed > 0:
-        held = clock[HELD]
-        clock[PEAK] = max(clock[PEAK], held)
-        clock[LONGEST] = max(clock[LONGEST], clock[IN_LINE])
-        clock[BUSY] += held * passed
-        if held >= clock[TOTAL]:
-            clock[AT_LIMIT] += passed
-        clock[NOW] = to
+    passed, held = to - clock[NOW], clock[HELD]
+    clock[PEAK] = max(clock[PEAK], held)
+    clock[LONGEST] = max(clock[LONGEST], clock[IN_LINE])
+    clock[BUSY] += held * passed
+    if held >= clock[TOTAL]:
+        clock[AT_LIMIT] += passed
+    clock[NOW] = to
 
 
 @inlined

@@ -31,6 +31,7 @@ from session_lab.traffic.coupled.line import watch
 from session_lab.traffic.coupled.runs_at_play import hash_of, rules_at
 from session_lab.traffic.coupled.state import (
     ASKED_AT,
+    AT_ONCE,
     CLOSED_AT,
     DECIDED,
     FULL,
@@ -75,6 +76,7 @@ def _take_slot(room: Room, columns: Columns, book: Rulebook, row: Int64) -> None
     clock, state = room.clock, room.states[row]
     now = clock[NOW]
     clock[HELD] += 1
+    clock[AT_ONCE] = max(clock[AT_ONCE], clock[HELD])
     room.held[state[TASK]] += 1
     if len(room.given):
         room.given[clock[N_GIVEN]] = now

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AT_LIMIT",
+    "AT_ONCE",
     "BUSY",
     "EVENT",
     "FULL",
@@ -87,11 +88,13 @@ RESTING, WAITING, HOLDING = range(3)
     AT_LIMIT,
     LONGEST,
     UNDRAINED,
+    AT_ONCE,
     _N_CLOCK,
-) = range(19)
+) = range(20)
 """The clock: the instant, the next event, the limit, how many slots are held and asked for, how much
 of each array is in use, whether one is nearly full; then the most slots held, the sum of the times
-they were held, the time that all were, the longest line, and the line when the last event had come."""
+they were held, the time that all were, the longest line, the line when the last event had come, and
+the most slots held at once even for no time."""
 
 QUEUED_COLUMN = len(RunColumns._fields)
 """Where a run's row says how long it waited for slots, behind the columns of all runs."""

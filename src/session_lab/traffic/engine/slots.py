@@ -32,6 +32,16 @@ class SlotLimits(NamedTuple):
     of_task: tuple[int, ...]
     task: NDArray[np.int64]
 
+    @classmethod
+    def of_one_task(cls, limit: int | None, n_events: int) -> SlotLimits:
+        """Limit the runs of all sessions together; None is no limit."""
+        slots = NO_LIMIT if limit is None else limit
+        return cls(slots, (slots,), np.zeros(n_events, dtype=np.int64))
+
+
+NO_LIMIT = 2**31 - 1
+"""More slots than a log can ask for at once."""
+
 
 class SlotUse(NamedTuple):
     """The instants at which slots were asked for, given and returned, each in order of time.
