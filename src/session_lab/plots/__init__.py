@@ -24,7 +24,7 @@ from session_lab.plots.lifetimes import (
     interval_survival,
     survival,
 )
-from session_lab.plots.replays import concurrency, cost, price_list, start_kinds
+from session_lab.plots.replays import concurrency, cost, price_list, slot_waits, start_kinds
 from session_lab.plots.sweeps import sweep_front
 from session_lab.plots.tags import namespace_bars, tag_bars, tag_drift, tag_pairs, tag_statuses
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-__all__ = ["concurrency", "cost", "price_list", "start_kinds"]
+__all__ = ["concurrency", "cost", "price_list", "slot_waits", "start_kinds"]
 
 
 @draw.register(Concurrency)

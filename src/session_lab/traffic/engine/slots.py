@@ -34,7 +34,7 @@ class SlotLimits(NamedTuple):
 
     @classmethod
     def of_one_task(cls, limit: int | None, n_events: int) -> SlotLimits:
-        """Limit the runs of all sessions together; None is no limit."""
+        """Limit the runs of all sessions together, or, with None, do not."""
         slots = NO_LIMIT if limit is None else limit
         return cls(slots, (slots,), np.zeros(n_events, dtype=np.int64))
 
