@@ -82,6 +82,10 @@ def pull(
     concurrency: Annotated[
         int, typer.Option("--concurrency", help="Into a folder: requests at once.")
     ] = 8,
+    follow: Annotated[
+        bool,
+        typer.Option("--follow", help="Into a folder: go on with what happens now, until Ctrl+C."),
+    ] = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -109,6 +113,7 @@ def pull(
             {"type": type, "tag": tag, "task_identifier": task_identifier},
             {"--runs": runs, "--walk": walk, "--external-id": external_id, "--status": status},
             base_url=base_url,
+            follow=follow,
             period=period,
             from_=from_,
             to=to,
@@ -169,23 +174,37 @@ def _pull_folder(
     of_files: dict[str, Any],
     *,
     base_url: str | None,
+    follow: bool,
     as_json: bool,
+    observed_at: str | None,
     **options: Any,  # noqa: ANN401  those of record()
 ) -> None:
     """Record into a folder, and tell what came and what is missing."""
+    from session_lab.replays.environment.record import Recorder
+
     for flag, value in of_files.items():
         if value:
             raise sl.DataError("this is for files of rows, not for a folder", column=flag)
+    if follow and observed_at is not None:
+        raise sl.DataError("what happens now is observed now", column="--observed-at")
     for name, values in filters.items():
         if values and len(values) > 1:
             raise sl.DataError("a folder takes one value", column=f"--{name.replace('_', '-')}")
         options[name] = values[0] if values else None
     with sl.Client(base_url=base_url, max_retries=_RETRIES, deadline="10m") as client:
-        recording = sl.record(client, folder=folder, **options)
+        recorder = Recorder(client, folder=folder, **options)
+        if not follow:
+            _show(recorder.record(observed_at), folder, as_json=as_json)
+            return
+        for recording in recorder.follow():
+            _show(recording, folder, as_json=as_json)
+
+
+def _show(recording: sl.Recording, folder: Path, *, as_json: bool) -> None:
     if as_json:
         counts = {name: len(frame) for name, frame in recording.frames.items()}
         told = {"observed_at": recording.observed_at, "notes": recording.notes}
-        typer.echo(json.dumps({"path": str(folder), **counts, **told}, indent=2))
+        typer.echo(json.dumps({"path": str(folder), **counts, **told}))
     else:
         typer.echo(f"{folder}: {recording!r}")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ from session_lab.replays.environment.assembling.assemble import assemble
 from session_lab.replays.environment.evidence.owners import check_tag, owners_of
 from session_lab.replays.environment.evidence.pieces import Pieces
 from session_lab.replays.environment.pulling.asking import Asking
+from session_lab.replays.environment.pulling.follow import Follower, live_sessions
 from session_lab.replays.environment.pulling.pull import Pull
 from session_lab.replays.environment.pulling.rate import Rate
 from session_lab.replays.environment.recording import Period
@@ -17,12 +19,15 @@ from session_lab.timing import instant_text, to_instant, to_milliseconds
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Iterator
 
     from session_lab.client import Client
     from session_lab.replays.environment.recording import Recording
     from session_lab.timing import Duration, Instant
 
-__all__ = ["record"]
+__all__ = ["Recorder", "record"]
+
+MOST_AT_ONCE = 64
 
 
 def record(
@@ -109,35 +114,104 @@ def record(
        number start_kind ended_at_rule
     0       1    resumed         trace
     """
-    if not 1 <= concurrency <= 64:
-        raise DataError(f"{concurrency!r} is not a number from 1 to 64", column="concurrency")
-    if period is not None and from_ is not None:
-        raise DataError("give period, or from_", column="period")
-    place = None if folder is None else Path(folder)
-    pieces = Pieces(place)
-    filters = {"type": type, "tag": tag, "task_identifier": task_identifier}
-    _begin(pieces, {"server": repr(client), **filters})
-    pull = Pull(
-        pieces,
-        Asking(client, Rate(rate)),
-        run_tag=check_tag(run_tag),
+    recorder = Recorder(
+        client,
+        period=period,
+        from_=from_,
+        to=to,
+        folder=folder,
+        type=type,
+        tag=tag,
+        task_identifier=task_identifier,
+        run_tag=run_tag,
+        rate=rate,
         concurrency=concurrency,
-        shows_progress=progress,
+        progress=progress,
     )
-    until = pull.run(
-        None if from_ is None else to_instant(from_, name="from_"),
-        None if to is None else to_instant(to, name="to"),
-        None if period is None else to_milliseconds(period, name="period"),
-    )
-    if observed_at is not None:
-        until = to_instant(observed_at, name="observed_at")
-    owners = owners_of(pieces.facts, run_tag).known
-    window = (pieces.facts.question.get(name) for name in ("from", "to"))
-    period_ = Period(*(None if at is None else instant_text(at) for at in window))
-    recording = assemble(pieces.facts, owners, period_, until)
-    if place is not None:
-        recording.save(place)
-    return recording
+    return recorder.record(observed_at)
+
+
+class Recorder:
+    """Records one environment, once or again and again; see :func:`record`.
+
+    Raises
+    ------
+    DataError
+        An argument cannot be used, or the folder holds another environment.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        *,
+        period: Duration | None = None,
+        from_: Instant | None = None,
+        to: Instant | None = None,
+        folder: str | os.PathLike[str] | None = None,
+        type: str | None = None,
+        tag: str | None = None,
+        task_identifier: str | None = None,
+        run_tag: str = "chat:{external_id}",
+        rate: float | None = 20.0,
+        concurrency: int = 8,
+        progress: bool = False,
+    ) -> None:
+        if not 1 <= concurrency <= MOST_AT_ONCE:
+            message = f"{concurrency!r} is not a number from 1 to {MOST_AT_ONCE}"
+            raise DataError(message, column="concurrency")
+        if period is not None and from_ is not None:
+            raise DataError("give period, or from_", column="period")
+        self._client, self._concurrency = client, concurrency
+        self._folder = None if folder is None else Path(folder)
+        self._run_tag = check_tag(run_tag)
+        self._window = (
+            None if from_ is None else to_instant(from_, name="from_"),
+            None if to is None else to_instant(to, name="to"),
+            None if period is None else to_milliseconds(period, name="period"),
+        )
+        asking = Asking(client, Rate(rate))
+        self._pieces = Pieces(self._folder)
+        filters = {"type": type, "tag": tag, "task_identifier": task_identifier}
+        _begin(self._pieces, {"server": repr(client), **filters})
+        self._pull = Pull(
+            self._pieces,
+            asking,
+            run_tag=run_tag,
+            concurrency=concurrency,
+            shows_progress=progress,
+        )
+
+    def record(self, observed_at: Instant | None = None) -> Recording:
+        """Ask for all that is new, and return what is known."""
+        until = self._pull.run(*self._window)
+        if observed_at is not None:
+            until = to_instant(observed_at, name="observed_at")
+        facts = self._pieces.facts
+        owners = owners_of(facts, self._run_tag).known
+        window = (facts.question.get(name) for name in ("from", "to"))
+        period = Period(*(None if at is None else instant_text(at) for at in window))
+        recording = assemble(facts, owners, period, until)
+        if self._folder is not None:
+            recording.save(self._folder)
+        return recording
+
+    def follow(self, every: Duration = "30s") -> Iterator[Recording]:
+        """Record again and again, and see in between when answers begin; it never ends by itself.
+
+        Yields
+        ------
+        Recording
+            As of each pass.
+        """
+        pause = to_milliseconds(every, name="every") / 1000
+        follower = Follower(self._client, self._pieces, self._concurrency)
+        try:
+            while True:
+                yield self.record()
+                follower.watch(live_sessions(self._pieces.facts))
+                time.sleep(pause)
+        finally:
+            follower.stop()
 
 
 def _begin(pieces: Pieces, question: dict[str, Any]) -> None:

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from session_lab.replays.environment.assembling.chats import Chat
     from session_lab.replays.environment.assembling.estimate import Typical
     from session_lab.replays.environment.assembling.runs import Inferred
+    from session_lab.replays.environment.assembling.turns import Turn
     from session_lab.replays.environment.evidence.pieces import Facts
 
 __all__ = ["assemble", "unsure_starts"]
@@ -122,7 +123,7 @@ class _Found:
 
     def take(self, chat: Chat, facts: Facts) -> None:
         """Add what is known of a session."""
-        served = serve(chat, self._typical)
+        served = serve(chat, self._typical, facts.answers.get(chat.session_id, {}))
         why = reasons(chat)
         kinds = start_kinds(chat, served.turns, why, self._typical.idle)
         self.reasons += why
@@ -135,7 +136,7 @@ class _Found:
                 (chat.session_id, run.run_id, w.number, w.started_at, w.suspended_at, w.ended_at)
                 for w in (run.trace.waits if run.trace is not None else ())
             ]
-        chunks = {seq: first for seq, first, _ in facts.answers.get(chat.session_id, ())}
+        answers = facts.answers.get(chat.session_id, {})
         name = facts.sessions[chat.session_id].get("externalId")
         for turn, kind in zip(served.turns, kinds, strict=True):
             arrival = turn.arrival
@@ -152,7 +153,7 @@ class _Found:
                     kind,
                     turn.started_at - turn.arrived_at,
                     "submit-message" if arrival is None else arrival.trigger,
-                    chunks.get(-1 if arrival is None else arrival.seq),
+                    _first_chunk(answers, turn, self._observed_at),
                 )
             )
         self.events += events_of(chat, served, why, self._typical.of_task(chat.task))
@@ -172,6 +173,14 @@ class _Found:
             counts["truncated"] += run.trace is not None and run.trace.is_truncated
             counts["loops"] += run.trace is not None and run.trace.is_loop
             counts["actions"] += 0 if run.trace is None else run.trace.actions
+
+
+def _first_chunk(
+    answers: Mapping[int, list[int | None]], turn: Turn, observed_at: int
+) -> int | None:
+    """Return when the first of a turn's answer was seen."""
+    first, _ = answers.get(turn.event_id, (None, None))
+    return None if first is None or first > observed_at else first
 
 
 def _columns(names: Sequence[str], rows: list[tuple[Any, ...]]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from session_lab.replays.environment.assembling.estimate import estimated
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from session_lab.replays.environment.assembling.chats import Chat, KnownRun
     from session_lab.replays.environment.assembling.estimate import Typical
@@ -37,7 +37,8 @@ class Turn(NamedTuple):
     started_at, ended_at : int, int or None
         When it was served.
     rule : str or None
-        By which rule the end was found: ``trace``, ``waits``, ``billed``, ``median``.
+        By which rule the end was found: ``trace``, ``waits``, ``turn-complete``, ``billed``,
+        ``median``.
     arrival : Arrival or None
         Its record on ``in``; None of a turn that came with the start.
     """
@@ -49,6 +50,11 @@ class Turn(NamedTuple):
     ended_at: int | None
     rule: str | None
     arrival: Arrival | None
+
+    @property
+    def event_id(self) -> int:
+        """The number of its message on ``in``; -1 where it came with the start."""
+        return -1 if self.arrival is None else self.arrival.seq
 
 
 class _Span(NamedTuple):
@@ -89,8 +95,12 @@ def needs_payload(chat: Chat) -> bool:
     return _carries(chat, _messages(chat)) is None
 
 
-def serve(chat: Chat, typical: Typical) -> ServedChat:
-    """Give each turn of a session its message."""
+def serve(chat: Chat, typical: Typical, answers: Mapping[int, list[int | None]]) -> ServedChat:
+    """Give each turn of a session its message.
+
+    ``answers`` say when turns were complete that were followed, by the numbers of their messages;
+    that is taken where a trace does not tell it.
+    """
     messages = _messages(chat)
     carries = bool(_carries(chat, messages))
     turns: list[Turn] = []
@@ -125,7 +135,15 @@ def serve(chat: Chat, typical: Typical) -> ServedChat:
             duration = typical.of_task(chat.task)
             turns += _one_by_one(index, messages[place:last], free, len(spans), duration, "median")
             place = max(place, last)
+    turns = [_completed(turn, answers) for turn in turns]
     return ServedChat(turns, carries, messages[place:], skews, orphans)
+
+
+def _completed(turn: Turn, answers: Mapping[int, list[int | None]]) -> Turn:
+    seen = answers.get(turn.event_id)
+    if seen is None or seen[1] is None or turn.rule in {"trace", "waits", None}:
+        return turn
+    return turn._replace(ended_at=max(seen[1], turn.started_at), rule="turn-complete")
 
 
 def _messages(chat: Chat) -> list[Arrival]:

@@ -45,9 +45,9 @@ class Facts:
         By session.
     payloads : dict of str to dict
         Of runs that were retrieved: ``session``, ``previous``, ``carries`` a turn.
-    answers : dict of str to list
-        By session, what was seen on ``out`` while it was followed: number on ``in``, first chunk
-        and end of an answer.
+    answers : dict of str to dict
+        By session, and by the number on ``in`` that was answered (-1: the start), what was seen on
+        ``out``: when the first chunk came, if any, and when the turn was complete.
     progress : dict
         Where the pass that is going on stands.
     notes : list of str
@@ -63,7 +63,7 @@ class Facts:
     settled: set[str] = field(default_factory=set)
     arrivals: dict[str, list[Arrival]] = field(default_factory=dict)
     payloads: dict[str, dict[str, Any]] = field(default_factory=dict)
-    answers: dict[str, list[list[int | None]]] = field(default_factory=dict)
+    answers: dict[str, dict[int, list[int | None]]] = field(default_factory=dict)
     progress: dict[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     fresh: set[str] = field(default_factory=set)
@@ -88,15 +88,19 @@ class Facts:
             case {"payload": run, **told}:
                 self.payloads[run] = told
             case {"out": session, "answers": answers}:
-                self.answers.setdefault(session, []).extend(answers)
+                self._answer(session, answers)
             case {"note": note}:
-                if note not in self.notes:
-                    self.notes.append(note)
+                self.notes += [note] if note not in self.notes else []
             case {"progress": progress}:
                 self.progress = progress
                 self.fresh.clear()
             case _:
                 raise ValueError(f"a piece of no known kind: {sorted(piece)}")
+
+    def _answer(self, session: str, answers: list[list[Any]]) -> None:
+        known = self.answers.setdefault(session, {})
+        for event, *times in answers:
+            known.setdefault(event, times)
 
     def _settle(self, name: str, settled: bool) -> None:  # noqa: FBT001
         self.fresh.add(name)
