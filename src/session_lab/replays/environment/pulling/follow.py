@@ -71,7 +71,7 @@ class Follower:
         return max(len(new) - room, 0)
 
     def stop(self) -> None:
-        """Take no more answers."""
+        """End: nothing more is written down."""
         self._is_over.set()
 
     def join(self) -> None:
