@@ -160,6 +160,12 @@ EXAMPLES = {
             "session_lab.fit",
             "sl.fit(sl.Recording.of_replay(replay, events))",
         ),
+        Example(
+            "calibration",
+            "session_lab.calibrate",
+            "recording = sl.Recording.of_replay(replay, events)\n"
+            'sl.calibrate(recording, sl.RunPolicy(idle_timeout="45s"), platform)',
+        ),
         Example("live-lateness", f"{_LIVE_REPLAY}.lateness", f"{_LIVE}live.lateness()"),
     ),
 }

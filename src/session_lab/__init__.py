@@ -56,6 +56,7 @@ if typing.TYPE_CHECKING:
     from session_lab.frames import of_sessions, select, sessions_of_log, validate, write_frame
     from session_lab.frames.files.reading import read_runs, read_sessions
     from session_lab.frames.loaders.loading import runs_frame, sessions_frame
+    from session_lab.replays.environment.calibration import Calibration, calibrate
     from session_lab.replays.environment.fitting import Fit, fit
     from session_lab.replays.environment.record import record
     from session_lab.replays.environment.recording import Recording, read_recording
@@ -96,8 +97,10 @@ else:
         "ConcurrencyLimits": "simulator",
         "FaultRule": "simulator.faults.rules",
         "LocalServer": "replays.local_server",
+        "Calibration": "replays.environment",
         "Fit": "replays.environment",
         "Recording": "replays.environment",
+        "calibrate": "replays.environment",
         "fit": "replays.environment",
         "Replay": "replays",
         "RunPolicy": "simulator",
@@ -159,6 +162,7 @@ __all__ = [
     "AsyncClient",
     "AuthenticationError",
     "BadRequestError",
+    "Calibration",
     "ChatWorkload",
     "Client",
     "ConcurrencyLimits",
@@ -190,6 +194,7 @@ __all__ = [
     "StatisticalWarning",
     "UnprocessableEntityError",
     "__version__",
+    "calibrate",
     "churn",
     "conflicts",
     "explore",

@@ -18,6 +18,8 @@ __all__ = ["COMMANDS", "Commands"]
 COMMANDS = {
     "demo": "Replay the sample chats under four idle timeouts and compare wait with billed time.",
     "pull": "Pull what happened in an environment, or in session-lab serve, into a folder.",
+    "fit": "Fit the run model to a recording: timeouts, boots, resumes, crashes, prices.",
+    "calibrate": "Replay what was recorded, and tell how far that is from what happened.",
     "replay": "Replay recorded chat traffic: what it would have cost, how long chats waited.",
     "sweep": "Replay recorded chat traffic under many policies, and recommend one.",
     "report": "Write a report on sessions: tags, lifetimes and churn, with pictures.",

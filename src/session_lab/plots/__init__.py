@@ -13,7 +13,7 @@ from session_lab.plots.cohorts import cohorts, identities, retention
 from session_lab.plots.comparing import agreement, lateness, replay_comparison
 from session_lab.plots.conflicts import conflict_bars, reused_ids
 from session_lab.plots.drawing import draw
-from session_lab.plots.environment import fitted
+from session_lab.plots.environment import calibration, fitted
 from session_lab.plots.lifetimes import (
     comparison,
     cumulative_hazard,
@@ -30,6 +30,7 @@ from session_lab.plots.tags import namespace_bars, tag_bars, tag_drift, tag_pair
 
 __all__ = [
     "agreement",
+    "calibration",
     "churn_rate",
     "cohorts",
     "comparison",

@@ -1,4 +1,4 @@
-"""Pictures of a team's own environment: the fitted run model."""
+"""Pictures of a team's own environment: the fitted run model, and how well it reproduces it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from matplotlib.ticker import FuncFormatter, PercentFormatter
 from session_lab.analysis.display import read_duration
 from session_lab.plots.drawing import draw
 from session_lab.plots.theme import COLOURS, INK, axes_for, legend_above, tidy
+from session_lab.replays.environment.calibration import Calibration
 from session_lab.replays.environment.fitting import Fit
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from session_lab.replays.environment.fitting.parameters import Parameter
 
-__all__ = ["fitted"]
+__all__ = ["calibration", "fitted"]
 
 _STEPS = 400
 """Steps of a curve that a picture can show."""
@@ -75,6 +76,43 @@ def fitted(result: Fit, ax: Axes | None = None) -> Axes:
     ax.set_xticks([tick for tick in _TICKS if low <= tick <= high])
     ax.xaxis.set_major_formatter(FuncFormatter(lambda tick, _: read_duration(round(tick))))
     ax.minorticks_off()
+    return ax
+
+
+@draw.register(Calibration)
+def calibration(result: Calibration, ax: Axes | None = None) -> Axes:
+    """Draw by how much each measure of the replay differs from the recorded, with its interval.
+
+    The band is the tolerance. Shares are in points, all else in percent of the recorded; what did
+    not occur on either side, or is not judged, is left out.
+
+    Parameters
+    ----------
+    result : Calibration
+        What to draw.
+    ax : matplotlib Axes, optional
+        Where; a new figure by default.
+    """
+    judged = result.overview().dropna(subset="verdict")["measure"].tolist()
+    frame = result.relative()
+    frame = frame[frame["measure"].isin(judged)].iloc[::-1]
+    ax = axes_for(ax)
+    is_off = (result.measures["verdict"] == "off").fillna(value=False)
+    off = set(result.measures["measure"][is_off])
+    places = range(len(frame))
+    band = 100 * result.tolerance
+    ax.axvspan(-band, band, color=INK, alpha=0.12)
+    ax.axvline(0, color=INK, linewidth=0.8)
+    colours = [COLOURS[5] if name in off else COLOURS[0] for name in frame["measure"]]
+    ax.hlines(places, frame["lower"], frame["upper"], color=colours, linewidth=2)
+    ax.scatter(frame["difference"], places, color=colours, s=24, zorder=3)
+    told = ", ".join(
+        f"{row.measure} {row.difference:+.1f}" for row in frame.iloc[::-1].itertuples()
+    )
+    alt = f"{result.sentence}. Replayed less recorded, in percent or points: {told or 'nothing'}."
+    ax = tidy(ax, title=result.title, x="replayed - recorded, % or points", y="", alt=alt)
+    ax.set_yticks(places, labels=[name.replace("_", " ") for name in frame["measure"]])
+    ax.tick_params(axis="y", labelsize=7)
     return ax
 
 

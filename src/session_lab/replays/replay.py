@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, overload
 
 import numpy as np
 from tqdm import tqdm
@@ -48,6 +48,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from session_lab.analysis.prices import PriceList
+    from session_lab.replays.environment.calibration.calibration import Calibration
+    from session_lab.replays.environment.recording import Recording
     from session_lab.timing import Instant
     from session_lab.traffic.engine.engine_result import EngineResult, Log
     from session_lab.traffic.engine.slots import SlotLimits
@@ -204,19 +206,51 @@ class Replay:
         )
         return compare(ours, theirs, seed=seed, level=level, n_resamples=n_resamples)
 
-    def fidelity(self) -> Agreement:
-        """Compare the outcomes that were recorded with the events with the replayed ones.
+    @overload
+    def fidelity(self) -> Agreement: ...
+
+    @overload
+    def fidelity(self, recording: Recording) -> Calibration: ...
+
+    def fidelity(self, recording: Recording | None = None) -> Agreement | Calibration:
+        """Compare what was recorded with what was replayed.
+
+        Parameters
+        ----------
+        recording : Recording, optional
+            What the events were taken from: runs, waits, how turns start and runs end, billed time
+            and cost are compared, as :func:`session_lab.calibrate` does. Without it only the
+            answers are, where the events carry any, and nothing is said of the rest.
+
+        Returns
+        -------
+        Calibration or Agreement
+            A Calibration with a recording, else an Agreement of answers.
 
         Raises
         ------
         DataError
-            The events carry no ``recorded_status``.
+            There is no recording and the events carry no ``recorded_status``, or the events are not
+            those of the recording.
         """
+        if recording is not None:
+            from session_lab.replays.environment.calibration.calibrate import (  # noqa: PLC0415
+                compared,
+            )
+
+            return compared(recording, self, seed=self.seed)
         recorded = recorded_outcomes(self.operations)
         if recorded is None:
-            message = "the events carry no recorded outcomes to compare with the replayed ones"
+            message = (
+                "the events carry no recorded outcomes to compare with the replayed ones; "
+                "fidelity(recording) compares runs, waits and billed time with a recording"
+            )
             raise DataError(message, source="events", column="recorded_status")
-        return agreement(self.operations, recorded, basis="recorded")
+        told = (
+            "only answers are compared: of runs, waits and billed time this says nothing; "
+            "Replay.fidelity(recording) and sl.calibrate compare these"
+        )
+        return agreement(self.operations, recorded, basis="recorded", caveats=(told,))
 
     def digest(self) -> str:
         """Return a hash of every value of the three frames; equal replays have equal digests."""

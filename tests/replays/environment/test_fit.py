@@ -13,7 +13,7 @@ import session_lab as sl
 from session_lab.frames import NAT, milliseconds
 from session_lab.replays.environment.fitting.constants import Bounds, constants
 from session_lab.replays.environment.fitting.evidence import Evidence
-from session_lab.replays.environment.fitting.samples import Sample, share_of
+from session_lab.replays.environment.fitting.samples import Sample, _student, share_of
 from session_lab.simulator.model.run_rules import FOR_EVER
 
 if TYPE_CHECKING:
@@ -293,7 +293,7 @@ def test_one_session_tells_what_was_set_but_no_distribution(recording: sl.Record
     }
     fit = sl.fit(replace(recording, **alone))
     assert row(fit, "boot_time").value is None
-    assert "it takes 6 sessions" in row(fit, "boot_time").note
+    assert "it takes 12 sessions" in row(fit, "boot_time").note
 
 
 def test_what_is_not_a_recording_is_refused(recording: sl.Recording):
@@ -345,6 +345,31 @@ def test_distributions_without_censoring_are_those_of_the_sample():
     assert sample.mean(seed=0, level=0.95).value == pytest.approx(values.mean())
 
 
+def test_bounds_of_quantiles_lie_at_exact_ranks():
+    stats = pytest.importorskip("scipy.stats")
+    times = np.arange(1, 101) * 1_000
+    sample = Sample.of(times, np.ones(100, dtype=bool), np.arange(100))
+    for p in (0.1, 0.5, 0.9):
+        found = sample.quantile(p, level=0.95)
+        # The whole ranks around them hold the quantile more and less often than asked for.
+        outer = np.floor(found.lower / 1_000), np.ceil(found.upper / 1_000)
+        inner = np.ceil(found.lower / 1_000), np.floor(found.upper / 1_000)
+        below = stats.binom(100, p).cdf
+        assert below(outer[1] - 1) - below(outer[0] - 1) >= 0.95
+        assert below(inner[1] - 1) - below(inner[0] - 1) <= 0.95
+    # Of few the largest does not bound a high quantile; then all of the error is below.
+    few = Sample.of(times[:30], np.ones(30, dtype=bool), np.arange(30)).quantile(0.95, level=0.95)
+    assert few.upper is None
+    rank = int(few.lower // 1_000)
+    assert stats.binom(30, 0.95).cdf(rank - 1) <= 0.05 < stats.binom(30, 0.95).cdf(rank)
+
+
+def test_the_quantile_of_student_is_near_enough():
+    stats = pytest.importorskip("scipy.stats")
+    for df in (11, 30, 500):
+        assert _student(0.95, df) == pytest.approx(stats.t.ppf(0.975, df), rel=1e-3)
+
+
 def test_sessions_whose_times_are_alike_count_once():
     # Each session has one time, ten times over: that is one observation each.
     rng = np.random.default_rng(2)
@@ -353,7 +378,7 @@ def test_sessions_whose_times_are_alike_count_once():
     often = Sample.of(np.repeat(each, 10), np.ones(600, dtype=bool), np.repeat(np.arange(60), 10))
     for p in (0.5, 0.9):
         one, many = once.quantile(p, level=0.95), often.quantile(p, level=0.95)
-        assert (many.lower, many.upper) == (one.lower, one.upper)
+        assert many == pytest.approx(one)
     assert often.mean(seed=0, level=0.95) == pytest.approx(once.mean(seed=0, level=0.95))
 
 

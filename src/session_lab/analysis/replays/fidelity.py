@@ -33,18 +33,26 @@ class Agreement(Result):
         Operations without an expectation.
     basis : str
         Where the expectation comes from.
+    caveats : tuple of str
+        What is not compared.
     """
 
     table: pd.DataFrame
     differing: NDArray[np.int64]
     left_out: int
     basis: str
+    caveats: tuple[str, ...] = ()
 
     title: ClassVar[str] = "Expected answers and those that came"
     formula: ClassVar[str] = (
         "agrees = same status and, where both are known, the same is_cached; "
         "share = agreeing / operations with an expectation"
     )
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is not compared."""
+        return self.caveats
 
     @property
     def compared(self) -> int:
@@ -97,7 +105,13 @@ class Agreement(Result):
         return f"{agreeing:,} of {self.compared:,} answers are as {self.basis}{rest}"
 
 
-def agreement(operations: pd.DataFrame, expected: pd.DataFrame, *, basis: str) -> Agreement:
+def agreement(
+    operations: pd.DataFrame,
+    expected: pd.DataFrame,
+    *,
+    basis: str,
+    caveats: tuple[str, ...] = (),
+) -> Agreement:
     """Compare answers with expected ones, row by row.
 
     Parameters
@@ -108,6 +122,8 @@ def agreement(operations: pd.DataFrame, expected: pd.DataFrame, *, basis: str) -
         ``status_code`` and ``is_cached`` of as many operations; NA where nothing is expected.
     basis : str
         Where the expectation comes from, such as ``"recorded"``.
+    caveats : tuple of str
+        What is not compared, to be said with the numbers.
 
     Raises
     ------
@@ -145,6 +161,7 @@ def agreement(operations: pd.DataFrame, expected: pd.DataFrame, *, basis: str) -
         differing=known[differs],
         left_out=len(operations) - len(known),
         basis=basis,
+        caveats=caveats,
     )
 
 

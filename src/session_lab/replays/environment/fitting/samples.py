@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from session_lab.analysis.survival.intervals import z_value
 from session_lab.simulator import Distribution, RandomStream
 from session_lab.simulator.model.run_rules import LONGEST_DRAW
 from session_lab.timing import duration_text
@@ -18,12 +17,12 @@ from session_lab.timing import duration_text
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["LEAST_SESSIONS", "Estimate", "Sample", "share_bound", "share_of"]
+__all__ = ["LEAST_SESSIONS", "Estimate", "Sample", "block_draws", "share_bound", "share_of"]
 
 Integers = Any
 
-LEAST_SESSIONS = 6
-"""From fewer sessions no interval can be told: half of the times may lie beyond all of them."""
+LEAST_SESSIONS = 12
+"""From fewer sessions no interval of a mean can be told: a tenth of all may be of a kind unseen."""
 _BLOCKS = 2_000
 """Where there are more sessions, whole blocks of them are drawn instead of single ones."""
 _RESAMPLES = 999
@@ -93,7 +92,9 @@ class Sample:
         """Estimate the mean, with an interval by the bootstrap-t over sessions.
 
         Of each resample of sessions the studentized difference is taken, with the standard error of
-        a ratio of sums over sessions (Efron and Tibshirani 1993, chapter 12); skew is allowed for.
+        a ratio of sums over sessions (Efron and Tibshirani 1993, chapter 12), so that skew is
+        allowed for; resamples of few sessions show too little of it, so an end is never nearer
+        than Student's.
         """
         value = float((self.weights * self.times).sum() / self.weights.sum())
         # Differences from the mean, so that squares of large numbers do not cancel.
@@ -102,13 +103,15 @@ class Sample:
         if not error > value * 1e-9:  # All are alike, but for errors of rounding.
             alike = float(round(value))
             return Estimate(alike, alike, alike)
-        drawn = _draws(len(sums), _RESAMPLES, seed, "fit")
+        drawn = block_draws(len(sums), _RESAMPLES, seed, "fit")
         means, errors = _ratio(drawn @ _powers(sums), len(sums))
         usable = errors > 0
         t = (means[usable] - mean) / errors[usable]
         low, high = np.quantile(t, [(1 - level) / 2, (1 + level) / 2])
-        least = float(self.times[0])
-        return Estimate(value, max(value - high * float(error), least), value - low * float(error))
+        student = _student(level, len(sums) - 1)
+        low, high = min(float(low), -student), max(float(high), student)
+        least, error = float(self.times[0]), float(error)
+        return Estimate(value, max(value - high * error, least), value - low * error)
 
     def quantile(self, p: float, *, level: float) -> Estimate:
         """Estimate a quantile, with an interval between two of the observations.
@@ -123,12 +126,16 @@ class Sample:
         below = self.times <= value
         sums = self._blocks(self.weights * below, self.weights)
         found, error = _ratio(_powers(sums).sum(axis=0), len(sums))
-        n = self.observations
-        inflation = n * float(error) ** 2 / max(float(found * (1 - found)), 1e-12)
-        effective = n / max(inflation, 1.0)
-        first, last = _ranks(p, effective, level)
-        lower = None if first < 1 else self._at(share, first / effective)
-        upper = None if last > effective else self._at(share, last / effective)
+        n, blocks = self.observations, len(sums)
+        spread = float(error) ** 2 * (blocks - 1) / blocks
+        effective = n / max(n * spread / max(float(found * (1 - found)), 1e-12), 1.0)
+        outside = (1 - level) / 2
+        low, high = _rank(p, effective, outside), _rank(1 - p, effective, outside)
+        # Where the data reach but one end, all of the error is put there.
+        low = _rank(p, effective, 2 * outside) if high is None else low
+        high = _rank(1 - p, effective, 2 * outside) if low is None else high
+        lower = None if low is None else self._at(share, low, effective)
+        upper = None if high is None else self._at(share, effective + 1 - high, effective)
         return Estimate(value, lower, upper)
 
     def distribution(self) -> Distribution | str:
@@ -157,15 +164,18 @@ class Sample:
         cells, shape = codes * len(first) + bins, (blocks, len(first))
         over = np.bincount(cells[self.is_over], minlength=blocks * len(first)).reshape(shape)
         all_ = np.bincount(cells, minlength=blocks * len(first)).reshape(shape)
-        drawn = _draws(blocks, n, seed, name)
+        drawn = block_draws(blocks, n, seed, name)
         return [
             self._made(self.times[last], _steps(gone, times))
             for gone, times in zip(drawn @ over, drawn @ all_, strict=True)
         ]
 
-    def _at(self, share: NDArray[np.float64], p: float) -> float:
-        place = int(np.searchsorted(share, p * (1 - 1e-12)))
-        return float(self.times[min(place, len(self.times) - 1)])
+    def _at(self, share: NDArray[np.float64], rank: float, n: float) -> float:
+        """Return the time at a rank from 1 to ``n``, between two times where it is no whole one."""
+        ranks = np.clip([math.floor(rank), math.floor(rank) + 1], 1, n)
+        places = np.searchsorted(share, ranks / n * (1 - 1e-12))
+        low, high = self.times[np.minimum(places, len(self.times) - 1)]
+        return float(low + (high - low) * (rank - math.floor(rank)))
 
     def _blocks(self, first: Integers, second: Integers) -> NDArray[np.float64]:
         """Add two columns up by session, or by block of sessions; shape (blocks, 2)."""
@@ -259,7 +269,7 @@ def _ratio(totals: Any, n: int) -> tuple[Any, Any]:  # noqa: ANN401  a row of su
     return ratio, np.sqrt(squares * n / max(n - 1, 1)) / b
 
 
-def _draws(n: int, resamples: int, seed: int, name: str) -> NDArray[np.float64]:
+def block_draws(n: int, resamples: int, seed: int, name: str) -> NDArray[np.float64]:
     """Draw how often each of ``n`` blocks is in each resample, shape (resamples, n)."""
     stream = RandomStream(seed, name)
     drawn = (stream.uniforms(resamples * n) * n).astype(np.int64).reshape(resamples, n)
@@ -268,20 +278,34 @@ def _draws(n: int, resamples: int, seed: int, name: str) -> NDArray[np.float64]:
     return counts.astype(np.float64)
 
 
-def _ranks(p: float, n: float, level: float) -> tuple[int, int]:
-    """Return the ranks, from 1, between which a quantile of ``n`` observations lies."""
-    outside = (1 - level) / 2
-    whole = max(round(n), 1)
-    if whole > _EXACT:
-        reach = z_value(level) * math.sqrt(whole * p * (1 - p))
-        return math.floor(whole * p + 0.5 - reach), math.ceil(whole * p + 0.5 + reach)
-    logs = np.concatenate([[0.0], np.cumsum(np.log(np.arange(1, whole + 1)))])
-    k = np.arange(whole + 1)
-    chance = np.exp(
-        logs[whole] - logs - logs[::-1] + k * math.log(p) + (whole - k) * math.log1p(-p)
-    )
-    up_to = np.cumsum(chance)
-    # P(X < first) <= outside and P(X >= last) <= outside, X the number of observations below.
-    first = int(np.searchsorted(up_to, outside, side="right"))
-    last = int(np.searchsorted(up_to, 1 - outside)) + 1
-    return first, last
+def _student(level: float, df: int) -> float:
+    """Return the quantile of Student's distribution (Abramowitz and Stegun 1964, 26.7.5)."""
+    z = NormalDist().inv_cdf((1 + level) / 2)
+    first = (z**3 + z) / 4
+    second = (5 * z**5 + 16 * z**3 + 3 * z) / 96
+    third = (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384
+    return z + first / df + second / df**2 + third / df**3
+
+
+def _rank(p: float, n: float, outside: float) -> float | None:
+    """Return the rank, from 1, of a lower bound of a quantile; None where no rank is low enough.
+
+    It lies above the quantile with probability ``outside``, by interpolation between the two whole
+    ranks whose probabilities are nearest to that.
+    """
+    n = max(round(n), 1)
+    if n > _EXACT:
+        rank = n * p + 0.5 - NormalDist().inv_cdf(1 - outside) * math.sqrt(n * p * (1 - p))
+        return rank if rank >= 1 else None
+    logs = np.concatenate([[0.0], np.cumsum(np.log(np.arange(1, n + 1)))])
+    k = np.arange(n + 1)
+    chance = np.exp(logs[n] - logs - logs[::-1] + k * math.log(p) + (n - k) * math.log1p(-p))
+    # Of fewer observations below the quantile than a rank, that rank lies above it.
+    above = np.cumsum(chance)
+    rank = int(np.searchsorted(above, outside, side="right"))
+    if rank < 1:
+        return None
+    if rank >= n:
+        return float(n)
+    before, after = above[rank - 1], above[rank]
+    return float(rank + (outside - before) / (after - before))

@@ -1,0 +1,65 @@
+"""What the commands about a team's own environment share: the recording, tables, pictures."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+import session_lab as sl
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pandas as pd
+
+    from session_lab.analysis.results import Result
+
+__all__ = ["Between", "Until", "figure_to", "part_of", "plain", "policy_document"]
+
+Between = Annotated[
+    str | None, typer.Option("--from", help="Only sessions created from this instant on.")
+]
+Until = Annotated[str | None, typer.Option("--to", help="Only sessions created before this.")]
+
+_PICTURES = (".png", ".svg", ".pdf")
+_BEGINNING, _END = "1970-01-01T00:00:00Z", "9999-12-31T00:00:00Z"
+
+
+def part_of(directory: Path, from_: str | None, to: str | None) -> sl.Recording:
+    """Read a recording, or the part of it that was asked for."""
+    recording = sl.read_recording(directory)
+    if from_ is None and to is None:
+        return recording
+    return recording.between(from_ or _BEGINNING, to or _END)
+
+
+def policy_document(
+    policy: sl.RunPolicy | Mapping[str, sl.RunPolicy], platform: sl.Platform
+) -> dict[str, Any]:
+    """Return policy and platform as ``--policy`` takes them."""
+    if isinstance(policy, sl.RunPolicy):
+        fields: dict[str, Any] = policy.to_dict()
+    else:
+        fields = {task: one.to_dict() for task, one in policy.items()}
+    return {"policy": fields, "platform": platform.to_dict()}
+
+
+def plain(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the rows as plain JSON values; times are ISO 8601 text, what is missing is None."""
+    rows: list[dict[str, Any]] = json.loads(frame.to_json(orient="records", date_format="iso"))
+    return rows
+
+
+def figure_to(result: Result, path: Path) -> None:
+    """Draw a result into a file."""
+    if path.suffix not in _PICTURES:
+        raise sl.DataError(f"{path} does not end in one of {', '.join(_PICTURES)}", column="--plot")
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 4.5), layout="constrained")
+    result.plot(figure.subplots())
+    figure.savefig(path, dpi=150)
+    typer.echo(f"wrote a picture to {path}", err=True)
