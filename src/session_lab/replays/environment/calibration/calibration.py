@@ -173,7 +173,7 @@ class Calibration(Result):
     def relative(self) -> pd.DataFrame:
         """Return ``measure, difference, lower, upper`` in percent of the recorded.
 
-        Of shares they are in points. What is 0 in the recording, and is no share, is left out.
+        Of shares they are in points. What is 0 in the recording is left out, but for shares.
         """
         kept = self.measures
         is_share = kept["unit"] == "share"
@@ -209,7 +209,7 @@ def _name(measure: str) -> str:
 
 
 def _told(row: pd.Series) -> str:
-    """Say of one measure by how much it is off."""
+    """Describe by how much one measure is off."""
     recorded, *numbers = (float(row[name]) for name in ("recorded", "difference", "lower", "upper"))
     unit = "%"
     if row["unit"] == "share":

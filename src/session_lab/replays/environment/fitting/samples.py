@@ -171,7 +171,7 @@ class Sample:
         ]
 
     def _at(self, share: NDArray[np.float64], rank: float, n: float) -> float:
-        """Return the time at a rank from 1 to ``n``, between two times where it is no whole one."""
+        """Return the time at a rank from 1 to ``n``, or between two of them."""
         ranks = np.clip([math.floor(rank), math.floor(rank) + 1], 1, n)
         places = np.searchsorted(share, ranks / n * (1 - 1e-12))
         low, high = self.times[np.minimum(places, len(self.times) - 1)]
