@@ -111,3 +111,25 @@ def test_without_limits_there_is_no_line_to_tell_of():
 def test_slots_are_drawn():
     ax = sl.replay(three_chats(), limits=1).slots().plot()
     assert {line.get_label() for line in ax.get_lines()} >= {"executing", "limit 1"}
+
+
+def test_where_a_limit_makes_turns_wait_blocks_of_time_are_resampled():
+    events = sl.traffic.generate(sl.ChatWorkload(duration="30h", chats_per_hour=40), seed=2)
+    platform = sl.Platform(boot_time="3s")
+    free, low = (sl.replay(events, platform=platform, limits=limit) for limit in (500, 2))
+    apart = sl.replay(events, platform=platform).compare(free)
+    assert apart.blocks is None
+    assert "resamples of 1," in apart.notes[0]
+    together = free.compare(low)
+    assert together.blocks == 30
+    assert "resamples of 30 blocks of 1 h" in together.notes[0]
+    assert "chats are not independent of each other" in together.notes[1]
+    wait = together.to_frame().iloc[0]
+    assert 0 < wait["lower"] < wait["difference"] < wait["upper"]
+    # Waits of one hour go together, so the interval is wider than that of chats would be.
+    assert len(together.chats) > 1_000
+
+
+def test_a_simulated_world_refuses_limits():
+    with pytest.raises(sl.DataError, match="the runs of a simulated world never wait for a slot"):
+        sl.Simulator(limits=sl.ConcurrencyLimits(5))

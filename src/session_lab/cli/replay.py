@@ -11,6 +11,7 @@ import typer
 import session_lab as sl
 from session_lab.cli.shared import policy as flags
 from session_lab.cli.shared.events_file import EventsFile, takes_events_file
+from session_lab.cli.shared.limits import ConcurrencyLimit, Plan, limits_of
 from session_lab.cli.shared.output import AsJson, Quiet, shows_progress
 
 __all__ = ["replay"]
@@ -44,6 +45,8 @@ def replay(
     turn_duration: flags.TurnDuration = None,
     deploys: flags.Deploys = None,
     crash_rate: flags.CrashRate = None,
+    concurrency_limit: ConcurrencyLimit = None,
+    plan: Plan = None,
     seed: Annotated[
         int, typer.Option("--seed", help="Of identifiers, crashes and random times.")
     ] = 0,
@@ -54,8 +57,8 @@ def replay(
         str,
         typer.Option(
             "--engine",
-            help="auto, reference or columnar, which is compiled and pays off from 100,000 events "
-            "on; the outcome is the same.",
+            help="auto, reference, columnar, which is compiled and pays off from 100,000 events on, "
+            "or coupled, which is so under limits; the outcome is the same.",
             autocompletion=_engines,
         ),
     ] = "auto",
@@ -74,6 +77,8 @@ def replay(
 
     Example: session-lab replay chats.ndjson --idle-timeout 60s --boot-time 2s --out results
 
+    Example: session-lab replay chats.ndjson --boot-time 3s --plan hobby
+
     Example: session-lab replay trace.jsonl --format mooncake --json
     """
     events = events_file.read(path, turn_duration=turn_duration)
@@ -81,6 +86,7 @@ def replay(
         events,
         flags.policy_of(context),
         flags.platform_of(context),
+        limits=limits_of(concurrency_limit, plan),
         seed=seed,
         until=until,
         engine=engine,

@@ -59,6 +59,10 @@ def sweep(
     expiry: Annotated[
         str | None, _grid("--expiry", "From a session's first start to its expiry, or none.")
     ] = None,
+    concurrency_limit: Annotated[
+        str | None,
+        _grid("--concurrency-limit", "Runs that may execute at once, or none; others wait."),
+    ] = None,
     policy: flags.PolicyFile = None,
     boot_time: flags.BootTime = None,
     resume_time: flags.ResumeTime = None,
@@ -106,6 +110,8 @@ def sweep(
 
     Example: session-lab sweep chats.ndjson --idle-timeout 5s,30s,2m --turn-timeout 10m,1h
 
+    Example: session-lab sweep chats.ndjson --idle-timeout 5s,30s --concurrency-limit 20,50,none
+
     Example: session-lab sweep trace.jsonl --idle-timeout 10s,1m,5m --boot-time 3s --wait wait_mean
     --plot front.png
     """
@@ -120,6 +126,7 @@ def sweep(
         "preload_timeout": preload_timeout,
         "on_deploy": on_deploy,
         "expiry": expiry,
+        "concurrency_limit": concurrency_limit,
     }
     grid = {name: _values(name, text) for name, text in given.items() if text is not None}
     if not grid:
@@ -155,13 +162,14 @@ def sweep(
 
 def _values(name: str, text: str) -> list[Any]:
     """Split the values of an option; only counts and rates are numbers."""
-    parts = [part.strip() for part in text.split(",") if part.strip()]
-    if name in {"max_turns", "crash_rate"}:
+    parts: list[str | None] = [part.strip() for part in text.split(",") if part.strip()]
+    if name in {"max_duration", "expiry", "concurrency_limit"}:
+        parts = [None if part == "none" else part for part in parts]
+    if name in {"max_turns", "crash_rate", "concurrency_limit"}:
         flag = f"--{name.replace('_', '-')}"
-        numbers = [_number(flag, part) for part in parts]
-        return [int(n) if n.is_integer() else n for n in numbers]
-    optional = name in {"max_duration", "expiry"}
-    return [None if optional and part == "none" else part for part in parts]
+        numbers = [None if part is None else _number(flag, part) for part in parts]
+        return [int(n) if n is not None and n.is_integer() else n for n in numbers]
+    return parts
 
 
 def _assumption(pair: str) -> tuple[str, list[Any]]:

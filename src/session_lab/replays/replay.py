@@ -479,10 +479,10 @@ def _play_limited(
     profile = profile_named(PROFILE)
     if engine == "reference" or (engine == "auto" and len(log.at) < COLUMNAR_FROM):
         return play_limited(log, limits, profile, until=until, progress=progress)
+    from session_lab.traffic import coupled  # noqa: PLC0415
     from session_lab.traffic.columnar import GroupedLog  # noqa: PLC0415
-    from session_lab.traffic.coupled import play_coupled  # noqa: PLC0415
 
-    grouped = GroupedLog.of(log)
-    return play_coupled(
-        grouped, log.timings, limits, profile=profile, until=until, progress=progress
+    play_them = coupled.play_coupled if engine == "coupled" else coupled.play_apart_or_coupled
+    return play_them(
+        GroupedLog.of(log), log.timings, limits, profile=profile, until=until, progress=progress
     )

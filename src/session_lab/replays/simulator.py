@@ -76,6 +76,8 @@ class Simulator:
         The key of its one environment.
     agent : ScriptedAgent, "echo", sequence or callable, optional
         What serves turns; with it and no policy, ``RunPolicy()`` holds.
+    limits : None
+        Refused: the runs of a simulated world never wait for a slot, as those of ``sl.replay`` may.
 
     Attributes
     ----------
@@ -115,7 +117,14 @@ is spent, so append to a new session under another external id
         rate_limit: RateLimit | bool | None = None,
         secret_key: str = "tr_dev_simulated",  # noqa: S107  it opens nothing but this simulator
         agent: AgentChoice = None,
+        limits: object = None,
     ) -> None:
+        if limits is not None:
+            message = (
+                "the runs of a simulated world never wait for a slot; "
+                "sl.replay(events, limits=...) plays limits"
+            )
+            raise DataError(message, source="Simulator", column="limits")
         backend = Backend(
             [Environment(ENVIRONMENT, secret_key)],
             seed=seed,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 import pandas as pd
 
+from session_lab.analysis.display import read_duration
 from session_lab.analysis.replays.bootstrap import paired_ratio_differences
 from session_lab.analysis.results import Result
 from session_lab.errors import DataError
@@ -22,6 +23,8 @@ __all__ = ["ReplayComparison", "compare"]
 
 _SIDES = ("first", "second")
 _KEY = ["at", "op", "external_id"]
+_BLOCK, _FEWEST_BLOCKS = 3_600_000, 20
+"""Blocks of time are an hour long, or shorter in a log too short for so many."""
 _COLD = ("initial", "continuation", "upgrade")
 _MEASURES = {
     "wait per served turn": ("s", "waited", "turns"),
@@ -31,6 +34,13 @@ _MEASURES = {
     "runs per chat": ("runs", "runs", "chats"),
 }
 """The unit of each measure, and what is divided by what."""
+
+
+_BY_BLOCKS = (
+    "a limit made turns wait for slots, so chats are not independent of each other: here whole "
+    "blocks of time are resampled, by when a chat began, in place of chats; assumes that the line "
+    "of one block does not reach into the next"
+)
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -52,6 +62,10 @@ class ReplayComparison(Result):
         The level of the intervals.
     n_resamples : int
         How many resamples they rest on.
+    blocks : int or None
+        How many blocks of time were resampled, where a limit made turns wait; None where chats were.
+    block_length : int
+        How long each is, in milliseconds.
     """
 
     metrics: pd.DataFrame
@@ -59,6 +73,8 @@ class ReplayComparison(Result):
     chats: pd.DataFrame
     level: float
     n_resamples: int
+    blocks: int | None = None
+    block_length: int = 0
 
     title: ClassVar[str] = "Second replay against the first"
     formula: ClassVar[str] = (
@@ -71,6 +87,10 @@ class ReplayComparison(Result):
     def notes(self) -> tuple[str, ...]:
         """What the intervals rest on."""
         chats = len(self.chats)
+        if self.blocks is not None:
+            length = read_duration(self.block_length)
+            parts = f"{self.n_resamples:,} resamples of {self.blocks:,} blocks of {length}"
+            return (f"{self.level:.0%} intervals, {parts}", _BY_BLOCKS)
         return (f"{self.level:.0%} intervals, {self.n_resamples:,} resamples of {chats:,} chats",)
 
     def to_frame(self) -> pd.DataFrame:
@@ -160,6 +180,12 @@ def compare(
             for _, above, below in _MEASURES.values()
         ]
     ).transpose(2, 0, 1)
+    blocks, block_length = None, 0
+    if any(map(_made_wait, (first.operations, second.operations))):
+        at = milliseconds(first.operations["at"])
+        block, block_length = _blocks(at, chat)
+        blocks = int(block.max(initial=-1)) + 1
+        sums = np.stack([sums[block == number].sum(axis=0) for number in range(blocks)])
     found = paired_ratio_differences(sums, seed=seed, level=level, n_resamples=n_resamples)
     units = [unit for unit, _, _ in _MEASURES.values()]
     scale = np.array([1000.0 if unit == "s" else 1.0 for unit in units])
@@ -171,7 +197,24 @@ def compare(
         chats=_chats(names, *sides),
         level=level,
         n_resamples=n_resamples,
+        blocks=blocks,
+        block_length=block_length,
     )
+
+
+def _made_wait(operations: pd.DataFrame) -> bool:
+    """Check whether a limit made a turn wait."""
+    return "queued" in operations and bool((milliseconds(operations["queued"]) > 0).any())
+
+
+def _blocks(at: NDArray[np.int64], chat: NDArray[np.int64]) -> tuple[NDArray[np.int64], int]:
+    """Return for each chat the block of time in which it began, and how long a block is."""
+    began = np.full(int(chat.max(initial=-1)) + 1, np.iinfo(np.int64).max)
+    np.minimum.at(began, chat, at)
+    span = int(np.ptp(began)) + 1
+    length = min(_BLOCK, -(-span // _FEWEST_BLOCKS))
+    _, block = np.unique((began - began.min()) // length, return_inverse=True)
+    return block, length
 
 
 def _refuse_others(first: pd.DataFrame, second: pd.DataFrame) -> None:

@@ -20,6 +20,7 @@ from session_lab.traffic.columnar.layout import Int64, RunColumns
 from session_lab.traffic.columnar.run_row import (
     ENDED_AT,
     FREE_AT,
+    N_FIELDS,
     NUMBER,
     TRIGGERED_AT,
     Rules,
@@ -31,6 +32,7 @@ from session_lab.traffic.columnar.run_row import (
     latest_deploy,
     receive,
     serve,
+    suspended_at,
     trigger,
     write,
 )
@@ -54,12 +56,16 @@ if TYPE_CHECKING:
     from session_lab.traffic.columnar.layout import (
         Answers,
         Columns,
+        Demand,
         Rulebook,
         SessionColumns,
         Times,
     )
 
-__all__ = ["play_sessions"]
+__all__ = ["HELD_FROM", "play_sessions"]
+
+HELD_FROM = N_FIELDS
+"""Behind the fields of a run: since when it holds its slot."""
 
 _NAT, _NONE = np.int64(NAT), np.int64(NONE)
 _NO_HASH = np.uint64(0)
@@ -81,12 +87,13 @@ def play_sessions(  # noqa: PLR0915, PLR0917  a call of a part that writes so mu
     sessions: SessionColumns,
     runs: NDArray[np.int64],
     run: Run,
+    demand: Demand | None,
 ) -> int:
     """Play the sessions from ``first`` up to ``last``, and return how many runs they show.
 
     An answer is written at the place of its event or, if ``packed``, behind the one before it. Runs
     are written from row 0 on, with the columns of :class:`RunColumns`. ``run`` is room for the run at
-    hand.
+    hand. Where there is a demand, the slots that runs hold are added to it.
     """
     # Arrays are taken out of their tuples once: each time counts a reference up and down.
     bounds, order, ats, ops, turn_durations, expiries, policies, hashes = columns
@@ -130,6 +137,7 @@ def play_sessions(  # noqa: PLR0915, PLR0917  a call of a part that writes so mu
                     rows,
                     session,
                     until,
+                    demand,
                 )
                 is_crash = crash_rate > 0 and crashes(times.keys, hashed, accepted, crash_rate)
                 serve(run, at, start, turn, rules, kind == _RESUMED, is_crash, until)
@@ -142,21 +150,58 @@ def play_sessions(  # noqa: PLR0915, PLR0917  a call of a part that writes so mu
                     number = number if answer == CREATED else _NONE
             elif answer in (CREATED, CACHED):
                 if not is_live(run, at, rules):
-                    rows = write(runs, rows, session, run, rules, until)
+                    rows = _write(demand, runs, rows, session, run, rules, until)
                     boot = boot_time(run, drawn_by, times)
-                    trigger(run, _INITIAL if is_new else _CONTINUATION, at, boot)
+                    _trigger(demand, run, _INITIAL if is_new else _CONTINUATION, at, boot)
                 number = run[NUMBER]
             into = place - begin if packed else event
             verdicts[into] = answer * 8 + kind + 1
             waits[into] = _NAT if start == _NAT else start - at
             numbers[into] = number
-        rows = write(runs, rows, session, run, rules, until)
+        rows = _write(demand, runs, rows, session, run, rules, until)
         # The claim of a run writes the session's row too.
         claimed_at = runs[rows - 1, _TRIGGERED_COLUMN] if rows > rows_before else _NAT
         updates[session] = max(updated_at, claimed_at)
         closed[session] = closed_at
         n_runs[session] = rows - rows_before
     return rows
+
+
+@inlined
+def _trigger(demand: Demand | None, run: Run, reason: int, at: Int64, boot_time: Int64) -> None:
+    """Trigger the next run of the session, which takes a slot."""
+    trigger(run, reason, at, boot_time)
+    if demand is not None:
+        run[HELD_FROM] = at
+
+
+@inlined
+def _write(  # noqa: PLR0917
+    demand: Demand | None,
+    runs: NDArray[np.int64],
+    row: int,
+    session: int,
+    run: Run,
+    rules: Rules,
+    until: Int64,
+) -> int:
+    """Write a run, which changes no more, and count the last slot that it held."""
+    if demand is not None and run[NUMBER] >= 0:
+        given_back = suspended_at(run, rules)
+        # One that was woken merely to hand over holds its slot until it ends.
+        if run[ENDED_AT] >= 0 and (run[ENDED_AT] < given_back or run[HELD_FROM] >= given_back):
+            given_back = run[ENDED_AT]
+        _count(demand, session, run[HELD_FROM], given_back)
+    return write(runs, row, session, run, rules, until)
+
+
+@inlined
+def _count(demand: Demand, session: int, taken: Int64, given_back: Int64) -> None:
+    """Count a slot in the stretches of time in which it is held."""
+    changes, tasks, first, shift = demand
+    task, last = tasks[session], changes.shape[1] - 2
+    changes[task, min((taken - first) >> shift, last)] += 1
+    changes[task, min((given_back - first) >> shift, last) + 1] -= 1
 
 
 @inlined
@@ -179,6 +224,7 @@ def _find_run(  # noqa: PLR0917
     rows: int,
     session: int,
     until: Int64,
+    demand: Demand | None,
 ) -> tuple[int, Int64, Int64]:
     """Make the run the one that serves a turn, triggering what is needed.
 
@@ -188,17 +234,20 @@ def _find_run(  # noqa: PLR0917
     kind = receive(run, at, rules)
     fixed_end = run[ENDED_AT]
     if kind == DEAD:
-        rows = write(runs, rows, session, run, rules, until)
+        rows = _write(demand, runs, rows, session, run, rules, until)
         kind = _INITIAL if is_new else _CONTINUATION
-        trigger(run, kind, at, boot_time(run, drawn_by, times))
+        _trigger(demand, run, kind, at, boot_time(run, drawn_by, times))
         start = run[FREE_AT]
     elif fixed_end >= 0:
         # Its places are taken: the turn waits for the run that follows it.
-        rows = write(runs, rows, session, run, rules, until)
-        trigger(run, _CONTINUATION, fixed_end, boot_time(run, drawn_by, times))
+        rows = _write(demand, runs, rows, session, run, rules, until)
+        _trigger(demand, run, _CONTINUATION, fixed_end, boot_time(run, drawn_by, times))
         start = run[FREE_AT]
     elif kind == _RESUMED:
         start = at + resume_time(run, drawn_by, times)
+        if demand is not None:
+            _count(demand, session, run[HELD_FROM], suspended_at(run, rules))
+            run[HELD_FROM] = at
     else:
         start = max(at, run[FREE_AT])
     deployed_at = _NAT
@@ -207,8 +256,8 @@ def _find_run(  # noqa: PLR0917
     if deployed_at > run[TRIGGERED_AT]:
         ended_at = max(last_busy(run), at, deployed_at)
         close(run, at, ended_at, _UPGRADE, rules)
-        rows = write(runs, rows, session, run, rules, until)
+        rows = _write(demand, runs, rows, session, run, rules, until)
         kind = _UPGRADED
-        trigger(run, kind, ended_at, boot_time(run, drawn_by, times))
+        _trigger(demand, run, kind, ended_at, boot_time(run, drawn_by, times))
         start = run[FREE_AT]
     return rows, np.int64(kind), start

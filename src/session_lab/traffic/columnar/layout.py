@@ -25,6 +25,7 @@ __all__ = [
     "VERDICTS",
     "Answers",
     "Columns",
+    "Demand",
     "ExpandedAnswers",
     "Int64",
     "Rulebook",
@@ -151,6 +152,20 @@ class SessionColumns(NamedTuple):
     def empty(cls, n: int) -> SessionColumns:
         """Allocate columns."""
         return cls(np.empty(n, np.int64), np.empty(n, np.int64), np.empty(n, np.int32))
+
+
+class Demand(NamedTuple):
+    """How many slots are asked for in each stretch of time, by task, where no run waits.
+
+    A slot counts in every stretch in which it is held at all, if only for an instant. ``changes``
+    are by how much the number changes with each stretch; the stretches begin at ``first`` and are
+    ``2**shift`` milliseconds long, and the last has no end. ``tasks`` are those of the sessions.
+    """
+
+    changes: NDArray[np.int32]
+    tasks: NDArray[np.int64]
+    first: int
+    shift: int
 
 
 class RunColumns(NamedTuple):

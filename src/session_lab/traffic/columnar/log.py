@@ -15,7 +15,7 @@ from session_lab.errors import DataError
 from session_lab.simulator import profile_named
 from session_lab.traffic.columnar.draws import hash_integers, hash_texts
 from session_lab.traffic.columnar.grouping import add_missing, find_sessions, group
-from session_lab.traffic.columnar.kernel import play_sessions
+from session_lab.traffic.columnar.kernel import HELD_FROM, play_sessions
 from session_lab.traffic.columnar.layout import (
     Answers,
     Columns,
@@ -24,7 +24,6 @@ from session_lab.traffic.columnar.layout import (
     rulebook,
 )
 from session_lab.traffic.columnar.outcome import Outcome
-from session_lab.traffic.columnar.run_row import N_FIELDS
 from session_lab.traffic.columnar.sums import EXACT, OutcomeSums, add_answers, add_runs
 from session_lab.traffic.columnar.unpack import RunsSoFar, tell
 from session_lab.traffic.engine.engine_result import NAT, EngineResult, Log
@@ -36,7 +35,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from session_lab.simulator import Profile, Timings
-    from session_lab.traffic.columnar.layout import Rulebook
+    from session_lab.traffic.columnar.layout import Demand, Rulebook
 
 __all__ = ["GroupedLog"]
 
@@ -157,6 +156,7 @@ class GroupedLog:
         workers: int | None = None,
         progress: Callable[[int], object] | None = None,
         once: bool = False,
+        demand: Demand | None = None,
     ) -> EngineResult:
         """Play under policies, and tell of every event, session and run.
 
@@ -179,6 +179,8 @@ class GroupedLog:
         once : bool
             Whether this is the last time that the log is played: what only a further play would
             need is let go of, and the log is void.
+        demand : Demand, optional
+            What the slots that runs hold are added to.
 
         Returns
         -------
@@ -187,7 +189,7 @@ class GroupedLog:
         """
         columns, book = self.prepared(policies, profile, until)
         workers = workers or _processors()
-        made = self._played(columns, book, workers, progress)
+        made = self._played(columns, book, workers, progress, demand)
         session, created_by = self._session, self._created_by
         at, op, expires_at = columns.at, columns.op, columns.expires_at
         if once:
@@ -210,20 +212,27 @@ class GroupedLog:
         book: Rulebook,
         workers: int,
         progress: Callable[[int], object] | None,
+        demand: Demand | None,
     ) -> tuple[Answers, SessionColumns, RunColumns]:
         answers = Answers.empty(len(columns.at))
         sessions = SessionColumns.empty(len(self._created_by))
         chunks, told = self._chunks(), RunsSoFar()
         # Room that a chunk has used is in the processor's cache, so the next one takes it over.
-        spare: list[NDArray[np.int64]] = []
+        spare: list[tuple[NDArray[np.int64], Demand | None]] = []
+
+        def new_room() -> tuple[NDArray[np.int64], Demand | None]:
+            own = None
+            if demand is not None:
+                own = demand._replace(changes=np.zeros_like(demand.changes))
+            return self._room_for_runs(chunks, book), own
 
         def play_chunk(chunk: tuple[int, int]) -> RunColumns:
-            runs = spare.pop() if spare else self._room_for_runs(chunks, book)
+            runs, own = room = spare.pop() if spare else new_room()
             rows = play_sessions(
-                *chunk, columns, book, answers, _IN_PLACE, sessions, runs, _a_run()
+                *chunk, columns, book, answers, _IN_PLACE, sessions, runs, _a_run(), own
             )
             part = RunColumns.of(runs[:rows])
-            spare.append(runs)
+            spare.append(room)
             return part
 
         with ThreadPoolExecutor(workers) as pool:
@@ -231,6 +240,9 @@ class GroupedLog:
                 told.add(part)
                 if progress is not None:
                     progress(int(columns.bounds[last] - columns.bounds[first]))
+        for _, own in spare:
+            if demand is not None and own is not None:
+                np.add(demand.changes, own.changes, out=demand.changes)
         return answers, sessions, told.columns()
 
     def outcome(
@@ -277,7 +289,7 @@ class GroupedLog:
             runs = self._room_for_runs(chunks, book)
             for chunk, size in zip(chunks, sizes, strict=True):
                 rows = play_sessions(
-                    *chunk, columns, book, answers, _PACKED, sessions, runs, _a_run()
+                    *chunk, columns, book, answers, _PACKED, sessions, runs, _a_run(), None
                 )
                 add_answers(tally, answers, size)
                 add_runs(tally, runs, rows)
@@ -311,6 +323,12 @@ class GroupedLog:
     def created_by(self) -> NDArray[np.int32]:
         """The event that creates each session."""
         return self._created_by
+
+    @property
+    def span(self) -> tuple[int, int]:
+        """The instants of the first event and of the last; 0 without any."""
+        at = self._columns.at
+        return (int(at[0]), int(at[-1])) if len(at) else (0, 0)
 
     def prepared(
         self, policies: Sequence[Timings], profile: Profile, until: int | None
@@ -349,7 +367,7 @@ class GroupedLog:
 
 
 def _a_run() -> NDArray[np.int64]:
-    return np.empty(N_FIELDS, np.int64)
+    return np.empty(HELD_FROM + 1, np.int64)
 
 
 def _processors() -> int:

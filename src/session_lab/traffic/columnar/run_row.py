@@ -42,6 +42,7 @@ __all__ = [
     "latest_deploy",
     "receive",
     "serve",
+    "suspended_at",
     "trigger",
     "write",
     "write_waiting",
@@ -154,6 +155,13 @@ def gives_back_at(run: Run, rules: Rules) -> Int64:
     """Return when a run gives its slot back if nothing more reaches it."""
     idle, _ = _quiet_times(run, rules)
     return _gives_back_at(run[FREE_AT], run[ENDED_AT], idle)
+
+
+@inlined
+def suspended_at(run: Run, rules: Rules) -> Int64:
+    """Return when a run is suspended if nothing reaches or ends it before."""
+    idle, _ = _quiet_times(run, rules)
+    return run[FREE_AT] + idle
 
 
 @inlined
