@@ -82,10 +82,11 @@ def slot_waits(result: SlotWaits, ax: Axes | None = None) -> Axes:
     ax = axes_for(ax)
     frame = result.to_frame()
     held, asked = frame["executing"], frame["executing"] + frame["in_line"]
-    ax.fill_between(frame["time"], held, step="post", color=COLOURS[0], alpha=0.3)
-    ax.step(frame["time"], held, where="post", color=COLOURS[0], label="executing")
+    # What executes lies on top: where nobody is in line the two are the same.
     ax.fill_between(frame["time"], held, asked, step="post", color=COLOURS[5], alpha=0.3)
     ax.step(frame["time"], asked, where="post", color=COLOURS[5], lw=1, label="and in line")
+    ax.fill_between(frame["time"], held, step="post", color=COLOURS[0], alpha=0.3)
+    ax.step(frame["time"], held, where="post", color=COLOURS[0], lw=1, label="executing")
     ax.axhline(result.limit, color=INK, ls="--", lw=1, label=f"limit {result.limit:,}")
     if len(frame):
         locator = mdates.AutoDateLocator(maxticks=7)
