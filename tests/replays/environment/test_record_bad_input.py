@@ -241,3 +241,33 @@ def test_an_environment_without_sessions_gives_an_empty_recording():
     recording = sl.record(sl.Simulator().client(), rate=None)
     assert all(frame.empty for frame in recording.frames.values())
     assert sl.replay(recording.events).runs.empty
+
+
+def test_where_the_server_asks_to_wait_the_recording_waits(sim: sl.Simulator):
+    whole = sl.record(sim.client(), rate=None)
+    asked: list[str] = []
+    waited: list[float] = []
+
+    def busy(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.path)
+        if len(asked) % 3 == 0:
+            return httpx.Response(429, json={"error": "busy"}, headers={"retry-after": "7"})
+        return sim.transport.handle_request(request)
+
+    transport = httpx.MockTransport(busy)
+    client = sl.Client("tr_dev_simulated", transport=transport, sleep=waited.append)
+    assert sl.record(client, rate=None, concurrency=1).digest() == whole.digest()
+    assert len(waited) == len(asked) // 3
+    assert min(waited) >= 7
+
+
+@pytest.mark.parametrize("text", ["not json", "[]", '{"trace": {}}', '{"trace": {"rootSpan": {}}}'])
+def test_a_trace_that_cannot_be_read_is_named(sim: sl.Simulator, text: str):
+    def handle(request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("/trace"):
+            return httpx.Response(200, text=text)
+        return sim.transport.handle_request(request)
+
+    client = sl.Client("tr_dev_simulated", transport=httpx.MockTransport(handle))
+    with pytest.raises(sl.APIResponseError, match="trace"):
+        sl.record(client, rate=None)

@@ -77,10 +77,11 @@ class Pull:
         if not progress or progress.get("is_done"):
             began = self._asking.now()
             first = from_ if period is None else began - period
-            last = self._facts.question.get("from")
-            if last is not None:
-                first = last if first is None else min(first, last)
-            self._pieces.add({"question": self._facts.question | {"from": first, "to": to}})
+            question = self._facts.question
+            if first is not None and "from" in question:
+                # What a pass before this one asked for is brought up to date too.
+                first = None if question["from"] is None else min(first, question["from"])
+            self._pieces.add({"question": question | {"from": first, "to": to}})
             self._pieces.add({"progress": {"began": began, "is_done": False}})
         self._list_sessions()
         self._list_runs()
@@ -233,6 +234,8 @@ class Pull:
                     return
                 for piece in ask(name):
                     self._pieces.add(piece)
+                    if is_over.is_set():
+                        return
                 bar.update()
 
         with (
