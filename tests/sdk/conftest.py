@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import os
 import shutil
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     Scenario = Callable[[str], Any]
 
 KEY = "tr_dev_sdk"
+SEEDS = itertools.count()
 SERVE = [sys.executable, "-c", "from session_lab.cli import main; main()", "serve"]
 HERE = Path(__file__).parent
 FILES = [HERE / name for name in ("package.json", "package-lock.json")]
@@ -110,5 +112,6 @@ def node(file: Path, address: str, **variables: str) -> Iterator[Scenario]:
 @pytest.fixture
 def run_scenario(driver: Scenario, address: str) -> Scenario:
     """Run a scenario against an empty world, and return what the SDK saw."""
-    httpx.post(f"{address}/_lab/reset", json={}).raise_for_status()
+    # With ids of its own: what the SDK remembers in a process it keeps by the ids of sessions.
+    httpx.post(f"{address}/_lab/reset", json={"seed": next(SEEDS)}).raise_for_status()
     return driver

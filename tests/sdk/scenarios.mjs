@@ -185,7 +185,11 @@ const scenarios = {
 
   async write() {
     await sessions.start(chat("conversation"));
-    return failure(sessions.open("conversation").out.append("one"));
+    const { out } = sessions.open("conversation");
+    await out.append("one");
+    const { waitUntilComplete } = out.writer({ execute: ({ write }) => write({ two: 2 }) });
+    const { lastEventId } = await waitUntilComplete();
+    return { read: await read("conversation", { count: 2 }), last: lastEventId };
   },
 
   async browser() {

@@ -122,10 +122,10 @@ def test_reading_a_session_that_is_not_there_fails(run_scenario: Scenario):
     assert run_scenario("readMissing")["status"] == 404
 
 
-def test_the_writers_of_output_which_need_a_stream_store_say_that_there_is_none(
-    run_scenario: Scenario,
-):
-    assert "did not return S2 credentials" in run_scenario("write")["message"]
+def test_what_is_written_to_output_is_read_as_it_is(run_scenario: Scenario):
+    seen = run_scenario("write")
+    assert seen["read"] == {"chunks": ["one", {"two": 2}], "ids": ["0", "1"]}
+    assert seen["last"] == "1"
 
 
 def test_the_token_of_a_start_is_enough_to_chat_and_for_nothing_else(run_scenario: Scenario):
