@@ -245,7 +245,8 @@ const scenarios = {
       const found = await sessionRecords();
       return found.records.some(({ data }) => data.delta === "next") && found;
     });
-    return { isTaken, texts: records.map(({ data }) => data.delta).filter(Boolean) };
+    const texts = records.map(({ data }) => data.delta).filter(Boolean);
+    return { isTaken, text: texts.slice(-2).join("") };
   },
 
   async close() {
@@ -273,14 +274,14 @@ const scenarios = {
   // How many times the agent wrote chunks by requests of HTTP/1.1.
   async requests() {
     const { fetch } = globalThis;
-    let count = 0;
-    globalThis.fetch = (url, init) => {
-      count += `${url}`.includes("/v1/streams/") && `${init.body}`.includes("text-delta") ? 1 : 0;
-      return fetch(url, init);
+    const written = [];
+    globalThis.fetch = (request, init) => {
+      if (request.url?.includes("/v1/streams/")) written.push(request.clone().text());
+      return fetch(request, init);
     };
     try {
       await (await send(transport(), "Hello")).rest();
-      return count;
+      return (await Promise.all(written)).filter((body) => body.includes("text-delta")).length;
     } finally {
       globalThis.fetch = fetch;
     }

@@ -123,7 +123,7 @@ def test_a_response_is_written_anew_from_the_same_history(run_scenario: Scenario
 
 
 def test_a_message_that_comes_in_mid_stream_is_answered_next(run_scenario: Scenario):
-    assert run_scenario("pending") == {"isTaken": True, "texts": ["1 ", "2 ", "next"]}
+    assert run_scenario("pending") == {"isTaken": True, "text": "2 next"}
 
 
 def test_a_client_that_is_done_lets_the_run_complete(run_scenario: Scenario):
