@@ -16,8 +16,8 @@ time as well, and the machine and the versions they were measured with. Exit sta
 ratio is as required, 1 when one is missed, 2 for a name or a number that cannot be used.
 
 Some benchmarks need programs that no Python package brings; where one is absent, the benchmark is
-skipped and says why. For all of them: ``wrk`` from the system's packages, and on ``PATH`` what
-``npm install @stoplight/prism-cli wiremock`` puts into ``node_modules/.bin`` (WireMock needs Java).
+skipped and says why. For all of them: on ``PATH`` what ``npm install @stoplight/prism-cli wiremock``
+puts into ``node_modules/.bin`` (WireMock needs Java).
 
 A new benchmark is a function in the module of its group (or in a new one, named in ``__main__``):
 a context manager that prepares the input outside the measurement, yields two ``Side`` objects, and

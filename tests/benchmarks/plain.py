@@ -1,23 +1,27 @@
-"""The server a team would write by hand to have sessions created: a route over a dict.
+"""The server a team would write by hand: a route over a dict, and a stream in a list.
 
-It does what a create asks for and nothing else: it knows the key, checks the body, signs the public
+For sessions it does what a create asks for and nothing else: it knows the key, checks the body, signs the public
 token and answers in the API's form. There are no other calls, no runs, no journal and no time.
 """
 
 from __future__ import annotations
 
+import asyncio
+import json
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import jwt
 from pydantic import ValidationError
 from starlette.applications import Starlette
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, StreamingResponse
 from starlette.routing import Route
 
 from session_lab.wire import StartBody
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from starlette.requests import Request
 
 __all__ = ["ENVIRONMENT_ID", "SECRET_KEY", "app"]
@@ -66,7 +70,38 @@ def make_app() -> Starlette:
         }
         return JSONResponse(sessions[name], 201)
 
-    return Starlette(routes=[Route("/api/v1/sessions", create, methods=["POST"])])
+    return Starlette(routes=[Route("/api/v1/sessions", create, methods=["POST"]), *_streaming()])
+
+
+def _streaming() -> list[Route]:
+    """One stream in a list: appends wake its readers, who are sent what is new."""
+    records: list[str] = []
+    news = [asyncio.Event()]
+
+    async def append(request: Request) -> JSONResponse:
+        records.append((await request.body()).decode())
+        news.append(asyncio.Event())
+        news.pop(0).set()
+        return JSONResponse({"ok": True, "seq": len(records) - 1})
+
+    async def events() -> AsyncIterator[str]:
+        yield "event: ping\ndata: {}\n\n"
+        position = 0
+        while True:
+            while position < len(records):
+                batch = [{"seq_num": position, "body": records[position]}]
+                position += 1
+                yield f"event: batch\ndata: {json.dumps({'records': batch})}\n\n"
+            await news[0].wait()
+
+    async def follow(_: Request) -> StreamingResponse:
+        return StreamingResponse(events(), media_type="text/event-stream")
+
+    path = "/realtime/v1/sessions/stream/out"
+    return [
+        Route(f"{path}/append", append, methods=["POST"]),
+        Route(path, follow, methods=["GET"]),
+    ]
 
 
 def _token(name: str) -> str:

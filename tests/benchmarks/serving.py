@@ -1,8 +1,8 @@
 """``session-lab serve`` against servers that teams put in its place, each under the same load.
 
-The load is wrk's: one thread, 32 connections, three seconds a turn, and in every turn it creates
-sessions under names that were never used before. Client and servers share the machine, so a
-request per second here is no promise; the two sides have the same client, and the same cores.
+The load is that of ``load.py``: one process, 32 connections, three seconds a turn, and in every turn
+it creates sessions under names that were never used before. Client and servers share the machine,
+so a request per second here is no promise; the two sides have the same client, and the same cores.
 
 ``create-plain`` holds the simulator against a route that does equal work by hand (``plain.py``), in
 the same uvicorn with uvloop and httptools, one worker and no access log. Prism and WireMock, which
@@ -31,6 +31,7 @@ import httpx
 import jwt
 
 from tests.benchmarks.harness import Benchmark, MissingProgramError, Side
+from tests.benchmarks.load import create_body
 from tests.benchmarks.plain import SECRET_KEY
 
 if TYPE_CHECKING:
@@ -38,13 +39,20 @@ if TYPE_CHECKING:
 
     from jwt.types import Options
 
-__all__ = ["BENCHMARKS", "against_plain", "against_prism", "against_wiremock"]
+__all__ = [
+    "BENCHMARKS",
+    "a_server",
+    "against_plain",
+    "against_prism",
+    "against_wiremock",
+    "our_server",
+    "plain_server",
+]
 
 HOST = "127.0.0.1"
 PATH = "/api/v1/sessions"
 HEADERS = {"Authorization": f"Bearer {SECRET_KEY}"}
-SCRIPT = Path(__file__).with_name("creates.lua")
-LOAD = ("--threads", "1", "--connections", "32", "--duration", "3s", "--timeout", "10s")
+SECONDS = 3
 START_SECONDS = 60
 WARM_UPS = 5
 """Turns that a Java virtual machine is given to come to its speed."""
@@ -55,7 +63,7 @@ IDS = ("id", "currentRunId", "runId")
 
 
 class Load(NamedTuple):
-    """What wrk counted in one turn."""
+    """What was counted in one turn."""
 
     requests: int
     failed: int
@@ -65,47 +73,44 @@ class Load(NamedTuple):
 @contextmanager
 def against_plain() -> Iterator[tuple[Side, Side]]:
     """Create sessions in the simulator and in the plain route, which must answer alike."""
-    wrk = _program("wrk", "install the package wrk of the system")
-    with _ours() as ours, _server(_plain) as theirs:
+    with our_server() as ours, a_server(plain_server) as theirs:
         yield (
-            _side("session-lab serve", wrk, ours, partial(_reply, ours)),
-            _side("plain Starlette route", wrk, theirs, partial(_reply, theirs)),
+            _side("session-lab serve", ours, partial(_reply, ours)),
+            _side("plain Starlette route", theirs, partial(_reply, theirs)),
         )
 
 
 @contextmanager
 def against_prism() -> Iterator[tuple[Side, Side]]:
     """Create sessions in the simulator and in Prism, which mocks the simulator's description."""
-    wrk = _program("wrk", "install the package wrk of the system")
     prism = _program("prism", "npm install @stoplight/prism-cli, and put it on PATH")
-    with TemporaryDirectory() as folder, _ours() as ours:
+    with TemporaryDirectory() as folder, our_server() as ours:
         description = Path(folder, "openapi.json")
         description.write_bytes(httpx.get(f"{ours}/openapi.json").raise_for_status().content)
         command = (prism, "mock", "--host", HOST, "--verboseLevel", "error", str(description))
-        with _server(lambda port: (*command, "--port", str(port))) as theirs:
+        with a_server(lambda port: (*command, "--port", str(port))) as theirs:
             yield (
-                _side("session-lab serve", wrk, ours, dict),
-                _side("prism mock of its /openapi.json", wrk, theirs, dict),
+                _side("session-lab serve", ours, dict),
+                _side("prism mock of its /openapi.json", theirs, dict),
             )
 
 
 @contextmanager
 def against_wiremock() -> Iterator[tuple[Side, Side]]:
     """Create sessions in the simulator and in WireMock, which fills a template."""
-    wrk = _program("wrk", "install the package wrk of the system")
     wiremock = _program("wiremock", "npm install wiremock, and put it on PATH")
     _program("java", "WireMock needs Java")
     options = ("--bind-address", HOST, "--no-request-journal", "--disable-banner")
     with (
-        _ours() as ours,
-        _server(lambda port: (wiremock, *options, "--port", str(port))) as theirs,
+        our_server() as ours,
+        a_server(lambda port: (wiremock, *options, "--port", str(port))) as theirs,
     ):
         _teach(ours, theirs)
         for _ in range(WARM_UPS):
-            _put_under_load(wrk, theirs)
+            _put_under_load(theirs)
         yield (
-            _side("session-lab serve", wrk, ours, dict),
-            _side("WireMock with one templated stub", wrk, theirs, dict),
+            _side("session-lab serve", ours, dict),
+            _side("WireMock with one templated stub", theirs, dict),
         )
 
 
@@ -123,20 +128,20 @@ def _program(name: str, remedy: str) -> str:
     return path
 
 
-def _side(label: str, wrk: str, url: str, reply: Callable[[], dict[str, Any]]) -> Side:
+def _side(label: str, url: str, reply: Callable[[], dict[str, Any]]) -> Side:
     return Side(
         f"{label}, a create",
-        partial(_put_under_load, wrk, url),
+        partial(_put_under_load, url),
         lambda _: reply(),
         lambda load: load.microseconds / 1e6 / load.requests,
     )
 
 
-def _put_under_load(wrk: str, url: str) -> Load:
-    command = [wrk, *LOAD, "--script", str(SCRIPT), url + PATH, "--"]
-    arguments = [f"turn-{next(TURNS)}", SECRET_KEY]
-    ended = subprocess.run([*command, *arguments], check=True, capture_output=True, text=True)
-    load = Load(**json.loads(ended.stdout.splitlines()[-1]))
+def _put_under_load(url: str) -> Load:
+    arguments = (url + PATH, SECRET_KEY, f"turn-{next(TURNS)}", str(SECONDS))
+    command = [sys.executable, "-m", "tests.benchmarks.load", *arguments]
+    ended = subprocess.run(command, check=True, capture_output=True, text=True)
+    load = Load(**json.loads(ended.stdout))
     if load.failed or not load.requests:
         raise RuntimeError(f"{load.failed} of {load.requests} creates at {url} failed")
     return load
@@ -144,27 +149,16 @@ def _put_under_load(wrk: str, url: str) -> Load:
 
 def _reply(url: str) -> dict[str, Any]:
     """Create one more session; of the answer leave out what each server makes up."""
-    reply = httpx.post(url + PATH, headers=HEADERS, json=_body("another"))
+    reply = httpx.post(url + PATH, headers=HEADERS, json=create_body("another"))
     answer = reply.json()
     token = answer.pop("publicAccessToken")
     claims = jwt.decode(token, SECRET_KEY, ["HS256"], options=UNDATED, audience=AUDIENCE)
     return answer | dict.fromkeys(IDS) | {"claims": claims, "status": reply.status_code}
 
 
-def _body(name: str) -> dict[str, Any]:
-    return {
-        "type": "chat.agent",
-        "externalId": name,
-        "taskIdentifier": "support-chat",
-        "triggerConfig": {"basePayload": {"chatId": name}, "tags": ["chat"]},
-        "tags": [f"chat:{name}", "plan:pro"],
-        "metadata": {"locale": "en"},
-    }
-
-
 def _teach(ours: str, theirs: str) -> None:
     """Give WireMock the simulator's own answer, with the name of the request in its place."""
-    answer = httpx.post(ours + PATH, headers=HEADERS, json=_body("NAME")).text
+    answer = httpx.post(ours + PATH, headers=HEADERS, json=create_body("NAME")).text
     stub = {
         "request": {
             "method": "POST",
@@ -183,14 +177,14 @@ def _teach(ours: str, theirs: str) -> None:
 
 
 @contextmanager
-def _ours() -> Iterator[str]:
+def our_server() -> Iterator[str]:
     code = "from session_lab.cli import main; main()"
     command = (sys.executable, "-c", code, "serve", "--host", HOST, "--secret-key", SECRET_KEY)
-    with _server(lambda port: (*command, "--port", str(port))) as url:
+    with a_server(lambda port: (*command, "--port", str(port))) as url:
         yield url
 
 
-def _plain(port: int) -> Sequence[str]:
+def plain_server(port: int) -> Sequence[str]:
     served = (sys.executable, "-m", "uvicorn", "tests.benchmarks.plain:app", "--host", HOST)
     loop = ("--loop", "uvloop", "--http", "httptools", "--ws", "none", "--lifespan", "off")
     quiet = ("--no-access-log", "--log-level", "warning", "--no-server-header", "--no-date-header")
@@ -198,7 +192,7 @@ def _plain(port: int) -> Sequence[str]:
 
 
 @contextmanager
-def _server(command: Callable[[int], Sequence[str]]) -> Iterator[str]:
+def a_server(command: Callable[[int], Sequence[str]]) -> Iterator[str]:
     """Run a server on a free port of this machine; end it, and whatever it started."""
     with socket.create_server((HOST, 0)) as probe:
         port = probe.getsockname()[1]
