@@ -3,7 +3,7 @@
 ``python -m tests.benchmarks.streams`` (Linux, which tells processor time and memory in ``/proc``):
 
 * *idle readers*: the server's processor time for an append, with 0, 100 and 500 readers of another
-  session, in turns; it may grow by a tenth.
+  session, in turns, without what those get at rest; it may grow by a tenth.
 * *fan-out*: 1,000 readers of one stream; how long an append takes to reach them, in the median, and
   what the server's memory grows by for each. Beside it the same of a stream in a list, written by
   hand in Starlette (``plain.py``).
@@ -46,6 +46,9 @@ MEBIBYTE = 1024 * 1024
 FILES = 8192
 READERS = 1_000
 UNREAD = 12
+UNREAD_SECONDS = 6
+REST_SECONDS = 10
+"""As long as it is between two pings."""
 PIECE = "x" * 1_000_000
 N_PIECES = 54
 
@@ -95,8 +98,13 @@ def idle_readers(n_appends: int, rounds: int) -> list[dict[str, Any]]:
                         before, began = _processor_seconds(pid), time.perf_counter()
                         for _ in range(n_appends):
                             client.post(f"{STREAM}/append", content=b"{}").raise_for_status()
-                        costs[n_readers].append((_processor_seconds(pid) - before) / n_appends)
-                        rates[n_readers].append(n_appends / (time.perf_counter() - began))
+                        taken, seconds = (
+                            _processor_seconds(pid) - before,
+                            time.perf_counter() - began,
+                        )
+                        taken -= seconds * _at_rest(pid)
+                        costs[n_readers].append(taken / n_appends)
+                        rates[n_readers].append(n_appends / seconds)
     plain = median(costs[0])
     return [
         *(
@@ -117,6 +125,13 @@ def idle_readers(n_appends: int, rounds: int) -> list[dict[str, Any]]:
             for n in counts[1:]
         ),
     ]
+
+
+def _at_rest(pid: int) -> float:
+    """Return what a server spends in a second in which nobody asks: its readers get pings."""
+    before = _processor_seconds(pid)
+    time.sleep(REST_SECONDS)
+    return (_processor_seconds(pid) - before) / REST_SECONDS
 
 
 def fan_out(label: str, server: Any, *, bounded: bool = True) -> list[dict[str, Any]]:
@@ -143,21 +158,31 @@ def unread() -> list[dict[str, Any]]:
         with httpx.Client(base_url=url, headers=HEADERS, timeout=30) as client:
             for _ in range(N_PIECES):
                 client.post(f"{STREAM}/append", content=PIECE).raise_for_status()
-            before, most, waits = _memory(pid), 0, []
+            undisturbed, _ = _waits(client, pid)
+            before = _memory(pid)
             with _readers(url, STREAM, UNREAD, wait=False):
-                until = time.perf_counter() + 6
-                while time.perf_counter() < until:
-                    began = time.perf_counter()
-                    client.get(f"{PATH}/stream").raise_for_status()
-                    waits.append(time.perf_counter() - began)
-                    most = max(most, _memory(pid))
-                    time.sleep(0.02)
+                waits, most = _waits(client, pid)
     grown = (most - before) / MEBIBYTE
     return [
         _row(f"unread: growth of memory, {UNREAD} readers, {N_PIECES} MB", grown, "MiB", 64),
+        _row("unread: an unrelated request, median without them", 1e3 * median(undisturbed), "ms"),
+        _row("unread: an unrelated request, longest without them", 1e3 * max(undisturbed), "ms"),
         _row("unread: an unrelated request, median", 1e3 * median(waits), "ms"),
         _row("unread: an unrelated request, longest", 1e3 * max(waits), "ms", 50),
     ]
+
+
+def _waits(client: httpx.Client, pid: int) -> tuple[list[float], int]:
+    """Return how long requests take for some seconds, and the most memory that the server has."""
+    waits, most = [], 0
+    until = time.perf_counter() + UNREAD_SECONDS
+    while time.perf_counter() < until:
+        began = time.perf_counter()
+        client.get(f"{PATH}/stream").raise_for_status()
+        waits.append(time.perf_counter() - began)
+        most = max(most, _memory(pid))
+        time.sleep(0.02)
+    return waits, most
 
 
 def _create(url: str, name: str) -> None:

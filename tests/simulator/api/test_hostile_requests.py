@@ -108,7 +108,7 @@ def encoded(text: str) -> str:
 @given(data=st.data())
 def test_any_request_is_answered(lab: ApiLab, route: Route, data: st.DataObject) -> None:
     _, method, path = route.endpoint
-    names = ("session", "io", "run")
+    names = ("session", "io", "run", "channel", "waitpoint")
     ids = {name: encoded(data.draw(texts | st.just("chat"))) for name in names}
     ids["io"] = data.draw(st.sampled_from(["in", "out", ids["io"]]))
     schema = route.query.schema if isinstance(route.query, zod.Refine) else route.query

@@ -76,6 +76,7 @@ class Sequencer:
         # An event lives as long as somebody waits for it.
         self._news: WeakValueDictionary[StreamKey, asyncio.Event] = WeakValueDictionary()
         self._seen = self._sight()
+        self._turns: tuple[asyncio.AbstractEventLoop, asyncio.Lock] | None = None
         if state_file is not None:
             self._bring_back(state_file)
 
@@ -141,7 +142,19 @@ class Sequencer:
         if event is None:
             event = self._news[stream] = asyncio.Event()
         with suppress(TimeoutError):
-            await asyncio.wait_for(event.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await event.wait()
+
+    async def turn(self) -> None:
+        """Wait until nobody else takes a turn: one at a time, and what else is to do in between.
+
+        Who has much to write does so in turns, so that all of them together delay nobody for long.
+        """
+        loop = asyncio.get_running_loop()
+        if self._turns is None or self._turns[0] is not loop:
+            self._turns = loop, asyncio.Lock()  # A lock belongs to one loop.
+        async with self._turns[1]:
+            await asyncio.sleep(0)
 
     def announce(self) -> None:
         """Wake whoever waits for a stream that has changed since this was last called."""

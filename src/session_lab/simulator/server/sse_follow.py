@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["sse_follow"]
 
+_LARGE_BYTES: Final = 64 * 1024
 PING_EVERY: Final = 10_000
 """Milliseconds between pings; the store leaves 5 to 15 s between them, at random."""
 
@@ -28,7 +29,10 @@ async def sse_follow(sequencer: Sequencer, follow: Follow) -> AsyncIterator[byte
     writer = EventWriter(follow.position)
     deadline = sequencer.waited() + follow.patience * 1000
     next_ping = sequencer.waited()
+    may_be_large = True
     while not sequencer.is_stopping:
+        if may_be_large:
+            await sequencer.turn()
         now, waited = sequencer.now(), sequencer.waited()
         world = sequencer.backend.world
         tail = world.tail(follow.stream)
@@ -36,6 +40,7 @@ async def sse_follow(sequencer: Sequencer, follow: Follow) -> AsyncIterator[byte
             break  # Another world has taken this one's place.
         if batch := next_batch(world, follow, writer):
             deadline = waited + follow.patience * 1000
+            may_be_large = len(batch) > _LARGE_BYTES
             yield batch
         elif waited >= deadline:
             break

@@ -6,6 +6,7 @@ it. (``packages/core/src/v3/sessionStreams/wireProtocol.ts`` of the open-source 
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Final
 
 from session_lab.simulator.api.javascript.json_text import Json, render_json
@@ -70,16 +71,14 @@ class EventWriter:
         tail : Position
             Where the channel ends.
         """
-        fitting = records[: self._fitting(records)]
-        batch: dict[str, Json] = {"records": [_store_record(record) for record in fitting]}
+        fitting = tuple(records[: self._fitting(records)])
         self.position = fitting[-1].seq + 1
-        if self.position == tail.seq:
-            batch["tail"] = _tail(tail)
+        batch = _batch(fitting, tail if self.position == tail.seq else None)
         return _event("batch", batch, f"{self.position - 1},{self._n_records},{self._n_bytes}")
 
     def ping(self, tail: Position, now: int) -> bytes:
         """Write that the connection lives, and where the channel ends."""
-        return _event("ping", {"timestamp": now, "tail": _tail(tail)})
+        return _event("ping", render_json({"timestamp": now, "tail": _tail(tail)}))
 
     def _fitting(self, records: Sequence[Record]) -> int:
         """Find how many records the next batch holds, and count them and their bytes."""
@@ -95,9 +94,16 @@ class EventWriter:
         return n_records
 
 
-def _event(name: str, data: Json, mark: str | None = None) -> bytes:
+def _event(name: str, data: bytes, mark: str | None = None) -> bytes:
     identified = b"" if mark is None else f"id: {mark}\n".encode()
-    return b"event: %s\ndata: %s\n%s\n" % (name.encode(), render_json(data), identified)
+    return b"event: %s\ndata: %s\n%s\n" % (name.encode(), data, identified)
+
+
+@functools.lru_cache(maxsize=8)
+def _batch(records: tuple[Record, ...], tail: Position | None) -> bytes:
+    """Write the data of a batch; readers of one stream mostly want the same ones."""
+    batch: dict[str, Json] = {"records": [_store_record(record) for record in records]}
+    return render_json(batch if tail is None else batch | {"tail": _tail(tail)})
 
 
 def _store_record(record: Record) -> Json:
