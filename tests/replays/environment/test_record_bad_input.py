@@ -271,3 +271,20 @@ def test_a_trace_that_cannot_be_read_is_named(sim: sl.Simulator, text: str):
     client = sl.Client("tr_dev_simulated", transport=httpx.MockTransport(handle))
     with pytest.raises(sl.APIResponseError, match="trace"):
         sl.record(client, rate=None)
+
+
+def test_a_query_that_takes_too_long_is_asked_for_less_time(sim: sl.Simulator):
+    whole = sl.record(sim.client(), rate=None)
+    spans: list[pd.Timedelta] = []
+
+    def slow(request: httpx.Request, body: Any) -> Any:
+        if "query" not in request.url.path:
+            return body
+        asked = json.loads(request.content)
+        spans.append(pd.Timestamp(asked["to"]) - pd.Timestamp(asked["from"]))
+        return 400 if spans[-1] > pd.Timedelta(hours=4) else body
+
+    assert sl.record(tampered(sim, slow), rate=None).digest() == whole.digest()
+    assert len(spans) > 3
+    never = sl.record(tampered(sim, lambda r, b: 400 if "query" in r.url.path else b), rate=None)
+    assert "refused with status 400" in never.notes[0]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
-from session_lab.errors import APIStatusError
+from session_lab.errors import APIStatusError, BadRequestError
 from session_lab.replays.environment.assembling.assemble import unsure_starts
 from session_lab.replays.environment.assembling.tables import is_final
 from session_lab.replays.environment.evidence.owners import owners_of
@@ -30,7 +30,7 @@ __all__ = ["Pull"]
 
 _NO_QUERY = {400, 401, 403, 404, 405, 501}
 _RETRIEVED_ONLY = "triggerFunction"
-_WINDOW = 31 * 86_400_000
+_SHORTEST_WINDOW, _LONGEST_WINDOW = 3_600_000, 31 * 86_400_000
 
 
 class Pull:
@@ -136,18 +136,24 @@ class Pull:
                 self._page_runs(tasks, (first, last), bar)
 
     def _query_runs(self, tasks: list[str], first: int, last: int, bar: Any) -> bool:  # noqa: ANN401
-        """Ask the query API month by month; return whether the key may."""
+        """Ask the query API window by window; return whether the key may.
+
+        A query that takes too long is refused, so it is asked again for half the time.
+        """
         place = self._facts.progress.get("query", {})
         if place.get("is_refused"):
             return False
-        begin = place.get("until", first)
+        begin, span = place.get("until", first), _LONGEST_WINDOW
         while begin <= last:
-            until = min(begin + _WINDOW - 1, last)
+            until = min(begin + span - 1, last)
             try:
                 rows = self._asking.queried_runs(tasks, (begin, until))
             except APIStatusError as error:
                 if error.status_code not in _NO_QUERY:
                     raise
+                span = (until - begin + 1) // 2
+                if isinstance(error, BadRequestError) and span >= _SHORTEST_WINDOW:
+                    continue
                 self._pieces.add({"note": _no_query(error)})
                 self._pieces.add_rows("runs", [], {"query": {"is_refused": True}})
                 return False
