@@ -8,17 +8,21 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
+from hypothesis import given, settings
 
 import session_lab as sl
 from session_lab.replays.environment.evidence import pieces
 from session_lab.replays.environment.pulling.rate import Rate
 from session_lab.timing import instant_text, to_instant
 from tests.environments import SECRET, World, play
+from tests.strategies import events_frame, histories, policies, settings_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     import pandas as pd
+
+    from tests.oracles.simpy_model import Policy
 
 SEEDS = [*range(6), *(pytest.param(seed, marks=pytest.mark.long) for seed in range(6, 200))]
 TURNS = ["external_id", "number", "arrived_at", "started_at", "ended_at", "waited", "start_kind"]
@@ -65,6 +69,24 @@ def test_what_was_played_is_recorded_and_replays_as_it_did(seed: int, tmp_path: 
     assert rows(again.runs, again, RUNS) == rows(replay.runs, replay, RUNS)
     assert sl.read_recording(tmp_path).digest() == recording.digest()
     assert not any(SECRET.encode() in path.read_bytes() for path in tmp_path.iterdir())
+
+
+@settings(max_examples=settings().max_examples // 12)
+@given(histories(), policies)
+def test_events_that_meet_at_the_same_instants_replay_as_they_did(
+    history: list[dict[str, object]], policy: Policy
+):
+    events, chosen = events_frame(history), settings_of(policy)
+    sim = sl.Simulator(seed=1, **chosen)
+    with sim.client() as client:
+        play(events, client, sim.clock.now, sim.clock.advance)
+        sim.clock.advance("1s")
+        recording = sl.record(client, rate=None, observed_at=sim.clock.now)
+    replay, again = (
+        sl.replay(played, **chosen, seed=1, until=sim.clock.now)
+        for played in (events, recording.events)
+    )
+    assert rows(again.runs, again, RUNS) == rows(replay.runs, replay, RUNS)
 
 
 class Cut:

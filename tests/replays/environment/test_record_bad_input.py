@@ -232,6 +232,7 @@ def test_other_agents_and_sessions_without_runs_are_said():
         both = sl.record(client, rate=None)
         one = sl.record(client, rate=None, task_identifier="agent")
     assert "1 sessions have no runs" in " ".join(both.notes)
+    assert "2 agents: agent (4 sessions), other (1 sessions)" in " ".join(both.notes)
     assert set(both.events["task_identifier"].dropna()) == {"agent", "other"}
     assert set(one.sessions["task_identifier"]) == {"agent"}
     assert len(one.runs) == len(both.runs) - 1

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from session_lab.timing import duration_text
 
 if TYPE_CHECKING:
-    from collections import Counter
     from collections.abc import Iterator
 
     import pandas as pd
@@ -32,6 +32,10 @@ def notes_of(
     """Iterate over what has to be said of a recording."""
     yield from facts.notes
     yield from _of_traces(facts, counts, runs, typical)
+    tasks = Counter(row["taskIdentifier"] for row in facts.sessions.values())
+    if len(tasks) > 1:
+        listed = ", ".join(f"{task} ({n:,} sessions)" for task, n in tasks.most_common())
+        yield f"the sessions are of {len(tasks)} agents: {listed}"
     for name, sentence in _COUNTED.items():
         if counts[name]:
             yield sentence.format(n=counts[name], skew=duration_text(counts["skew"]))
