@@ -12,7 +12,7 @@ import pandas as pd
 
 from session_lab.timing import duration_text
 
-__all__ = ["money", "read_duration", "short_text", "table_html", "table_text"]
+__all__ = ["cell_texts", "money", "read_duration", "short_text", "table_html", "table_text"]
 
 _ROWS = 12
 _LONGEST = 60
@@ -105,13 +105,14 @@ def _readable(frame: pd.DataFrame) -> pd.DataFrame:
     shown = frame.head(_ROWS)
     columns = [shown.iloc[:, place] for place in range(shown.shape[1])]
     texts = pd.DataFrame(
-        {place: list(_texts(column)) for place, column in enumerate(columns)}, dtype=object
+        {place: list(cell_texts(column)) for place, column in enumerate(columns)}, dtype=object
     )
     texts.columns = pd.Index([short_text(str(name), _LONGEST) for name in frame.columns])
     return texts
 
 
-def _texts(column: pd.Series) -> list[str]:
+def cell_texts(column: pd.Series) -> list[str]:
+    """Write the values of a column as short texts, nothing where one is missing."""
     if pd.api.types.is_float_dtype(column):
         texts = _decimals(column)
     elif pd.api.types.is_datetime64_any_dtype(column):

@@ -14,7 +14,7 @@ from session_lab.analysis.periods import calendar_period
 from session_lab.errors import DataError
 from session_lab.frames import check_kind
 from session_lab.frames.selection import one_of
-from session_lab.widgets.data.belonging import Belonging
+from session_lab.widgets.data.belonging import OwnedRows
 from session_lab.widgets.data.session_index import IndexedSessions
 from session_lab.widgets.explorer import Explorer, ExplorerState
 from session_lab.widgets.parts.call_text import call, selected
@@ -22,6 +22,9 @@ from session_lab.widgets.parts.selection_panel import SelectionPanel
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    import numpy as np
+    from numpy.typing import NDArray
 
     from session_lab.analysis.results import Result
 
@@ -39,7 +42,11 @@ _TITLES = {
     "Who comes back": "cohorts",
 }
 _OF_SESSIONS = ("session_id", "created_at", "ended_at")
-"""What the analyses read of sessions."""
+_OF_ROWS = {
+    "runs": ("session_id", "run_id", "triggered_at", "ended_at", "reason", "end_cause"),
+    "operations": ("external_id", "at"),
+}
+"""What the analyses read of sessions, runs and operations."""
 
 
 @dataclass(frozen=True)
@@ -120,7 +127,7 @@ class ChurnExplorer(Explorer[ChurnState]):
         self._prepared = (
             sessions if isinstance(sessions, IndexedSessions) else IndexedSessions(sessions)
         )
-        self._belonging: dict[str, Belonging] = {}
+        self._prepared_rows: dict[str, OwnedRows] = {}
         shared = panel is not None
         super().__init__(ChurnState(), panel or SelectionPanel(self._prepared), shared=shared)
 
@@ -128,7 +135,7 @@ class ChurnExplorer(Explorer[ChurnState]):
         analyse: Callable[..., Result] = getattr(churn, state.view)
         frames = [self._chosen(state)]
         if self._takes_sessions(state):
-            frames.append(self._prepared.selected(state.selection, _OF_SESSIONS))
+            frames.append(self._rows_of("runs").sessions(self._mask(state)))
         elif state.view == "rate":
             message = "a rate needs the sessions, to know how long they are alive; give them too"
             raise DataError(message, source="sessions")
@@ -144,13 +151,18 @@ class ChurnExplorer(Explorer[ChurnState]):
 
     def _chosen(self, state: ChurnState) -> pd.DataFrame:
         """Return the rows that belong to the sessions selected."""
-        source = self._source(state)
-        frame = self._frames[source]
-        if not state.selection.criteria:
-            return frame
-        if source not in self._belonging:
-            self._belonging[source] = Belonging(frame, self._prepared.frame)
-        return frame[self._belonging[source].rows(self._prepared.rows(state.selection))]
+        return self._rows_of(self._source(state)).rows(self._mask(state))
+
+    def _mask(self, state: ChurnState) -> NDArray[np.bool_] | None:
+        selection = state.selection
+        return self._prepared.rows(selection) if selection.criteria else None
+
+    def _rows_of(self, source: str) -> OwnedRows:
+        if source not in self._prepared_rows:
+            self._prepared_rows[source] = OwnedRows(
+                self._frames[source], self._prepared.frame, _OF_ROWS[source], _OF_SESSIONS
+            )
+        return self._prepared_rows[source]
 
     def _lacking(self, state: ChurnState) -> str | None:
         source = self._source(state)

@@ -26,14 +26,14 @@ from session_lab.plots.pictures.picture import Picture
 from session_lab.timing import duration_text, instant_text
 from session_lab.widgets.parts.cell_cleanup import close_earlier
 from session_lab.widgets.parts.controls import close_tree, given, put
-from session_lab.widgets.parts.export import KINDS, write_rows, write_whole
+from session_lab.widgets.parts.export import KINDS, free_path, write_rows, write_whole
 from session_lab.widgets.parts.html import code_html, figure_html, message_html, table_html
 from session_lab.widgets.parts.static_twin import display_both, name_of
 from session_lab.widgets.parts.view import View
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     import pandas as pd
 
@@ -45,6 +45,8 @@ if TYPE_CHECKING:
 __all__ = ["Explorer", "ExplorerState"]
 
 _WORKING = "Working …"
+_KEPT = 16
+"""States whose results and pictures are kept."""
 _STEPS = (3_600_000, 60_000, 1_000, 1)
 """What the ends of a stretch are rounded to, in milliseconds."""
 
@@ -63,6 +65,7 @@ class ExplorerState:
 
 
 State = TypeVar("State", bound=ExplorerState)
+Value = TypeVar("Value")
 
 
 class Explorer(ABC, Generic[State]):
@@ -85,15 +88,15 @@ class Explorer(ABC, Generic[State]):
         self._state = state
         self._panel = panel
         self._shared = shared
-        self._known: tuple[State, Result] | None = None
-        self._notes: tuple[str, ...] = ()
+        self._known: dict[State, tuple[Result, tuple[str, ...]]] = {}
         # Appending and taking are one step each, so no thread can lose another's newest state.
         self._wanted: deque[State] = deque(maxlen=1)
         self._drawing = threading.Lock()
         self._is_following = False
         self._is_shown, self._is_stale, self._is_closed = not shared, True, False
         self._picture = Picture()
-        self._scene: tuple[State, Scene] | None = None
+        self._scenes: dict[State, Scene] = {}
+        self._scene: Scene | None = None
         self._controls = self._make_controls()
         self._view = View(self._on_gesture)
         self._message, self._table, self._text = (ipywidgets.HTML() for _ in range(3))
@@ -266,7 +269,7 @@ class Explorer(ABC, Generic[State]):
         DataError
             The analysis cannot be done on what is selected.
         """
-        return self._computed(self._filtered(self._state))
+        return self._computed(self._filtered(self._state))[0]
 
     def code(self) -> str:
         """Return the call that makes the current view; it calls the frames by their usual names.
@@ -331,8 +334,10 @@ class Explorer(ABC, Generic[State]):
 
     def _assembled(self) -> Any:  # noqa: ANN401  ipywidgets has no types
         row = ipywidgets.HBox([*self._controls.values()], layout={"flex_flow": "row wrap"})
-        above = [] if self._shared else [self._panel.widget]
-        return ipywidgets.VBox([*above, row, self._message, self._view, self._table, self._text])
+        parts = [row, self._message, self._view, self._table, self._text]
+        if not self._shared:
+            parts = [self._panel.widget, *parts, self._panel.table]
+        return ipywidgets.VBox(parts)
 
     def _on_control(self, change: Any) -> None:  # noqa: ANN401  ipywidgets has no types
         if self._is_following:
@@ -357,14 +362,17 @@ class Explorer(ABC, Generic[State]):
                     self.brush()
                 case {"reset": True}:
                     self.reset()
+                case {"export": str(kind)}:
+                    written = self.export(kind, free_path(self.title, kind))
+                    self._message.value = message_html([f"Written to {written}"])
                 case _:
                     pass  # No view sends anything else.
-        except DataError as error:
+        except (DataError, OSError) as error:
             self._message.value = message_html([str(error)])
 
     def _values(self, start: float, end: float) -> tuple[str, str]:
         """Return places on the axis as text, no finer than the eye can tell them apart."""
-        unit = None if self._scene is None else self._scene[1].x
+        unit = None if self._scene is None else self._scene.x
         if unit is None:
             raise DataError("no stretch can be chosen in this view", column="start")
         low, high = (one * unit.milliseconds for one in (start, end))
@@ -424,24 +432,24 @@ class Explorer(ABC, Generic[State]):
         try:
             if lacking := self._lacking(filtered):
                 raise DataError(lacking)
-            result = self._computed(filtered)
+            result, notes = self._computed(filtered)
             if self._wanted:
                 return  # A newer state is waiting, so nobody would see this one.
             scene = self._drawn(filtered, result)
             table = table_html(result.overview(), (result.formula, *result.notes))
-            lines += self._notes
+            lines += notes
         except SessionLabError as error:
             lines.append(str(error))
-        self._view.show(scene, self._picked(state), self._brushed(state, scene))
+        self._scene = scene
+        code = self._code(filtered)
+        self._view.show(scene, self._picked(state), self._brushed(state, scene), code)
         self._table.value = table
-        self._text.value = code_html(self._code(filtered))
+        self._text.value = code_html(code)
         self._message.value = message_html(lines)
 
     def _drawn(self, state: State, result: Result) -> Scene:
         """Return the picture of a state, which is drawn once."""
-        if self._scene is None or self._scene[0] != state:
-            self._scene = (state, self._picture.scene(result))
-        return self._scene[1]
+        return _remembered(self._scenes, state, lambda: self._picture.scene(result))
 
     def _brushed(self, state: State, scene: Scene | None) -> list[float | None]:
         """Return the chosen stretch in the unit of the axis; empty where there is none."""
@@ -452,12 +460,21 @@ class Explorer(ABC, Generic[State]):
         unit = scene.x.milliseconds
         return [] if bounds == (None, None) else [at and at / unit for at in bounds]
 
-    def _computed(self, state: State) -> Result:
-        """Return the result of a state, which is computed once."""
-        if self._known is None or self._known[0] != state:
-            with warnings.catch_warnings(record=True) as caught:
-                warnings.simplefilter("always")
-                result = self._result(state)
-            self._notes = tuple(dict.fromkeys(str(warning.message) for warning in caught))
-            self._known = (state, result)
-        return self._known[1]
+    def _computed(self, state: State) -> tuple[Result, tuple[str, ...]]:
+        """Return the result of a state, which is computed once, and what was warned of."""
+        return _remembered(self._known, state, lambda: self._compute(state))
+
+    def _compute(self, state: State) -> tuple[Result, tuple[str, ...]]:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            result = self._result(state)
+        return result, tuple(dict.fromkeys(str(warning.message) for warning in caught))
+
+
+def _remembered(known: dict[State, Value], state: State, make: Callable[[], Value]) -> Value:
+    """Return what was made for a state, or make it; who goes back soon finds it again."""
+    value = known.pop(state) if state in known else make()
+    known[state] = value
+    if len(known) > _KEPT:
+        del known[next(iter(known))]
+    return value

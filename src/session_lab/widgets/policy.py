@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import ipywidgets  # type: ignore[import-untyped]
 
-from session_lab.analysis.replays.recommend import Recommendation, recommend
+from session_lab.analysis.replays.recommend import recommend
 from session_lab.errors import DataError
 from session_lab.frames import EVENTS, check_events, check_kind, empty
 from session_lab.frames.of_sessions import sessions_of_log
@@ -135,7 +135,7 @@ class PolicyExplorer(Explorer[PolicyState]):
         )
         self._belonging: Belonging | None = None
         self._log: tuple[Selection, GroupedSweep] | None = None
-        self._swept: dict[PolicyState, Recommendation] = {}
+        self._swept: dict[PolicyState, pd.DataFrame] = {}
         names = PolicyState().settings
         boot_time = self._platform.boot_time
         state = PolicyState(
@@ -148,16 +148,22 @@ class PolicyExplorer(Explorer[PolicyState]):
     def _result(self, state: PolicyState) -> Result:
         if self._refusal is not None:
             raise self._refusal
-        if state not in self._swept:
+        policies = self._policies(state)
+        if not policies["turns"].any():
+            raise DataError(_NO_TURNS, source="events")
+        return recommend(policies, wait="wait_mean", current=_current(state))
+
+    def _policies(self, state: PolicyState) -> pd.DataFrame:
+        """Sweep the grid of a state, which is the same wherever its idle timeout stands on it."""
+        on_grid = state.idle_timeout in _IDLE
+        key = replace(state, idle_timeout=_IDLE[0]) if on_grid else state
+        if key not in self._swept:
             if len(self._swept) > _KEPT:
                 self._swept.clear()
             policy, platform = self._settings(state)
             grouped = self._grouped(state.selection)
-            policies = grouped.sweep(_grid(state), policy=policy, platform=platform)
-            if not policies["turns"].any():
-                raise DataError(_NO_TURNS, source="events")
-            self._swept[state] = recommend(policies, wait="wait_mean", current=_current(state))
-        return self._swept[state]
+            self._swept[key] = grouped.sweep(_grid(state), policy=policy, platform=platform)
+        return self._swept[key]
 
     def _settings(self, state: PolicyState) -> tuple[RunPolicy, Platform]:
         platform = replace(self._platform, boot_time=state.boot_time)

@@ -106,7 +106,7 @@ class Exploration:
         ]
         self._titles = [tab.title for tab, _ in made]
         self._tabs = ipywidgets.Tab(pages, titles=self._titles, selected_index=0)
-        self.widget = ipywidgets.VBox([self._panel.widget, self._tabs])
+        self.widget = ipywidgets.VBox([self._panel.widget, self._tabs, self._panel.table])
         self._tabs.observe(self._on_tab, names="selected_index")
         self._is_closed = False
         close_earlier(self)
@@ -192,6 +192,7 @@ def explore(
     events: pd.DataFrame | None = None,
     policy: RunPolicy | None = None,
     platform: Platform | None = None,
+    link: str | None = None,
 ) -> Exploration:
     """Explore sessions in a notebook: explorers in tabs, over one choice of sessions.
 
@@ -212,6 +213,11 @@ def explore(
     policy : RunPolicy, optional
         What else holds when the log is played, such as the cap on active time, and where controls
         stand first; ``RunPolicy()`` by default.
+    platform : Platform, optional
+        What the environment does; a replay and a fit have one.
+    link : str, optional
+        The address of a session's page in the platform's dashboard, with columns of the sessions
+        in braces: the table of sessions links to it.
 
     Returns
     -------
@@ -222,7 +228,7 @@ def explore(
     Raises
     ------
     DataError
-        Something given is not a frame, or a frame of another kind.
+        Something given is not a frame, or a frame of another kind; or the link is not an address.
 
     Examples
     --------
@@ -238,5 +244,5 @@ def explore(
         events = getattr(sessions, "events", None) if events is None else events
         sessions = sessions.sessions
     prepared = IndexedSessions(sessions)  # type: ignore[arg-type]  # it refuses what is not a frame
-    panel = SelectionPanel(prepared)
+    panel = SelectionPanel(prepared, link)
     return Exploration(ExplorerInputs(prepared, runs, operations, events, policy, platform, panel))

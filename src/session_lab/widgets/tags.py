@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 import ipywidgets  # type: ignore[import-untyped]
 
 from session_lab.analysis import tags
+from session_lab.analysis.tags.by_status import count_statuses
+from session_lab.analysis.tags.drift import follow
 from session_lab.errors import DataError
 from session_lab.frames.selection import one_of
 from session_lab.plots.tags import OTHER
@@ -110,10 +112,22 @@ class TagExplorer(Explorer[TagState]):
 
     def _result(self, state: TagState) -> Result:
         analyse: Callable[..., Result] = getattr(tags, state.view)
-        if state.view in {"distribution", "cooccurrence"}:
+        if state.view in {"distribution", "cooccurrence", "namespaces"}:
             return analyse(self._prepared.tags_of(state.selection), **state.options)
+        if (counted := self._counted(state)) is not None:
+            return counted
         columns = ("tags", "status", "created_at")
         return analyse(self._prepared.selected(state.selection, columns), **state.options)
+
+    def _counted(self, state: TagState) -> Result | None:
+        """Count codes; None where the frame lacks something, which the analysis itself says."""
+        prepared, rows = self._prepared, self._prepared.rows(state.selection)
+        try:
+            if state.view == "by_status":
+                return count_statuses(prepared.tags, prepared.coded("status"), rows)
+            return follow(prepared.tags, prepared.created, rows, state.freq, state.top)
+        except DataError:
+            return None
 
     def _owned(self, state: TagState) -> tuple[str, ...]:
         return {

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from session_lab.analysis.churn.order.codes import id_codes
+from session_lab.analysis.churn.order.codes import id_codes, without_gaps
 from session_lab.analysis.engines import pandas_frame
 from session_lab.analysis.observation import observation
 from session_lab.errors import DataError
@@ -77,9 +77,9 @@ def activity(
     when = instants(df, at, source="df")
     until = observation(observed_at, [df], [when], source="df")
     counted = owner.present(source="df", column=who) & (when <= until)
-    present, codes = np.unique(owner.codes[counted], return_inverse=True)
+    present, codes = without_gaps(owner.codes[counted], len(owner.names))
     return Activity(
-        who=codes.reshape(-1).astype(np.int64),
+        who=codes,
         at=when[counted],
         n=len(present),
         rows=np.flatnonzero(counted),

@@ -43,6 +43,8 @@ _RETENTION = {
     "classic": "classic retention: active in the period of that age",
     "rolling": "rolling retention: active in the period of that age or later",
 }
+_MOST_CELLS = 100_000_000
+"""Up to so many pairs of a member and an age, marking them in a table beats sorting."""
 _MOST = 1_000
 """Periods beyond which cohorts without members are left out, and ages are not followed."""
 
@@ -321,7 +323,16 @@ def _active(
     """Count the members of each cohort who were active at each age that was over for them."""
     n_cohorts, n_ages = shape
     counted = age < over[who]
-    distinct = np.unique(who[counted] * max(n_ages, 1) + age[counted])
+    distinct = _distinct(who[counted] * max(n_ages, 1) + age[counted], len(over) * max(n_ages, 1))
     member, at_age = np.divmod(distinct, max(n_ages, 1))
     cells = np.bincount(place[member] * n_ages + at_age, minlength=n_cohorts * n_ages)
     return cells.reshape(n_cohorts, n_ages).astype(np.int64)
+
+
+def _distinct(cells: NDArray[np.int64], n: int) -> NDArray[np.int64]:
+    """Return the cells below ``n`` that occur, in order."""
+    if n > _MOST_CELLS:
+        return np.unique(cells)
+    occurs = np.zeros(n, dtype=np.bool_)
+    occurs[cells] = True
+    return np.flatnonzero(occurs)

@@ -171,8 +171,9 @@ def _alive_before(
 
 def _passed(edges: NDArray[np.int64], since: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return the sum of ``edge - instant`` over the instants before each edge."""
-    since = np.sort(since)
-    n_before = np.searchsorted(since, edges)
-    sums = np.concatenate([[0], np.cumsum(since)])
-    passed: NDArray[np.int64] = edges * n_before - sums[n_before]
+    place = np.searchsorted(edges, since, side="right")
+    sums = np.zeros(len(edges) + 1, dtype=np.int64)
+    np.add.at(sums, place, since)
+    n_before = np.cumsum(np.bincount(place, minlength=len(edges) + 1))[:-1]
+    passed: NDArray[np.int64] = edges * n_before - np.cumsum(sums)[:-1]
     return passed

@@ -16,8 +16,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from session_lab.analysis.engines import AnyFrame
+    from session_lab.analysis.tags.codes import TagCodes
+    from session_lab.frames import Coded
 
-__all__ = ["TagStatuses", "by_status"]
+__all__ = ["TagStatuses", "by_status", "count_statuses"]
 
 _NO_STATUS = "missing"
 
@@ -104,7 +106,41 @@ def by_status(frame: AnyFrame, *, column: str = "status") -> TagStatuses:
     counts = np.zeros((len(tags), len(statuses)), dtype=np.int64)
     places = statuses.get_indexer(pd.Index(used[column].astype(TEXT_DTYPE).fillna(_NO_STATUS)))
     np.add.at(counts, (tags.get_indexer(pd.Index(used["tags"])), places), used["n"].to_numpy())
-    order = np.argsort(-counts.sum(axis=1), kind="stable")
-    return TagStatuses(
-        tuple(map(str, tags[order])), tuple(statuses), counts[order], totals["n"].to_numpy()
+    return _in_order(tuple(map(str, tags)), tuple(statuses), counts, totals["n"].to_numpy())
+
+
+def count_statuses(codes: TagCodes, status: Coded, rows: NDArray[np.bool_]) -> TagStatuses:
+    """Count prepared tags by a prepared column: what :func:`by_status` does with some rows.
+
+    Parameters
+    ----------
+    codes : TagCodes
+        The tags of all sessions.
+    status : Coded
+        The column of the same sessions.
+    rows : ndarray of bool
+        The sessions to count.
+    """
+    names = (*sorted(status.names), _NO_STATUS)
+    column_of = np.array([*map(names.index, status.names), len(names) - 1], dtype=np.int64)
+    columns = np.where(rows, column_of[status.codes], -1)
+    sessions = np.bincount(columns + 1, minlength=len(names) + 1)[1:]
+    counts = codes.crossed(columns, len(names))
+    used, present = np.flatnonzero(counts.any(axis=1)), np.flatnonzero(sessions)
+    return _in_order(
+        tuple(codes.names[place] for place in used),
+        tuple(names[place] for place in present),
+        counts[np.ix_(used, present)],
+        sessions[present],
     )
+
+
+def _in_order(
+    names: tuple[str, ...],
+    statuses: tuple[str, ...],
+    counts: NDArray[np.int64],
+    sessions: NDArray[np.int64],
+) -> TagStatuses:
+    """Put the most frequent tags first."""
+    order = np.argsort(-counts.sum(axis=1), kind="stable")
+    return TagStatuses(tuple(names[place] for place in order), statuses, counts[order], sessions)

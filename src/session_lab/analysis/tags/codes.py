@@ -12,8 +12,6 @@ from session_lab.analysis.engines import collected, distinct_entries
 from session_lab.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from numpy.typing import NDArray
 
     from session_lab.analysis.engines import AnyFrame
@@ -89,6 +87,38 @@ class TagCodes:
         )
         return pairs
 
+    def groups(self, group_of: NDArray[np.integer], n: int) -> NDArray[np.int64]:
+        """Count the sessions with a tag of each group of tags, each session once.
+
+        Parameters
+        ----------
+        group_of : ndarray of int
+            The group of each of ``names``, from 0.
+        n : int
+            How many groups there are.
+        """
+        groups = np.asarray(group_of, dtype=np.int64)
+        counts: NDArray[np.int64] = _kernels().count_groups(self.codes, self.offsets, groups, n)
+        return counts
+
+    def crossed(self, columns: NDArray[np.integer], n: int) -> NDArray[np.int64]:
+        """Count the sessions with each tag by another column.
+
+        Parameters
+        ----------
+        columns : ndarray of int
+            The value of the other column for each session, from 0; sessions with -1 do not count.
+        n : int
+            How many values there are.
+
+        Returns
+        -------
+        ndarray of int64, shape (tags, n)
+        """
+        counts = np.zeros((len(self.names), n), dtype=np.int64)
+        _kernels().count_crossed(self.codes, self.offsets, columns, counts)
+        return counts
+
     def n_sessions(self, rows: NDArray[np.bool_] | None = None) -> int:
         """Count the sessions."""
         return int(self._mask(rows).sum())
@@ -108,16 +138,6 @@ class TagCodes:
         mask, lengths = self._mask(rows), np.diff(self.offsets)
         offsets = np.concatenate([[0], np.cumsum(lengths[mask])])
         return TagCodes(self.names, self.codes[np.repeat(mask, lengths)], offsets)
-
-    def renamed(self, name_of: Callable[[str], str]) -> TagCodes:
-        """Put other names in the place of tags, as their namespaces; a session has each once."""
-        names = [name_of(name) for name in self.names]
-        distinct = tuple(sorted(set(names)))
-        place_of = {name: place for place, name in enumerate(distinct)}
-        recode = np.array([place_of[name] for name in names], dtype=np.int64)
-        rows = np.repeat(np.arange(len(self)), np.diff(self.offsets))
-        places = np.unique(rows * len(distinct) + recode[self.codes])
-        return _packed(*np.divmod(places, max(1, len(distinct))), distinct, len(self))
 
     def _mask(self, rows: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
         if rows is None:

@@ -10,7 +10,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["count_all", "count_pairs", "count_rows"]
+__all__ = ["count_all", "count_crossed", "count_groups", "count_pairs", "count_rows"]
 
 
 @numba.njit(cache=True, nogil=True)
@@ -58,3 +58,34 @@ def count_pairs(
                 if other >= 0:
                     pairs[one, other] += 1
     return pairs
+
+
+@numba.njit(cache=True, nogil=True)
+def count_groups(
+    codes: NDArray[Any], offsets: NDArray[np.int64], group_of: NDArray[np.int64], n_groups: int
+) -> NDArray[np.int64]:
+    """Count the rows with a code of each group, each row once."""
+    counts = np.zeros(n_groups, np.int64)
+    last = np.full(n_groups, -1, np.int64)
+    for row in range(len(offsets) - 1):
+        for place in range(offsets[row], offsets[row + 1]):
+            group = group_of[codes[place]]
+            counts[group] += last[group] != row
+            last[group] = row
+    return counts
+
+
+@numba.njit(cache=True, nogil=True)
+def count_crossed(
+    codes: NDArray[Any],
+    offsets: NDArray[np.int64],
+    columns: NDArray[Any],
+    counts: NDArray[np.int64],
+) -> None:
+    """Add each row's codes to ``counts`` at its column; a row whose column is -1 is left out."""
+    for row in range(len(columns)):
+        column = columns[row]
+        if column < 0:
+            continue
+        for place in range(offsets[row], offsets[row + 1]):
+            counts[codes[place], column] += 1

@@ -6,7 +6,7 @@ import warnings
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import pairwise
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -16,7 +16,7 @@ from session_lab.analysis.periods import Periodic, period_length
 from session_lab.analysis.results import Result
 from session_lab.analysis.tags.concentration import jensen_shannon
 from session_lab.errors import DataError, DataWarning, StatisticalWarning
-from session_lab.frames import milliseconds, to_instants
+from session_lab.frames import NAT, milliseconds, to_instants
 from session_lab.frames.build import TEXT_DTYPE
 from session_lab.timing import duration_text
 
@@ -24,10 +24,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from session_lab.analysis.engines import AnyFrame
+    from session_lab.analysis.tags.codes import TagCodes
 
-__all__ = ["Drift", "drift"]
+__all__ = ["Drift", "drift", "follow"]
 
 _FEW = 20
+_MONDAY_MS = 4 * 86_400_000
+"""Periods are counted from Monday, 1970-01-05."""
+_MOST_CELLS = 20_000_000
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -157,16 +161,78 @@ def drift(frame: AnyFrame, freq: Periodic = "1d", *, at: str = "created_at", top
     every = {at: timedelta(milliseconds=length)}
     totals = grouped(frame, [at], every=every)
     table = grouped(frame, [at, "tags"], every=every, explode="tags")
-    undated = int(totals.loc[totals[at].isna(), "n"].sum())
-    if undated:
-        message = f"{undated:,} sessions without {at} belong to no period and were left out"
-        warnings.warn(message, DataWarning, stacklevel=2)
+    _warn_of_undated(int(totals.loc[totals[at].isna(), "n"].sum()), at)
     totals = totals[totals[at].notna()]
     used = table[table[at].notna() & table["tags"].notna()]
     periods = milliseconds(totals[at])
     rows = np.searchsorted(periods, milliseconds(used[at]))
     places, tags = pd.factorize(used["tags"], sort=True)
-    n = used["n"].to_numpy()
+    cells = _Cells(rows, places, used["n"].to_numpy(), tuple(tags))
+    return _followed(periods, totals["n"].to_numpy(), cells, length, top)
+
+
+def follow(
+    codes: TagCodes, at: NDArray[np.int64], rows: NDArray[np.bool_], freq: Periodic, top: int
+) -> Drift | None:
+    """Follow prepared tags: what :func:`drift` does with some rows.
+
+    Parameters
+    ----------
+    codes : TagCodes
+        The tags of all sessions.
+    at : ndarray of int64
+        The instants of the same sessions, in milliseconds since 1970; NAT is missing.
+    rows : ndarray of bool
+        The sessions to follow.
+    freq, top
+        As of :func:`drift`.
+
+    Returns
+    -------
+    Drift or None
+        None where there are so many periods and tags that a table of all of them has no place.
+    """
+    length = period_length(freq)
+    dated = rows & (at != NAT)
+    if not dated.any() or not codes.names:
+        return None
+    low, high = ((int(edge(at[dated])) - _MONDAY_MS) // length for edge in (np.min, np.max))
+    if (high - low + 1) * len(codes.names) > _MOST_CELLS:
+        return None
+    bins = np.where(dated, (at - _MONDAY_MS) // length - low, -1)
+    sessions = np.bincount(bins + 1, minlength=high - low + 2)[1:]
+    present = np.flatnonzero(sessions)
+    _warn_of_undated(int(rows.sum() - dated.sum()), "created_at")
+    table = codes.crossed(bins, high - low + 1).T[present]
+    used = np.flatnonzero(table.any(axis=0))
+    table = table[:, used]
+    period, tag = np.nonzero(table)
+    return _followed(
+        (present + low) * length + _MONDAY_MS,
+        sessions[present],
+        _Cells(period, tag, table[period, tag], tuple(codes.names[place] for place in used)),
+        length,
+        top,
+    )
+
+
+class _Cells(NamedTuple):
+    """Where tags were used: period by period, and in the order of the tags."""
+
+    periods: NDArray[np.int64]
+    tags: NDArray[np.int64]
+    n: NDArray[np.int64]
+    names: tuple[str, ...]
+
+
+def _followed(
+    periods: NDArray[np.int64],
+    sessions: NDArray[np.int64],
+    cells: _Cells,
+    length: int,
+    top: int,
+) -> Drift:
+    rows, places, n, tags = cells
     uses = _sums(rows, n, len(periods))
     frequent = np.argsort(-_sums(places, n, len(tags)), kind="stable")[:top]
     shown = np.full(len(tags), -1, dtype=np.int64)
@@ -177,14 +243,20 @@ def drift(frame: AnyFrame, freq: Periodic = "1d", *, at: str = "created_at", top
     _warn_of_few(uses)
     return Drift(
         periods,
-        totals["n"].to_numpy(),
+        sessions,
         uses,
-        tuple(tags[frequent]),
+        tuple(tags[place] for place in frequent),
         counts,
-        _distances(rows, places, n, len(periods)),
+        _distances(cells, len(periods), len(tags)),
         length,
         len(tags) - len(frequent),
     )
+
+
+def _warn_of_undated(undated: int, at: str) -> None:
+    if undated:
+        message = f"{undated:,} sessions without {at} belong to no period and were left out"
+        warnings.warn(message, DataWarning, stacklevel=3)
 
 
 def _sums(places: NDArray[np.int64], n: NDArray[np.int64], size: int) -> NDArray[np.int64]:
@@ -193,20 +265,18 @@ def _sums(places: NDArray[np.int64], n: NDArray[np.int64], size: int) -> NDArray
     return sums
 
 
-def _distances(
-    rows: NDArray[np.int64], places: NDArray[np.int64], n: NDArray[np.int64], n_periods: int
-) -> tuple[float | None, ...]:
+def _distances(cells: _Cells, n_periods: int, n_tags: int) -> tuple[float | None, ...]:
     """Compare each period with the one before, over the tags that either has."""
-    bounds = np.searchsorted(rows, np.arange(n_periods + 1))
+    bounds = np.searchsorted(cells.periods, np.arange(n_periods + 1))
     parts = [slice(start, end) for start, end in pairwise(bounds)]
     distances: list[float | None] = [None] * min(1, n_periods)
+    one, other = (np.zeros(n_tags, dtype=np.int64) for _ in range(2))
     for before, after in pairwise(parts):
-        both = np.concatenate([places[before], places[after]])
-        tags, place = np.unique(both, return_inverse=True)
-        cut = before.stop - before.start
-        one = _sums(place[:cut], n[before], len(tags))
-        other = _sums(place[cut:], n[after], len(tags))
-        distances.append(jensen_shannon(one, other))
+        one[cells.tags[before]] = cells.n[before]
+        other[cells.tags[after]] = cells.n[after]
+        either = np.flatnonzero(one + other)
+        distances.append(jensen_shannon(one[either], other[either]))
+        one[either], other[either] = 0, 0
     return tuple(distances)
 
 

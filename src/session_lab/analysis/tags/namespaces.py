@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -15,8 +16,6 @@ from session_lab.errors import DataError, StatisticalWarning
 from session_lab.frames.build import TEXT_DTYPE
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
 
     from session_lab.analysis.engines import AnyFrame
@@ -146,38 +145,52 @@ def namespaces(frame: AnyFrame | TagCodes, *, separator: str = ":") -> Namespace
         raise DataError("there is nothing to split at; give a separator", column="separator")
     codes = prepare(frame)
     counts = codes.counts()
-    warn_of_ids(codes.names, counts, separator)
-    grouped = codes.renamed(lambda tag: split(tag, separator)[0])
-    tags, uses = _by_namespace(codes.names, counts, grouped.names, separator)
-    sessions = grouped.counts()
-    order = np.argsort(-sessions, kind="stable")
-    names = tuple(grouped.names[place] for place in order)
+    spaces, places = _spaces_of(codes.names, separator)
+    tags, uses = _by_namespace(places, counts, len(spaces))
+    _warn(spaces, tags, uses, separator)
+    sessions = codes.groups(places, len(spaces))
+    # The tags are those of all sessions; those selected may have none of a namespace.
+    used = np.flatnonzero(sessions)
+    order = used[np.argsort(-sessions[used], kind="stable")]
+    names = tuple(spaces[place] for place in order)
     return Namespaces(names, tags[order], sessions[order], uses[order], len(codes), separator)
 
 
-def warn_of_ids(names: Sequence[str], counts: NDArray[np.int64], separator: str = ":") -> None:
+def warn_of_ids(names: tuple[str, ...], counts: NDArray[np.int64], separator: str = ":") -> None:
     """Warn of namespaces with nearly one tag per use, whose tags are ids and not groups."""
-    spaces = sorted({split(name, separator)[0] for name in names})
-    tags, uses = _by_namespace(names, counts, spaces, separator)
+    spaces, places = _spaces_of(names, separator)
+    _warn(spaces, *_by_namespace(places, counts, len(spaces)), separator)
+
+
+def _warn(
+    spaces: list[str], tags: NDArray[np.int64], uses: NDArray[np.int64], separator: str
+) -> None:
     for place in np.flatnonzero(_look_like_ids(tags, uses)):
-        space = spaces[place]
+        space = spaces[int(place)]
         which = f"tags {space + separator}…" if space else "tags without a namespace"
         message = (
             f"the {which} look like ids: {uses[place]:,} uses have {tags[place]:,} different "
             "values; shares and distances of such tags say little, so keep ids in external_id or "
             "metadata, or drop them before counting"
         )
-        warnings.warn(message, StatisticalWarning, stacklevel=3)
+        warnings.warn(message, StatisticalWarning, stacklevel=4)
+
+
+@lru_cache(maxsize=4)
+def _spaces_of(names: tuple[str, ...], separator: str) -> tuple[list[str], NDArray[np.int64]]:
+    """Return the namespaces of tags, in order, and which of them each tag has."""
+    found = [split(name, separator)[0] for name in names]
+    spaces = sorted(set(found))
+    place_of = {space: place for place, space in enumerate(spaces)}
+    return spaces, np.array([place_of[space] for space in found], dtype=np.int64)
 
 
 def _by_namespace(
-    names: Sequence[str], counts: NDArray[np.int64], spaces: Sequence[str], separator: str
+    places: NDArray[np.int64], counts: NDArray[np.int64], n: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Count the different tags and the uses of each namespace."""
-    place_of = {space: place for place, space in enumerate(spaces)}
-    places = np.array([place_of[split(name, separator)[0]] for name in names], dtype=np.int64)
-    tags = np.bincount(places[counts > 0], minlength=len(spaces))
-    uses = np.zeros(len(spaces), dtype=np.int64)
+    tags = np.bincount(places[counts > 0], minlength=n)
+    uses = np.zeros(n, dtype=np.int64)
     np.add.at(uses, places, counts)
     return tags, uses
 

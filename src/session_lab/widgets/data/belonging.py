@@ -11,9 +11,13 @@ from session_lab.analysis.churn.order.codes import id_codes
 from session_lab.frames.of_sessions import session_key
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
-__all__ = ["Belonging"]
+__all__ = ["Belonging", "OwnedRows"]
+
+_IDS = ("session_id", "external_id")
 
 
 class Belonging:
@@ -26,6 +30,15 @@ class Belonging:
     sessions : DataFrame
         The sessions they may belong to.
 
+    Attributes
+    ----------
+    key : str
+        The column of both frames that names the session.
+    owner : Codes
+        The session of each row of ``frame``.
+    places : ndarray of int
+        The place of each row of ``sessions`` among the owners; -1 where it owns no row.
+
     Raises
     ------
     DataError
@@ -33,16 +46,77 @@ class Belonging:
     """
 
     def __init__(self, frame: pd.DataFrame, sessions: pd.DataFrame) -> None:
-        key = session_key(frame, sessions)
-        self._codes, names = id_codes(frame, key, source="of_sessions")
-        self._places = names.astype(object).get_indexer(pd.Index(sessions[key].astype(object)))
-        self._n_names = len(names)
+        self.key = session_key(frame, sessions)
+        self.owner = id_codes(frame, self.key, source="of_sessions")
+        ids = pd.Index(sessions[self.key].astype(object))
+        self.places = self.owner.names.astype(object).get_indexer(ids)
 
     def rows(self, chosen: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Return which rows belong to the sessions chosen."""
-        places = self._places[chosen]
+        places = self.places[chosen]
         # One entry more than there are names, for the code -1 of rows without a session.
-        keep = np.zeros(self._n_names + 1, dtype=np.bool_)
+        keep = np.zeros(len(self.owner.names) + 1, dtype=np.bool_)
         keep[places[places >= 0]] = True
-        rows: NDArray[np.bool_] = keep[self._codes]
+        rows: NDArray[np.bool_] = keep[self.owner.codes]
         return rows
+
+
+class OwnedRows:
+    """Rows and their sessions, for analyses of any selection: their ids are read once.
+
+    Ids are codes of categories, which both frames share; and where every run stands once, it goes
+    without its own id, so that no analysis looks for doubles again.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Runs or operations.
+    sessions : DataFrame
+        The sessions they may belong to.
+    columns, of_sessions : sequence of str
+        What the analyses read of rows and of sessions.
+
+    Raises
+    ------
+    DataError
+        No column tells which session a row belongs to.
+    """
+
+    def __init__(
+        self,
+        frame: pd.DataFrame,
+        sessions: pd.DataFrame,
+        columns: Sequence[str],
+        of_sessions: Sequence[str],
+    ) -> None:
+        self._belonging = Belonging(frame, sessions)
+        self._rows = frame[[name for name in columns if name in frame]].copy(deep=False)
+        for name in _IDS:
+            if name in self._rows:
+                own = name == self._belonging.key
+                codes, names = (
+                    self._belonging.owner if own else id_codes(frame, name, source="of_sessions")
+                )
+                self._rows[name] = pd.Categorical.from_codes(codes, names)
+        if "run_id" in self._rows and not frame["run_id"].duplicated().any():
+            del self._rows["run_id"]
+        self._sessions = sessions[[name for name in of_sessions if name in sessions]]
+        self._sessions = self._with_codes(self._sessions)
+
+    def _with_codes(self, sessions: pd.DataFrame) -> pd.DataFrame:
+        """Let sessions share the categories of the rows; those that own no row have no code."""
+        key = self._belonging.key
+        if key not in self._rows or key not in sessions or sessions[key].duplicated().any():
+            return sessions  # One that stands twice is found, and refused, by its text.
+        kind = pd.CategoricalDtype(self._rows[key].cat.categories)
+        return sessions.assign(
+            **{key: pd.Categorical.from_codes(self._belonging.places, dtype=kind)}
+        )
+
+    def rows(self, chosen: NDArray[np.bool_] | None) -> pd.DataFrame:
+        """Return the rows of the sessions chosen; all rows where there is no choice."""
+        return self._rows if chosen is None else self._rows[self._belonging.rows(chosen)]
+
+    def sessions(self, chosen: NDArray[np.bool_] | None) -> pd.DataFrame:
+        """Return the sessions chosen."""
+        return self._sessions if chosen is None else self._sessions[chosen]

@@ -3,21 +3,37 @@
 from __future__ import annotations
 
 import json
+from itertools import chain, count
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.csv
 
 from session_lab.frames import whole_file, write_parquet
+from session_lab.frames.selection import one_of
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import pandas as pd
 
-__all__ = ["KINDS", "write_rows", "write_whole"]
+__all__ = ["KINDS", "free_path", "write_rows", "write_whole"]
 
 KINDS = ("csv", "parquet", "png", "svg", "code")
+
+
+def free_path(title: str, kind: str) -> Path:
+    """Return a path in the working folder at which there is no file yet.
+
+    Raises
+    ------
+    DataError
+        The kind is unknown.
+    """
+    one_of(kind, KINDS, name="kind")
+    stem, ending = title.lower().replace(" ", "-"), "py" if kind == "code" else kind
+    numbers = chain([""], (f"-{n}" for n in count(2)))
+    names = (f"{stem}{number}.{ending}" for number in numbers)
+    return next(path for path in map(Path, names) if not path.exists())
 
 
 def write_whole(path: Path, content: bytes) -> None:

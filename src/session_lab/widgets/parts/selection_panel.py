@@ -11,7 +11,9 @@ from session_lab.analysis.display import short_text
 from session_lab.frames import NAT, Selection
 from session_lab.timing import instant_text
 from session_lab.widgets.data.facets import count_facet, offered
+from session_lab.widgets.data.session_table import SessionTable
 from session_lab.widgets.parts.controls import close_tree, put
+from session_lab.widgets.parts.rows_table import RowsTable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,10 +60,23 @@ class SelectionPanel:
     ----------
     prepared : IndexedSessions
         The sessions to choose from.
+    link : str, optional
+        The address of a session's page, with columns in braces, as of :func:`session_lab.explore`.
+
+    Raises
+    ------
+    DataError
+        The link is not an address, or names a column that there is not.
     """
 
-    def __init__(self, prepared: IndexedSessions) -> None:
+    def __init__(self, prepared: IndexedSessions, link: str | None = None) -> None:
         self._prepared = prepared
+        self._rows = RowsTable(SessionTable(prepared, link))
+        self._rows.show(Selection(), len(prepared))
+        # Closed, it asks for no row.
+        self.table = ipywidgets.Accordion(
+            [self._rows], titles=["Sessions selected, as a table"], selected_index=None
+        )
         self._value = Selection()
         self._followers: list[Callable[[Selection], None]] = []
         self._is_following = False
@@ -104,12 +119,13 @@ class SelectionPanel:
     def value(self, selection: Selection) -> None:
         if selection == self._value:
             return
-        self.count(selection)  # Refuses values that the data do not have.
+        n, _ = self.count(selection)  # Refuses values that the data do not have.
         self._value = selection
         self._follow()
         for follower in list(self._followers):
             follower(selection)
         # After the pictures, for which someone waits.
+        self._rows.show(selection, n)
         self._fill_lists()
         self._fill_chips()
 
@@ -140,6 +156,7 @@ class SelectionPanel:
         """Close the controls."""
         self._followers.clear()
         close_tree(self.widget)
+        close_tree(self.table)
 
     def _assembled(self) -> Any:  # noqa: ANN401  ipywidgets has no types
         wrap = {"flex_flow": "row wrap"}

@@ -23,7 +23,8 @@ class View(anywidget.AnyWidget):
     """A picture in the browser.
 
     It changes nothing by itself: a gesture arrives at ``on_gesture`` as ``{"pick": key}``,
-    ``{"brush": [from, to]}`` in milliseconds, ``{"brush": []}`` or ``{"reset": True}``.
+    ``{"brush": [from, to]}`` in the unit of the axis, ``{"brush": []}``, ``{"reset": True}`` or
+    ``{"export": kind}``.
 
     Parameters
     ----------
@@ -40,6 +41,7 @@ class View(anywidget.AnyWidget):
     scene = traitlets.Dict().tag(sync=True)
     picked: Any = traitlets.List().tag(sync=True)
     brushed: Any = traitlets.List().tag(sync=True)
+    code = traitlets.Unicode("").tag(sync=True)
     drawn = traitlets.Int(0).tag(sync=True)
 
     def __init__(self, on_gesture: Callable[[dict[str, Any]], None], name: str = "") -> None:
@@ -49,7 +51,11 @@ class View(anywidget.AnyWidget):
         self.on_msg(self._on_message)
 
     def show(
-        self, scene: Scene | None, picked: Sequence[Key], brushed: Sequence[float | None]
+        self,
+        scene: Scene | None,
+        picked: Sequence[Key],
+        brushed: Sequence[float | None],
+        code: str,
     ) -> None:
         """Show a picture, or none; all of it arrives in one message.
 
@@ -61,12 +67,15 @@ class View(anywidget.AnyWidget):
             The marks that are picked.
         brushed : sequence of float
             The chosen stretch of the horizontal axis, in its own unit; empty where there is none.
+        code : str
+            The call that makes the view, to be copied.
         """
         with self.hold_sync():
             self.svg = "" if scene is None else scene.svg
             self.scene = {} if scene is None else scene.to_json()
             self.picked = list(picked)
             self.brushed = list(brushed)
+            self.code = code
             self.drawn += 1
 
     def _on_message(self, _: object, content: dict[str, Any], __: object) -> None:

@@ -27,14 +27,68 @@ function pointsOf(line) {
   return points;
 }
 
+const EXPORTS = { PNG: "png", SVG: "svg", CSV: "csv", Parquet: "parquet", Code: "code" };
+
 function render({ model, el }) {
+  const tools = document.createElement("div");
+  tools.className = "sl-tools";
+  tools.setAttribute("role", "toolbar");
+  tools.setAttribute("aria-label", "Picture and rows");
   const root = document.createElement("div");
   root.className = "sl-view";
   const tip = document.createElement("div");
   tip.className = "sl-tip";
   tip.setAttribute("role", "status");
-  el.append(root, tip);
+  el.classList.add("sl-holder");
+  el.append(tools, root, tip);
   let shown, scene, layer, cursor, curves, waiting;
+  let zoom = 1;
+
+  function addTool(name, title, act) {
+    const button = document.createElement("button");
+    button.textContent = name;
+    button.title = title;
+    button.setAttribute("aria-label", title);
+    button.addEventListener("click", () => act(button));
+    tools.append(button);
+  }
+
+  function zoomTo(value) {
+    zoom = Math.min(Math.max(value, 1), 8);
+    if (shown) shown.style.width = `${100 * zoom}%`;
+  }
+
+  async function copyCode(button) {
+    const code = model.get("code");
+    try {
+      await navigator.clipboard.writeText(code);
+    } catch {
+      // Pages without a secure connection have no clipboard of that kind.
+      const text = document.createElement("textarea");
+      text.value = code;
+      el.append(text);
+      text.select();
+      document.execCommand("copy");
+      text.remove();
+      button.focus();
+    }
+    button.textContent = "Copied";
+    setTimeout(() => (button.textContent = "Copy code"), 1500);
+  }
+
+  addTool("+", "Zoom in", () => zoomTo(zoom * 1.5));
+  addTool("−", "Zoom out", () => zoomTo(zoom / 1.5));
+  addTool("Reset", "Take every filter away, and the zoom", () => {
+    zoomTo(1);
+    send({ reset: true });
+  });
+  addTool("Copy code", "Copy the code of this view", copyCode);
+  for (const [name, kind] of Object.entries(EXPORTS)) {
+    const what = { csv: "the sessions selected", parquet: "the sessions selected", code: "the code" };
+    addTool(name, `Write ${what[kind] ?? "the picture"} to a file beside the notebook`, () =>
+      send({ export: kind }),
+    );
+  }
 
   const send = (gesture) => {
     clearTimeout(waiting);
@@ -48,10 +102,12 @@ function render({ model, el }) {
   function tell(text, x, y) {
     tip.textContent = text;
     tip.style.display = text ? "block" : "none";
-    if (!text) return;
-    const scale = root.clientWidth / scene.width;
-    tip.style.left = `${Math.min(x * scale + 12, root.clientWidth - tip.offsetWidth)}px`;
-    tip.style.top = `${Math.max(y * scale - 34, 0)}px`;
+    if (!text || !shown) return;
+    const [box, frame] = [shown.getBoundingClientRect(), el.getBoundingClientRect()];
+    const scale = box.width / scene.width;
+    const left = box.left - frame.left + x * scale + 12;
+    tip.style.left = `${Math.max(0, Math.min(left, root.clientWidth - tip.offsetWidth))}px`;
+    tip.style.top = `${Math.max(box.top - frame.top + y * scale - 34, 0)}px`;
   }
 
   // From the place on the page to that in the picture.
@@ -217,6 +273,7 @@ function render({ model, el }) {
     shown = document.importNode(parsed, true);
     shown.setAttribute("role", "group");
     shown.setAttribute("aria-label", scene.alt);
+    zoomTo(zoom);
     root.append(shown);
     curves = Object.entries(scene.curves).map(([id, name]) => ({
       name,

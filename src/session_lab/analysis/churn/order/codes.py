@@ -15,7 +15,7 @@ from session_lab.frames import column_of, in_one_piece
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Codes", "id_codes", "label_codes", "session_rows"]
+__all__ = ["Codes", "id_codes", "label_codes", "session_rows", "without_gaps"]
 
 
 class Codes(NamedTuple):
@@ -68,8 +68,16 @@ def label_codes(frame: pd.DataFrame, name: str, *, source: str, missing: str = "
     codes = np.asarray(column.cat.codes, dtype=np.int64)
     names = [str(category) for category in column.cat.categories]
     codes[codes < 0] = len(names)
-    used, recoded = np.unique(codes, return_inverse=True)
-    return Codes(recoded.reshape(-1), pd.Index([[*names, missing][place] for place in used]))
+    used, recoded = without_gaps(codes, len(names) + 1)
+    return Codes(recoded, pd.Index([[*names, missing][place] for place in used]))
+
+
+def without_gaps(codes: NDArray[np.integer], n: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the codes below ``n`` that occur, in order, and the place of each row's among them."""
+    used = np.flatnonzero(np.bincount(codes, minlength=n))
+    place = np.zeros(n, dtype=np.int64)
+    place[used] = np.arange(len(used))
+    return used, place[codes]
 
 
 def session_rows(owner: Codes, sessions: pd.DataFrame) -> NDArray[np.int64]:
@@ -80,15 +88,35 @@ def session_rows(owner: Codes, sessions: pd.DataFrame) -> NDArray[np.int64]:
     DataError
         A session stands twice in the frame.
     """
-    known = pd.Index(column_of(sessions, "session_id", source="sessions").astype(object))
-    if known.has_duplicates:
-        row = int(known.duplicated().argmax())
-        message = f"the session {known[row]!r} stands here a second time; keep its newest row"
-        raise DataError(message, source="sessions", row=row, column="session_id")
-    found: NDArray[np.int64] = known.get_indexer(owner.names.astype(object)).astype(np.int64)
+    column = column_of(sessions, "session_id", source="sessions")
+    found = _rows_by_code(owner, column)
+    if found is None:
+        known = pd.Index(column.astype(object))
+        if known.has_duplicates:
+            row = int(known.duplicated().argmax())
+            message = f"the session {known[row]!r} stands here a second time; keep its newest row"
+            raise DataError(message, source="sessions", row=row, column="session_id")
+        found = known.get_indexer(owner.names.astype(object)).astype(np.int64)
     is_stray = np.append(found < 0, False)[owner.codes] & (owner.codes >= 0)
     stray = int(np.count_nonzero(is_stray))
     if stray:
         message = f"{stray:,} runs belong to sessions that are not in the sessions frame"
         warnings.warn(f"{message}; they are left out", DataWarning, stacklevel=3)
     return found
+
+
+def _rows_by_code(owner: Codes, column: pd.Series) -> NDArray[np.int64] | None:
+    """Return the row of each name where both frames share the categories of their ids; else None.
+
+    None too where a session stands twice, which is said where rows are looked up by their texts.
+    """
+    if (
+        not isinstance(column.dtype, pd.CategoricalDtype)
+        or column.cat.categories is not owner.names
+    ):
+        return None
+    rows = np.flatnonzero(column.array.codes >= 0)
+    codes = column.array.codes[rows]
+    found = np.full(len(owner.names), -1, dtype=np.int64)
+    found[codes] = rows
+    return found if len(rows) == np.count_nonzero(found >= 0) else None
