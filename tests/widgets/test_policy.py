@@ -34,6 +34,8 @@ states = st.builds(
     max_turns=st.integers(1, 6),
     expiry=st.none() | st.sampled_from(["30m", "1d"]),
     boot_time=st.sampled_from(["0s", "3s", "1m"]),
+    resume_time=st.sampled_from(["0s", "2s", "10s"]),
+    is_varied=st.booleans(),
 )
 
 
@@ -76,7 +78,7 @@ def test_the_policy_of_today_has_the_numbers_of_its_replay(
     if state.selection.criteria:
         sessions = sl.sessions_of_log(EVENTS) if "_log(" in explorer.code() else SESSIONS
         chosen = sl.of_sessions(EVENTS, sl.select(sessions, **state.selection.criteria))
-    replay = sl.replay(chosen, policy, replace(PLATFORM, boot_time=state.boot_time))
+    replay = sl.replay(chosen, policy, replace(PLATFORM, **state.times))
     summary = replay.summary().to_dict()
     assert today["turns"] == summary["totals"]["turns served"]
     assert today["billed"] == pd.Timedelta(milliseconds=summary["time"]["billed"])
@@ -86,7 +88,9 @@ def test_the_policy_of_today_has_the_numbers_of_its_replay(
 
 
 def test_events_are_those_of_the_sessions_selected(explorer: PolicyExplorer):
-    explorer.state = PolicyState(selection=Selection(tags="vip"), turn_timeout="1m")
+    explorer.state = PolicyState(
+        selection=Selection(tags="vip"), turn_timeout="1m", resume_time="2s"
+    )
     vip = {f"chat-{number}" for number in range(0, 24, 4)}
     chosen = EVENTS[EVENTS["external_id"].isin(vip)]
     policy = replace(BASE, turn_timeout="1m")
@@ -174,3 +178,38 @@ def test_tabs_have_what_was_given():
         assert "sl.select(sessions, tags=('vip',))" in exploration[title].code()
     assert exploration.to_html().count("<img alt=") == 4
     exploration.close()
+
+
+def test_without_boot_and_resume_time_it_is_said_that_one_second_looks_free():
+    explorer = PolicyExplorer(EVENTS)
+    assert "no turn waits for its run and the shortest timeout looks free" in text(explorer)
+    assert len(set(explorer.data().policies["wait_mean"])) == 1
+    control(explorer, "Resume time").value = "2 s"
+    assert "looks free" not in text(explorer)
+    assert "resume_time='2 s'" in explorer.code()
+    explorer.close()
+
+
+def test_how_sure_a_recommendation_is_is_seen_under_other_times():
+    explorer = PolicyExplorer(EVENTS, platform=sl.Platform(boot_time="3s"))
+    assert explorer.data().sensitivity == {}
+    control(explorer, "How sure?").value = True
+    found = explorer.data()
+    assert set(found.sensitivity) == {
+        "boot_time 1.5 s", "boot_time 6 s", "resume_time 500 ms", "resume_time 5 s",
+    }  # fmt: skip
+    told = [note for note in found.notes if "under" in note]
+    assert told
+    assert told[0] in text(explorer)
+    made = eval(explorer.code(), {"sl": sl, "events": EVENTS})  # noqa: S307
+    assert (made.sensitivity, made.notes) == (found.sensitivity, found.notes)
+    explorer.close()
+
+
+def test_a_time_that_is_a_distribution_stays_one():
+    platform = sl.Platform(boot_time=sl.Distribution({0: "1s", 1: "4s"}))
+    explorer = PolicyExplorer(EVENTS, platform=platform)
+    assert control(explorer, "Boot time").disabled
+    made = eval(explorer.code(), {"sl": sl, "events": EVENTS})  # noqa: S307
+    pd.testing.assert_frame_equal(explorer.data().policies, made.policies)
+    explorer.close()

@@ -125,6 +125,10 @@ class Explorer(ABC, Generic[State]):
         """Return the controls that make a difference in a state; the others are switched off."""
         return set(self._controls)
 
+    def _hints(self, state: State) -> tuple[str, ...]:  # noqa: ARG002  for subclasses
+        """Return what to bear in mind in a state, beside what its result says."""
+        return ()
+
     def _owned(self, state: State) -> tuple[str, ...]:  # noqa: ARG002  for subclasses
         """Name the criteria that the view itself shows, and is therefore not filtered by."""
         return ()
@@ -437,7 +441,7 @@ class Explorer(ABC, Generic[State]):
                 return  # A newer state is waiting, so nobody would see this one.
             scene = self._drawn(filtered, result)
             table = table_html(result.overview(), (result.formula, *result.notes))
-            lines += notes
+            lines += [*self._hints(filtered), *notes]
         except SessionLabError as error:
             lines.append(str(error))
         self._scene = scene

@@ -42,6 +42,14 @@ _NO_TURNS = "no turn is served, so nothing waits; select more, or give a log wit
 _STYLE = {"description_width": "90px"}
 """Room for the longest label."""
 _BOOT = ("0 s", "500 ms", "1 s", "2 s", "3 s", "5 s", "10 s", "30 s")
+_RESUME = ("0 s", "100 ms", "200 ms", "500 ms", "1 s", "2 s", "3 s", "5 s", "10 s")
+_ZERO = "0 s"
+_OTHERWISE = {"boot_time": ("1 s", "10 s"), "resume_time": ("500 ms", "5 s")}
+"""What a time of 0 s is taken for instead, to see whether the recommendation hangs on it."""
+_NO_WAITS = (
+    "boot time and resume time are 0 s, so no turn waits for its run and the shortest timeout looks "
+    "free; move their sliders to what your environment takes"
+)
 
 
 @dataclass(frozen=True)
@@ -54,8 +62,11 @@ class PolicyState(ExplorerState):
         As of :class:`session_lab.RunPolicy`.
     max_turns : int
         As of the same.
-    boot_time : str
+    boot_time, resume_time : str
         As of :class:`session_lab.Platform`.
+    is_varied : bool
+        Whether the recommendation is made again with half and with twice of these times (where one
+        is 0 s, with others), to see how much it hangs on them.
     expiry : str, optional
         How long after its first start a session expires; as recorded by default.
     """
@@ -64,14 +75,17 @@ class PolicyState(ExplorerState):
     turn_timeout: str = "1 h"
     max_turns: int = 100
     expiry: str | None = None
-    boot_time: str = "0 s"
+    boot_time: str = _ZERO
+    resume_time: str = _ZERO
+    is_varied: bool = False
 
     def __post_init__(self) -> None:
         """Check the fields, and bring durations to one form."""
-        policy, platform = RunPolicy(**self.settings), Platform(boot_time=self.boot_time)
+        policy, platform = RunPolicy(**self.settings), Platform(**self.times)
         for name in self.settings:
             object.__setattr__(self, name, getattr(policy, name))
-        object.__setattr__(self, "boot_time", platform.boot_time)
+        for name in self.times:
+            object.__setattr__(self, name, getattr(platform, name))
         if self.expiry is not None:
             after = to_milliseconds(self.expiry, name="expiry")
             object.__setattr__(self, "expiry", duration_text(after))
@@ -81,6 +95,18 @@ class PolicyState(ExplorerState):
         """The fields that a run policy has too."""
         names = ("idle_timeout", "turn_timeout", "max_turns")
         return {name: getattr(self, name) for name in names}
+
+    @property
+    def times(self) -> dict[str, Any]:
+        """The fields that a platform has too."""
+        return {name: getattr(self, name) for name in ("boot_time", "resume_time")}
+
+    @property
+    def variations(self) -> dict[str, list[str]]:
+        """The other values of these fields under which the recommendation is made again."""
+        if not self.is_varied:
+            return {}
+        return {name: _around(name, value) for name, value in self.times.items()}
 
 
 class PolicyExplorer(Explorer[PolicyState]):
@@ -97,7 +123,8 @@ class PolicyExplorer(Explorer[PolicyState]):
     policy : RunPolicy, optional
         What else holds, such as the cap on active time, and where the controls stand first.
     platform : Platform, optional
-        What the environment does, and where the control of the boot time stands first.
+        What the environment does, and where the controls of its times stand first; a time that is
+        a distribution stays one, and has no control.
 
     Examples
     --------
@@ -137,10 +164,13 @@ class PolicyExplorer(Explorer[PolicyState]):
         self._log: tuple[Selection, GroupedSweep] | None = None
         self._swept: dict[PolicyState, pd.DataFrame] = {}
         names = PolicyState().settings
-        boot_time = self._platform.boot_time
+        times: dict[str, Any] = {
+            name: getattr(self._platform, name) for name in PolicyState().times
+        }
+        self._distributed = {name for name, one in times.items() if not isinstance(one, str)}
         state = PolicyState(
             **{name: getattr(self._base, name) for name in names},
-            boot_time=boot_time if isinstance(boot_time, str) else "0s",
+            **{name: times[name] for name in times if name not in self._distributed},
         )
         shared = panel is not None
         super().__init__(state, panel or SelectionPanel(self._prepared), shared=shared)
@@ -162,12 +192,31 @@ class PolicyExplorer(Explorer[PolicyState]):
                 self._swept.clear()
             policy, platform = self._settings(state)
             grouped = self._grouped(state.selection)
-            self._swept[key] = grouped.sweep(_grid(state), policy=policy, platform=platform)
+            self._swept[key] = grouped.sweep(
+                _grid(state), policy=policy, platform=platform, **self._variations(state)
+            )
         return self._swept[key]
 
     def _settings(self, state: PolicyState) -> tuple[RunPolicy, Platform]:
-        platform = replace(self._platform, boot_time=state.boot_time)
-        return replace(self._base, **state.settings), platform
+        times = {name: one for name, one in state.times.items() if name not in self._distributed}
+        return replace(self._base, **state.settings), replace(self._platform, **times)
+
+    def _hints(self, state: PolicyState) -> tuple[str, ...]:
+        _, platform = self._settings(state)
+        waits = {platform.boot_time, platform.resume_time} != {_ZERO}
+        return () if waits or self._lacking(state) else (_NO_WAITS,)
+
+    def _in_use(self, state: PolicyState) -> set[str]:
+        return super()._in_use(state) - self._distributed
+
+    def _variations(self, state: PolicyState) -> dict[str, Any]:
+        """Return the argument by which a sweep is made again under other times; none without."""
+        varied = {
+            name: values
+            for name, values in state.variations.items()
+            if name not in self._distributed
+        }
+        return {"sensitivity": varied} if varied else {}
 
     def _grouped(self, selection: Selection) -> GroupedSweep:
         """Group the events of the sessions selected: once for all policies."""
@@ -202,6 +251,7 @@ class PolicyExplorer(Explorer[PolicyState]):
             repr(_grid(state)),
             f"policy=sl.{policy!r}",
             f"platform=sl.{platform!r}",
+            **self._variations(state),
         )
         return call("sl.recommend", policies, 'wait="wait_mean"', f"current={_current(state)!r}")
 
@@ -218,6 +268,8 @@ class PolicyExplorer(Explorer[PolicyState]):
                 style=_STYLE,
             ),
             "boot_time": _slider(_BOOT, "Boot time"),
+            "resume_time": _slider(_RESUME, "Resume time"),
+            "is_varied": ipywidgets.Checkbox(description="How sure?", style=_STYLE),
         }
 
 
@@ -226,6 +278,14 @@ def _grid(state: PolicyState) -> dict[str, list[str]]:
     timeouts = sorted({*_IDLE, state.idle_timeout}, key=to_milliseconds)
     expiry = {} if state.expiry is None else {"expiry": [state.expiry]}
     return {"idle_timeout": timeouts, **expiry}
+
+
+def _around(name: str, time: str) -> list[str]:
+    """Return half and twice of a time, or what it may be where it stands at 0 s."""
+    if time == _ZERO:
+        return list(_OTHERWISE[name])
+    length = to_milliseconds(time)
+    return [duration_text(one) for one in (length // 2, 2 * length)]
 
 
 def _current(state: PolicyState) -> dict[str, str]:

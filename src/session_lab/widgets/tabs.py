@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 import ipywidgets  # type: ignore[import-untyped]
 import pandas as pd
 
 from session_lab.errors import DataError
 from session_lab.frames.selection import one_of
+from session_lab.simulator import Platform, RunPolicy
 from session_lab.widgets.churn import ChurnExplorer
 from session_lab.widgets.data.session_index import IndexedSessions
 from session_lab.widgets.lifetimes import LifetimeExplorer
@@ -23,10 +24,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from session_lab.frames.selection import Selection
-    from session_lab.simulator import Platform, RunPolicy
     from session_lab.widgets.explorer import Explorer
 
 __all__ = ["Exploration", "ExplorerInputs", "explore"]
+
+
+Value = TypeVar("Value")
 
 
 class HasSessions(Protocol):
@@ -242,7 +245,15 @@ def explore(
         runs = getattr(sessions, "runs", None) if runs is None else runs
         operations = getattr(sessions, "operations", None) if operations is None else operations
         events = getattr(sessions, "events", None) if events is None else events
+        policy = _own(sessions, "policy", RunPolicy) if policy is None else policy
+        platform = _own(sessions, "platform", Platform) if platform is None else platform
         sessions = sessions.sessions
     prepared = IndexedSessions(sessions)  # type: ignore[arg-type]  # it refuses what is not a frame
     panel = SelectionPanel(prepared, link)
     return Exploration(ExplorerInputs(prepared, runs, operations, events, policy, platform, panel))
+
+
+def _own(source: object, name: str, kind: type[Value]) -> Value | None:
+    """Return what a replay was played with; None where there is nothing of the kind."""
+    value = getattr(source, name, None)
+    return value if isinstance(value, kind) else None
