@@ -33,11 +33,15 @@ def test_the_report_shows_its_pictures_and_stays_within_the_page(
     page.set_viewport_size({"width": width, "height": 900})
     page.goto((tmp_path / "report.html").as_uri())
     page.screenshot(path=screenshots / f"report-{scheme}-{width}.png", full_page=True)
-    drawn = page.evaluate("[...document.images].map(image => image.naturalWidth)")
+    drawn = page.evaluate(
+        "[...document.querySelectorAll('svg[role=img]')].map(one => one.getBoundingClientRect().width)"
+    )
     assert len(drawn) >= 12
-    assert min(drawn) > 500
+    assert min(drawn) > 0.8 * min(width, 800) - 40
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     page.get_by_role("link", name="Run churn").click()
     assert page.url.endswith("#churn")
+    page.get_by_role("link", name="How long do sessions live?").click()
+    assert page.url.endswith("#lifetimes-1")
     assert told == []
     assert [url for url in asked if not url.startswith(("file:", "data:"))] == []

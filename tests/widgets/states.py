@@ -54,6 +54,7 @@ lifetime_states = st.builds(
     selection=selections(),
     view=st.sampled_from(["survival", "incidence"]),
     by=st.none() | st.none() | st.sampled_from(["type", "task_identifier", "tags"]),
+    top=st.integers(1, 15),
     expiry=st.sampled_from(["competes", "censors"]),
     resolution=st.none() | st.sampled_from([*RESOLUTIONS, "90s"]),
 )

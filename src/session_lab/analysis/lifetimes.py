@@ -38,6 +38,7 @@ from session_lab.analysis.survival.cox import design_matrix, fit_cox
 from session_lab.analysis.survival.groups import (
     IncidenceByGroup,
     SurvivalByGroup,
+    commonest,
     groups_of,
     warn_of_weak_groups,
 )
@@ -129,6 +130,7 @@ def survival(
     df: AnyFrame,
     *,
     by: By,
+    top: int | None = None,
     expiry: Expiry = "competes",
     entry: str | Instant | None = None,
     resolution: Duration | None = None,
@@ -139,6 +141,7 @@ def survival(
     df: AnyFrame,
     *,
     by: By | None = None,
+    top: int | None = None,
     expiry: Expiry = "competes",
     entry: str | Instant | None = None,
     resolution: Duration | None = None,
@@ -153,6 +156,9 @@ def survival(
         A sessions frame of any engine.
     by : str or list of str, optional
         A column to group by, or several; with ``tags`` a session counts in each of its tags.
+    top : int, optional
+        How many groups to keep apart, those with the most sessions; the others become one group.
+        All by default.
     expiry : {"competes", "censors"}
         Whether expiry is an end like a close, so that the curve is the share of sessions still
         open; or censors, so that the curve is the time to a close if nothing expired.
@@ -200,7 +206,7 @@ def survival(
         table = _table(lives, outcome)
         warn_if_weak(table)
         return estimate_survival(table, level=level, assumptions=assumptions, interval=interval)
-    groups = _groups(df, by, lives)
+    groups = _groups(df, by, lives, top)
     assumptions = _grouped_notes(assumptions, groups, by)
     tables = _tables(lives, outcome, groups)
     warn_of_weak_groups({name: weakness_of(table) for name, table in tables.items()}, _named(by))
@@ -225,6 +231,7 @@ def incidence(
     df: AnyFrame,
     *,
     by: By,
+    top: int | None = None,
     entry: str | Instant | None = None,
     resolution: Duration | None = None,
     level: float = 0.95,
@@ -233,6 +240,7 @@ def incidence(
     df: AnyFrame,
     *,
     by: By | None = None,
+    top: int | None = None,
     entry: str | Instant | None = None,
     resolution: Duration | None = None,
     level: float = 0.95,
@@ -241,7 +249,7 @@ def incidence(
 
     Parameters
     ----------
-    df, by, entry, resolution, level
+    df, by, top, entry, resolution, level
         As in :func:`survival`.
 
     Returns
@@ -270,7 +278,7 @@ def incidence(
         table = _table(lives, lives.outcome, causes=len(CAUSES))
         warn_if_weak(table)
         return estimate_incidence(table, CAUSES, level=level, assumptions=assumptions)
-    groups = _groups(df, by, lives)
+    groups = _groups(df, by, lives, top)
     assumptions = _grouped_notes(assumptions, groups, by)
     tables = _tables(lives, lives.outcome, groups, causes=len(CAUSES))
     warn_of_weak_groups({name: weakness_of(table) for name, table in tables.items()}, _named(by))
@@ -443,8 +451,10 @@ def _tables(
     }
 
 
-def _groups(df: pd.DataFrame, by: By, lives: SessionDurations) -> Groups:
+def _groups(df: pd.DataFrame, by: By, lives: SessionDurations, top: int | None = None) -> Groups:
     """Group the lives by columns of the frame they stand in."""
+    if top is not None and top < 1:
+        raise DataError(f"{top} groups show nothing; give a number from 1", column="top")
     names = [by] if isinstance(by, str) else by
     if not isinstance(names, (list, tuple)) or not names or len({*map(str, names)}) < len(names):
         message = "give the name of a column of the frame, or a list of different names"
@@ -453,7 +463,8 @@ def _groups(df: pd.DataFrame, by: By, lives: SessionDurations) -> Groups:
     if not len(lives.rows):
         message = "there are no sessions, so there is nothing to estimate; check what was selected"
         raise DataError(message, source="sessions")
-    return groups_of(pd.DataFrame(values).iloc[lives.rows])
+    groups = groups_of(pd.DataFrame(values).iloc[lives.rows])
+    return groups if top is None else commonest(groups, top)
 
 
 def _by(by: By) -> str | tuple[str, ...]:
@@ -465,4 +476,6 @@ def _named(by: By) -> str:
 
 
 def _grouped_notes(assumptions: tuple[str, ...], groups: Groups, by: By) -> tuple[str, ...]:
-    return (*assumptions, _OVERLAP.format(by=_named(by))) if groups.overlap else assumptions
+    overlap = (_OVERLAP.format(by=_named(by)),) if groups.overlap else ()
+    rest = (groups.rest,) if groups.rest else ()
+    return (*assumptions, *overlap, *rest)

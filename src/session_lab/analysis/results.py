@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from session_lab.analysis.display import table_html, table_text
 from session_lab.analysis.drawing import draw
+from session_lab.errors import DataError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -42,20 +43,33 @@ class Result(ABC):
         """Return the table that is read first: the numbers, or what sums up very many of them."""
         return self.to_frame()
 
-    def plot(self, ax: Axes | None = None) -> Axes:
+    def plot(self, ax: Axes | None = None, *, figsize: tuple[float, float] | None = None) -> Axes:
         """Draw the result.
 
         Parameters
         ----------
         ax : matplotlib Axes, optional
             Where to draw; a new figure by default.
+        figsize : tuple of float, optional
+            Width and height of the new figure in inches.
 
         Returns
         -------
         matplotlib Axes
-            Where it was drawn.
+            Where it was drawn; its own methods change the title, the labels and the rest.
+
+        Raises
+        ------
+        DataError
+            Axes were given, and a size for a new figure too.
         """
-        return draw(self, ax)
+        if ax is not None and figsize is not None:
+            message = "the Axes given have a figure already; set its size, or give only figsize"
+            raise DataError(message, column="figsize")
+        drawn = draw(self, ax)
+        if figsize is not None:
+            drawn.figure.set(size_inches=figsize)
+        return drawn
 
     def __repr__(self) -> str:
         """Show the title, a short table, the formula and the assumptions, and what to call next."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from matplotlib import colormaps
 from matplotlib import dates as mdates
 from matplotlib.ticker import MaxNLocator, ScalarFormatter
 
@@ -20,7 +21,7 @@ from session_lab.analysis.churn import (
 from session_lab.plots.drawing import draw
 from session_lab.plots.pictures.marks import Unit, mark_bars, mark_boxes, mark_curve, mark_units
 from session_lab.plots.texts import share_text
-from session_lab.plots.theme import COLOURS, INK, axes_for, tidy
+from session_lab.plots.theme import COLOURS, INK, axes_for, ink_on, tidy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -183,11 +184,12 @@ def transitions(result: Transitions, ax: Axes | None = None) -> Axes:
     """
     ax = axes_for(ax)
     shares = result.shares
+    shades = colormaps["Blues"]
     if shares.size:
-        ax.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+        ax.imshow(shares, cmap=shades, vmin=0, vmax=1, aspect="auto")
     for (row, column), runs in np.ndenumerate(result.counts):
         share = float(shares[row, column])
-        colour = "white" if share > 0.6 else "#1f2937"
+        colour = ink_on(shades(share))
         label = f"{share_text(share)}\n{runs:,}" if runs else "0"
         ax.text(column, row, label, ha="center", va="center", color=colour, size=8)
         key = (result.end_causes[row], result.reasons[column])

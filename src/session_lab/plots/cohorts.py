@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from matplotlib import colormaps
 from matplotlib import dates as mdates
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
@@ -13,7 +14,7 @@ from session_lab.analysis.churn import Cohorts, Identities
 from session_lab.analysis.periods import period_name
 from session_lab.plots.drawing import draw
 from session_lab.plots.pictures.marks import mark_boxes
-from session_lab.plots.theme import COLOURS, INK, axes_for, tidy
+from session_lab.plots.theme import COLOURS, INK, axes_for, ink_on, tidy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -47,8 +48,9 @@ def cohorts(result: Cohorts, ax: Axes | None = None) -> Axes:
     ax = axes_for(ax)
     shares = result.retention
     n_cohorts, n_ages = shares.shape
+    shades = colormaps["Blues"]
     if shares.size:
-        ax.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+        ax.imshow(shares, cmap=shades, vmin=0, vmax=1, aspect="auto")
         step = -(-n_cohorts // _LABELS)
         names = result.names()[::step]
         ax.set_yticks(range(0, n_cohorts, step), names)
@@ -59,7 +61,7 @@ def cohorts(result: Cohorts, ax: Axes | None = None) -> Axes:
         box = (age - 0.5, row - 0.5, age + 0.5, row + 0.5)
         mark_boxes(ax, [box], [(cohort[row], str(age))], [text])
         if n_cohorts <= _FEW and n_ages <= _FEW:
-            colour = "white" if share > 0.6 else "#1f2937"
+            colour = ink_on(shades(share))
             ax.text(age, row, f"{share:.0%}", ha="center", va="center", color=colour, size=8)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     names_of_cohorts = ax.yaxis.get_major_formatter()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import matplotlib.dates as mdates
 import numpy as np
-from matplotlib import ticker
+from matplotlib import colormaps, ticker
 
 from session_lab.analysis.display import short_text
 from session_lab.analysis.tags import (
@@ -19,7 +19,7 @@ from session_lab.analysis.tags import (
 from session_lab.plots.drawing import draw
 from session_lab.plots.pictures.marks import Unit, mark_bars, mark_boxes, mark_curve, mark_units
 from session_lab.plots.texts import drawn, share_text
-from session_lab.plots.theme import COLOURS, INK, axes_for, tidy
+from session_lab.plots.theme import COLOURS, INK, axes_for, ink_on, tidy
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -250,8 +250,7 @@ def _label_pairs(ax: Axes, shares: np.ma.MaskedArray[Any, Any], result: Cooccurr
         )
         mark_boxes(ax, [box], [(one, other)], [text])
         if len(shares) < _CELLS:
-            # Dark cells have light numbers; cividis turns light at about its middle.
-            colour = "white" if share < 0.55 * most else "#1f2937"
+            colour = ink_on(colormaps["cividis"](share / most))
             ax.text(
                 column, row, f"{100 * share:.0f}", color=colour, ha="center", va="center", size=8
             )

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from base64 import b64encode
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -12,21 +11,28 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from tqdm import tqdm
 
 from session_lab._version import __version__
+from session_lab.analysis.churn import Cohorts, Rate
 from session_lab.analysis.display import table_html
+from session_lab.analysis.tags import Drift, TagStatuses
 from session_lab.errors import SessionLabError, SessionLabWarning
 from session_lab.frames import check_kind, whole_file
 from session_lab.plots.pictures.picture import Picture
+from session_lab.reports.at_a_glance import at_a_glance
 from session_lab.reports.contents import ReportInput, chapters
+from session_lab.reports.figures import figure_svg
+from session_lab.reports.glossary import GLOSSARY
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterator
 
+    from session_lab.analysis.results import Result
     from session_lab.reports.contents import Question
 
 __all__ = ["report", "report_html"]
 
 _TITLE = "Sessions"
+_SINGLE = "There is nothing to draw: all of it is one period, or of one kind, as the table says."
 
 
 @dataclass(frozen=True)
@@ -41,8 +47,8 @@ class _Answer:
         Formula and assumptions, or why there is no answer.
     remarks : tuple of str
         The warnings that came with it.
-    picture, alt : str
-        The picture as base64 of PNG, and in words; empty where there is none.
+    picture, caption : str
+        The picture as SVG, and in words; empty where there is none.
     """
 
     question: str
@@ -50,7 +56,7 @@ class _Answer:
     notes: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
     picture: str = ""
-    alt: str = ""
+    caption: str = ""
 
 
 def report_html(
@@ -63,8 +69,10 @@ def report_html(
 ) -> str:
     """Write what the analyses say of some sessions as one HTML page.
 
-    The page holds its pictures and its style and asks the network for nothing; it is the same, to
-    the byte, for the same frames. What the data cannot answer is said in the place of the answer.
+    It opens with the numbers of the latest period beside those of the period before, and answers a
+    question in each picture, which tells its values under the pointer. The page holds its pictures
+    and its style and asks the network for nothing; it is the same, to the byte, for the same
+    frames. What the data cannot answer is said in the place of the answer.
 
     Parameters
     ----------
@@ -108,12 +116,18 @@ def report_html(
     ) as bar:
         answered = []
         for chapter in parts:
-            answers = []
+            answers: list[_Answer] = []
             for question in chapter.questions:
-                answers.append(_answer(question))
+                answers.append(_answer(question, f"{chapter.name}-{len(answers) + 1}"))
                 bar.update()
             answered.append({"chapter": chapter, "answers": answers})
-    return _page(title=title, overview=list(_overview(given)), chapters=answered)
+    return _page(
+        title=title,
+        overview=list(_overview(given)),
+        glance=at_a_glance(given),
+        chapters=answered,
+        glossary=GLOSSARY,
+    )
 
 
 def report(
@@ -138,7 +152,7 @@ def _page(**values: Any) -> str:  # noqa: ANN401  whatever the template shows
     return environment.get_template("report.html").render(version=__version__, **values)
 
 
-def _answer(question: Question) -> _Answer:
+def _answer(question: Question, name: str) -> _Answer:
     """Compute and draw an answer; what the data cannot answer becomes a note."""
     remarks: list[str] = []
     try:
@@ -151,16 +165,33 @@ def _answer(question: Question) -> _Answer:
         return _Answer(question.text, notes=(f"No answer: {error}",), remarks=tuple(remarks))
     if table.empty:
         return _Answer(question.text, notes=("There is nothing to count.",), remarks=tuple(remarks))
-    picture = Picture()
-    png = picture.draw(result)
-    return _Answer(
+    answer = _Answer(
         question.text,
         table_html(table),
         (result.formula, *result.notes),
         tuple(remarks),
-        b64encode(png).decode(),
-        picture.alt,
     )
+    if _is_single(result):
+        return replace(answer, notes=(_SINGLE, *answer.notes))
+    picture = Picture()
+    scene = picture.scene(result)
+    picture.close()
+    return replace(answer, picture=figure_svg(scene, name), caption=scene.alt)
+
+
+def _is_single(result: Result) -> bool:
+    """Return whether there is one period or one class, of which a picture would be an empty axis."""
+    match result:
+        case Drift():
+            return len(result.periods) == 1
+        case Rate():
+            return len(result.start) == 1
+        case TagStatuses():
+            return len(result.statuses) == 1
+        case Cohorts():
+            return bool(result.observed.shape[1] <= 1)
+        case _:
+            return False
 
 
 def _overview(given: ReportInput) -> Iterator[tuple[str, str]]:

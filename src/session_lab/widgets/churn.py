@@ -135,7 +135,7 @@ class ChurnExplorer(Explorer[ChurnState]):
         analyse: Callable[..., Result] = getattr(churn, state.view)
         frames = [self._chosen(state)]
         if self._takes_sessions(state):
-            frames.append(self._rows_of("runs").sessions(self._mask(state)))
+            frames.append(self._chosen_sessions(state))
         elif state.view == "rate":
             message = "a rate needs the sessions, to know how long they are alive; give them too"
             raise DataError(message, source="sessions")
@@ -151,17 +151,35 @@ class ChurnExplorer(Explorer[ChurnState]):
 
     def _chosen(self, state: ChurnState) -> pd.DataFrame:
         """Return the rows that belong to the sessions selected."""
-        return self._rows_of(self._source(state)).rows(self._mask(state))
+        source = self._source(state)
+        rows = self._rows_of(source, state)
+        return self._frames[source] if rows is None else rows.rows(self._mask(state))
+
+    def _chosen_sessions(self, state: ChurnState) -> pd.DataFrame:
+        """Return the sessions selected, with ids as the runs have them."""
+        rows = self._rows_of("runs", state)
+        if rows is None:
+            return self._prepared.selected(state.selection, _OF_SESSIONS)
+        return rows.sessions(self._mask(state))
 
     def _mask(self, state: ChurnState) -> NDArray[np.bool_] | None:
         selection = state.selection
         return self._prepared.rows(selection) if selection.criteria else None
 
-    def _rows_of(self, source: str) -> OwnedRows:
+    def _rows_of(self, source: str, state: ChurnState) -> OwnedRows | None:
+        """Read the ids of rows, once; None without a selection where there are none to read.
+
+        What is missing then is said by the analysis itself.
+        """
         if source not in self._prepared_rows:
-            self._prepared_rows[source] = OwnedRows(
-                self._frames[source], self._prepared.frame, _OF_ROWS[source], _OF_SESSIONS
-            )
+            try:
+                self._prepared_rows[source] = OwnedRows(
+                    self._frames[source], self._prepared.frame, _OF_ROWS[source], _OF_SESSIONS
+                )
+            except DataError:
+                if state.selection.criteria:
+                    raise
+                return None
         return self._prepared_rows[source]
 
     def _lacking(self, state: ChurnState) -> str | None:

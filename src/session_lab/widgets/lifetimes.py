@@ -39,7 +39,7 @@ LifetimeView = Literal["survival", "incidence"]
 _VIEWS = {"still open, by age": "survival", "closed and expired, by age": "incidence"}
 _EXPIRY = {"an end like a close": "competes", "no end (censors)": "censors"}
 _GROUPS = ("type", "task_identifier", "tags")
-_MOST_GROUPS = 100
+_MOST_GROUPS = 30
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,8 @@ class LifetimeState(ExplorerState):
         Which analysis.
     by : {"type", "task_identifier", "tags"}, optional
         A column to group by.
+    top : int
+        How many groups to keep apart, those with the most sessions; the others become one group.
     expiry : {"competes", "censors"}
         How survival takes expiry.
     resolution : str, optional
@@ -60,6 +62,7 @@ class LifetimeState(ExplorerState):
 
     view: LifetimeView = "survival"
     by: str | None = None
+    top: int = 6
     expiry: Expiry = "competes"
     resolution: str | None = None
 
@@ -67,6 +70,9 @@ class LifetimeState(ExplorerState):
         """Check the fields."""
         one_of(self.view, get_args(LifetimeView), name="view")
         one_of(self.by, (None, *_GROUPS), name="by")
+        if not isinstance(self.top, int) or not 1 <= self.top <= _MOST_GROUPS:
+            message = f"{self.top!r} is not a number from 1 to {_MOST_GROUPS}"
+            raise DataError(message, column="top")
         one_of(self.expiry, get_args(Expiry), name="expiry")
         if self.resolution is not None and not to_milliseconds(self.resolution, name="resolution"):
             raise DataError("a resolution of 0 holds no time; None is exact", column="resolution")
@@ -74,7 +80,7 @@ class LifetimeState(ExplorerState):
     @property
     def options(self) -> dict[str, Any]:
         """The arguments of the analysis, apart from the sessions."""
-        by = {} if self.by is None else {"by": self.by}
+        by = {} if self.by is None else {"by": self.by, "top": self.top}
         expiry = {"expiry": self.expiry} if self.view == "survival" else {}
         resolution = {} if self.resolution is None else {"resolution": self.resolution}
         return by | expiry | resolution
@@ -127,21 +133,9 @@ class LifetimeExplorer(Explorer[LifetimeState]):
     def _by_frame(self, state: LifetimeState) -> Result:
         columns = ("lifetime", "end_cause", *(() if state.by is None else (state.by,)))
         chosen = self._prepared.selected(state.selection, columns)
-        if state.by == "tags":
-            self._refuse_many(int((self._prepared.tags_of(state.selection).counts() > 0).sum()))
-        elif state.by is not None and state.by in chosen:
-            self._refuse_many(chosen[state.by].nunique())
         analyse = getattr(lifetimes, state.view)
         result: Result = analyse(chosen, **state.options)
         return result
-
-    def _refuse_many(self, groups: int) -> None:
-        if groups > _MOST_GROUPS:
-            message = (
-                f"{groups:,} groups are too many to draw; group by another column, or call the "
-                "code below, which has no limit"
-            )
-            raise DataError(message, column="by")
 
     def _lives_at(self, resolution: str | None) -> PreparedLives | None:
         """Prepare the lives; None where some cannot be used, but perhaps those selected can."""
@@ -180,6 +174,7 @@ class LifetimeExplorer(Explorer[LifetimeState]):
             "by": ipywidgets.Dropdown(
                 options=[("nothing", NOTHING), *groups], description="Group by"
             ),
+            "top": ipywidgets.IntSlider(min=1, max=_MOST_GROUPS, description="Groups"),
             "expiry": ipywidgets.Dropdown(options=list(_EXPIRY.items()), description="Expiry is"),
             "resolution": ipywidgets.Dropdown(
                 options=[("exact", NOTHING), *((one, one) for one in RESOLUTIONS)],

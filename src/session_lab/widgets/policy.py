@@ -250,7 +250,7 @@ class PolicyExplorer(Explorer[PolicyState]):
             events,
             repr(_grid(state)),
             f"policy=sl.{policy!r}",
-            f"platform=sl.{platform!r}",
+            f"platform=sl.{platform!r}".replace("=Distribution(", "=sl.Distribution("),
             **self._variations(state),
         )
         return call("sl.recommend", policies, 'wait="wait_mean"', f"current={_current(state)!r}")

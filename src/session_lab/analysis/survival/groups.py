@@ -27,6 +27,7 @@ __all__ = [
     "IncidenceByGroup",
     "Names",
     "SurvivalByGroup",
+    "commonest",
     "groups_of",
     "holds_lists",
     "warn_of_weak_groups",
@@ -56,6 +57,8 @@ class Groups(NamedTuple):
     names: tuple[Hashable, ...]
     rows: NDArray[np.intp]
     codes: NDArray[np.intp]
+    rest: str = ""
+    """Which groups were put together into the last one; empty where none were."""
 
     @property
     def overlap(self) -> bool:
@@ -103,6 +106,31 @@ def groups_of(frame: pd.DataFrame) -> Groups:
     ]
     labels = [value[0] if len(names) == 1 else Names(value) for value in values_of]
     return Groups(tuple(labels), members["row"].to_numpy(np.intp), codes.reshape(-1))
+
+
+def commonest(groups: Groups, top: int) -> Groups:
+    """Keep the groups with the most rows, and put the others together into one, which comes last.
+
+    Of groups with as many rows, those that come first are kept.
+    """
+    n = len(groups.names)
+    if n <= top:
+        return groups
+    kept = np.sort(np.argsort(-np.bincount(groups.codes, minlength=n), kind="stable")[:top])
+    place = np.full(n, top)
+    place[kept] = np.arange(top)
+    # A row may belong to several of the others, and counts once in what they become.
+    pairs = np.unique(np.stack([groups.rows, place[groups.codes]]), axis=1)
+    first = groups.names[0]
+    other: Hashable = f"other ({n - top:,})"
+    if isinstance(first, Names):
+        other = Names((other, *[""] * (len(first) - 1)))
+    return Groups(
+        (*(groups.names[one] for one in kept), other),
+        pairs[0].astype(np.intp),
+        pairs[1].astype(np.intp),
+        f"apart: the {top:,} groups with the most sessions; the other {n - top:,} are one group",
+    )
 
 
 def _members(column: pd.Series) -> tuple[NDArray[np.intp], pd.Series]:

@@ -11,6 +11,7 @@ from matplotlib.image import imsave
 
 from session_lab.plots.pictures.marks import forget_marks
 from session_lab.plots.pictures.scene import scene_of
+from session_lab.plots.theme import PAPER
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -70,16 +71,19 @@ class Picture:
             ax.set_position(position)
             ax.set_in_layout(True)
         figure.set_layout_engine("none")
+        # The page is the paper: its ink and its background are those of its theme.
+        figure.patch.set_visible(False)
         try:
             return scene_of(figure)
         finally:
+            figure.patch.set_visible(True)
             figure.set_layout_engine("constrained")
 
     def update(self, result: Result) -> FigureCanvasAgg:
         """Put a result onto the figure without rendering it; return what can render it."""
         if self._canvas is None:
             self._canvas = FigureCanvasAgg(Figure(dpi=_DPI, layout="constrained"))
-            self._canvas.figure.patch.set_alpha(0)
+            self._canvas.figure.patch.set_facecolor(PAPER)
         figure, kept = self._canvas.figure, type(result) is self._kind
         # A picture with more than one Axes, as one with a colour bar, is made anew.
         if kept and len(figure.axes) == 1:

@@ -11,7 +11,7 @@ from matplotlib import rc_context
 from matplotlib.backends.backend_svg import RendererSVG
 
 from session_lab.plots.pictures.marks import marked
-from session_lab.plots.theme import INK
+from session_lab.plots.theme import INK, PAPER
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -86,10 +86,11 @@ class Scene:
     alt: str
 
     def to_svg(self) -> str:
-        """Return the picture as a file of its own, with ink that is read on white."""
+        """Return the picture as a file of its own, on paper, with ink that is read on it."""
         size = f'<svg width="{self.width:g}pt" height="{self.height:g}pt"'
         inked = _TAG.sub(lambda tag: tag[0].replace("currentColor", INK), self.svg)
-        return inked.replace("<svg", size, 1)
+        whole = inked.replace("<svg", size, 1)
+        return whole.replace(">", f'><rect width="100%" height="100%" fill="{PAPER}"/>', 1)
 
     def to_json(self) -> dict[str, Any]:
         """Return everything but the picture itself as plain values."""

@@ -97,14 +97,18 @@ class OwnedRows:
                 codes, names = (
                     self._belonging.owner if own else id_codes(frame, name, source="of_sessions")
                 )
-                self._rows[name] = pd.Categorical.from_codes(codes, names)
+                # Ids that are all missing have no names.
+                known = names.dropna()
+                self._rows[name] = pd.Categorical.from_codes(
+                    codes if len(known) == len(names) else np.full(len(codes), -1), known
+                )
         if "run_id" in self._rows and not frame["run_id"].duplicated().any():
             del self._rows["run_id"]
         self._sessions = sessions[[name for name in of_sessions if name in sessions]]
         self._sessions = self._with_codes(self._sessions)
 
     def _with_codes(self, sessions: pd.DataFrame) -> pd.DataFrame:
-        """Let sessions share the categories of the rows; those that own no row have no code."""
+        """Return sessions with the categories of the rows; those that own no row have no code."""
         key = self._belonging.key
         if key not in self._rows or key not in sessions or sessions[key].duplicated().any():
             return sessions  # One that stands twice is found, and refused, by its text.
