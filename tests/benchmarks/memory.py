@@ -20,7 +20,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import session_lab as sl
-from session_lab.traffic.columnar import play_shards
+from session_lab.traffic.played_shards import play_shards
 from tests.benchmarks.kernel import BUSY, FRAIL, PLAIN, columns, write_shards
 
 __all__ = ["bound", "main", "measured"]

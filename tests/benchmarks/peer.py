@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from session_lab.simulator.model.randomness import fnv1a, stream_key
+from session_lab.simulator.model.run_rules import FOR_EVER
+from session_lab.traffic.columnar.sums import OutcomeSums
 from session_lab.traffic.engine.engine_result import EngineResult
 from tests.benchmarks.harness import MissingProgramError
 
@@ -20,10 +22,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from session_lab.simulator import Timings
+    from session_lab.traffic.columnar.layout import Columns
 
-__all__ = ["hashes_of", "play_in_c"]
+__all__ = ["hashes_of", "play_in_c", "sum_in_c"]
 
-SOURCE = Path(__file__).with_name("kernel_peer.c")
 EVENTS = {
     "status_code": "i2",
     "error": "i1",
@@ -55,6 +57,32 @@ RUNS = {
     "idle": "i8",
     "suspended": "i8",
 }
+
+
+class SweptPolicy(ctypes.Structure):
+    _fields_ = (
+        *(
+            (name, ctypes.c_int64)
+            for name in (
+                "idle_timeout",
+                "turn_timeout",
+                "max_turns",
+                "max_duration",
+                "preload_idle_timeout",
+                "preload_timeout",
+                "exits_preload",
+                "hands_over",
+                "boot_time",
+                "resume_time",
+                "turn_duration",
+            )
+        ),
+        ("crash_rate", ctypes.c_double),
+        ("key", ctypes.c_uint64 * 2),
+        ("deploys", ctypes.c_void_p),
+        ("n_deploys", ctypes.c_int64),
+        ("until", ctypes.c_int64),
+    )
 
 
 class Policy(ctypes.Structure):
@@ -102,7 +130,9 @@ def play_in_c(  # noqa: PLR0917
         deploys.ctypes.data,
         len(deploys),
     )
-    library, n = compiled(), len(at)
+    library, n = compiled("kernel_peer.c"), len(at)
+    library.play.restype = ctypes.c_void_p
+    library.collect.restype = None
     events = {name: np.empty(n, dtype) for name, dtype in EVENTS.items()}
     n_sessions, n_runs = ctypes.c_int64(), ctypes.c_int64()
     table = _pointers(events)
@@ -130,26 +160,65 @@ def play_in_c(  # noqa: PLR0917
     return EngineResult(**events, **sessions, **runs)
 
 
+def sum_in_c(
+    columns: Columns, hashes: NDArray[np.uint64], timings: Timings, until: int = FOR_EVER
+) -> OutcomeSums:
+    """Play events that are grouped by session in the C loop, and add up what comes of them."""
+    deploys, sums = np.array(timings.deploys, dtype=np.int64), OutcomeSums.empty()
+    policy = SweptPolicy(
+        timings.idle_timeout,
+        timings.turn_timeout,
+        timings.max_turns,
+        timings.max_duration,
+        *timings.preload(),
+        timings.exit_after_preload_idle,
+        bool(timings.deploys),
+        timings.boot_time,
+        timings.resume_time,
+        timings.turn_duration,
+        timings.crash_rate,
+        (ctypes.c_uint64 * 2)(*stream_key(timings.seed, "crashes")),
+        deploys.ctypes.data,
+        len(deploys),
+        until,
+    )
+    compiled("sweep_peer.c").sweep(
+        ctypes.c_int64(len(columns.bounds) - 1),
+        *map(_pointer, (columns.bounds, columns.at, columns.op, columns.turn_duration)),
+        *map(_pointer, (columns.expires_at, hashes)),
+        ctypes.byref(policy),
+        *map(_pointer, sums),
+    )
+    return sums
+
+
 def hashes_of(chat: NDArray[np.int64]) -> NDArray[np.uint64]:
     """Return what crashes draw on for each chat, whose external id is its number."""
     return np.array([fnv1a(str(number)) for number in range(int(chat.max()) + 1)], np.uint64)
 
 
 @cache
-def compiled() -> ctypes.CDLL:
-    """Compile the loop and load it; the file may go once it is loaded."""
+def compiled(source: str) -> ctypes.CDLL:
+    """Compile a loop and load it; the file may go once it is loaded."""
     gcc = shutil.which("gcc")
     if gcc is None:
         raise MissingProgramError("gcc is not installed; the package manager of the system has it")
     with tempfile.TemporaryDirectory() as folder:
-        library = Path(folder, "kernel_peer.so")
+        library = Path(folder, "peer.so")
         subprocess.run(
-            [gcc, "-O3", "-std=c11", "-shared", "-fPIC", SOURCE, "-o", library], check=True
+            [
+                gcc,
+                "-O3",
+                "-std=c11",
+                "-shared",
+                "-fPIC",
+                "-o",
+                library,
+                Path(__file__).with_name(source),
+            ],
+            check=True,
         )
-        loaded = ctypes.CDLL(str(library))
-    loaded.play.restype = ctypes.c_void_p
-    loaded.collect.restype = None
-    return loaded
+        return ctypes.CDLL(str(library))
 
 
 def _pointer(column: NDArray[np.generic]) -> ctypes.c_void_p:

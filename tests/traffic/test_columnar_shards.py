@@ -12,7 +12,7 @@ import pytest
 
 import session_lab as sl
 from session_lab.errors import DataError
-from session_lab.traffic.columnar import play_shards
+from session_lab.traffic.played_shards import play_shards
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import replace
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -38,10 +39,11 @@ if TYPE_CHECKING:
     from session_lab.analysis.prices import PriceList
     from session_lab.simulator import Timings
     from session_lab.timing import Instant
-    from session_lab.traffic.columnar import GroupedLog, Outcome
+    from session_lab.traffic.columnar import GroupedLog, Outcome, SweptLog
     from session_lab.traffic.coupled import LimitedOutcome
 
-    _Job = Callable[[GroupedLog, "_Point"], dict[str, float]]
+    _Played = GroupedLog | SweptLog
+    _Job = Callable[[Any, "_Point"], dict[str, float]]
 
 __all__ = ["GroupedSweep", "sweep"]
 
@@ -257,12 +259,15 @@ class GroupedSweep:
             total=len(points), unit=" policies", desc="sweep", delay=1, disable=not progress
         ) as bar:
 
-            def play(job: _Job, items: list[_Point]) -> list[dict[str, float]]:
+            def play(log: _Played, job: _Job, items: list[_Point]) -> list[dict[str, float]]:
                 if scheduler is None:
-                    return on_threads(job, self._log, items, bar.update)
-                return on_dask(scheduler, job, self._log, items, bar.update)
+                    return on_threads(job, log, items, bar.update)
+                return on_dask(scheduler, job, log, items, bar.update)
 
-            measured = _under_limits(play, points) if LIMIT in choices else play(_measure, points)
+            if LIMIT in choices:
+                measured = _under_limits(partial(play, self._log), points)
+            else:
+                measured = play(self._swept, _measure, points)
         settings, n = lay_out(choices, combinations * len(platforms)), len(combinations)
         if varied:
             assumed = np.repeat(list(platforms), n)
@@ -279,6 +284,12 @@ class GroupedSweep:
         notes = zeros_assumed(platform, *self._silent)
         frame.attrs["assumptions"] = [*notes, *(OPEN_LOOP if LIMIT in choices else ())]
         return frame
+
+    @cached_property
+    def _swept(self) -> SweptLog:
+        from session_lab.traffic.columnar import SweptLog  # noqa: PLC0415  it loads numba
+
+        return SweptLog(self._log)
 
     def play_under(
         self,
@@ -303,7 +314,7 @@ class GroupedSweep:
         return _Point(timings, expiry, self._horizon, limit)
 
 
-def _measure(log: GroupedLog, point: _Point) -> dict[str, float]:
+def _measure(log: SweptLog, point: _Point) -> dict[str, float]:
     """Play one policy, and keep the numbers of its row; times are milliseconds."""
     if point.expiry is not None:
         log = log.expiring(point.expiry)

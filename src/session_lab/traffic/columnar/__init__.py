@@ -7,6 +7,6 @@ machine code from numba's cache.
 
 from session_lab.traffic.columnar.log import GroupedLog
 from session_lab.traffic.columnar.outcome import Outcome
-from session_lab.traffic.columnar.shards import play_shards
+from session_lab.traffic.columnar.swept_log import SweptLog
 
-__all__ = ["GroupedLog", "Outcome", "play_shards"]
+__all__ = ["GroupedLog", "Outcome", "SweptLog"]

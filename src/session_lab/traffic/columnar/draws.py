@@ -1,4 +1,4 @@
-"""Philox draws for crashes, boots, resumes and turns, in compiled code.
+"""Philox draws for crashes, boots, resumes and turns, in compiled code, and what they draw by.
 
 They are those of :func:`session_lab.simulator.model.randomness.keyed_word`: the first word that the
 Philox generator (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011) makes of a
@@ -7,19 +7,23 @@ key and a counter.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numba import types
+from numba.extending import intrinsic
 
 from session_lab.simulator.model import run_rules
 from session_lab.traffic.columnar.compiling import allocating, compiled, inlined
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from numpy.typing import NDArray
 
-    from session_lab.traffic.columnar.layout import Int64
+    from session_lab.traffic.columnar.layout import Columns, Int64, Rulebook
 
-__all__ = ["crashes", "draw", "draw_all", "hash_integers", "hash_texts"]
+__all__ = ["SessionIds", "crashes", "draw", "draw_all", "hash_integers", "hash_texts"]
 
 _ROUNDS = 10
 _FACTOR_0, _FACTOR_1 = np.uint64(0xD2E7470EE14C6C93), np.uint64(0xCA5A826395121157)
@@ -30,16 +34,22 @@ _UNIT = 2.0**-53
 _FNV_BASIS, _FNV_PRIME = np.uint64(0xCBF29CE484222325), np.uint64(0x100000001B3)
 
 
-@compiled
-def _high(a: np.uint64, b: np.uint64) -> np.uint64:
-    """Return the upper 64 bits of a product."""
-    a_low, a_high, b_low, b_high = a & _LOW, a >> _HALF, b & _LOW, b >> _HALF
-    middle = a_high * b_low + (a_low * b_low >> _HALF)
-    carried = a_low * b_high + (middle & _LOW)
-    return a_high * b_high + (middle >> _HALF) + (carried >> _HALF)
+def _type_high(_: Any, a: Any, b: Any) -> Any:  # noqa: ANN401  numba's own types
+    """Return the upper 64 bits of a product: one instruction, which Python has no word for."""
+
+    def generate(_context: Any, builder: Any, _signature: Any, factors: Any) -> Any:  # noqa: ANN401
+        narrow = factors[0].type
+        wide = type(narrow)(128)
+        product = builder.mul(*(builder.zext(factor, wide) for factor in factors))
+        return builder.trunc(builder.lshr(product, wide(64)), narrow)
+
+    return types.uint64(a, b), generate
 
 
-@compiled
+_high: Any = intrinsic(_type_high)
+
+
+@inlined
 def _keyed_word(
     k0: np.uint64, k1: np.uint64, hashed: np.uint64, accepted: Int64, triggered: Int64
 ) -> np.uint64:
@@ -54,7 +64,7 @@ def _keyed_word(
     return c0
 
 
-@compiled
+@inlined
 def crashes(keys: NDArray[np.uint64], hashed: np.uint64, accepted: Int64, rate: float) -> bool:
     """Decide whether the turn that follows ``accepted`` turns of a session crashes."""
     word = _keyed_word(keys[0], keys[1], hashed, accepted, 0)
@@ -124,3 +134,39 @@ def hash_integers(values: NDArray[np.int64]) -> NDArray[np.uint64]:
             rest, power = rest % power, power // 10
         hashes[place] = value
     return hashes
+
+
+class SessionIds:
+    """The external ids of sessions, hashed when something is drawn by them.
+
+    Parameters
+    ----------
+    chat : ndarray of int32 or int64
+        For each session the number of its external id.
+    external_ids : Arrow array of large_string, or ndarray of int64, optional
+        The ids by their number. Whole numbers stand for their decimal digits; so does the number of
+        an id itself where none are given.
+    """
+
+    def __init__(
+        self, chat: NDArray[np.integer], external_ids: pa.Array | NDArray[np.int64] | None
+    ) -> None:
+        self._chat, self._external_ids = chat, external_ids
+
+    def hashed_for(self, book: Rulebook, columns: Columns) -> Columns:
+        """Return the columns with the hashes that the rules draw by, if they draw anything."""
+        times = book.times
+        if not (book.crash_rate or len(times.boots) or len(times.resumes) or len(times.durations)):
+            return columns
+        return columns._replace(hashes=self._hashes)
+
+    @cached_property
+    def _hashes(self) -> NDArray[np.uint64]:
+        chats = self._chat.astype(np.int64)
+        if self._external_ids is None:
+            return hash_integers(chats)
+        if isinstance(self._external_ids, np.ndarray):
+            return hash_integers(self._external_ids[chats])
+        _, offsets, letters = self._external_ids.buffers()
+        starts = np.frombuffer(offsets, dtype=np.int64)[self._external_ids.offset :]
+        return hash_texts(starts, np.frombuffer(letters or b"", dtype=np.uint8), chats)

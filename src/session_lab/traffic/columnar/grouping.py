@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from session_lab.traffic.columnar.layout import Answers, ExpandedAnswers
     from session_lab.traffic.columnar.sums import OutcomeSums
 
-__all__ = ["add_missing", "find_sessions", "finish", "group"]
+__all__ = ["add_missing", "find_sessions", "finish", "gather", "group", "scatter"]
 
 _NAT = np.int64(NAT)
 _START, _MESSAGE, _CLOSE = map(OPS.index, ("start", "message", "close"))
@@ -75,6 +75,20 @@ def group(
             order[free[found]] = event
             free[found] += 1
     return bounds, order
+
+
+@compiled
+def gather(order: NDArray[np.int32], column: NDArray[Any], into: NDArray[Any]) -> None:
+    """Copy the values of a column that stand at ``order``."""
+    for place in range(len(order)):
+        into[place] = column[np.uint64(order[place])]
+
+
+@compiled
+def scatter(order: NDArray[np.int32], column: NDArray[Any], into: NDArray[Any]) -> None:
+    """Put the values of a column where ``order`` says."""
+    for place in range(len(order)):
+        into[np.uint64(order[place])] = column[place]
 
 
 @compiled

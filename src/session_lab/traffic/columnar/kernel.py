@@ -48,6 +48,7 @@ from session_lab.traffic.columnar.session_rules import (
     touches,
     turn_of,
 )
+from session_lab.traffic.columnar.sums import add_answer
 from session_lab.traffic.engine.engine_result import CAUSES, KINDS, NAT, NONE
 
 if TYPE_CHECKING:
@@ -61,11 +62,13 @@ if TYPE_CHECKING:
         SessionColumns,
         Times,
     )
+    from session_lab.traffic.columnar.sums import OutcomeSums
 
-__all__ = ["HELD_FROM", "play_sessions"]
+__all__ = ["RUN_FIELDS", "play_sessions"]
 
-HELD_FROM = N_FIELDS
-"""Behind the fields of a run: since when it holds its slot."""
+_HELD_FROM = N_FIELDS
+RUN_FIELDS = N_FIELDS + 1
+"""Behind the fields of a run stands since when it holds its slot."""
 
 _NAT, _NONE = np.int64(NAT), np.int64(NONE)
 _NO_HASH = np.uint64(0)
@@ -77,31 +80,37 @@ _TRIGGERED_COLUMN = RunColumns._fields.index("triggered_at")
 
 
 @compiled
-def play_sessions(  # noqa: PLR0915, PLR0917  a call of a part that writes so much would copy it
+def play_sessions(  # noqa: PLR0917  a call of a part that writes so much would copy it
     first: int,
     last: int,
     columns: Columns,
     book: Rulebook,
     answers: Answers,
-    packed: bool,  # noqa: FBT001
     sessions: SessionColumns,
     runs: NDArray[np.int64],
+    sums: OutcomeSums | None,
     run: Run,
     demand: Demand | None,
-) -> int:
-    """Play the sessions from ``first`` up to ``last``, and return how many runs they show.
+) -> tuple[int, int]:
+    """Play the sessions from ``first`` up to ``last``.
 
-    An answer is written at the place of its event or, if ``packed``, behind the one before it. Runs
-    are written from row 0 on, with the columns of :class:`RunColumns`. ``run`` is room for the run at
-    hand. Where there is a demand, the slots that runs hold are added to it.
+    The columns of events, and those of answers, begin with the first of these sessions. Runs are
+    written from row 0 on, with the columns of :class:`RunColumns`. With ``sums`` what comes of them
+    is only added up, and of the answers the longer waits are written, one after the other, as long
+    as there is room: numba compiles a kernel for each. ``run`` is room for the run at hand. Where
+    there is a demand, the slots that runs hold are added to it.
+
+    Returns
+    -------
+    rows, n_long : int
+        How many runs were written, or else how many waits.
     """
     # Arrays are taken out of their tuples once: each time counts a reference up and down.
-    bounds, order, ats, ops, turn_durations, expiries, policies, hashes = columns
+    bounds, _, ats, ops, turn_durations, expiries, policies, hashes = columns
     timings, times, crash_rate, deploys, until, refused_start_rewrites = book
-    verdicts, waits, numbers = answers
     updates, closed, n_runs = sessions
     begin = bounds[first]
-    rows = 0
+    rows, n_long = 0, 0
     for session in range(first, last):
         rows_before = rows
         policy = policies[session] if len(policies) else 0
@@ -111,7 +120,8 @@ def play_sessions(  # noqa: PLR0915, PLR0917  a call of a part that writes so mu
         updated_at, closed_at, accepted, settled = _NAT, _NAT, np.int64(0), np.int64(0)
         forget(run)
         for place in range(bounds[session], bounds[session + 1]):
-            event = np.int64(order[place])
+            # An index without a sign is not looked at for one that counts from the end.
+            event = np.uint64(place - begin)
             at, op = ats[event], ops[event]
             is_expired = expires_at != _NAT and expires_at < at
             is_new = updated_at == _NAT
@@ -137,6 +147,7 @@ def play_sessions(  # noqa: PLR0915, PLR0917  a call of a part that writes so mu
                     rows,
                     session,
                     until,
+                    sums,
                     demand,
                 )
                 is_crash = crash_rate > 0 and crashes(times.keys, hashed, accepted, crash_rate)
@@ -150,21 +161,40 @@ def play_sessions(  # noqa: PLR0915, PLR0917  a call of a part that writes so mu
                     number = number if answer == CREATED else _NONE
             elif answer in (CREATED, CACHED):
                 if not is_live(run, at, rules):
-                    rows = _write(demand, runs, rows, session, run, rules, until)
+                    rows = _write(demand, runs, rows, session, run, rules, until, sums)
                     boot = boot_time(run, drawn_by, times)
                     _trigger(demand, run, _INITIAL if is_new else _CONTINUATION, at, boot)
                 number = run[NUMBER]
-            into = place - begin if packed else event
-            verdicts[into] = answer * 8 + kind + 1
-            waits[into] = _NAT if start == _NAT else start - at
-            numbers[into] = number
-        rows = _write(demand, runs, rows, session, run, rules, until)
-        # The claim of a run writes the session's row too.
-        claimed_at = runs[rows - 1, _TRIGGERED_COLUMN] if rows > rows_before else _NAT
-        updates[session] = max(updated_at, claimed_at)
-        closed[session] = closed_at
-        n_runs[session] = rows - rows_before
-    return rows
+            verdict, waited = answer * 8 + kind + 1, _NAT if start == _NAT else start - at
+            n_long = _tell(answers, event, verdict, waited, number, sums, n_long)
+        rows = _write(demand, runs, rows, session, run, rules, until, sums)
+        if sums is None:
+            # The claim of a run writes the session's row too.
+            claimed_at = runs[rows - 1, _TRIGGERED_COLUMN] if rows > rows_before else _NAT
+            updates[session] = max(updated_at, claimed_at)
+            closed[session] = closed_at
+            n_runs[session] = rows - rows_before
+    return rows, n_long
+
+
+@inlined
+def _tell(  # noqa: PLR0917
+    answers: Answers,
+    event: np.uint64,
+    verdict: Int64,
+    waited: Int64,
+    number: Int64,
+    sums: OutcomeSums | None,
+    n_long: int,
+) -> int:
+    """Write an answer, or add it up; return how many waits are kept beside the sums."""
+    verdicts, waits, numbers = answers
+    if sums is not None:
+        return add_answer(sums, verdict, waited, waits, n_long)
+    verdicts[event] = verdict
+    waits[event] = waited
+    numbers[event] = number
+    return n_long
 
 
 @inlined
@@ -172,7 +202,7 @@ def _trigger(demand: Demand | None, run: Run, reason: int, at: Int64, boot_time:
     """Trigger the next run of the session, which takes a slot."""
     trigger(run, reason, at, boot_time)
     if demand is not None:
-        run[HELD_FROM] = at
+        run[_HELD_FROM] = at
 
 
 @inlined
@@ -184,15 +214,16 @@ def _write(  # noqa: PLR0917
     run: Run,
     rules: Rules,
     until: Int64,
+    sums: OutcomeSums | None,
 ) -> int:
     """Write a run, which changes no more, and count the last slot that it held."""
     if demand is not None and run[NUMBER] >= 0:
         given_back = suspended_at(run, rules)
         # One that was woken merely to hand over holds its slot until it ends.
-        if run[ENDED_AT] >= 0 and (run[ENDED_AT] < given_back or run[HELD_FROM] >= given_back):
+        if run[ENDED_AT] >= 0 and (run[ENDED_AT] < given_back or run[_HELD_FROM] >= given_back):
             given_back = run[ENDED_AT]
-        _count(demand, session, run[HELD_FROM], given_back)
-    return write(runs, row, session, run, rules, until)
+        _count(demand, session, run[_HELD_FROM], given_back)
+    return write(runs, row, session, run, rules, until, sums)
 
 
 @inlined
@@ -224,6 +255,7 @@ def _find_run(  # noqa: PLR0917
     rows: int,
     session: int,
     until: Int64,
+    sums: OutcomeSums | None,
     demand: Demand | None,
 ) -> tuple[int, Int64, Int64]:
     """Make the run the one that serves a turn, triggering what is needed.
@@ -234,20 +266,20 @@ def _find_run(  # noqa: PLR0917
     kind = receive(run, at, rules)
     fixed_end = run[ENDED_AT]
     if kind == DEAD:
-        rows = _write(demand, runs, rows, session, run, rules, until)
+        rows = _write(demand, runs, rows, session, run, rules, until, sums)
         kind = _INITIAL if is_new else _CONTINUATION
         _trigger(demand, run, kind, at, boot_time(run, drawn_by, times))
         start = run[FREE_AT]
     elif fixed_end >= 0:
         # Its places are taken: the turn waits for the run that follows it.
-        rows = _write(demand, runs, rows, session, run, rules, until)
+        rows = _write(demand, runs, rows, session, run, rules, until, sums)
         _trigger(demand, run, _CONTINUATION, fixed_end, boot_time(run, drawn_by, times))
         start = run[FREE_AT]
     elif kind == _RESUMED:
         start = at + resume_time(run, drawn_by, times)
         if demand is not None:
-            _count(demand, session, run[HELD_FROM], suspended_at(run, rules))
-            run[HELD_FROM] = at
+            _count(demand, session, run[_HELD_FROM], suspended_at(run, rules))
+            run[_HELD_FROM] = at
     else:
         start = max(at, run[FREE_AT])
     deployed_at = _NAT
@@ -256,7 +288,7 @@ def _find_run(  # noqa: PLR0917
     if deployed_at > run[TRIGGERED_AT]:
         ended_at = max(last_busy(run), at, deployed_at)
         close(run, at, ended_at, _UPGRADE, rules)
-        rows = _write(demand, runs, rows, session, run, rules, until)
+        rows = _write(demand, runs, rows, session, run, rules, until, sums)
         kind = _UPGRADED
         _trigger(demand, run, kind, ended_at, boot_time(run, drawn_by, times))
         start = run[FREE_AT]

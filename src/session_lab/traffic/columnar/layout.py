@@ -66,11 +66,13 @@ VERDICTS = 8 * len(ANSWERS)
 
 
 class Columns(NamedTuple):
-    """Events grouped by session.
+    """Sessions, and their events.
 
-    Those of session ``s`` are the events ``order[bounds[s]:bounds[s + 1]]``, in order of time; the
-    first of them is the start that creates it. ``turn_duration`` is empty where no event has one,
-    ``policy`` where there is but one, and ``hashes`` where nothing crashes.
+    The events of session ``s`` are ``order[bounds[s]:bounds[s + 1]]``, in order of time; the first
+    of them is the start that creates it. Where ``order`` is empty the columns of events are those
+    of some sessions only, one session behind the other, and begin with the first of them.
+    ``turn_duration`` is empty where no event has one, ``policy`` where there is but one, and
+    ``hashes`` where nothing is drawn.
     """
 
     bounds: NDArray[np.int64]

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import copy
-import itertools
-import os
 from concurrent.futures import ThreadPoolExecutor
-from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from session_lab.errors import DataError
 from session_lab.simulator import profile_named
-from session_lab.traffic.columnar.draws import hash_integers, hash_texts
-from session_lab.traffic.columnar.grouping import add_missing, find_sessions, group
-from session_lab.traffic.columnar.kernel import HELD_FROM, play_sessions
+from session_lab.traffic.columnar.draws import SessionIds
+from session_lab.traffic.columnar.grouping import add_missing, find_sessions, gather, group, scatter
+from session_lab.traffic.columnar.kernel import RUN_FIELDS, play_sessions
 from session_lab.traffic.columnar.layout import (
     Answers,
     Columns,
@@ -23,8 +20,7 @@ from session_lab.traffic.columnar.layout import (
     SessionColumns,
     rulebook,
 )
-from session_lab.traffic.columnar.outcome import Outcome
-from session_lab.traffic.columnar.sums import EXACT, OutcomeSums, add_answers, add_runs
+from session_lab.traffic.columnar.outcome import Outcome, add_up, chunks_of, processors
 from session_lab.traffic.columnar.unpack import RunsSoFar, tell
 from session_lab.traffic.engine.engine_result import NAT, EngineResult, Log
 
@@ -37,10 +33,8 @@ if TYPE_CHECKING:
     from session_lab.simulator import Profile, Timings
     from session_lab.traffic.columnar.layout import Demand, Rulebook
 
-__all__ = ["GroupedLog"]
+__all__ = ["PROFILE", "GroupedLog", "part"]
 
-_CHUNK = 1 << 16
-_IN_PLACE, _PACKED = False, True
 _MOST_EVENTS = 2**31 - 1
 PROFILE = profile_named("2026-10")
 
@@ -102,26 +96,23 @@ class GroupedLog:
             message = f"{len(at):,} events are more than one log can number; play them in shards"
             raise DataError(message, source="events")
         none = np.empty(0, dtype=np.int64)
-        self._session = np.empty(len(at), dtype=np.int32)
+        self.session = np.empty(len(at), dtype=np.int32)
         n_chats = int(chat.max(initial=-1)) + 1
-        self._created_by = find_sessions(chat, op, n_chats, self._session)
-        bounds, order = group(self._session, len(self._created_by))
-        self._columns = Columns(
+        self.created_by = find_sessions(chat, op, n_chats, self.session)
+        bounds, order = group(self.session, len(self.created_by))
+        self.columns = Columns(
             bounds=bounds,
             order=order,
             at=at,
             op=op,
             turn_duration=none if turn_duration is None else turn_duration,
             expires_at=(
-                np.full(len(bounds) - 1, NAT)
-                if expires_at is None
-                else expires_at[self._created_by]
+                np.full(len(bounds) - 1, NAT) if expires_at is None else expires_at[self.created_by]
             ),
-            policy=none if policy is None else policy[self._created_by],
+            policy=none if policy is None else policy[self.created_by],
             hashes=np.empty(0, dtype=np.uint64),
         )
-        # Of a session, not of each event: a log may be sent to other processes.
-        self._chat, self._external_ids = chat[self._created_by], external_ids
+        self.ids = SessionIds(chat[self.created_by], external_ids)
 
     @classmethod
     def of(cls, log: Log) -> GroupedLog:
@@ -141,10 +132,10 @@ class GroupedLog:
 
         It shares all else with this one.
         """
-        created_at = self._columns.at[self._created_by]
+        created_at = self.columns.at[self.created_by]
         expires_at = np.full_like(created_at, NAT) if after == NAT else created_at + after
         other = copy.copy(self)
-        vars(other)["_columns"] = self._columns._replace(expires_at=expires_at)
+        other.columns = self.columns._replace(expires_at=expires_at)
         return other
 
     def play(
@@ -188,9 +179,9 @@ class GroupedLog:
             The same as the readable engine's.
         """
         columns, book = self.prepared(policies, profile, until)
-        workers = workers or _processors()
+        workers = workers or processors()
         made = self._played(columns, book, workers, progress, demand)
-        session, created_by = self._session, self._created_by
+        session, created_by = self.session, self.created_by
         at, op, expires_at = columns.at, columns.op, columns.expires_at
         if once:
             vars(self).clear()
@@ -215,34 +206,33 @@ class GroupedLog:
         demand: Demand | None,
     ) -> tuple[Answers, SessionColumns, RunColumns]:
         answers = Answers.empty(len(columns.at))
-        sessions = SessionColumns.empty(len(self._created_by))
-        chunks, told = self._chunks(), RunsSoFar()
+        sessions = SessionColumns.empty(len(self.created_by))
+        chunks, told = chunks_of(columns.bounds), RunsSoFar()
         # Room that a chunk has used is in the processor's cache, so the next one takes it over.
-        spare: list[tuple[NDArray[np.int64], Demand | None]] = []
-
-        def new_room() -> tuple[NDArray[np.int64], Demand | None]:
-            own = None
-            if demand is not None:
-                own = demand._replace(changes=np.zeros_like(demand.changes))
-            return self._room_for_runs(chunks, book), own
+        spare: list[_Room] = []
 
         def play_chunk(chunk: tuple[int, int]) -> RunColumns:
-            runs, own = room = spare.pop() if spare else new_room()
-            rows = play_sessions(
-                *chunk, columns, book, answers, _IN_PLACE, sessions, runs, _a_run(), own
+            room = spare.pop() if spare else _Room.of(columns, chunks, book, demand)
+            some = part(columns, *chunk, room.columns)
+            rows, _ = play_sessions(
+                *chunk, some, book, room.answers, sessions, room.runs, None, room.run, room.demand
             )
-            part = RunColumns.of(runs[:rows])
+            order = columns.order[columns.bounds[chunk[0]] : columns.bounds[chunk[1]]]
+            scatter(order, room.answers.verdict, answers.verdict)
+            scatter(order, room.answers.waited, answers.waited)
+            scatter(order, room.answers.number, answers.number)
+            made = RunColumns.of(room.runs[:rows])
             spare.append(room)
-            return part
+            return made
 
         with ThreadPoolExecutor(workers) as pool:
-            for (first, last), part in zip(chunks, pool.map(play_chunk, chunks), strict=True):
-                told.add(part)
+            for (first, last), made in zip(chunks, pool.map(play_chunk, chunks), strict=True):
+                told.add(made)
                 if progress is not None:
                     progress(int(columns.bounds[last] - columns.bounds[first]))
-        for _, own in spare:
-            if demand is not None and own is not None:
-                np.add(demand.changes, own.changes, out=demand.changes)
+        for room in spare:
+            if demand is not None and room.demand is not None:
+                np.add(demand.changes, room.demand.changes, out=demand.changes)
         return answers, sessions, told.columns()
 
     def outcome(
@@ -256,7 +246,8 @@ class GroupedLog:
     ) -> Outcome:
         """Play under policies, and add up what comes of it.
 
-        It takes about as long as :meth:`play` and, beyond long waits, memory for the sessions alone.
+        It takes less time than :meth:`play` and, beyond long waits, no memory. For many policies
+        there is :class:`session_lab.traffic.columnar.SweptLog`.
 
         Parameters
         ----------
@@ -277,98 +268,74 @@ class GroupedLog:
             The same for any number of workers.
         """
         columns, book = self.prepared(policies, profile, until)
-        sessions = SessionColumns.empty(len(self._created_by))
-
-        def play_chunks(
-            chunks: list[tuple[int, int]],
-        ) -> tuple[OutcomeSums, list[NDArray[np.int64]]]:
-            tally = OutcomeSums.empty()
-            waits: list[NDArray[np.int64]] = []
-            sizes = [int(columns.bounds[last] - columns.bounds[first]) for first, last in chunks]
-            answers = Answers.empty(max(sizes))
-            runs = self._room_for_runs(chunks, book)
-            for chunk, size in zip(chunks, sizes, strict=True):
-                rows = play_sessions(
-                    *chunk, columns, book, answers, _PACKED, sessions, runs, _a_run(), None
-                )
-                add_answers(tally, answers, size)
-                add_runs(tally, runs, rows)
-                if keep_waits:
-                    waited = answers.waited[:size]
-                    waits.append(waited[waited >= EXACT])
-            return tally, waits
-
-        chunks = self._chunks()
-        workers = min(workers or _processors(), len(chunks))
-        shares = [
-            chunks[len(chunks) * w // workers : len(chunks) * (w + 1) // workers]
-            for w in range(workers)
-        ]
-        tally = OutcomeSums.empty()
-        waits: list[NDArray[np.int64]] = []
-        with ThreadPoolExecutor(workers or 1) as pool:
-            for part, more in pool.map(play_chunks, shares):
-                tally.add(part)
-                waits += more
-        add_missing(tally, columns.op, self._session)
-        kept = np.concatenate([np.empty(0, np.int64), *waits]) if keep_waits else None
-        return Outcome(len(columns.at), len(self._created_by), profile, tally, kept)
-
-    @property
-    def session(self) -> NDArray[np.int32]:
-        """The session of each event, or NONE where there is none yet."""
-        return self._session
-
-    @property
-    def created_by(self) -> NDArray[np.int32]:
-        """The event that creates each session."""
-        return self._created_by
+        sums, waits = add_up(columns, part, book, workers=workers, keep_waits=keep_waits)
+        add_missing(sums, columns.op, self.session)
+        return Outcome(len(columns.at), len(self.created_by), profile, sums, waits)
 
     @property
     def span(self) -> tuple[int, int]:
         """The instants of the first event and of the last; 0 without any."""
-        at = self._columns.at
+        at = self.columns.at
         return (int(at[0]), int(at[-1])) if len(at) else (0, 0)
 
     def prepared(
         self, policies: Sequence[Timings], profile: Profile, until: int | None
     ) -> tuple[Columns, Rulebook]:
         """Encode policies as arrays, and hash the external ids if something is drawn."""
-        columns, book = self._columns, rulebook(policies, profile, until)
-        if book.crash_rate or any(map(len, book.times[3:6])):
-            columns = columns._replace(hashes=self._hashes)
-        return columns, book
+        columns, book = self.columns, rulebook(policies, profile, until)
+        return self.ids.hashed_for(book, columns), book
 
-    @cached_property
-    def _hashes(self) -> NDArray[np.uint64]:
-        """What is drawn by, for each session."""
-        chats = self._chat.astype(np.int64)
-        if self._external_ids is None:
-            return hash_integers(chats)
-        if isinstance(self._external_ids, np.ndarray):
-            return hash_integers(self._external_ids[chats])
-        _, offsets, letters = self._external_ids.buffers()
-        starts = np.frombuffer(offsets, dtype=np.int64)[self._external_ids.offset :]
-        return hash_texts(starts, np.frombuffer(letters or b"", dtype=np.uint8), chats)
 
-    def _chunks(self) -> list[tuple[int, int]]:
-        """Cut the sessions into ranges of about as many events each."""
-        bounds = self._columns.bounds
-        cuts = np.searchsorted(bounds, np.arange(0, bounds[-1], _CHUNK), side="left")
-        edges = np.unique([*cuts.tolist(), len(bounds) - 1]).tolist()
-        return list(itertools.pairwise(edges))
+def part(columns: Columns, first: int, last: int, room: Columns | None = None) -> Columns:
+    """Return columns with the events of some sessions only, one session behind the other.
 
-    def _room_for_runs(self, chunks: list[tuple[int, int]], book: Rulebook) -> NDArray[np.int64]:
-        """Make room for the runs of any of the chunks; what is never written costs no memory."""
-        bounds = self._columns.bounds
-        most = max(int(bounds[last] - bounds[first]) for first, last in chunks)
+    ``room`` is written over if it is given.
+    """
+    order = columns.order[columns.bounds[first] : columns.bounds[last]]
+    room = _room_for_events(columns, len(order)) if room is None else room
+    gather(order, columns.at, room.at)
+    gather(order, columns.op, room.op)
+    gather(order[: len(room.turn_duration)], columns.turn_duration, room.turn_duration)
+    return room._replace(hashes=columns.hashes)
+
+
+def _room_for_events(columns: Columns, n: int) -> Columns:
+    durations = columns.turn_duration
+    return columns._replace(
+        order=columns.order[:0].copy(),
+        at=np.empty(n, columns.at.dtype),
+        op=np.empty(n, columns.op.dtype),
+        turn_duration=np.empty(n if len(durations) else 0, durations.dtype),
+    )
+
+
+class _Room(NamedTuple):
+    """What a chunk is played in; what is never written of it costs no memory."""
+
+    columns: Columns
+    answers: Answers
+    runs: NDArray[np.int64]
+    run: NDArray[np.int64]
+    demand: Demand | None
+
+    @classmethod
+    def of(
+        cls,
+        columns: Columns,
+        chunks: list[tuple[int, int]],
+        book: Rulebook,
+        demand: Demand | None,
+    ) -> _Room:
+        """Make room for any of the chunks."""
+        most = max(int(columns.bounds[last] - columns.bounds[first]) for first, last in chunks)
         # A turn triggers a run at most, and one more where it meets a deploy.
-        return np.empty((most * (2 if len(book.deploys) else 1), len(RunColumns._fields)), np.int64)
-
-
-def _a_run() -> NDArray[np.int64]:
-    return np.empty(HELD_FROM + 1, np.int64)
-
-
-def _processors() -> int:
-    return os.cpu_count() or 1
+        rows = most * (2 if len(book.deploys) else 1)
+        if demand is not None:
+            demand = demand._replace(changes=np.zeros_like(demand.changes))
+        return cls(
+            _room_for_events(columns, most),
+            Answers.empty(most),
+            np.empty((rows, len(RunColumns._fields)), np.int64),
+            np.empty(RUN_FIELDS, np.int64),
+            demand,
+        )

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import itertools
+import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from session_lab.simulator.model.machine import ERRORS
-from session_lab.traffic.columnar.layout import ANSWER_OPS, verdict_table
-from session_lab.traffic.columnar.sums import EXACT, bin_ends
+from session_lab.traffic.columnar.kernel import RUN_FIELDS, play_sessions
+from session_lab.traffic.columnar.layout import ANSWER_OPS, Answers, SessionColumns, verdict_table
+from session_lab.traffic.columnar.sums import EXACT, OutcomeSums, bin_ends
 from session_lab.traffic.engine.engine_result import CAUSES, KINDS, NONE, REASONS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from session_lab.simulator import Profile
-    from session_lab.traffic.columnar.sums import OutcomeSums
+    from session_lab.traffic.columnar.layout import Columns, Rulebook
 
-__all__ = ["Outcome"]
+__all__ = ["Outcome", "add_up", "chunks_of", "processors"]
+
+_CHUNK = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -142,3 +150,56 @@ class Outcome:
             tally,
             np.concatenate(parts) if len(parts) == 2 else None,
         )
+
+
+def add_up(
+    columns: Columns,
+    part: Callable[[Columns, int, int], Columns],
+    book: Rulebook,
+    *,
+    workers: int | None,
+    keep_waits: bool,
+) -> tuple[OutcomeSums, NDArray[np.int64] | None]:
+    """Play all sessions, and return their sums and, if they are to be kept, the longer waits.
+
+    ``part`` takes the events of some sessions out of the columns. The waits stand by session, then in order of arrival. ``workers`` is how many threads share the
+    work, None for one for each processor; what is returned does not depend on it.
+    """
+    chunks = chunks_of(columns.bounds)
+    workers = min(workers or processors(), len(chunks))
+    shares = [
+        chunks[len(chunks) * w // workers : len(chunks) * (w + 1) // workers]
+        for w in range(workers)
+    ]
+    sessions, no_runs = SessionColumns.empty(0), np.empty((0, 0), np.int64)
+
+    def add_share(share: list[tuple[int, int]]) -> tuple[OutcomeSums, list[NDArray[np.int64]]]:
+        sums, waits, run = OutcomeSums.empty(), [], np.empty(RUN_FIELDS, np.int64)
+        for first, last in share:
+            size = int(columns.bounds[last] - columns.bounds[first]) if keep_waits else 0
+            answers = Answers.empty(size)
+            some = part(columns, first, last)
+            _, n_long = play_sessions(
+                first, last, some, book, answers, sessions, no_runs, sums, run, None
+            )
+            waits.append(answers.waited[:n_long].copy())
+        return sums, waits
+
+    sums, waits = OutcomeSums.empty(), [np.empty(0, np.int64)]
+    with ThreadPoolExecutor(workers or 1) as pool:
+        for more, longer in pool.map(add_share, shares):
+            sums.add(more)
+            waits += longer
+    return sums, np.concatenate(waits) if keep_waits else None
+
+
+def chunks_of(bounds: NDArray[np.int64]) -> list[tuple[int, int]]:
+    """Cut the sessions into ranges of about as many events each."""
+    cuts = np.searchsorted(bounds, np.arange(0, bounds[-1], _CHUNK), side="left")
+    edges = np.unique([*cuts.tolist(), len(bounds) - 1]).tolist()
+    return list(itertools.pairwise(edges))
+
+
+def processors() -> int:
+    """Return how many processors there are."""
+    return os.cpu_count() or 1

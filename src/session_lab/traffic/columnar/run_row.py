@@ -16,12 +16,14 @@ import numpy as np
 from session_lab.simulator.model import run_rules
 from session_lab.simulator.model.run_rules import UNFIXED
 from session_lab.traffic.columnar.compiling import inlined
+from session_lab.traffic.columnar.sums import add_run
 from session_lab.traffic.engine.engine_result import CAUSES, NAT, REASONS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from session_lab.traffic.columnar.layout import Int64
+    from session_lab.traffic.columnar.sums import OutcomeSums
 
 __all__ = [
     "ENDED_AT",
@@ -252,11 +254,18 @@ def _rest(run: Run, until: Int64, rules: Rules) -> None:
 
 @inlined
 def write(  # noqa: PLR0917
-    runs: NDArray[np.int64], row: int, session: int, run: Run, rules: Rules, until: Int64
+    runs: NDArray[np.int64],
+    row: int,
+    session: int,
+    run: Run,
+    rules: Rules,
+    until: Int64,
+    sums: OutcomeSums | None = None,
 ) -> int:
     """Write a run, which changes no more, as it stands at the horizon; return the next free row.
 
-    Nothing is written of a run that is triggered later, nor of what comes before the first.
+    With ``sums`` it is added up instead. Nothing is told of a run that is triggered later, nor of
+    what comes before the first.
     """
     if run[NUMBER] < 0 or run[TRIGGERED_AT] > until:
         return row
@@ -274,6 +283,12 @@ def write(  # noqa: PLR0917
     if run[ENDED_AT] < 0:
         _rest(run, min(end, until), rules)
     is_open = ended_at == _NAT
+    turns = run[_TURNS] - (run[_TURNS_AHEAD] if is_open else 0)
+    resumes = run[_RESUMES] - (run[_RESUMES_AHEAD] if is_open else 0)
+    active = run[_ACTIVE] - (run[_ACTIVE_AHEAD] if is_open else 0)
+    if sums is not None:
+        add_run(sums, run[_REASON], cause, turns, resumes, active, run[_IDLE], run[_SUSPENDED])
+        return row
     runs[row, 0] = session
     runs[row, 1] = run[NUMBER]
     runs[row, 2] = run[_REASON]
@@ -281,9 +296,9 @@ def write(  # noqa: PLR0917
     runs[row, 4] = status
     runs[row, 5] = ended_at
     runs[row, 6] = cause
-    runs[row, 7] = run[_TURNS] - (run[_TURNS_AHEAD] if is_open else 0)
-    runs[row, 8] = run[_RESUMES] - (run[_RESUMES_AHEAD] if is_open else 0)
-    runs[row, 9] = run[_ACTIVE] - (run[_ACTIVE_AHEAD] if is_open else 0)
+    runs[row, 7] = turns
+    runs[row, 8] = resumes
+    runs[row, 9] = active
     runs[row, 10] = run[_IDLE]
     runs[row, 11] = run[_SUSPENDED]
     return row + 1

@@ -13,9 +13,17 @@ from session_lab.traffic.engine.engine_result import CAUSES, NAT, REASONS
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from session_lab.traffic.columnar.layout import Answers
 
-__all__ = ["EXACT", "SHARE", "OutcomeSums", "add_answers", "add_runs", "add_wait", "bin_ends"]
+__all__ = [
+    "EXACT",
+    "SHARE",
+    "OutcomeSums",
+    "add_answer",
+    "add_run",
+    "add_runs",
+    "add_wait",
+    "bin_ends",
+]
 
 EXACT = 1 << 16
 """Waits below this many milliseconds (a minute) are counted one by one."""
@@ -51,20 +59,49 @@ class OutcomeSums(NamedTuple):
             np.add(mine, others, out=mine)
 
 
-@compiled
-def add_answers(tally: OutcomeSums, answers: Answers, n: int) -> None:
-    """Count the first ``n`` answers."""
-    verdict_of, waited_of, _ = answers
-    for place in range(n):
-        tally.verdicts[verdict_of[place]] += 1
-        add_wait(tally, waited_of[place])
+@inlined
+def add_answer(
+    sums: OutcomeSums, verdict: Int64, waited: Int64, long: NDArray[np.int64], n_long: int
+) -> int:
+    """Count an answer; keep its wait behind ``n_long`` others if it is long and there is room.
+
+    Returns how many waits are kept.
+    """
+    sums.verdicts[np.uint64(verdict)] += 1
+    add_wait(sums, waited)
+    if waited < EXACT or n_long == len(long):
+        return n_long
+    long[n_long] = waited
+    return n_long + 1
+
+
+@inlined
+def add_run(  # noqa: PLR0917
+    sums: OutcomeSums,
+    reason: Int64,
+    end_cause: Int64,
+    turns: Int64,
+    resumes: Int64,
+    active: Int64,
+    idle: Int64,
+    suspended: Int64,
+) -> None:
+    """Count a run."""
+    sums.reasons[np.uint64(reason)] += 1
+    sums.end_causes[np.uint64(end_cause)] += 1
+    totals = sums.totals
+    totals[0] += turns
+    totals[1] += resumes
+    totals[2] += active
+    totals[3] += idle
+    totals[4] += suspended
 
 
 @inlined
 def add_wait(tally: OutcomeSums, waited: Int64) -> None:
     """Count a wait, unless it is NAT."""
     if waited != _NAT:
-        tally.waits[_bin(waited)] += 1
+        tally.waits[np.uint64(_bin(waited))] += 1
         tally.totals[5] += waited
 
 
@@ -79,13 +116,13 @@ def add_runs(tally: OutcomeSums, runs: NDArray[np.int64], n: int) -> None:
             totals[place] += runs[row, _TURNS + place]
 
 
-@compiled
+@inlined
 def _bin(waited: Int64) -> Int64:
+    if waited < EXACT:
+        return waited
     octave = 0
     while waited >> octave >= 2 * EXACT:
         octave += 1
-    if waited < EXACT:
-        return waited
     part = (waited >> octave) - EXACT
     return EXACT + octave * SHARE + part // (EXACT // SHARE)
 
