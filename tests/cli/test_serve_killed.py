@@ -157,6 +157,17 @@ def check(server: Killable) -> None:
     server.snapshot = number
 
 
+def check_answers(server: Killable) -> None:
+    """Let every turn end, and check that the scripted agent answered each message once, in order."""
+    server.client.post("/_lab/clock/advance", json={"ms": 3_600_000}).raise_for_status()
+    asked = list(server.records("in").values())
+    out = server.client.get(f"{CHAT}/out/records").raise_for_status().json()["records"]
+    chunks = [record["data"] for record in out if isinstance(record["data"], dict)]
+    assert [chunk["delta"] for chunk in chunks if "delta" in chunk] == asked
+    ends = [dict(record["headers"])["session-in-event-id"] for record in out if "headers" in record]
+    assert ends == [str(seq) for seq in range(len(asked))]
+
+
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Killable]:
     server = Killable(tmp_path / "lab.sqlite")
@@ -171,6 +182,7 @@ def play(server: Killable, rounds: int) -> None:
         disturb(server, seed)
         server.begin()
         check(server)
+    check_answers(server)
 
 
 def test_nothing_acknowledged_is_lost_or_doubled_by_a_kill(server: Killable):
