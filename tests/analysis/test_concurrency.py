@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 import session_lab as sl
 from session_lab.analysis.replays.concurrency import concurrency
+from session_lab.errors import DataWarning
 from session_lab.frames import NAT, RUNS, build
 from tests.stories import close, instant, message, play, start
 from tests.strategies import ORIGIN, events_frame, histories, policies, settings_of
@@ -157,3 +158,10 @@ def test_the_mean_is_taken_up_to_the_horizon():
     assert replay.concurrency().mean == 1
     found = concurrency(runs([(0, 10), (10, 40)]), until=instant(80))
     assert found.mean == pytest.approx(0.5)
+
+
+def test_runs_that_a_join_doubled_are_said():
+    frame = play(start(0, lasting=5), message(3), close(91)).replay.runs
+    concurrency(frame)
+    with pytest.warns(DataWarning, match="1 rows stand for a run that another row stands for"):
+        concurrency(pd.concat([frame, frame.iloc[[0]]]))

@@ -233,3 +233,18 @@ def test_conflicts_take_frames_of_every_engine(engine: str):
     # Durations are no part of the question, and DuckDB knows none.
     found = conflicts.summary(ENGINES[engine](table.drop_columns(["waited"])))
     pd.testing.assert_series_equal(found.summary(), expected.summary())
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_operations_that_were_put_together_twice_are_said(engine: str):
+    found = play(start(0, lasting=1), start(1), message(2), close(9), start(12)).replay.operations
+    conflicts.summary(found)
+    part = found[found["session_id"].notna() | (found["op"] == "message")]
+    # DuckDB does not take missing durations from Arrow.
+    doubled = pd.concat([found, part]).drop(columns="waited")
+    table = pa.Table.from_pandas(doubled, preserve_index=False)
+    with pytest.warns(DataWarning, match=r"1 rows tell of a start that another .*\(session_id\)"):
+        conflicts.summary(ENGINES[engine](table))
+    named = pd.concat([found, part]).drop(columns="session_id")
+    with pytest.warns(DataWarning, match=r"1 rows tell of a start .*\(external_id\)"):
+        conflicts.summary(named)

@@ -14,7 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from session_lab.analysis.counts import added, grouped
+from session_lab.analysis.observation import doubled
 from session_lab.errors import DataError
+from session_lab.frames.build import TEXT_DTYPE
 from tests.engine_frames import ENGINES, to_pandas
 from tests.strategies import ORIGIN
 
@@ -230,3 +232,20 @@ def test_other_bad_input_is_refused():
         grouped({"status": ["ACTIVE"]}, ["status"])  # type: ignore[type-var]
     with pytest.raises(DataError, match="give the column another name"):
         grouped(pd.DataFrame({"n": ["a"]}), ["n"])
+
+
+ids = st.lists(
+    st.none()
+    | st.text(st.sampled_from("ab\0é"), min_size=1, max_size=18)
+    | st.text("ab", min_size=9, max_size=9),
+    max_size=12,
+)
+
+
+@given(ids)
+def test_ids_that_stand_there_already_are_counted(values: list[str | None]):
+    for dtype in (TEXT_DTYPE, "category", object, pd.ArrowDtype(pa.large_string())):
+        column = pd.Series(values, dtype=dtype)
+        for start in (0, 2):
+            present = [value for value in values[start:] if value is not None]
+            assert doubled(column.iloc[start:]) == len(present) - len(set(present))

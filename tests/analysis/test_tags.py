@@ -317,3 +317,33 @@ def test_tags_are_safe_to_show_as_html():
     shown = tags.distribution(frame([["<script>alert(1)</script>"]])).to_html()
     assert "<script>" not in shown
     assert "&lt;script&gt;" in shown
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        tags.distribution,
+        tags.by_status,
+        tags.drift,
+        tags.cooccurrence,
+        tags.namespaces,
+        tags.prepare,
+    ],
+    ids=lambda ask: ask.__name__,
+)
+def test_sessions_that_a_join_doubled_are_said(
+    ask: Callable[[Any], Any], engine: Callable[[pa.Table], Any]
+):
+    once = pa.table(
+        {
+            "session_id": pa.array(["a", "b", None, None]),
+            "tags": pa.array([["vip"], ["eu"], [], None], pa.list_(pa.string())),
+            "status": pa.array(["ACTIVE"] * 4),
+            "created_at": pa.array([0, 1, 2, 3], pa.timestamp("ms", "UTC")),
+        }
+    )
+    ask(engine(once))
+    problem = "sessions: 2 rows stand for a session that another row stands for"
+    with pytest.warns(DataWarning, match=problem) as said:
+        ask(engine(pa.concat_tables([once, once])))
+    assert [warning.filename for warning in said if warning.category is DataWarning] == [__file__]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, cast
@@ -17,8 +18,10 @@ from session_lab.analysis.conflict_table import (
     statuses,
 )
 from session_lab.analysis.engines import AnyFrame, pandas_frame
+from session_lab.analysis.observation import doubled
 from session_lab.analysis.operations_from_journal import from_journal
 from session_lab.analysis.results import Result
+from session_lab.errors import DataWarning
 from session_lab.frames import instants
 from session_lab.frames.build import TEXT_DTYPE
 from session_lab.timing import duration_text, to_milliseconds
@@ -165,7 +168,8 @@ def summary(
     Warns
     -----
     DataWarning
-        Operations were refused before the sessions frame says that their session ended.
+        Operations were refused before the sessions frame says that their session ended; or several
+        rows tell of the start that made one session.
 
     Examples
     --------
@@ -190,6 +194,7 @@ def summary(
         frame = pandas_frame(operations, "operations")
     sessions = None if sessions is None else pandas_frame(sessions, "sessions")
     check_columns(frame, _NEEDED, "operations")
+    _warn_of_doubled_starts(frame)
     at = instants(frame, "at", source="operations", required=False)
     starts = _starts(frame, at)
     duplicates = starts[starts["gap"].notna() & (starts["gap"] <= span)]
@@ -202,6 +207,21 @@ def summary(
         len(frame),
         span,
     )
+
+
+def _warn_of_doubled_starts(frame: pd.DataFrame) -> None:
+    """Warn of sessions that were made twice, as no environment does: their rows were doubled."""
+    name = "session_id" if "session_id" in frame else "external_id"
+    cached = frame["is_cached"].astype("boolean").to_numpy(dtype=bool, na_value=True)
+    made = (frame["op"] == "start").to_numpy(dtype=bool) & ~cached
+    doubles = doubled(frame.loc[made, name])
+    if doubles:
+        message = (
+            f"operations: {doubles:,} rows tell of a start that another row tells of ({name}), so "
+            "what was joined or put together stands there twice, and each row counts; keep one of "
+            "each"
+        )
+        warnings.warn(message, DataWarning, stacklevel=3)
 
 
 def _starts(frame: pd.DataFrame, at: NDArray[np.int64]) -> pd.DataFrame:

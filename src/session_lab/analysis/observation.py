@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import narwhals as nw
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
+from narwhals.dependencies import is_dask_dataframe, is_pandas_dataframe
 
+from session_lab.analysis.engines import lazy
 from session_lab.errors import DataWarning
+from session_lab.frames import in_one_piece
 from session_lab.frames import observed_at as observed_at_of
 from session_lab.frames.loaders.observation import warn_of_unknown_observation
 from session_lab.timing import to_instant
@@ -17,13 +22,14 @@ from session_lab.timing import to_instant
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    import numpy as np
     from numpy.typing import NDArray
 
+    from session_lab.analysis.engines import AnyFrame
     from session_lab.timing import Instant
 
-__all__ = ["observation", "warn_of_doubles"]
+__all__ = ["doubled", "observation", "warn_of_doubles"]
 
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _NEWEST = {"session_id": "updated_at", "run_id": "triggered_at"}
 
 
@@ -56,28 +62,75 @@ def observation(
     return newest
 
 
-def warn_of_doubles(frame: pd.DataFrame, key: str, *, source: str, stacklevel: int = 3) -> None:
+def warn_of_doubles(frame: AnyFrame, key: str, *, source: str, stacklevel: int = 3) -> None:
     """Warn of rows that stand for what another row stands for, where their ids show it."""
-    if list(frame.columns).count(key) != 1 or frame[key].isna().all():
+    doubles = _doubles(frame, key)
+    if not doubles:
         return
-    column = frame[key]
-    if isinstance(column.dtype, pd.CategoricalDtype):
-        codes = column.cat.codes.to_numpy()
-        doubles = int(pd.Series(codes[codes >= 0]).duplicated().sum())
-    else:
-        try:
-            values = pa.array(column, from_pandas=True)
-        except pa.ArrowException:
-            return  # What is wrong with such ids is said where they are read.
-        doubles = (
-            len(values) - values.null_count - pc.call_function("count_distinct", [values]).as_py()
-        )
-    if doubles:
-        thing = key.removesuffix("_id")
-        newest = _NEWEST.get(key, "updated_at")
-        message = (
-            f"{source}: {doubles:,} rows stand for a {thing} that another row stands for, and each "
-            f"counts as one of its own; keep the newest of each: "
-            f"df.sort_values({newest!r}).drop_duplicates({key!r}, keep='last')"
-        )
-        warnings.warn(message, DataWarning, stacklevel=stacklevel)
+    thing = key.removesuffix("_id")
+    newest = _NEWEST.get(key, "updated_at")
+    message = (
+        f"{source}: {doubles:,} rows stand for a {thing} that another row stands for, and each "
+        f"counts as one of its own; keep the newest of each: "
+        f"df.sort_values({newest!r}).drop_duplicates({key!r}, keep='last')"
+    )
+    warnings.warn(message, DataWarning, stacklevel=stacklevel)
+
+
+def doubled(ids: pd.Series) -> int:
+    """Count the values of a column that stand there already, leaving out what is missing."""
+    if isinstance(ids.dtype, pd.CategoricalDtype):
+        codes = ids.cat.codes.to_numpy()
+        return int(pd.Series(codes[codes >= 0]).duplicated().sum())
+    try:
+        values = pa.array(ids, from_pandas=True)
+    except pa.ArrowException:
+        return 0  # What is wrong with such ids is said where they are read.
+    present = in_one_piece(values.drop_null())
+    if _surely_differ(present):
+        return 0
+    distinct: int = pc.call_function("count_distinct", [present]).as_py()
+    return len(present) - distinct
+
+
+def _surely_differ(texts: pa.Array) -> bool:
+    """Check that texts of one length differ, as ids do, in a sixth of the time of counting them.
+
+    Equal texts have equal hashes; where hashes are equal, nothing is said.
+    """
+    if texts.type not in (pa.string(), pa.large_string()) or not len(texts):
+        return False
+    kind = np.int32 if texts.type == pa.string() else np.int64
+    _, ends, characters = texts.buffers()
+    bounds = np.frombuffer(ends, kind)[texts.offset : texts.offset + len(texts) + 1]
+    width = int(bounds[1] - bounds[0])
+    if characters is None or not width or (np.diff(bounds) != width).any():
+        return False
+    padded = np.zeros((len(texts), -(-width // 8) * 8), np.uint8)
+    inside = np.frombuffer(characters, np.uint8)[bounds[0] : bounds[-1]]
+    padded[:, :width] = inside.reshape(-1, width)
+    hashes = np.zeros(len(texts), np.uint64)
+    for words in padded.view(np.uint64).T:
+        hashes = (hashes ^ words) * _GOLDEN
+        hashes ^= hashes >> np.uint64(29)
+    hashes.sort()
+    return bool((hashes[1:] != hashes[:-1]).all())
+
+
+def _doubles(frame: AnyFrame, key: str) -> int:
+    native: Any = frame
+    if is_pandas_dataframe(native):
+        given: pd.DataFrame = native
+        return doubled(given[key]) if list(given.columns).count(key) == 1 else 0
+    if is_dask_dataframe(native):
+        return doubled(native[key].compute()) if list(native.columns).count(key) == 1 else 0
+    held = lazy(frame, [])
+    if held.collect_schema().names().count(key) != 1:
+        return 0
+    ids = nw.col(key)
+    counts = held.select(
+        present=ids.count(), distinct=ids.n_unique(), missing=ids.null_count()
+    ).collect("pyarrow")
+    present, distinct, missing = (int(counts[name][0]) for name in counts.columns)
+    # What is missing is one of the distinct values.
+    return present - (distinct - (missing > 0))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 import pandas as pd
 
+from session_lab.analysis.observation import warn_of_doubles
 from session_lab.analysis.replays.slots import SlotChanges
 from session_lab.analysis.results import Result
 from session_lab.errors import DataError
@@ -164,7 +165,13 @@ def concurrency(
     -------
     Concurrency
         The step functions, their peaks and their means.
+
+    Warns
+    -----
+    DataWarning
+        Rows stand for a run that another row stands for.
     """
+    warn_of_doubles(runs, "run_id", source="runs")
     ended = milliseconds(runs["ended_at"])
     lives = SlotChanges(milliseconds(runs["triggered_at"]), ended[ended != NAT])
     time = np.unique(np.concatenate([*lives, *(slots or ())]))

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from session_lab.analysis.counts import grouped
+from session_lab.analysis.observation import warn_of_doubles
 from session_lab.analysis.results import Result
 from session_lab.frames.build import TEXT_DTYPE
 
@@ -89,6 +90,11 @@ def by_status(frame: AnyFrame, *, column: str = "status") -> TagStatuses:
     DataError
         A column is missing or cannot be counted.
 
+    Warns
+    -----
+    DataWarning
+        Rows stand for a session that another row stands for.
+
     Examples
     --------
     >>> frame = pd.DataFrame({"tags": [["vip"], ["vip"], []], "status": ["ACTIVE", "CLOSED", None]})
@@ -98,6 +104,7 @@ def by_status(frame: AnyFrame, *, column: str = "status") -> TagStatuses:
     1  vip   CLOSED         1           0.5
     2  vip  missing         0           0.0
     """
+    warn_of_doubles(frame, "session_id", source="sessions")
     table = grouped(frame, ["tags", column], explode="tags")
     totals = grouped(frame, [column])
     statuses = pd.Index(totals[column].astype(TEXT_DTYPE).fillna(_NO_STATUS))

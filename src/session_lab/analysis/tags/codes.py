@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from session_lab.analysis.engines import collected, distinct_entries
+from session_lab.analysis.observation import warn_of_doubles
 from session_lab.errors import DataError
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from session_lab.analysis.engines import AnyFrame
 
-__all__ = ["TagCodes", "prepare"]
+__all__ = ["TagCodes", "codes_of", "prepare"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,6 +168,11 @@ def prepare(frame: AnyFrame | TagCodes, *, column: str = "tags") -> TagCodes:
     DataError
         The column is missing or does not hold lists of text.
 
+    Warns
+    -----
+    DataWarning
+        Rows stand for a session that another row stands for.
+
     Examples
     --------
     >>> import pandas as pd
@@ -176,8 +182,14 @@ def prepare(frame: AnyFrame | TagCodes, *, column: str = "tags") -> TagCodes:
     >>> dict(zip(codes.names, codes.counts().tolist()))
     {'eu': 2, 'vip': 1}
     """
+    return codes_of(frame, column=column)
+
+
+def codes_of(frame: AnyFrame | TagCodes, *, column: str = "tags") -> TagCodes:
+    """Do what :func:`prepare` does; a warning is on behalf of the caller's caller."""
     if isinstance(frame, TagCodes):
         return frame
+    warn_of_doubles(frame, "session_id", source="sessions", stacklevel=4)
     table = collected(frame, [column])
     entries = distinct_entries(table[column], column=column)
     order = np.argsort(np.array(entries.names, dtype=object), kind="stable")

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from session_lab.analysis.results import Result
-from session_lab.analysis.tags.codes import prepare
+from session_lab.analysis.tags.codes import codes_of
 from session_lab.errors import DataError
 from session_lab.frames.build import TEXT_DTYPE
 
@@ -116,6 +116,11 @@ def cooccurrence(frame: AnyFrame | TagCodes, *, top: int = 30) -> Cooccurrence:
     DataError
         There are no tags to read, or ``top`` is less than 1.
 
+    Warns
+    -----
+    DataWarning
+        Rows stand for a session that another row stands for.
+
     Examples
     --------
     >>> frame = pd.DataFrame({"tags": [["vip", "eu"], ["eu"], ["vip", "eu"], []]})
@@ -125,7 +130,7 @@ def cooccurrence(frame: AnyFrame | TagCodes, *, top: int = 30) -> Cooccurrence:
     """
     if top < 1:
         raise DataError(f"{top} tags make no pair; give a number from 1", column="top")
-    codes = prepare(frame)
+    codes = codes_of(frame)
     counts = codes.counts()
     places = np.argsort(-counts, kind="stable")[: min(top, int((counts > 0).sum()))]
     names = tuple(codes.names[place] for place in places)

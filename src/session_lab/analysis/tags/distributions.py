@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from session_lab.analysis.counts import grouped
+from session_lab.analysis.observation import warn_of_doubles
 from session_lab.analysis.results import Result
 from session_lab.analysis.tags.codes import TagCodes
 from session_lab.analysis.tags.concentration import concentration
@@ -147,6 +148,8 @@ def distribution(frame: AnyFrame | TagCodes) -> TagDistribution:
 
     Warns
     -----
+    DataWarning
+        Rows stand for a session that another row stands for.
     StatisticalWarning
         Some tags are ids in disguise: at least 20 uses of the tags of one namespace, nine tenths
         or more of which are different tags.
@@ -165,6 +168,7 @@ def distribution(frame: AnyFrame | TagCodes) -> TagDistribution:
         names, counts = np.array(frame.names, dtype=object), frame.counts()
         sessions, tagged = len(frame), frame.n_tagged()
     else:
+        warn_of_doubles(frame, "session_id", source="sessions")
         table = grouped(frame, ["tags"], explode="tags")
         sessions = int(grouped(frame, [])["n"].iloc[0])
         missing = table["tags"].isna()

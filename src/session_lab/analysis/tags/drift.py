@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from session_lab.analysis.counts import grouped
+from session_lab.analysis.observation import warn_of_doubles
 from session_lab.analysis.periods import Periodic, period_length
 from session_lab.analysis.results import Result
 from session_lab.analysis.tags.concentration import jensen_shannon
@@ -138,7 +139,8 @@ def drift(frame: AnyFrame, freq: Periodic = "1d", *, at: str = "created_at", top
     Warns
     -----
     DataWarning
-        Sessions without a time were left out.
+        Sessions without a time were left out, or rows stand for a session that another row stands
+        for.
     StatisticalWarning
         Some periods have fewer than 20 uses of tags.
 
@@ -157,6 +159,7 @@ def drift(frame: AnyFrame, freq: Periodic = "1d", *, at: str = "created_at", top
     """
     if top < 1:
         raise DataError(f"{top} tags show nothing; give a number from 1", column="top")
+    warn_of_doubles(frame, "session_id", source="sessions")
     length = period_length(freq)
     every = {at: timedelta(milliseconds=length)}
     totals = grouped(frame, [at], every=every)

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from session_lab.analysis.results import Result
-from session_lab.analysis.tags.codes import prepare
+from session_lab.analysis.tags.codes import codes_of
 from session_lab.errors import DataError, StatisticalWarning
 from session_lab.frames.build import TEXT_DTYPE
 
@@ -130,6 +130,8 @@ def namespaces(frame: AnyFrame | TagCodes, *, separator: str = ":") -> Namespace
 
     Warns
     -----
+    DataWarning
+        Rows stand for a session that another row stands for.
     StatisticalWarning
         As :func:`distribution` does of ids in disguise.
 
@@ -143,7 +145,7 @@ def namespaces(frame: AnyFrame | TagCodes, *, separator: str = ":") -> Namespace
     """
     if not separator:
         raise DataError("there is nothing to split at; give a separator", column="separator")
-    codes = prepare(frame)
+    codes = codes_of(frame)
     counts = codes.counts()
     spaces, places = _spaces_of(codes.names, separator)
     tags, uses = _by_namespace(places, counts, len(spaces))
