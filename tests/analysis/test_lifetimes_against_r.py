@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 import pytest
+from statsmodels.duration.survfunc import survdiff
 
 import session_lab as sl
 from session_lab.analysis import lifetimes
@@ -30,6 +31,7 @@ DATA = pd.DataFrame(
         "weight": RNG.integers(0, 4, N),
     }
 )
+DATA["fraction"] = RNG.exponential(1.0, N).round(4) * (RNG.random(N) > 0.1)
 DATA["event"] = (DATA["cause"] > 0).astype(int)
 DATA["entry"] = np.where(RNG.random(N) < 0.4, 0, DATA["time"] // 3)
 DATA["near"] = DATA["time"] * 0.1
@@ -131,6 +133,61 @@ def test_incidence(tmp_path: Path):
     equal(found.incidence[:, 1:].T, expected[["one", "two"]])
 
 
+@pytest.mark.parametrize("entry", ["", "entry, "])
+@pytest.mark.parametrize("scale", [1.0, 0.01])
+def test_fractional_weights_and_their_robust_variance(entry: str, scale: float, tmp_path: Path):
+    data = DATA.assign(fraction=DATA["fraction"] * scale)
+    data = data.loc[data["fraction"] > 0].assign(id=range(int((data["fraction"] > 0).sum())))
+    code = f"""f <- survfit(Surv({entry}time, event) ~ 1, d, weights = fraction, id = id, robust = TRUE,
+      conf.type = 'log-log')
+    m <- survfit(Surv({entry}time, factor(cause, 0:2)) ~ 1, d, weights = fraction, id = id)
+    at <- data.frame(time = sort(unique(d$time)))
+    s <- summary(f, times = at$time); i <- summary(m, times = at$time)
+    s$std.err[s$surv < 1e-9] <- 0
+    out <- data.frame(at, risk = s$n.risk, surv = s$surv, error = s$std.err, lower = s$lower,
+      upper = s$upper, hazard = s$cumhaz, of_hazard = s$std.chaz, one = i$pstate[, 2],
+      two = i$pstate[, 3], of_one = i$std.err[, 2], of_two = i$std.err[, 3])"""
+    expected = ask(tmp_path, code, d=data)
+    given: dict[str, Any] = {
+        "entry": data["entry"] if entry else None,
+        "weights": data["fraction"],
+    }
+    curve = lifetimes.kaplan_meier(data["time"], data["event"], **given)
+    hazard = lifetimes.nelson_aalen(data["time"], data["event"], **given)
+    ends = lifetimes.aalen_johansen(data["time"], data["cause"], **given)
+    rows = np.searchsorted(curve.time, expected["time"])
+    equal(curve.at_risk[rows], expected["risk"])
+    equal(curve.survival[rows], expected["surv"])
+    equal(np.sqrt(curve.variance[rows]), expected["error"])
+    inside = (expected["surv"] < 1) & (expected["surv"] > 1e-9)
+    equal(curve.lower[rows][inside], expected["lower"][inside])
+    equal(curve.upper[rows][inside], expected["upper"][inside])
+    equal(hazard.hazard[rows], expected["hazard"])
+    equal(np.sqrt(hazard.variance[rows]), expected["of_hazard"])
+    equal(ends.incidence[:, rows].T, expected[["one", "two"]])
+    equal(np.sqrt(ends.variance[:, rows]).T, expected[["of_one", "of_two"]])
+
+
+def test_incidence_has_the_variance_of_r(tmp_path: Path):
+    # With late entry R's is the robust variance, which is another.
+    code = """f <- summary(survfit(Surv(time, factor(cause, 0:2)) ~ 1, d))
+    out <- data.frame(time = f$time, one = f$std.err[, 2], two = f$std.err[, 3])"""
+    expected = ask(tmp_path, code, d=DATA)
+    found = lifetimes.aalen_johansen(DATA["time"], DATA["cause"])
+    rows = np.searchsorted(found.time, expected["time"])
+    equal(np.sqrt(found.variance[:, rows]).T, expected[["one", "two"]])
+
+
+def test_a_restricted_mean_of_fractional_weights(tmp_path: Path):
+    data = DATA[DATA["fraction"] > 0]
+    code = """f <- survfit(Surv(time, event) ~ 1, d, weights = fraction)
+    out <- t(summary(f, rmean = 30)$table[c('rmean', 'se(rmean)')])"""
+    mean, error = ask(tmp_path, code, d=data).to_numpy()[0]
+    found = lifetimes.kaplan_meier(data["time"], data["event"], weights=data["fraction"])
+    z = 1.959963984540054
+    equal(found.restricted_mean(30)[:3], [mean, mean - z * error, mean + z * error])
+
+
 def test_weights_are_so_many_rows():
     rows = DATA.loc[DATA.index.repeat(DATA["weight"])]
     for estimate, outcome in (
@@ -166,6 +223,28 @@ def test_log_rank_weighted_and_stratified(
     for one, other in itertools.combinations("abc", 2):
         part = DATA[DATA["group"].isin([one, other])]
         equal(found.pairs[one, other].statistic, ask(tmp_path, code, d=part)["statistic"][0])
+
+
+@pytest.mark.parametrize(("strata", "late"), [(None, None), ("layer", None), (None, "entry")])
+@pytest.mark.parametrize(("weighting", "kind"), [("gehan", "gb"), ("tarone-ware", "tw")])
+def test_log_rank_weighted_by_those_at_risk(
+    weighting: Any, kind: str, strata: str | None, late: str | None
+):
+    # R has neither; statsmodels has both, and is held against R by the log-rank test itself.
+    layer, entry = (None if name is None else DATA[name] for name in (strata, late))
+    found = lifetimes.logrank(
+        *(DATA[name] for name in ("time", "event", "group")),
+        strata=layer, entry=entry, weighting=weighting,
+    )  # fmt: skip
+    for chosen, test in (("abc", found.test), *found.pairs.items()):
+        rows = DATA["group"].isin(list(chosen))
+        columns = [DATA.loc[rows, name] for name in ("time", "event", "group")]
+        options = {
+            name: None if column is None else column[rows]
+            for name, column in (("strata", layer), ("entry", entry))
+        }
+        statistic, p_value = survdiff(*columns, weight_type=kind, **options)
+        equal([test.statistic, test.p_value], [statistic, p_value])
 
 
 def test_restricted_means_and_their_difference(tmp_path: Path):

@@ -11,6 +11,7 @@ import pandas as pd
 from session_lab.analysis.survival.intervals import probability_band
 from session_lab.analysis.survival.kaplan_meier import greenwood_terms
 from session_lab.analysis.survival.results import AssumingResult
+from session_lab.analysis.survival.robust import robust_variances
 from session_lab.analysis.survival.tables.event_table import EventTable, tabulate, warn_if_weak
 from session_lab.analysis.survival.tables.sample import causes_of, check_aligned, check_sample
 from session_lab.analysis.survival.tables.step_function import table_at
@@ -35,7 +36,8 @@ class Incidence(AssumingResult):
     time : ndarray, shape (m,)
         As in :class:`Survival`.
     at_risk, censored : ndarray of int64, shape (m,)
-        Subjects at risk just before the time, and last seen at it.
+        Subjects at risk just before the time, and last seen at it; as in :class:`Survival` with
+        fractional weights.
     causes : tuple, length k
         Their numbers or names.
     events : ndarray of int64, shape (k, m)
@@ -50,10 +52,10 @@ class Incidence(AssumingResult):
     """
 
     time: Times
-    at_risk: NDArray[np.int64]
-    censored: NDArray[np.int64]
+    at_risk: NDArray[Any]
+    censored: NDArray[Any]
     causes: tuple[Hashable, ...]
-    events: NDArray[np.int64]
+    events: NDArray[Any]
     incidence: NDArray[np.float64]
     lower: NDArray[np.float64]
     upper: NDArray[np.float64]
@@ -161,7 +163,9 @@ def aalen_johansen(
     The variance is that of Dinse and Larson (1986) and Marubini and Valsecchi (1995), which
     extends Greenwood's: the sum over ``t_i <= t`` of ``(F(t) - F(t_i))^2 d_i / (n_i (n_i - d_i))
     + S(t_i-)^2 d_ij (n_i - d_ij) / n_i^3 - 2 (F(t) - F(t_i)) S(t_i-) d_ij / n_i^2``. The interval
-    is ``F ** exp(-+ z se / (F log F))`` (Choudhury 2002).
+    is ``F ** exp(-+ z se / (F log F))`` (Choudhury 2002). Without late entry it equals
+    what R gives for curves of several states, the infinitesimal jackknife, which is used for
+    fractional weights.
 
     Examples
     --------
@@ -172,9 +176,12 @@ def aalen_johansen(
     check_aligned(durations=durations, cause=cause, entry=entry, weights=weights)
     causes = causes_of(cause)
     k = max(1, int(causes.max(initial=0)))
-    table = tabulate(check_sample(durations, causes, entry, weights), causes=k)
+    sample = check_sample(durations, causes, entry, weights)
+    table = tabulate(sample, causes=k)
     warn_if_weak(table)
-    return estimate_incidence(table, tuple(range(1, k + 1)), level=level)
+    robust = robust_variances(sample, table)
+    variance = None if robust is None else robust.incidence
+    return estimate_incidence(table, tuple(range(1, k + 1)), level=level, variance=variance)
 
 
 def estimate_incidence(
@@ -183,16 +190,20 @@ def estimate_incidence(
     *,
     level: float,
     assumptions: tuple[str, ...] = (),
+    variance: NDArray[np.float64] | None = None,
 ) -> Incidence:
-    """Estimate the cumulative incidence of each cause of an event table."""
-    # Where nobody is at risk nothing happens.
-    n, of_cause = np.maximum(table.at_risk, 1).astype(np.float64), table.events
+    """Estimate the cumulative incidence of each cause of an event table.
+
+    Its variance is the one that :func:`aalen_johansen` states, unless another is given.
+    """
+    n, of_cause = _present(table), table.events
     survival = np.cumprod((n - of_cause.sum(axis=0)) / n)
     before = np.concatenate([[1.0], survival[:-1]])
     incidence = np.cumsum(before * of_cause / n, axis=1)
     # Sums of rounding errors must not decide whether everyone has ended.
     incidence[incidence > 1 - 1e-12] = 1.0
-    variance = _variance(table, before, incidence)
+    if variance is None:
+        variance = _variance(table, before, incidence)
     lower, upper = probability_band(incidence, np.sqrt(variance), level)
     for bound in (lower, upper):
         bound[incidence == 0] = 0.0  # Before the first end by a cause.
@@ -211,11 +222,16 @@ def estimate_incidence(
     )
 
 
+def _present(table: EventTable) -> NDArray[np.float64]:
+    """Return who is at risk, and 1 where nobody is: nothing happens there."""
+    return np.where(table.at_risk > 0, table.at_risk, 1).astype(np.float64)
+
+
 def _variance(
     table: EventTable, before: NDArray[np.float64], incidence: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Add up the variance that :func:`aalen_johansen` states, its squares written out."""
-    n, d = np.maximum(table.at_risk, 1).astype(np.float64), table.events
+    n, d = _present(table), table.events
     # The formula only knows differences of F. Measured from its end, F is small where Greenwood's
     # terms are large, so that their sums do not cancel.
     f = incidence - incidence[:, -1:]

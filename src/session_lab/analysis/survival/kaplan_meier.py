@@ -11,6 +11,7 @@ import pandas as pd
 from session_lab.analysis.survival.hazard import Hazard, smooth
 from session_lab.analysis.survival.intervals import Transform, probability_band, z_value
 from session_lab.analysis.survival.results import AssumingResult
+from session_lab.analysis.survival.robust import robust_variances
 from session_lab.analysis.survival.tables.event_table import EventTable, tabulate, warn_if_weak
 from session_lab.analysis.survival.tables.sample import check_aligned, check_sample, events_of
 from session_lab.analysis.survival.tables.step_function import Estimate, first_at_or_below, table_at
@@ -36,12 +37,14 @@ class Survival(AssumingResult):
     time : ndarray, shape (m,)
         0 and every time at which a subject ends, is censored or enters late, ascending.
     at_risk, events, censored : ndarray of int64, shape (m,)
-        Subjects at risk just before the time, and what happened to them at it.
+        Subjects at risk just before the time, and what happened to them at it; sums of weights,
+        in float64, where these are fractional.
     survival, lower, upper : ndarray of float, shape (m,)
         The estimate from the time until the next, and its pointwise interval; where the estimate
         has reached 0 no interval can be told (NaN).
     variance : ndarray of float, shape (m,)
-        Greenwood's variance of the estimate; 0 where the estimate is 0 or 1.
+        Greenwood's variance of the estimate, or the robust one of fractional weights; 0 where the
+        estimate is 0 or 1.
     level : float
         Of the intervals.
     interval : {"log-log", "log", "plain"}
@@ -51,9 +54,9 @@ class Survival(AssumingResult):
     """
 
     time: Times
-    at_risk: NDArray[np.int64]
-    events: NDArray[np.int64]
-    censored: NDArray[np.int64]
+    at_risk: NDArray[Any]
+    events: NDArray[Any]
+    censored: NDArray[Any]
     survival: NDArray[np.float64]
     lower: NDArray[np.float64]
     upper: NDArray[np.float64]
@@ -69,9 +72,9 @@ class Survival(AssumingResult):
     )
 
     @property
-    def n(self) -> int:
-        """How many subjects there are."""
-        return int(self.events.sum() + self.censored.sum())
+    def n(self) -> float:
+        """How many subjects there are, or the sum of their weights."""
+        return total_of(self.events, self.censored)
 
     @property
     def median(self) -> Estimate:
@@ -225,8 +228,8 @@ class Survival(AssumingResult):
         median, mean = self.median, self.restricted_mean()
         row: dict[str, Any] = {
             "n": self.n,
-            "events": int(self.events.sum()),
-            "censored": int(self.censored.sum()),
+            "events": total_of(self.events),
+            "censored": total_of(self.censored),
             "median": median.value,
             "median_lower": median.lower,
             "median_upper": median.upper,
@@ -266,8 +269,9 @@ def kaplan_meier(
     entry : array like durations, optional
         Age at which a subject came under observation; it is at risk after that. 0 means from the
         start.
-    weights : array of int, shape (n,), optional
-        How many subjects each row stands for (case weights); one each by default.
+    weights : array of numbers, shape (n,), optional
+        How many subjects each row stands for (case weights), where all are whole numbers; else what
+        each row counts by, as a sampling weight. One each by default.
     level : float
         Of the intervals.
     interval : {"log-log", "log", "plain"}
@@ -293,7 +297,8 @@ def kaplan_meier(
     -----
     The estimate is that of Kaplan and Meier (1958), the variance Greenwood's (1926), the interval
     ``S ** exp(-+ z se / (S log S))`` unless another is asked for (Kalbfleisch and Prentice 2002,
-    section 1.4). Both bounds are 1 before the first event, and not estimable where the estimate is
+    section 1.4). With fractional weights the variance is robust (the infinitesimal jackknife), as
+    in R; intervals of restricted means take these weights for counts, as R does too. Both bounds are 1 before the first event, and not estimable where the estimate is
     0. Events come before censorings at equal times.
 
     Examples
@@ -309,9 +314,12 @@ def kaplan_meier(
     9.2
     """
     check_aligned(durations=durations, observed=observed, entry=entry, weights=weights)
-    table = tabulate(check_sample(durations, events_of(observed), entry, weights))
+    sample = check_sample(durations, events_of(observed), entry, weights)
+    table = tabulate(sample)
     warn_if_weak(table)
-    return estimate_survival(table, level=level, interval=interval)
+    robust = robust_variances(sample, table)
+    variance = None if robust is None else robust.survival
+    return estimate_survival(table, level=level, interval=interval, variance=variance)
 
 
 def estimate_survival(
@@ -320,8 +328,12 @@ def estimate_survival(
     level: float,
     assumptions: tuple[str, ...] = (),
     interval: Transform = "log-log",
+    variance: NDArray[np.float64] | None = None,
 ) -> Survival:
-    """Estimate the survival function, all causes taken together, from an event table."""
+    """Estimate the survival function, all causes taken together, from an event table.
+
+    Its variance is Greenwood's, unless another is given for each time.
+    """
     events = table.events.sum(axis=0)
     at_risk = table.at_risk
     # The curve moves only at events, which may be few among the times.
@@ -329,8 +341,8 @@ def estimate_survival(
     n, d = at_risk[moves], events[moves]
     survival = np.cumprod((n - d) / n)
     # Where all end, the estimate is 0 from there on, and so is its variance.
-    variance = survival**2 * np.cumsum(greenwood_terms(n, d))
-    lower, upper = probability_band(survival, np.sqrt(variance), level, interval)
+    moved = survival**2 * np.cumsum(greenwood_terms(n, d)) if variance is None else variance[moves]
+    lower, upper = probability_band(survival, np.sqrt(moved), level, interval)
     step = np.cumsum(events > 0)
     # Step 0, before the first event, is certain.
     one, none = np.ones(1), np.zeros(1)
@@ -342,14 +354,23 @@ def estimate_survival(
         survival=np.concatenate([one, survival])[step],
         lower=np.concatenate([one, lower])[step],
         upper=np.concatenate([one, upper])[step],
-        variance=np.concatenate([none, variance])[step],
+        variance=np.concatenate([none, moved])[step],
         level=level,
         assumptions=assumptions,
         interval=interval,
     )
 
 
-def greenwood_terms(at_risk: NDArray[np.int64], events: NDArray[np.int64]) -> NDArray[np.float64]:
+def total_of(*counts: NDArray[Any]) -> float:
+    """Add up counts of subjects, or weights: whole numbers stay whole."""
+    total: float = sum(column.sum() for column in counts).item()
+    return total
+
+
+def greenwood_terms(at_risk: NDArray[Any], events: NDArray[Any]) -> NDArray[np.float64]:
     """Return ``d / (n (n - d))``, and 0 where all who are at risk end or none is."""
     product = at_risk.astype(np.float64) * (at_risk - events)
-    return np.divide(events, product, out=np.zeros(len(product)), where=product > 0)
+    terms: NDArray[np.float64] = np.divide(
+        events, product, out=np.zeros(len(product)), where=product > 0
+    )
+    return terms

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -11,6 +11,8 @@ import pandas as pd
 from session_lab.analysis.results import Result
 from session_lab.analysis.survival.hazard import Hazard, hazard_steps, smooth
 from session_lab.analysis.survival.intervals import log_band
+from session_lab.analysis.survival.kaplan_meier import total_of
+from session_lab.analysis.survival.robust import robust_variances
 from session_lab.analysis.survival.tables.event_table import tabulate, warn_if_weak
 from session_lab.analysis.survival.tables.sample import check_aligned, check_sample, events_of
 
@@ -33,15 +35,15 @@ class CumulativeHazard(Result):
     hazard, lower, upper : ndarray of float, shape (m,)
         The cumulative hazard from the time until the next, and its pointwise interval.
     variance : ndarray of float, shape (m,)
-        Aalen's variance of the estimate.
+        Aalen's variance of the estimate, or the robust one of fractional weights.
     level : float
         Of the intervals.
     """
 
     time: Times
-    at_risk: NDArray[np.int64]
-    events: NDArray[np.int64]
-    censored: NDArray[np.int64]
+    at_risk: NDArray[Any]
+    events: NDArray[Any]
+    censored: NDArray[Any]
     hazard: NDArray[np.float64]
     lower: NDArray[np.float64]
     upper: NDArray[np.float64]
@@ -73,7 +75,7 @@ class CumulativeHazard(Result):
     def summary(self) -> pd.DataFrame:
         """Return one row: ``n, events, censored`` and the hazard at the last time with bounds."""
         last = self.to_frame().iloc[[-1]][["hazard", "lower", "upper"]].reset_index(drop=True)
-        events, censored = int(self.events.sum()), int(self.censored.sum())
+        events, censored = total_of(self.events), total_of(self.censored)
         counts = pd.DataFrame({"n": [events + censored], "events": events, "censored": censored})
         return pd.concat([counts, last], axis=1)
 
@@ -119,11 +121,13 @@ def nelson_aalen(
     [0.0, 0.25, 0.9167, 0.9167]
     """
     check_aligned(durations=durations, observed=observed, entry=entry, weights=weights)
-    table = tabulate(check_sample(durations, events_of(observed), entry, weights))
+    sample = check_sample(durations, events_of(observed), entry, weights)
+    table = tabulate(sample)
     warn_if_weak(table)
     events = table.events[0]
     rises, variances = hazard_steps(table.at_risk, events)
-    hazard, variance = np.cumsum(rises), np.cumsum(variances)
+    robust = robust_variances(sample, table)
+    hazard, variance = np.cumsum(rises), np.cumsum(variances) if robust is None else robust.hazard
     lower, upper = log_band(hazard, np.sqrt(variance), level)
     return CumulativeHazard(
         table.time, table.at_risk, events, table.censored, hazard, lower, upper, variance, level

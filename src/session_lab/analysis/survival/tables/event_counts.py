@@ -29,14 +29,14 @@ class EventCounts(NamedTuple):
     """Distinct times, in order, and the rows of each outcome at them."""
 
     time: NDArray[Any]
-    counts: NDArray[np.int64]
+    counts: NDArray[Any]
 
 
 def tally(
     times: NDArray[Any],
     outcome: Outcome,
     outcomes: int,
-    weights: NDArray[np.int64] | None = None,
+    weights: NDArray[Any] | None = None,
 ) -> EventCounts:
     """Count the rows at each distinct time, per outcome.
 
@@ -50,8 +50,8 @@ def tally(
         From 0 to ``outcomes - 1``.
     outcomes : int
         How many outcomes there are.
-    weights : ndarray of int64, optional
-        How often each row counts; once by default.
+    weights : ndarray of int64 or float64, optional
+        How often each row counts, or by what; once by default.
 
     Returns
     -------
@@ -102,11 +102,11 @@ def tally_by_sorting(times: NDArray[Any], outcome: Outcome, outcomes: int) -> Ev
 
 
 def _tally_weighted(
-    times: NDArray[Any], outcome: Outcome, outcomes: int, weights: NDArray[np.int64]
+    times: NDArray[Any], outcome: Outcome, outcomes: int, weights: NDArray[Any]
 ) -> EventCounts:
     counted = weights > 0
     time, place = np.unique(times[counted], return_inverse=True)
-    counts = np.zeros((outcomes, len(time)), np.int64)
+    counts = np.zeros((outcomes, len(time)), weights.dtype)
     np.add.at(counts, (outcome[counted].astype(np.int64), place.reshape(-1)), weights[counted])
     return EventCounts(time, counts)
 

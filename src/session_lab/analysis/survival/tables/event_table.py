@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -22,6 +22,8 @@ __all__ = ["EventTable", "tabulate", "warn_if_weak", "weakness_of"]
 class EventTable(NamedTuple):
     """Counts at time 0 and at every time at which a subject ends, is censored or enters late.
 
+    Of rows with fractional weights they are sums of these, and float64.
+
     Attributes
     ----------
     time : ndarray, shape (m,)
@@ -35,9 +37,9 @@ class EventTable(NamedTuple):
     """
 
     time: Times
-    at_risk: NDArray[np.int64]
-    events: NDArray[np.int64]
-    censored: NDArray[np.int64]
+    at_risk: NDArray[Any]
+    events: NDArray[Any]
+    censored: NDArray[Any]
 
 
 def tabulate(sample: Sample, *, causes: int = 1) -> EventTable:
@@ -46,27 +48,39 @@ def tabulate(sample: Sample, *, causes: int = 1) -> EventTable:
     time, counts = tally(sample.durations, sample.outcome, causes + 1, weights)
     if time[0] != 0:
         time = np.concatenate([np.zeros(1, time.dtype), time])
-        counts = np.concatenate([np.zeros((causes + 1, 1), np.int64), counts], axis=1)
+        counts = np.concatenate([np.zeros((causes + 1, 1), counts.dtype), counts], axis=1)
     late, each = None, None
     if sample.entry is not None:
         is_late = sample.entry > 0 if weights is None else (sample.entry > 0) & (weights > 0)
         late, each = sample.entry[is_late], None if weights is None else weights[is_late]
         ends, time = time, np.union1d(time, late)
         rows = np.searchsorted(time, ends)
-        counts, found = np.zeros((causes + 1, len(time)), np.int64), counts
+        counts, found = np.zeros((causes + 1, len(time)), counts.dtype), counts
         counts[:, rows] = found
-    at_risk = _from_here_on(counts.sum(axis=0))
+    leaving = counts.sum(axis=0)
+    at_risk = _from_here_on(leaving)
     if late is not None:
-        at_risk -= _from_here_on(
-            np.bincount(np.searchsorted(time, late), each, len(time)).astype(np.int64)
-        )
+        entering = np.bincount(np.searchsorted(time, late), each, len(time))
+        at_risk = _less(at_risk, _from_here_on(entering.astype(counts.dtype)), leaving)
     if sample.dtype.kind == "m":
         time = time.view(sample.dtype)
     return EventTable(time, at_risk, counts[1:], counts[0])
 
 
-def _from_here_on(counts: NDArray[np.int64]) -> NDArray[np.int64]:
+def _from_here_on(counts: NDArray[Any]) -> NDArray[Any]:
     return np.cumsum(counts[::-1])[::-1]
+
+
+def _less(
+    from_here_on: NDArray[Any], still_to_enter: NDArray[Any], leaving: NDArray[Any]
+) -> NDArray[Any]:
+    """Subtract who is still to enter; errors of rounding must not outlive those who have left."""
+    at_risk = from_here_on - still_to_enter
+    if at_risk.dtype.kind == "i":
+        return at_risk
+    is_near = np.abs(at_risk - leaving) <= 1e-12 * from_here_on[0]
+    present: NDArray[np.float64] = np.where(is_near, leaving, at_risk)
+    return present
 
 
 def weakness_of(table: EventTable) -> str | None:
@@ -76,9 +90,10 @@ def weakness_of(table: EventTable) -> str | None:
     while subjects were still to enter.
     """
     ends = table.events.sum(axis=0)
-    ended, censored = int(ends.sum()), int(table.censored.sum())
+    ended, censored = ends.sum(), table.censored.sum()
     exhausted = np.flatnonzero((ends > 0) & (ends == table.at_risk))
-    if ended + censored == 1:
+    # Fractional weights may add up to 1 and still be those of many.
+    if table.at_risk.dtype.kind == "i" and ended + censored == 1:
         return "there is one subject, from which nothing follows for others; collect more"
     if not ended:
         return (

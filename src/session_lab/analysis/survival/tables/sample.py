@@ -36,14 +36,15 @@ class Sample(NamedTuple):
 
     ``durations`` and ``entry`` are numbers; ``dtype`` is what the caller's times were, so that a
     curve can speak in them. ``outcome`` is 0 where the end was not seen. ``weights`` say how many
-    subjects a row stands for; one each where there are none.
+    subjects a row stands for, in whole numbers, or else what it counts by; one each where there are
+    none.
     """
 
     durations: NDArray[Any]
     outcome: NDArray[np.integer] | NDArray[np.bool_]
     entry: NDArray[Any] | None
     dtype: np.dtype[Any]
-    weights: NDArray[np.int64] | None = None
+    weights: NDArray[np.int64] | NDArray[np.float64] | None = None
 
 
 def check_sample(
@@ -60,8 +61,8 @@ def check_sample(
     Raises
     ------
     DataError
-        No rows, lengths that differ, missing, negative or infinite times, a weight that is not a
-        whole number, or a row that enters at or after its own end; the error names the first such
+        No rows, lengths that differ, missing, negative or infinite times, a weight that is
+        negative or infinite, or a row that enters at or after its own end; the error names the first such
         row, counted from 0.
     """
     times = check_times(durations, "durations")
@@ -145,17 +146,16 @@ def without_near_ties(*times: NDArray[Any]) -> list[NDArray[Any]]:
     return [firsts[np.searchsorted(firsts, column, side="right") - 1] for column in times]
 
 
-def _weights(weights: ArrayLike, times: NDArray[Any]) -> NDArray[np.int64]:
-    """Read case weights: how many subjects each row stands for."""
+def _weights(weights: ArrayLike, times: NDArray[Any]) -> NDArray[np.int64] | NDArray[np.float64]:
+    """Read case weights: whole numbers are counts of subjects, others are what rows count by."""
     numbers = _plain(weights, "weights").astype(np.float64)
     _same_length(times, numbers, "weights")
-    _refuse(
-        (numbers < 0) | (numbers != np.floor(numbers)) | (numbers > _LONGEST), numbers, "weights",
-        "is not a number of subjects that a row can stand for (0, 1, 2 ...)",
-    )  # fmt: skip
+    wrong = (numbers < 0) | (numbers > _LONGEST)
+    _refuse(wrong, numbers, "weights", "is not what a row can count by; give 0 or more")
     if not numbers.any():
         raise DataError("all are 0, so there is nothing to estimate", column="weights")
-    return numbers.astype(np.int64)
+    is_whole = bool((numbers == np.floor(numbers)).all())
+    return numbers.astype(np.int64) if is_whole else numbers
 
 
 def events_of(observed: ArrayLike) -> NDArray[np.bool_]:
