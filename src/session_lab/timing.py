@@ -18,6 +18,7 @@ import threading
 import time
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from numbers import Real
 from typing import Protocol
 
 from session_lab.errors import DataError, SimulationError
@@ -100,7 +101,7 @@ def to_milliseconds(value: object, *, name: str = "duration") -> int:
         exact = rest == timedelta(0)
     elif isinstance(value, str):
         total, exact = _parse_duration(value, name)
-    elif value == 0 and not isinstance(value, bool):
+    elif not isinstance(value, bool) and isinstance(value, Real) and value == 0:
         return 0
     else:
         message = f'{value!r} is not a duration with a unit; write it as "30s", "5m" or a timedelta'

@@ -5,15 +5,19 @@ Run ``pytest --long -s tests/analysis/test_coverage.py`` to see the figures.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import pandas as pd
 import pytest
 from scipy.stats import binom
 
+from session_lab.analysis.lifetimes import kaplan_meier
 from session_lab.replays.truth import Constant, Fixed, KnownWorld, Mixture, Weibull, coverage
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from pathlib import Path
+from tests.oracles.r_survival import ask
 
 pytestmark = pytest.mark.long
 
@@ -67,3 +71,50 @@ def test_intervals_cover_roughly_where_most_is_censored(capsys: pytest.CaptureFi
     found = coverage(CENSORED, ages=["15m", "30m", "54m"], worlds=WORLDS, seed=SEED, level=LEVEL)
     report("heavy censoring: a window of 1 hour", found, capsys)
     assert (informative(found)["coverage"] > 0.75).all()
+
+
+SHARES = [0.5, 0.9, 0.99]
+
+
+@pytest.mark.needs_r
+@pytest.mark.filterwarnings("ignore::session_lab.errors.StatisticalWarning")
+@pytest.mark.parametrize("n", [20, 100, 1_000])
+@pytest.mark.parametrize("censored_from", [None, 3.0])
+def test_quantiles_cover_as_they_do_in_r(
+    n: int, censored_from: float | None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    rng = np.random.default_rng(SEED)
+    lived = rng.exponential(size=(WORLDS, n))
+    until = np.inf if censored_from is None else rng.uniform(0, censored_from, (WORLDS, n))
+    times, seen = np.minimum(lived, until), (lived <= until).astype(int)
+    data = pd.DataFrame({"world": np.repeat(np.arange(WORLDS), n), "time": times.ravel()})
+    code = f"""bounds <- sapply(split(d, d$world), function(one) {{
+      f <- survfit(Surv(time, event) ~ 1, one, conf.type = "log-log")
+      q <- quantile(f, c({", ".join(map(str, SHARES))}))
+      c(q$lower, q$upper) }})
+    out <- t(bounds)"""
+    expected = ask(tmp_path, code, d=data.assign(event=seen.ravel())).to_numpy(float)
+    curves = [kaplan_meier(*world) for world in zip(times, seen, strict=True)]
+    found = np.array(
+        [
+            [np.nan if end is None else end for side in (1, 2) for end in _ends(curve, side)]
+            for curve in curves
+        ]
+    )
+    truth = -np.log1p(-np.array(SHARES))
+    ours, theirs = (_coverage(bounds, truth) for bounds in (found, expected))
+    table = pd.DataFrame({"share": SHARES, "truth": truth, "coverage": ours, "in R": theirs})
+    table["in the band"] = (table["coverage"] >= LOW) & (table["coverage"] <= HIGH)
+    seen_share = f"{seen.mean():.3f} of ends seen"
+    report(f"quantiles, n = {n}, {seen_share}, band {LOW:.4f} to {HIGH:.4f}", table, capsys)
+    np.testing.assert_allclose(found, expected, rtol=1e-9)
+
+
+def _ends(curve: Any, side: int) -> list[Any]:
+    return [curve.quantile(share)[side] for share in SHARES]
+
+
+def _coverage(bounds: Any, truth: Any) -> Any:
+    """Return how often bounds hold the truth; one that is missing excludes nothing."""
+    lower, upper = np.split(bounds, 2, axis=1)
+    return (~(lower > truth) & ~(upper < truth)).mean(axis=0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -15,6 +15,9 @@ from hypothesis import strategies as st
 import session_lab as sl
 from session_lab.analysis import lifetimes
 from session_lab.analysis.survival.turnbull import turnbull
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 RNG = np.random.default_rng(8)
 N = 60
@@ -284,3 +287,80 @@ def test_looks_in_durations_and_their_errors():
 def test_covariates_that_explain_nothing_are_refused(covariates: Any, change: Any, reason: str):
     with pytest.raises(sl.DataError, match=reason):
         lifetimes.cox(FRAME.assign(**change), covariates)
+
+
+def test_times_of_a_curve_are_taken_back():
+    spans = np.array([1, 2, 5], "m8[ns]")
+    curve = lifetimes.kaplan_meier(spans, [1, 1, 0])
+    assert curve.at(curve.time)["survival"].round(4).tolist() == [1, 0.6667, 0.3333, 0.3333]
+    assert curve.restricted_mean(spans[1]).value == pd.Timedelta(2, "ns")
+    hours = lifetimes.kaplan_meier(np.array([1, 2, 3], "m8[h]"), [1, 1, 1])
+    assert hours.at([np.timedelta64(90, "m")])["events"].tolist() == [1]
+    # The finer unit of the two decides.
+    assert hours.restricted_mean_difference(curve).value == pd.Timedelta(-2, "ns")
+    assert curve.restricted_mean_difference(hours).value == pd.Timedelta(2, "ns")
+
+
+def test_durations_at_the_end_of_their_range():
+    last = np.iinfo(np.int64).max
+    curve = lifetimes.kaplan_meier(np.array([last, last - 1, 5], "m8[ms]"), [1, 1, 1])
+    assert curve.quantile(0.9).value == pd.Timedelta(last, "ms")
+    assert curve.restricted_mean().value < pd.Timedelta(last, "ms")
+    with pytest.raises(sl.DataError, match="18446744073709551615 is not a duration"):
+        lifetimes.kaplan_meier(np.array([1, 2**64 - 1], np.uint64), [1, 1])
+
+
+@pytest.mark.parametrize(
+    ("ask", "reason"),
+    [
+        (lambda k: k([1, 2], [1, 1], weights=np.array([1, 2], "m8[h]")), "weights: holds"),
+        (lambda k: k([1, 2], np.array([0, 1], "m8[h]")), "observed: holds"),
+        (lambda k: k([1, 2], [1, 1], level="0.95"), "level: '0.95'"),
+        (lambda k: k([1, 2], [1, 1]).at(1), "times: 1 is not a list"),
+        (lambda k: k([1, 2], [1, 1]).at("1h"), "times: '1h' is not a list"),
+        (lambda k: k([1, 2], [1, 1]).at([None]), "times: None is not a time"),
+        (lambda k: k([1, 2], [1, 1]).restricted_mean_difference(5), "other: int is not"),
+        (lambda _: lifetimes.logrank([1, 2], [1, 1], [[1, 2], [3, 4]]), "group: has 2 dimensions"),
+        (lambda _: lifetimes.logrank([1, 2], [1, 1], [{1}, {2}]), "group: holds values that name"),
+    ],
+)  # fmt: skip
+def test_other_kinds_are_refused_by_name(ask: Callable[[Any], Any], reason: str):
+    with pytest.raises(sl.DataError, match=reason):
+        ask(lifetimes.kaplan_meier)
+
+
+def test_groups_may_be_tuples_and_lists_of_python():
+    found = lifetimes.logrank([1, 2, 3, 4], [1] * 4, [(1, 2), (1, 3)] * 2)
+    assert found.groups == ((1, 2), (1, 3))
+    plain = FRAME.assign(tags=FRAME["tags"].map(list, na_action="ignore").astype(object))
+    assert list(sl.lifetimes.survival(plain, by="tags")) == list(
+        sl.lifetimes.survival(FRAME, by="tags")
+    )
+    with pytest.raises(sl.DataError, match="parts: holds values that name no group"):
+        sl.lifetimes.survival(FRAME.assign(parts=[{"a": 1}] * len(FRAME)), by="parts")
+
+
+@pytest.mark.parametrize(
+    "by",
+    [
+        [1, None],
+        [1, float("nan")],
+        pd.array([1, None], "Int64"),
+        [pd.Timedelta("1h"), None],
+        np.array([1, "NaT"], "m8[h]"),
+    ],
+    ids=range(5),
+)
+def test_an_end_that_was_not_seen_is_missing_in_any_way(by: Any):
+    after = np.array([0, 1], "m8[h]") if "Timedelta" in str(by) or "NaT" in str(by) else [0, 1]
+    assert lifetimes.turnbull(after, by).mass.tolist() == [0.5]
+
+
+def test_weights_of_any_unit_give_the_same_curve():
+    one = lifetimes.kaplan_meier([1, 2, 3, 4], [1, 1, 0, 1], weights=[0.5, 1.5, 1, 2])
+    for unit in (1e-200, 1e3):
+        other = lifetimes.kaplan_meier(
+            [1, 2, 3, 4], [1, 1, 0, 1], weights=unit * np.array([0.5, 1.5, 1, 2])
+        )
+        np.testing.assert_allclose(one.lower, other.lower)
+    assert "robust" in str(one.assumptions)

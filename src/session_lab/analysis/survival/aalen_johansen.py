@@ -11,7 +11,7 @@ import pandas as pd
 from session_lab.analysis.survival.intervals import probability_band
 from session_lab.analysis.survival.kaplan_meier import greenwood_terms
 from session_lab.analysis.survival.results import AssumingResult
-from session_lab.analysis.survival.robust import robust_variances
+from session_lab.analysis.survival.robust import ROBUST_NOTE, robust_variances
 from session_lab.analysis.survival.tables.event_table import EventTable, tabulate, warn_if_weak
 from session_lab.analysis.survival.tables.sample import causes_of, check_aligned, check_sample
 from session_lab.analysis.survival.tables.step_function import table_at
@@ -181,7 +181,13 @@ def aalen_johansen(
     warn_if_weak(table)
     robust = robust_variances(sample, table)
     variance = None if robust is None else robust.incidence
-    return estimate_incidence(table, tuple(range(1, k + 1)), level=level, variance=variance)
+    return estimate_incidence(
+        table,
+        tuple(range(1, k + 1)),
+        level=level,
+        variance=variance,
+        assumptions=() if robust is None else (ROBUST_NOTE,),
+    )
 
 
 def estimate_incidence(

@@ -117,8 +117,12 @@ def design_matrix(
                 "has one value only, which explains nothing", source=source, column=name
             )
         if pd.api.types.is_numeric_dtype(column):
+            numbers = column.to_numpy(np.float64)
+            if np.isinf(numbers).any():
+                row = int(np.isinf(numbers).argmax())
+                raise DataError("is infinite", source=source, row=row, column=name)
             terms.append(name)
-            columns.append(column.to_numpy(np.float64))
+            columns.append(numbers)
             continue
         kind = pd.api.types.infer_dtype(column, skipna=True)
         if not (isinstance(column.dtype, pd.CategoricalDtype) or kind == "string"):

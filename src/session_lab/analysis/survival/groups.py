@@ -138,7 +138,7 @@ def _members(column: pd.Series) -> tuple[NDArray[np.intp], pd.Series]:
     if not holds_lists(column):
         present = column.notna().to_numpy(bool)
         return np.flatnonzero(present), column[present]
-    lists = in_one_piece(pa.array(column))
+    lists = _lists_of(column)
     sizes = lists.value_lengths().fill_null(0).to_numpy(zero_copy_only=False)
     row = np.repeat(np.arange(len(lists)), sizes)
     pairs = pd.DataFrame({"row": row, "value": lists.flatten().to_pandas()})
@@ -148,10 +148,25 @@ def _members(column: pd.Series) -> tuple[NDArray[np.intp], pd.Series]:
 
 def holds_lists(column: pd.Series) -> bool:
     """Return whether the values of a column are lists, such as tags."""
+    if column.dtype == object:
+        kind = pd.api.types.infer_dtype(column, skipna=True)
+        return kind == "mixed" and any(map(pd.api.types.is_list_like, column))
     if not isinstance(column.dtype, pd.ArrowDtype):
         return False
     arrow = column.dtype.pyarrow_dtype
     return bool(pa.types.is_list(arrow) or pa.types.is_large_list(arrow))
+
+
+def _lists_of(column: pd.Series) -> pa.Array:
+    """Bring lists, of Arrow or of Python, to Arrow."""
+    try:
+        lists = in_one_piece(pa.array(column, from_pandas=True))
+    except pa.ArrowException:
+        lists = None
+    if lists is None or not hasattr(lists, "value_lengths"):
+        message = "holds values that name no group; give lists of text, or one value a row"
+        raise DataError(message, column=str(column.name))
+    return lists
 
 
 def warn_of_weak_groups(weaknesses: Mapping[Hashable, str | None], by: str) -> None:

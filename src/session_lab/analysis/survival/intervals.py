@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 
+from session_lab.analysis.survival.tables.time_axis import is_number
 from session_lab.errors import DataError
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def z_value(level: float) -> float:
     >>> round(z_value(0.95), 6)
     1.959964
     """
-    if not 0 < level < 1:
+    if not (is_number(level) and 0 < level < 1):
         message = f"{level!r} is not a level between 0 and 1; 0.95 is usual"
         raise DataError(message, column="level")
     return NormalDist().inv_cdf((1 + level) / 2)

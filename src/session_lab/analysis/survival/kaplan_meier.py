@@ -11,7 +11,7 @@ import pandas as pd
 from session_lab.analysis.survival.hazard import Hazard, smooth
 from session_lab.analysis.survival.intervals import Transform, probability_band, z_value
 from session_lab.analysis.survival.results import AssumingResult
-from session_lab.analysis.survival.robust import robust_variances
+from session_lab.analysis.survival.robust import ROBUST_NOTE, robust_variances
 from session_lab.analysis.survival.tables.event_table import EventTable, tabulate, warn_if_weak
 from session_lab.analysis.survival.tables.sample import check_aligned, check_sample, events_of
 from session_lab.analysis.survival.tables.step_function import Estimate, first_at_or_below, table_at
@@ -154,25 +154,30 @@ class Survival(AssumingResult):
         >>> short.restricted_mean_difference(long, 4).value
         1.0
         """
+        kind: object = type(other)
+        if kind is not Survival:
+            message = f"{type(other).__name__} is not a Kaplan-Meier curve"
+            raise DataError(message, column="other")
         if (other.time.dtype.kind == "m") != (self.time.dtype.kind == "m"):
             message = f"its times are {other.time.dtype} beside {self.time.dtype}; use one unit"
             raise DataError(message, column="other")
         if horizon is None:
             ends = [value_of(numbers(curve.time)[-1], curve.time) for curve in (self, other)]
             horizon = min(ends[0], ends[1])
-        mean, variance, _ = self._area(horizon)
-        others, others_variance, _ = other._area(horizon)
+        areas, axis = [self._area(horizon), other._area(horizon)], self.time
         if self.time.dtype.kind == "m":
-            scale = np.ones(1, np.int64).view(other.time.dtype)[0] / self._unit()
-            others, others_variance = others * float(scale), others_variance * float(scale) ** 2
+            units = [_unit_of(curve.time) for curve in (self, other)]
+            axis = self.time if units[0] <= units[1] else other.time
+            scales = [float(unit / min(units)) for unit in units]
+        else:
+            scales = [1.0, 1.0]
+        (mean, variance), (others, others_variance) = (
+            (area[0] * scale, area[1] * scale**2) for area, scale in zip(areas, scales, strict=True)
+        )
         gain, reach = others - mean, z_value(self.level) * (variance + others_variance) ** 0.5
         bounds = (gain, gain - reach, gain + reach)
-        value, low, high = (value_of(number, self.time) for number in bounds)
+        value, low, high = (value_of(number, axis) for number in bounds)
         return Estimate(value, low, high, self.level)
-
-    def _unit(self) -> np.timedelta64:
-        one: np.timedelta64 = np.ones(1, np.int64).view(self.time.dtype)[0]
-        return one
 
     def _area(self, horizon: Time | None) -> tuple[float, float, float]:
         """Return the area under the curve up to a horizon, its variance, and the horizon."""
@@ -319,7 +324,13 @@ def kaplan_meier(
     warn_if_weak(table)
     robust = robust_variances(sample, table)
     variance = None if robust is None else robust.survival
-    return estimate_survival(table, level=level, interval=interval, variance=variance)
+    return estimate_survival(
+        table,
+        level=level,
+        interval=interval,
+        variance=variance,
+        assumptions=() if robust is None else (ROBUST_NOTE,),
+    )
 
 
 def estimate_survival(
@@ -359,6 +370,11 @@ def estimate_survival(
         assumptions=assumptions,
         interval=interval,
     )
+
+
+def _unit_of(times: Times) -> np.timedelta64:
+    one: np.timedelta64 = np.ones(1, np.int64).view(times.dtype)[0]
+    return one
 
 
 def total_of(*counts: NDArray[Any]) -> float:

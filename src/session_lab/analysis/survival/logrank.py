@@ -237,9 +237,17 @@ def compare_groups(
 
 def _codes(values: ArrayLike, name: str) -> tuple[NDArray[np.intp], list[Hashable]]:
     """Return the place of each value in the list of distinct ones."""
-    column = values if isinstance(values, pd.Series) else pd.Series(np.asarray(values, object))
     # As objects, text "nan" is not a missing value, and a missing value is not text.
-    codes, names = pd.factorize(column, sort=True)
+    given = values if hasattr(values, "__array__") else pd.Series(values, dtype=object)
+    if np.ndim(given) != 1:
+        message = f"has {np.ndim(given)} dimensions; give one value per row"
+        raise DataError(message, column=name)
+    column = given if isinstance(given, pd.Series) else pd.Series(np.asarray(given, object))
+    try:
+        codes, names = pd.factorize(column, sort=True)
+    except TypeError:
+        kind = type(column.iloc[0]).__name__
+        raise DataError(f"holds values that name no group, such as {kind}", column=name) from None
     missing = codes < 0
     if missing.any():
         raise DataError("is missing; leave it out", row=int(missing.argmax()), column=name)

@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from session_lab.analysis.survival.tables.event_table import EventTable
     from session_lab.analysis.survival.tables.sample import Sample
 
-__all__ = ["RobustVariances", "robust_variances"]
+__all__ = ["ROBUST_NOTE", "RobustVariances", "robust_variances"]
+
+ROBUST_NOTE = "fractional weights: the variance is robust (infinitesimal jackknife)"
 
 
 class RobustVariances(NamedTuple):
@@ -51,8 +53,11 @@ def robust_variances(sample: Sample, table: EventTable) -> RobustVariances | Non
     weights = sample.weights
     if weights is None or weights.dtype.kind != "f":
         return None
-    rows = _Rows(sample, weights.astype(np.float64, copy=False), table)
-    n, d = table.at_risk.astype(np.float64), table.events.sum(axis=0)
+    # Estimates do not depend on the unit of weights; squares of small ones would be 0.
+    unit = float(weights.max())
+    rows = _Rows(sample, weights / unit, table)
+    counts = table.events / unit
+    n, d = table.at_risk / unit, counts.sum(axis=0)
     rise = _over(d, n)
     before = np.concatenate([[1.0], np.cumprod(1 - rise)[:-1]])
     survival = before * (1 - rise)
@@ -74,7 +79,7 @@ def robust_variances(sample: Sample, table: EventTable) -> RobustVariances | Non
     )
     of_causes = [
         _of_cause(rows, events, (n, before, log_s, gain), code)
-        for code, events in enumerate(table.events, start=1)
+        for code, events in enumerate(counts, start=1)
     ]
     return RobustVariances(survival**2 * of_log_s, of_hazard, np.array(of_causes))
 

@@ -186,9 +186,10 @@ def _intervals(
     is_open = np.asarray(pd.isna(given), dtype=bool)
     if given.dtype.kind == "f":
         is_open |= np.isinf(given)
-    filled = (
-        np.where(is_open, left.astype(given.dtype), given) if given.dtype.kind in "mf" else given
-    )
+    filled = given
+    if given.dtype.kind in "mfO" and is_open.any():
+        # As what the others are: a list of numbers or durations with None is one of objects.
+        filled = np.where(is_open, pd.Series(left).to_numpy(given.dtype), given)
     right = check_times(filled, "by")
     if (left.dtype.kind == "m") != (right.dtype.kind == "m"):
         message = f"holds {right.dtype} where after holds {left.dtype}; give both in one unit"

@@ -75,7 +75,7 @@ def _less(
     from_here_on: NDArray[Any], still_to_enter: NDArray[Any], leaving: NDArray[Any]
 ) -> NDArray[Any]:
     """Subtract who is still to enter; errors of rounding must not outlive those who have left."""
-    at_risk = from_here_on - still_to_enter
+    at_risk: NDArray[Any] = from_here_on - still_to_enter
     if at_risk.dtype.kind == "i":
         return at_risk
     is_near = np.abs(at_risk - leaving) <= 1e-12 * from_here_on[0]

@@ -148,7 +148,7 @@ def without_near_ties(*times: NDArray[Any]) -> list[NDArray[Any]]:
 
 def _weights(weights: ArrayLike, times: NDArray[Any]) -> NDArray[np.int64] | NDArray[np.float64]:
     """Read case weights: whole numbers are counts of subjects, others are what rows count by."""
-    numbers = _plain(weights, "weights").astype(np.float64)
+    numbers = _numeric(weights, "weights").astype(np.float64)
     _same_length(times, numbers, "weights")
     wrong = (numbers < 0) | (numbers > _LONGEST)
     _refuse(wrong, numbers, "weights", "is not what a row can count by; give 0 or more")
@@ -166,7 +166,7 @@ def events_of(observed: ArrayLike) -> NDArray[np.bool_]:
     DataError
         Anything else, or a missing value.
     """
-    flags = _plain(observed, "observed")
+    flags = _numeric(observed, "observed")
     if flags.dtype.kind == "b":
         return flags
     wrong = (flags != 0) & (flags != 1)
@@ -185,7 +185,7 @@ def causes_of(cause: ArrayLike) -> NDArray[np.int64]:
     DataError
         A negative number, a fraction, or a missing value.
     """
-    codes = _plain(cause, "cause").astype(np.float64)
+    codes = _numeric(cause, "cause").astype(np.float64)
     wrong = (codes < 0) | (codes != np.floor(codes)) | (codes > _MOST_CAUSES)
     if wrong.any():
         row = int(wrong.argmax())
@@ -202,6 +202,7 @@ def check_times(values: ArrayLike, name: str) -> NDArray[Any]:
     if times.dtype.kind == "b":
         raise DataError("holds true and false where durations are expected", column=name)
     if times.dtype.kind in "iu":
+        _refuse(times > np.iinfo(np.int64).max, times, name, "is not a duration")
         times = times.astype(np.int64, copy=False)
     elif times.dtype.kind == "f":
         times = times.astype(np.float64, copy=False)
@@ -246,6 +247,14 @@ def _plain(values: ArrayLike, name: str) -> NDArray[Any]:
     if array.dtype.kind in "fm":
         missing = np.isnan(array) if array.dtype.kind == "f" else np.isnat(array)
         _refuse(missing, array, name, "is missing; leave such rows out")
+    return array
+
+
+def _numeric(values: ArrayLike, name: str) -> NDArray[Any]:
+    """Make the same of numbers or bools; durations are neither counts nor flags."""
+    array = _plain(values, name)
+    if array.dtype.kind == "m":
+        raise DataError(f"holds {array.dtype} where numbers are expected", column=name)
     return array
 
 
