@@ -77,8 +77,10 @@ def table_at(
     does not lie before it, and none after the last row. Beyond the last time, curves are known
     only if all have ``ended`` there; else they are missing.
     """
-    if isinstance(points, str) or not hasattr(points, "__len__") or not len(points):
-        raise DataError(f"{points!r} is not a list of one time or more", column="times")
+    if isinstance(points, str) or not hasattr(points, "__len__"):
+        raise DataError(f"{points!r} is not a list of times", column="times")
+    if not len(points):
+        raise DataError("give at least one time", column="times")
     wanted = np.array([number_of(point, time, name="times") for point in points])
     rows = rows_at(time, points)
     following = np.searchsorted(numbers(time), wanted, side="left")
