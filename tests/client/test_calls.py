@@ -301,7 +301,7 @@ CIRCULAR.append(CIRCULAR)
         (lambda c: c.sessions.start(**START, metadata={"a": object()}), "metadata.a"),
         (lambda c: c.sessions.start(**START, metadata={"a": float("nan")}), "metadata.a"),
         (lambda c: c.sessions.start(**START, metadata={"a": "x" * 32_768}), "body"),
-        (lambda c: c.sessions.start(**START, metadata={"a": "\ud83d"}), "body"),
+        (lambda c: c.sessions.start(**START, metadata={"a": "\ud83d"}), "metadata.a"),
         (
             lambda c: c.sessions.start(**START | {"trigger_config": {"basePayload": 1}}),
             "trigger_config.base_payload",

@@ -394,6 +394,26 @@ def test_an_id_is_no_cursor_and_the_way_to_one_is_told(connect: Any, name: str, 
     assert bench.requests == []
 
 
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        ({"after": 5}, "after: a cursor is text that a page gives, not int"),
+        ({"before": {"id": "a"}}, "before: a cursor is text that a page gives, not dict"),
+        ({"limit": "5"}, "limit: a page holds 1 to 100 rows, not '5'"),
+        ({"limit": True}, "limit: a page holds 1 to 100 rows, not True"),
+        ({"limit": 1.5}, "limit: a page holds 1 to 100 rows, not 1.5"),
+    ],
+)
+def test_what_is_neither_cursor_nor_size_is_refused_by_name(
+    connect: Any, given: dict[str, Any], reason: str
+):
+    bench = connect([])
+    for group in ("sessions", "runs"):
+        with pytest.raises(DataError, match=reason):
+            bench.collect(lambda c, group=group: getattr(c, group).list(**given))
+    assert bench.requests == []
+
+
 WALKS: dict[str, Callable[[Any], Any]] = {
     "rows": lambda client: client.sessions.list(),
     "pages": lambda client: client.sessions.list().pages(),

@@ -340,3 +340,19 @@ def test_a_client_that_was_never_made_can_still_be_shown(kind: Any):
     assert repr(kind.__new__(kind)) == f"{kind.__name__}(base_url=None)"
     with pytest.raises(errors.DataError):
         kind("two words")
+
+
+@pytest.mark.parametrize("kind", [Client, AsyncClient])
+def test_views_and_calls_pickle_with_their_client(kind: Any):
+    client = kind(KEY, "http://127.0.0.1:8787", timeout="3s")
+    for call in (
+        client.dry_run.sessions.retrieve,
+        client.with_raw_response.runs.retrieve,
+        client.runs.retrieve,
+        client.dry_run.request,
+    ):
+        again = pickle.loads(pickle.dumps(call))  # noqa: S301  our own
+        assert repr(again.__self__) == repr(call.__self__)
+        assert type(again.__self__.engine) is type(call.__self__.engine)
+    shown = pickle.loads(pickle.dumps(client.dry_run.sessions)).retrieve("a")  # noqa: S301
+    assert shown == client.dry_run.sessions.retrieve("a")

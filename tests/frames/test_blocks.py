@@ -12,7 +12,7 @@ import time
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import session_lab as sl
@@ -38,6 +38,8 @@ def blocks(data: bytes, size: int = 7) -> list[Block]:
 
 @given(st.binary(max_size=60), st.integers(1, 20))
 def test_blocks_are_the_file_cut_at_line_ends(data: bytes, size: int):
+    # What is no text of a kind that is read is refused by what it begins with.
+    assume(b"\0" not in data and b"\r" not in data)
     cut = blocks(data, size)
     plain = data.removeprefix(codecs.BOM_UTF8)
     if data[:2] in {codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE}:
@@ -55,6 +57,7 @@ def test_blocks_are_the_file_cut_at_line_ends(data: bytes, size: int):
     st.text(st.characters(exclude_categories=["Cs"])), st.sampled_from(["utf-16-le", "utf-16-be"])
 )
 def test_utf_16_with_its_mark_becomes_utf_8(text: str, encoding: str):
+    assume(not text.startswith("\0"))
     cut = blocks(f"\ufeff{text}".encode(encoding))
     assert b"".join(block.data for block in cut).decode() == text
 

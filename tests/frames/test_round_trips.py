@@ -106,7 +106,9 @@ def test_columns_of_the_user_are_kept(tmp_path: Path, ending: str):
 def test_what_a_text_file_has_no_form_for_is_named(tmp_path: Path, ending: str):
     frame = sessions([("a", ["x"], None)])
     frame["day"] = [pd.Timestamp("2026-01-01").date()]
-    with pytest.warns(sl.DataWarning, match="the column day holds values that text files have no"):
+    with pytest.warns(
+        sl.DataWarning, match="the column day holds values that the file has no form"
+    ):
         sl.write_frame(frame, tmp_path / f"a.{ending}")
     assert sl.read_sessions(tmp_path / f"a.{ending}")["day"].tolist() == ["2026-01-01"]
 
@@ -118,6 +120,7 @@ def csv_text(frame: pd.DataFrame, **options: Any) -> str:
 FORMS: dict[str, Callable[[pd.DataFrame], tuple[str, bytes]]] = {
     "with the index of pandas": lambda df: ("a.csv", csv_text(df).encode()),
     "semicolons": lambda df: ("a.csv", csv_text(df, sep=";", index=False).encode()),
+    "bars": lambda df: ("a.csv", csv_text(df, sep="|", index=False).encode()),
     "tabs": lambda df: ("a.tsv", csv_text(df, sep="\t", index=False).encode()),
     "capitals": lambda df: ("A.CSV", csv_text(df, index=False).encode()),
     "UTF-16": lambda df: ("a.csv", csv_text(df, index=False).encode("utf-16")),
@@ -317,3 +320,58 @@ def test_an_open_file_of_text_is_read():
     file = io.StringIO(csv_text(frame, index=False))
     again = sl.read_sessions(file, observed_at=frame.attrs["observed_at"])
     pd.testing.assert_frame_equal(again, frame)
+
+
+@pytest.mark.parametrize("ending", ["parquet", "csv", "ndjson"])
+def test_named_levels_of_the_index_go_along_as_columns(tmp_path: Path, ending: str):
+    frame = sessions([("a", ["x"], None), ("b", None, None)])
+    path = tmp_path / f"a.{ending}"
+    sl.write_frame(frame.set_index(["session_id", "type"]), path)
+    pd.testing.assert_frame_equal(sl.read_sessions(path), frame)
+
+
+@pytest.mark.parametrize("ending", ["parquet", "csv", "ndjson"])
+@pytest.mark.parametrize(
+    ("values", "texts"),
+    [([1, "a"], ["1", "a"]), ([1j, None], ["1j", None]), ([float("inf"), 1.5], ["inf", "1.5"])],
+    ids=["several kinds", "complex", "infinite"],
+)
+def test_what_a_file_has_no_form_for_becomes_text(
+    tmp_path: Path, ending: str, values: list[Any], texts: list[str]
+):
+    frame = sessions([("a", ["x"], None), ("b", None, None)]).assign(own=values)
+    path = tmp_path / f"a.{ending}"
+    if ending == "parquet" and values[0] == float("inf"):
+        sl.write_frame(frame, path)
+        assert sl.read_sessions(path)["own"].tolist() == values
+        return
+    with pytest.warns(sl.DataWarning, match="the column own holds values"):
+        sl.write_frame(frame, path)
+    found = sl.read_sessions(path)["own"].tolist()
+    assert [None if pd.isna(value) else str(value) for value in found] == texts
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-32"])
+def test_text_with_zero_bytes_is_named_for_what_it_is(tmp_path: Path, encoding: str):
+    path = tmp_path / "a.csv"
+    path.write_bytes("session_id,type\nsession_1,chat\n".encode(encoding))
+    with pytest.raises(sl.DataError, match=r"a\.csv: holds zero bytes, as UTF-16 without its mark"):
+        sl.read_sessions(path)
+
+
+def test_lines_that_end_in_carriage_returns_are_named(tmp_path: Path):
+    path = tmp_path / "a.csv"
+    path.write_bytes(b"session_id,type\rsession_1,chat\rsession_2,chat\r")
+    with pytest.raises(sl.DataError, match=r"a\.csv: its lines end in carriage returns only"):
+        sl.read_sessions(path)
+
+
+def test_a_path_of_the_home_and_a_closed_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    frame = sessions([("a", ["x"], None)])
+    sl.write_frame(frame, tmp_path / "a.csv")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    pd.testing.assert_frame_equal(sl.read_sessions("~/a.csv"), frame)
+    with (tmp_path / "a.csv").open("rb") as file:
+        pass
+    with pytest.raises(sl.DataError, match="the file is closed"):
+        sl.read_sessions(file)

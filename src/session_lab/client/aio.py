@@ -172,7 +172,9 @@ class AsyncClient(BaseClient[Asynchronous]):
         given = {"transport": transport, "clock": clock, "sleep": sleep, "uniform": uniform}
         self._show(caller, context, given)
         self.sleep = sleep
-        self.with_raw_response: CallView[AsynchronousRaw] = CallView(RawEngine(caller))
+        self.with_raw_response: CallView[AsynchronousRaw] = CallView(
+            RawEngine(caller), self._raw_origin
+        )
 
     async def close(self) -> None:
         """Close all connections; further calls are refused."""

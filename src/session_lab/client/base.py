@@ -6,6 +6,7 @@ from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeVar
 
+from session_lab.client.calls import Origin
 from session_lab.client.engines import DryRunEngine
 from session_lab.client.views import CallView
 
@@ -29,17 +30,22 @@ class BaseClient(CallView[Mode]):
 
     def _show(self, engine: Engine, context: CallContext, given: Mapping[str, object]) -> None:
         """Show the views; ``given`` are the arguments that are not settings, as they came."""
-        super().__init__(engine)
         self._settings = context.settings
         self._given = given
+        origin = Origin(self._recipe(), "")
+        super().__init__(engine, origin)
         self.clock = context.clock
-        self.dry_run: CallView[DryRun] = CallView(DryRunEngine(context))
+        self.dry_run: CallView[DryRun] = CallView(DryRunEngine(context), origin.inner("dry_run"))
+        self._raw_origin = origin.inner("with_raw_response")
 
     def __reduce__(self) -> tuple[object, ...]:
         """Make the same client again, with connections of its own."""
+        return self._recipe(), ()
+
+    def _recipe(self) -> Callable[[], object]:
         settings = {} if self._settings is None else self._settings.arguments()
         kind: Callable[..., object] = type(self)
-        return partial(kind, **settings, **self._given), ()
+        return partial(kind, **settings, **self._given)
 
     @property
     def environment(self) -> str | None:

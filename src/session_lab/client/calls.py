@@ -9,8 +9,19 @@ is a :class:`Group` over an engine; the engine's class is named by one of the ma
 from __future__ import annotations
 
 import inspect
+import operator
 from types import FunctionType, MethodType
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, ParamSpec, Protocol, TypeVar, overload
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    ClassVar,
+    Generic,
+    NamedTuple,
+    ParamSpec,
+    Protocol,
+    TypeVar,
+    overload,
+)
 
 from session_lab.client.pages.paging import Listed
 
@@ -35,6 +46,7 @@ __all__ = [
     "Engine",
     "Group",
     "ListCall",
+    "Origin",
     "StreamCall",
 ]
 
@@ -81,11 +93,31 @@ class Engine(Protocol):
         ...
 
 
+class Origin(NamedTuple):
+    """Which view of which client a group of calls is."""
+
+    make_client: Callable[[], object]
+    path: str
+
+    def inner(self, name: str) -> Origin:
+        """Return the origin of a view inside this one."""
+        return self._replace(path=f"{self.path}.{name}".removeprefix("."))
+
+
+def _view(origin: Origin) -> object:
+    return operator.attrgetter(origin.path)(origin.make_client())
+
+
 class Group(Generic[Mode]):
     """Some calls, and what carries them out."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, origin: Origin | None = None) -> None:
         self.engine = engine
+        self._origin = origin
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Make the same view of the same client again, which is how a bound call is pickled."""
+        return _view, (self._origin,)
 
     def __dir__(self) -> list[str]:
         """List what can be called in this view."""

@@ -211,7 +211,9 @@ class Client(BaseClient[Blocking]):
         given = {"transport": transport, "clock": clock, "sleep": sleep, "uniform": uniform}
         self._show(caller, context, given)
         self.sleep = sleep
-        self.with_raw_response: CallView[BlockingRaw] = CallView(RawEngine(caller))
+        self.with_raw_response: CallView[BlockingRaw] = CallView(
+            RawEngine(caller), self._raw_origin
+        )
 
     def close(self) -> None:
         """Close all connections; further calls are refused."""

@@ -8,7 +8,7 @@ from session_lab.client.calls import Call, CollectCall, Group, ListCall, StreamC
 from session_lab.client.operations import channels, query, raw_request, runs, sessions
 
 if TYPE_CHECKING:
-    from session_lab.client.calls import Engine
+    from session_lab.client.calls import Engine, Origin
 
 __all__ = ["CallView", "Runs", "Sessions"]
 
@@ -41,10 +41,10 @@ class Runs(Group[Mode]):
 class CallView(Group[Mode]):
     """All calls, in one way of carrying them out."""
 
-    def __init__(self, engine: Engine) -> None:
-        super().__init__(engine)
-        self.sessions: Sessions[Mode] = Sessions(engine)
-        self.runs: Runs[Mode] = Runs(engine)
+    def __init__(self, engine: Engine, origin: Origin) -> None:
+        super().__init__(engine, origin)
+        self.sessions: Sessions[Mode] = Sessions(engine, origin.inner("sessions"))
+        self.runs: Runs[Mode] = Runs(engine, origin.inner("runs"))
 
     request = Call(raw_request.request)
     query = CollectCall(query.query)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass, replace
+from numbers import Integral
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 from urllib.parse import quote
 
@@ -70,8 +71,17 @@ def encode_query(pairs: Iterable[tuple[str, str]]) -> str:
     )
 
 
-def _check_cursor(cursor: str | None, name: str) -> None:
+def _is_page_size(limit: object) -> bool:
+    if isinstance(limit, bool) or not isinstance(limit, Integral):
+        return False
+    return 1 <= int(limit) <= MAX_PAGE_SIZE
+
+
+def _check_cursor(cursor: object, name: str) -> None:
     """Refuse what the API would misread in silence: it never answers that a cursor is wrong."""
+    if cursor is not None and not isinstance(cursor, str):
+        kind = type(cursor).__name__
+        raise DataError(f"a cursor is text that a page gives, not {kind}", column=name)
     if cursor == "":
         message = "an empty cursor is not a cursor to the API; leave it out"
         raise DataError(message, column=name)
@@ -115,8 +125,8 @@ class ListQuery:
             raise DataError(message, column="before")
         for name in ("after", "before"):
             _check_cursor(getattr(self, name), name)
-        if self.limit is not None and not 1 <= self.limit <= MAX_PAGE_SIZE:
-            message = f"a page holds 1 to {MAX_PAGE_SIZE} rows, not {self.limit}"
+        if self.limit is not None and not _is_page_size(self.limit):
+            message = f"a page holds 1 to {MAX_PAGE_SIZE} rows, not {self.limit!r}"
             raise DataError(message, column="limit")
         for name in self._names:
             if "" in getattr(self, name):

@@ -21,6 +21,7 @@ from session_lab.errors import DataError
 __all__ = ["json_text", "plain"]
 
 _TEXTUAL = (datetime, date, time, timedelta, Decimal, UUID)
+_MOST_BITS = 4_096
 _MISSING = {"NAType": "pandas.NA", "NaTType": "NaT"}
 
 
@@ -71,19 +72,19 @@ def json_text(value: object, *, name: str) -> str:
 
 
 def _plain(value: Any, place: str) -> Any:  # noqa: ANN401, PLR0911  one kind after another
-    if value is None or value is True or value is False or type(value) in {str, int}:
+    if value is None or value is True or value is False:
         return value
     if isinstance(value, Enum):
         return _plain(value.value, place)
     if isinstance(value, str):
-        return str(value)
+        return _unicode(str(value), place)
     if type(value).__name__ in _MISSING:
         missing = _MISSING[type(value).__name__]
         raise DataError(f"{missing} has no form in JSON; leave it out, or give None", column=place)
     if isinstance(value, float):
         return _finite(float(value), place)
     if isinstance(value, int):
-        return int(value)
+        return _short(int(value), place)
     if isinstance(value, Mapping):
         return _object(value, place)
     if isinstance(value, list | tuple):
@@ -131,6 +132,23 @@ def _finite(number: float, place: str) -> float:
     return number
 
 
+def _unicode(text: str, place: str) -> str:
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            message = "the text holds half a surrogate pair, which is not valid Unicode"
+            raise DataError(message, column=place) from None
+    return text
+
+
+def _short(number: int, place: str) -> int:
+    if number.bit_length() > _MOST_BITS:
+        message = f"an integer of {number.bit_length():,} bits has no form that others read"
+        raise DataError(message, column=place)
+    return number
+
+
 def _text(value: object, place: str) -> str:
     text = to_jsonable_python(value)
     if isinstance(value, Decimal) and not value.is_finite():
@@ -150,7 +168,7 @@ def _object(value: Mapping[Any, Any], place: str) -> dict[str, Any]:
 
 def _key(key: object, place: str) -> str:
     if isinstance(key, str):
-        return str(key)
+        return _unicode(str(key), place)
     if isinstance(key, bool) or not isinstance(key, Integral):
         message = f"the key {key!r} is a {type(key).__name__}; keys of JSON objects are text"
         raise DataError(message, column=place)

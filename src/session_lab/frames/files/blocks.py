@@ -79,7 +79,7 @@ def line_blocks(stream: BinaryIO, source: str, *, size: int = _SIZE) -> Iterator
     DataError
         A line is longer than 64 MiB.
     """
-    yield from _cut(_as_utf8(stream, size), source, lambda data: data.rfind(b"\n") + 1)
+    yield from _cut(_as_utf8(stream, source, size), source, lambda data: data.rfind(b"\n") + 1)
 
 
 def row_blocks(
@@ -91,7 +91,7 @@ def row_blocks(
     with tabs that databases write.
     """
     find_end = _row_end if quoted else (lambda data: data.rfind(b"\n") + 1)
-    yield from _cut(_as_utf8(stream, size), source, find_end)
+    yield from _cut(_as_utf8(stream, source, size), source, find_end)
 
 
 def _row_end(data: bytes) -> int:
@@ -118,19 +118,39 @@ def _cut(chunks: Iterable[bytes], source: str, find_end: Callable[[bytes], int])
         yield Block(rest, line)
 
 
-def _as_utf8(stream: BinaryIO, size: int) -> Iterator[bytes]:
+def _as_utf8(stream: BinaryIO, source: str, size: int) -> Iterator[bytes]:
     first = stream.read(size)
     encoding = _UTF16.get(first[:2])
     if encoding is None:
-        yield first.removeprefix(codecs.BOM_UTF8)
+        first = first.removeprefix(codecs.BOM_UTF8)
+        _check_beginning(first, source)
+        yield first
         while chunk := stream.read(size):
             yield chunk
         return
+    if first[:4] == codecs.BOM_UTF32_LE:
+        _check_beginning(first, source)
     # Half a character becomes what UTF-8 refuses, so that it is found where lines are checked.
     decoder = codecs.getincrementaldecoder(encoding)("surrogatepass")
     yield decoder.decode(first[2:]).encode("utf-8", "surrogatepass")
     while chunk := stream.read(size):
         yield decoder.decode(chunk).encode("utf-8", "surrogatepass")
+
+
+def _check_beginning(first: bytes, source: str) -> None:
+    """Name what is text, but not such as is read here.
+
+    Raises
+    ------
+    DataError
+        The first characters have zero bytes beside them, or lines end as on old machines.
+    """
+    if b"\0" in first[:4]:
+        message = "holds zero bytes, as UTF-16 without its mark and UTF-32 do; write UTF-8"
+        raise DataError(message, source=source)
+    if b"\r" in first and b"\n" not in first and first.count(b"\r") > 1:
+        message = "its lines end in carriage returns only; write line feeds"
+        raise DataError(message, source=source)
 
 
 def check_utf8(data: bytes) -> bool:
@@ -179,9 +199,9 @@ def json_table(block: Block, fields: Mapping[str, pa.DataType]) -> pa.Table | No
 
 
 def delimiter_of(header: str) -> str:
-    """Return what parts the cells of a header: a comma, a semicolon or a tab."""
+    """Return what parts the cells of a header: a comma, a semicolon, a tab or a bar."""
     unquoted = re.sub(r'"[^"]*"', "", header)
-    return max((",", ";", "\t"), key=unquoted.count)
+    return max((",", ";", "\t", "|"), key=unquoted.count)
 
 
 def split_row(

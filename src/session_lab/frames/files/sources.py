@@ -88,10 +88,14 @@ class Source:
             if not hasattr(place, "read"):
                 message = f"{place!r} is not a path, an address or an open file"
                 raise DataError(message, column="path")
+            if getattr(place, "closed", False):
+                raise DataError("the file is closed; open it for reading", column="path")
             self._file, text = place, getattr(place, "name", None)
             self._text = text if isinstance(text, str) else "file"
         else:
             self._text = os.fspath(place)
+            if self._text.startswith("~/"):
+                self._text = str(Path(self._text).expanduser())
         if "\0" in self._text:
             raise DataError("a path cannot hold a zero byte", column="path")
         self.is_stream = self._file is not None or self._text == "-" or _is_pipe(self._text)

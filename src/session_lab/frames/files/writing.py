@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import warnings
 from typing import TYPE_CHECKING, Any
@@ -47,10 +48,17 @@ def write_frame(df: pd.DataFrame, path: str | os.PathLike[str]) -> None:
         ``.zst``, ``.bz2`` or ``.lz4`` if it is to be packed; also an address such as
         ``s3://bucket/sessions.parquet``.
 
+    Columns of the user's own go along, and so do named levels of the index, as columns.
+
     Raises
     ------
     DataError
         The ending is none of these, or this is not a DataFrame.
+
+    Warns
+    -----
+    DataWarning
+        A column holds what the file has no form for, and becomes text.
 
     Examples
     --------
@@ -68,11 +76,12 @@ def write_frame(df: pd.DataFrame, path: str | os.PathLike[str]) -> None:
     if suffix not in _ENDINGS:
         message = f"the ending {suffix!r} is none of {', '.join(_ENDINGS)}"
         raise DataError(message, source=shown_name(os.fspath(path)))
+    df = _with_named_levels(df)
     doubled = df.columns[df.columns.duplicated()]
     if len(doubled):
         raise DataError("several columns have this name", source="df", column=str(doubled[0]))
     if suffix == ".parquet":
-        write_parquet(df, path)
+        write_parquet(_parquet_ready(df), path)
         return
     columns = _columns(df)
     with whole_file(path) as draft:
@@ -94,6 +103,30 @@ def _write_csv(columns: Mapping[str, list[Any]], draft: Path) -> None:
     pacsv.write_csv(pa.table(arrays), draft)
 
 
+def _with_named_levels(df: pd.DataFrame) -> pd.DataFrame:
+    """Make columns of named levels of the index, where ids may stand after ``set_index``."""
+    levels = [name for name in df.index.names if name is not None and name not in df.columns]
+    return df.reset_index(levels) if levels else df
+
+
+def _parquet_ready(df: pd.DataFrame) -> pd.DataFrame:
+    """Make text of columns that Arrow cannot write, such as those of several kinds."""
+    ready = df
+    for name in df.columns:
+        try:
+            pa.array(df[name], from_pandas=True)
+        except (pa.ArrowException, TypeError, OverflowError):
+            ready = ready.copy(deep=False)
+            ready[name] = _as_text(_objects(df[name]), str(name), stacklevel=4)
+    return ready
+
+
+def _objects(column: pd.Series) -> list[Any]:
+    missing = column.isna().to_numpy()
+    values = column.astype(object).tolist()
+    return [None if lacks else value for value, lacks in zip(values, missing, strict=True)]
+
+
 def _columns(df: pd.DataFrame) -> dict[str, list[Any]]:
     columns = {str(name): _plain(df[name]) for name in df}
     at = observed_at(df)
@@ -103,14 +136,14 @@ def _columns(df: pd.DataFrame) -> dict[str, list[Any]]:
 
 
 def _plain(column: pd.Series) -> list[Any]:
-    missing = column.isna().to_numpy()
     values: list[Any]
     if holds_instants(column):
         values = [None if at == NAT else instant_text(at) for at in milliseconds(column).tolist()]
     elif holds_durations(column):
         values = milliseconds(column).tolist()
     else:
-        values = column.astype(object).tolist()
+        values = _objects(column)
+    missing = column.isna().to_numpy()
     plain = [
         None if lacks else value.tolist() if hasattr(value, "tolist") else value
         for value, lacks in zip(values, missing, strict=True)
@@ -121,10 +154,12 @@ def _plain(column: pd.Series) -> list[Any]:
 def _are_strange(values: list[Any]) -> bool:
     """Check for what text files have no form for, or columns of several kinds."""
     kinds = {type(value) for value in values if value is not None}
+    if float in kinds and any(value in (math.inf, -math.inf) for value in values):
+        return True
     return len(kinds) > 1 or not kinds <= {str, int, float, bool, list, dict}
 
 
-def _as_text(values: list[Any], name: str) -> list[str | None]:
-    message = f"the column {name} holds values that text files have no form for; they become text"
-    warnings.warn(message, DataWarning, stacklevel=5)
+def _as_text(values: list[Any], name: str, *, stacklevel: int = 5) -> list[str | None]:
+    message = f"the column {name} holds values that the file has no form for; they become text"
+    warnings.warn(message, DataWarning, stacklevel=stacklevel)
     return [None if value is None else str(value) for value in values]
