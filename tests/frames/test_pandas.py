@@ -79,6 +79,11 @@ VERBS: dict[str, Callable[[pd.DataFrame], Any]] = {
     "drop_duplicates": lambda df: df.drop_duplicates(),
     "duplicated": lambda df: df.duplicated(),
     "merge": lambda df: df.merge(df, on=first(df)),
+    "merge on all columns": lambda df: df.merge(df, how="left", indicator=True),
+    "merge_ordered": lambda df: pd.merge_ordered(df, df, on=first(df), suffixes=("", "_other")),
+    "mode": lambda df: df.mode(),
+    "unstack": lambda df: df.unstack(),  # noqa: PD010  that it can be done
+    "convert_dtypes": lambda df: df.convert_dtypes(),
     "concat": lambda df: pd.concat([df, df]),
     "groupby": lambda df: df.groupby(first(df)).first(),
     "groupby nunique": lambda df: df.groupby(first(df)).nunique(),
@@ -159,12 +164,42 @@ def test_tags_are_told_apart_as_lists_are(lists: list[list[str] | None]):
     assert same == [pd.NA if one is None else True for one in lists]
 
 
+@given(tag_lists, tag_lists)
+def test_frames_are_merged_on_tags(one: list[list[str] | None], other: list[list[str] | None]):
+    left, right = (
+        pd.DataFrame({"tags": pd.Series(lists, dtype=TAGS_DTYPE), name: range(len(lists))})
+        for name, lists in (("left", one), ("right", other))
+    )
+    expected = [
+        (a, b) for a, tags in enumerate(one) for b, others in enumerate(other) if tags == others
+    ]
+    found = left.merge(right, on="tags")
+    assert sorted(zip(found["left"], found["right"], strict=True)) == expected
+    assert [None if tags is pd.NA else tags for tags in found["tags"]] == [
+        one[row] for row in found["left"]
+    ]
+    outer = left.merge(right, on="tags", how="outer", indicator=True)
+    assert (outer["_merge"] == "right_only").sum() == sum(tags not in one for tags in other)
+
+
+@given(tag_lists)
+def test_the_modes_of_tags_are_those_that_come_most_often(lists: list[list[str] | None]):
+    tags = pd.Series(lists, dtype=TAGS_DTYPE)
+    present = [tuple(tags) for tags in lists if tags is not None]
+    most = max(map(present.count, present), default=0)
+    expected = {tags for tags in present if present.count(tags) == most}
+    found = [tuple(tags) for tags in tags.mode()]
+    assert set(found) == expected
+    assert len(found) == len(expected)
+
+
 def test_tags_cost_what_arrow_takes_for_them():
     lists = [["vip", "eu"], [], None] * 1000
     ours = pd.Series(lists, dtype=TAGS_DTYPE)
     arrows = pd.Series(lists, dtype=pd.ArrowDtype(pa.list_(pa.string())))
     assert ours.memory_usage(deep=True) == arrows.memory_usage(deep=True)
-    assert ours.dtype == arrows.dtype
+    assert ours.astype(arrows.dtype).list.len().dropna().unique().tolist() == [2, 0]
+    assert isinstance(pd.concat([ours, arrows]).array, TagsArray)
     assert isinstance(ours.array, TagsArray)
     assert ours[0] == ["vip", "eu"]
 

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 import pytest
 
 import session_lab as sl
@@ -26,6 +25,7 @@ from session_lab.frames import (
     empty,
     milliseconds,
 )
+from session_lab.frames.tags_dtype import TAGS_DTYPE
 from tests.stories import close, message, play, start
 from tests.strategies import events_frame
 
@@ -33,7 +33,7 @@ INSTANT = pd.DatetimeTZDtype("ms", "UTC")
 DURATION = np.dtype("timedelta64[ms]")
 TEXT = pd.StringDtype("pyarrow")
 CATEGORY = "category"
-TAGS = pd.ArrowDtype(pa.list_(pa.string()))
+TAGS = TAGS_DTYPE
 
 DTYPES: dict[str, dict[str, Any]] = {
     "sessions": {

@@ -1,8 +1,8 @@
 """The dtype of tags: lists of Arrow text with which every verb of pandas works.
 
 Arrow keeps the lists, at no more cost than ``pd.ArrowDtype`` has, but can neither compare nor hash
-them, so that ``nunique``, ``drop_duplicates`` and ``groupby`` fail there, and files that pandas
-writes cannot be read back. Here lists are compared by a key that is text.
+them, so that ``nunique``, ``drop_duplicates``, ``groupby`` and ``merge`` fail there, and files that
+pandas writes cannot be read back. Here lists are compared by a key that is text.
 """
 
 from __future__ import annotations
@@ -24,40 +24,53 @@ __all__ = ["TAGS_DTYPE", "TagsArray", "TagsDtype"]
 _LISTS = pa.list_(pa.string())
 
 
-class TagsDtype(pd.ArrowDtype):
+class TagsDtype(pd.api.extensions.ExtensionDtype):
     """Lists of text.
 
-    It calls itself ``object`` where it is asked for its name in text, because that is what Arrow
-    writes into files for pandas, and what pandas without this package can read.
+    It is not an ``ArrowDtype``, as that of Arrow-backed text is none: pandas merges columns of
+    those by Arrow, which cannot encode lists. It calls itself ``object`` where it is asked for its
+    name in text, because that is what Arrow writes into files for pandas, and what pandas without
+    this package can read.
     """
 
-    def __init__(self, pyarrow_dtype: pa.DataType = _LISTS) -> None:
-        super().__init__(pyarrow_dtype)
+    name = "object"
+    type = list
+    kind = "O"
+    na_value = pd.NA
+    pyarrow_dtype = _LISTS
+    _metadata = ()
 
     def __eq__(self, other: object) -> bool:
-        """Be equal to Arrow's own dtype of the same lists."""
-        if isinstance(other, pd.ArrowDtype):
-            return bool(other.pyarrow_dtype == self.pyarrow_dtype)
-        return super().__eq__(other)
+        """Be equal to itself only; ``astype`` makes Arrow's own dtype of the same lists of it."""
+        return isinstance(other, TagsDtype)
 
     def __hash__(self) -> int:
-        """Be found where Arrow's own dtype is."""
-        return super().__hash__()
-
-    def __str__(self) -> str:
-        """Return what Arrow and pandas take for columns of lists."""
-        return "object"
+        """Be found where it is."""
+        return hash(type(self).__name__)
 
     def __repr__(self) -> str:
         """Return what it is, where dtypes are shown."""
         return "tags"
 
+    @property
+    def _is_immutable(self) -> bool:
+        return False
+
     @classmethod
     def construct_array_type(  # pyright: ignore[reportIncompatibleMethodOverride] as in pandas 2
         cls,
-    ) -> type[TagsArray]:
+    ) -> Any:  # noqa: ANN401  a type of array
         """Return the type of array that holds values of this dtype."""
         return TagsArray
+
+    def __from_arrow__(self, array: pa.Array | pa.ChunkedArray) -> TagsArray:
+        """Make a column of what Arrow reads."""
+        made: TagsArray = TagsArray(array.cast(_LISTS))
+        return made
+
+    def _get_common_dtype(self, dtypes: list[Any]) -> Any:  # noqa: ANN401  a dtype, if there is one
+        same = all(getattr(dtype, "pyarrow_dtype", None) == _LISTS for dtype in dtypes)
+        return self if same else None
 
 
 class TagsArray(ArrowExtensionArray):
@@ -77,6 +90,12 @@ class TagsArray(ArrowExtensionArray):
     ) -> None:
         super().__init__(values)
         self._dtype = TagsDtype()
+
+    @classmethod
+    def _from_sequence(cls, scalars: Any, *, dtype: Any = None, copy: bool = False) -> Any:  # noqa: ANN401  those of pandas
+        base: Any = super()
+        wanted = _LISTS if dtype is None or isinstance(dtype, TagsDtype) else dtype
+        return base._from_sequence(scalars, dtype=wanted, copy=copy)  # noqa: SLF001  this one
 
     def _from_pyarrow_array(self, pa_array: pa.Array | pa.ChunkedArray) -> Any:  # noqa: ANN401
         return type(self)(pa_array)
@@ -109,6 +128,22 @@ class TagsArray(ArrowExtensionArray):
         base: Any = super()
         return base._cmp_method(other, op)  # noqa: SLF001  the method that this one is
 
+    def _mode(self, dropna: bool = True) -> TagsArray:  # noqa: FBT001, FBT002
+        codes, different = self.factorize(use_na_sentinel=dropna)
+        counts = np.bincount(codes[codes >= 0])
+        modes = different.take(np.flatnonzero(counts == counts.max(initial=0)))
+        return modes.take(modes.argsort())
+
+    def _values_for_factorize(self) -> tuple[np.ndarray, Any]:
+        return _keys(self).astype(object).to_numpy(), None
+
+    def astype(self, dtype: Any, copy: bool = True) -> Any:  # noqa: ANN401, FBT001, FBT002  those of pandas
+        """Convert to another dtype; to Arrow's own of the same lists without a copy."""
+        if isinstance(dtype, pd.ArrowDtype) and dtype.pyarrow_dtype == _LISTS:
+            return ArrowExtensionArray(pa.chunked_array([_lists(self)]))
+        base: Any = super()
+        return base.astype(dtype, copy=copy)
+
     def isin(self, values: Any) -> np.ndarray:  # noqa: ANN401  whatever pandas takes
         """Check which lists are among others."""
         others = type(self)(pa.array(list(values), _LISTS, from_pandas=True))
@@ -140,7 +175,8 @@ class TagsArray(ArrowExtensionArray):
         """Return the lists as an array of objects."""
         del copy, dtype
         values = np.empty(len(self), object)
-        missing = pd.NA if na_value is None else na_value
+        untold = na_value is None or na_value is pd.api.extensions.no_default
+        missing = pd.NA if untold else na_value
         for place, value in enumerate(_lists(self).to_pylist()):
             values[place] = missing if value is None else value
         return values

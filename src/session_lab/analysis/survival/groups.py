@@ -151,9 +151,9 @@ def holds_lists(column: pd.Series) -> bool:
     if column.dtype == object:
         kind = pd.api.types.infer_dtype(column, skipna=True)
         return kind == "mixed" and any(map(pd.api.types.is_list_like, column))
-    if not isinstance(column.dtype, pd.ArrowDtype):
+    arrow = getattr(column.dtype, "pyarrow_dtype", None)
+    if arrow is None:
         return False
-    arrow = column.dtype.pyarrow_dtype
     return bool(pa.types.is_list(arrow) or pa.types.is_large_list(arrow))
 
 

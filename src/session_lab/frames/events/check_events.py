@@ -181,7 +181,7 @@ def _category(values: pd.Series, column: Column) -> pd.Series | Coded:
 
 
 def _tags(values: pd.Series, column: Column) -> pa.Array | list[list[str] | None]:
-    if values.dtype == TAGS_DTYPE:
+    if getattr(values.dtype, "pyarrow_dtype", None) == TAGS_DTYPE.pyarrow_dtype:
         whole = in_one_piece(pa.array(values.array))
         if not whole.flatten().null_count:
             return whole
