@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ import pandas as pd
 import pytest
 
 import session_lab as sl
+from session_lab.frames import NAT, milliseconds
 from session_lab.timing import to_milliseconds
 from session_lab.traffic import ChatWorkload, adopt, closeness, fit, generate
 
@@ -103,6 +105,51 @@ def test_a_few_clamped_thinks_do_not_turn_a_fit_upside_down():
     # What a fit says can be changed, and then it says something else.
     slower = generate(replace(found, think_time="5m"), 1)
     assert fit(slower).think_time != found.think_time
+
+
+@pytest.mark.parametrize("ended", [True, False], ids=["whole", "cut"])
+def test_what_is_clamped_at_the_longest_is_taken_for_longer(ended: bool):  # noqa: FBT001
+    truth = ChatWorkload(
+        duration="10h", chats_per_hour=200, return_share=0, think_time="40s", think_spread=1.2,
+        turn_duration="20s", turn_spread=1.0,
+    )  # fmt: skip
+    events = generate(truth, 5)
+    bounds = {"think": 90_000, "turn": 40_000}
+    clamped = _clamped(events, bounds)
+    if not ended:
+        clamped = clamped[clamped["at"] < clamped["at"].min() + pd.Timedelta("10h")]
+    with (
+        pytest.warns(sl.DataWarning, match="thinks last exactly 1 min 30 s, the longest"),
+        pytest.warns(sl.DataWarning, match="turns last exactly 40 s, the longest"),
+    ):
+        found = fit(clamped)
+    for name, rel in (("think_time", 0.05), ("turn_duration", 0.05)):
+        assert to_milliseconds(getattr(found, name)) == pytest.approx(
+            to_milliseconds(getattr(truth, name)), rel=rel
+        )
+    assert found.think_spread == pytest.approx(truth.think_spread, rel=0.1)
+    assert found.turn_spread == pytest.approx(truth.turn_spread, rel=0.1)
+    assert found.return_share == found.long_turn_share == 0
+    assert found.turns_per_chat == pytest.approx(fit(events).turns_per_chat, rel=0.05)
+
+
+def _clamped(events: pd.DataFrame, bounds: dict[str, int]) -> pd.DataFrame:
+    """Cut turns and thinks at bounds, as a recorder does, and move what follows them."""
+    made = events.copy()
+    at, lasts = milliseconds(events["at"]).copy(), milliseconds(events["turn_duration"]).copy()
+    has = lasts != NAT
+    short = np.where(has, np.minimum(lasts, bounds["turn"]), lasts)
+    for rows in events.groupby("external_id", observed=True).indices.values():
+        moved = 0
+        for before, here in itertools.pairwise(rows):
+            ended = at[before] + (lasts[before] if has[before] else 0)
+            think = at[here] - ended
+            moved += (lasts[before] - short[before]) if has[before] else 0
+            if think > bounds["think"]:
+                moved += think - bounds["think"]
+            made.loc[events.index[here], "at"] -= pd.Timedelta(int(moved), "ms")
+    made["turn_duration"] = pd.Series(short, index=made.index).where(has).astype("timedelta64[ms]")
+    return made.sort_values("at", kind="stable", ignore_index=True)
 
 
 @pytest.mark.skipif(not MOONCAKE.exists(), reason="the published trace is not here")

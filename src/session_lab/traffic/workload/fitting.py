@@ -16,7 +16,7 @@ from session_lab.timing import LONGEST_DURATION, duration_text, instant_text
 from session_lab.traffic.workload.arrivals import hours_of, weights_of
 from session_lab.traffic.workload.chat_statistics import chat_statistics
 from session_lab.traffic.workload.chat_workload import ChatWorkload
-from session_lab.traffic.workload.waiting import Waiting, fit_waiting
+from session_lab.traffic.workload.waiting import Waiting, fit_waiting, longest_cut
 
 if TYPE_CHECKING:
     from typing import Any
@@ -60,7 +60,8 @@ def fit(events: pd.DataFrame) -> ChatWorkload:
     covers at least two days, and by the weekday where it covers at least two weeks. Thinks
     and the durations of turns are mixtures of two log-normal distributions, fitted by
     expectation maximisation; where one does as well by the Bayesian information criterion,
-    nobody returns and no turn is long. Shares are shares. Bursts are five-minute counts of
+    nobody returns and no turn is long. Where far too many are exactly as long as the longest, a
+    recorder cut them there, and they count as longer. Shares are shares. Bursts are five-minute counts of
     more than 5 and 4.5 standard deviations above the hour's rate, at least three times. Zipf's
     exponent is that of the greatest likelihood. All is rounded to four digits.
 
@@ -97,11 +98,23 @@ def fit(events: pd.DataFrame) -> ChatWorkload:
             "is taken for a window cut out of steady traffic"
         )
         warnings.warn(message, DataWarning, stacklevel=2)
+    _warn_of_cuts(chats)
     course = _course(chats)
     found = _arrivals(chats) | _turns(chats, course) | _thinks(chats, course) | _shares(chats)
     if course.is_cut:
         found["close_share"] = course.close_share
     return ChatWorkload(**found | _asked(chats))
+
+
+def _warn_of_cuts(chats: ChatStatistics) -> None:
+    for name, spans in (("thinks", chats.thinks), ("turns", chats.turn_durations)):
+        bound = longest_cut(spans)
+        if bound is not None:
+            message = (
+                f"{int((spans == bound).sum()):,} of {len(spans):,} {name} last exactly "
+                f"{duration_text(bound)}, the longest: they are taken for cut there, and for longer"
+            )
+            warnings.warn(message, DataWarning, stacklevel=3)
 
 
 def _arrivals(chats: ChatStatistics) -> dict[str, Any]:
@@ -299,6 +312,9 @@ def _two_kinds(
 ) -> dict[str, Any]:
     """Estimate median and spread, and where there are two kinds, those of the longer kind too."""
     sample = spans[:: -(-len(spans) // _MOST_SPANS)]
+    bound = longest_cut(spans)
+    if bound is not None:
+        return _censored_kinds(sample, bound, names, long_names)
     logs = logarithm(np.maximum(sample, 1).astype(np.float64))
     mixture = _mixture(logs)
     if mixture is None:
@@ -308,6 +324,18 @@ def _two_kinds(
     short = _duration(median), _spread(spread)
     long = _rounded(mixture.share), _duration(long_median), _spread(long_spread)
     return dict(zip((*names, *long_names), (*short, *long), strict=True))
+
+
+def _censored_kinds(
+    sample: NDArray[np.int64], bound: int, names: tuple[str, str], long_names: tuple[str, str, str]
+) -> dict[str, Any]:
+    """Estimate the same of what was cut at a bound, beyond which nothing is known."""
+    # Were the longest no heap in the sample, they would be taken for what they look like.
+    cut = sample[sample == bound]
+    centres, spreads, share, _ = fit_waiting(sample[sample < bound], cut, never=0.0)
+    found = {names[0]: _duration(centres[0]), names[1]: _spread(spreads[0])}
+    long = (_rounded(share), _duration(centres[-1]), _spread(spreads[-1]))
+    return found | (dict(zip(long_names, long, strict=True)) if share else {long_names[0]: 0.0})
 
 
 def _mixture(logs: NDArray[np.float64]) -> _Mixture | None:

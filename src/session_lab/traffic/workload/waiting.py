@@ -4,7 +4,8 @@ What nothing came after may be over, or its next message lies beyond the end of 
 is one of up to three kinds: two log-normal ones, and one that never ends. Those that were seen to
 end count by their density, the others by the probability of waiting longer than they were watched
 (right censoring); the likelihood is climbed by expectation maximisation, with the moments of a
-truncated normal distribution for those that were not seen to end.
+truncated normal distribution for those that were not seen to end. What a recorder cut at a longest
+value was not seen to end either, but does.
 """
 
 from __future__ import annotations
@@ -19,9 +20,11 @@ from session_lab.simulator.model.randomness import exponential, logarithm
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Waiting", "fit_waiting"]
+__all__ = ["Waiting", "fit_waiting", "longest_cut"]
 
 _GRID = 0.02
+_FEWEST_CUT = 5
+_MANY_TIMES = 5
 _LEAST_SPREAD = 0.05
 _STEPS = 500
 _ROOT_2PI = math.sqrt(2 * math.pi)
@@ -47,6 +50,27 @@ class Waiting(NamedTuple):
     never_share: float
 
 
+def longest_cut(spans: NDArray[np.int64]) -> int | None:
+    """Find the value at which spans were cut: the longest, if far too many are exactly that long.
+
+    Far too many are at least five, five times as many as of any other value in the upper half. A
+    clock of large steps, or a log of a few fixed values, does not look like that.
+
+    Examples
+    --------
+    >>> longest_cut(np.array([*range(100, 140), *[3_600_000] * 6]))
+    3600000
+    >>> longest_cut(np.array([1_000, 60_000] * 20)) is None
+    True
+    """
+    if not len(spans):
+        return None
+    values, counts = np.unique(spans, return_counts=True)
+    top, others = int(counts[-1]), counts[:-1][values[:-1] >= np.median(spans)]
+    is_heap = top >= max(_FEWEST_CUT, _MANY_TIMES * int(others.max(initial=0)))
+    return int(values[-1]) if is_heap and 2 * top < len(spans) else None
+
+
 def fit_waiting(
     ended: NDArray[np.int64], waits: NDArray[np.int64], *, never: float | None = None
 ) -> Waiting:
@@ -55,7 +79,8 @@ def fit_waiting(
     Parameters
     ----------
     ended : array of int
-        Thinks that were seen to end, in milliseconds, above zero.
+        Thinks that were seen to end, in milliseconds, above zero. Those that :func:`longest_cut`
+        finds are longer than they look.
     waits : array of int
         How long others had lasted when the log ended.
     never : float, optional
@@ -67,23 +92,23 @@ def fit_waiting(
         Of two kinds where that is worth three more numbers by the Bayesian information criterion,
         and the longer kind is the rarer one.
     """
-    x, x_counts = _counted(ended)
-    c, c_counts = _counted(waits)
+    bound = longest_cut(ended)
+    cut = ended[ended == bound]
+    x, x_counts = _counted(ended[ended != bound])
+    open_ends, closed_ends = _counted(waits), _counted(cut)
+    c, c_counts = (np.concatenate(pair) for pair in zip(open_ends, closed_ends, strict=True))
+    # What was cut did end, so it is none of those that never do.
+    may_never = np.repeat([1.0, 0.0], [len(open_ends[0]), len(closed_ends[0])])
     n = float(x_counts.sum() + c_counts.sum())
     mean = float(x @ x_counts / x_counts.sum())
     spread = max(math.sqrt(float((x - mean) ** 2 @ x_counts / x_counts.sum())), _LEAST_SPREAD)
     low, high = np.quantile(np.repeat(x, x_counts.astype(int)), [0.3, 0.95])
-    begin = 0.8 * float(c_counts.sum()) / n if never is None else never / n
+    begin = 0.8 * float(may_never @ c_counts) / n if never is None else never / n
     fixed = never is not None
-    one, alone = _climb(x, x_counts, c, c_counts, ([mean], [spread], [1.0], begin), fix_never=fixed)
-    two, together = _climb(
-        x,
-        x_counts,
-        c,
-        c_counts,
-        ([low, high], [spread, spread], [0.8, 0.2], begin),
-        fix_never=fixed,
-    )
+    seen = _Seen(x, x_counts, c, c_counts, may_never)
+    one, alone = _climb(seen, ([mean], [spread], [1.0], begin), fix_never=fixed)
+    both = [low, high], [spread, spread], [0.8, 0.2], begin
+    two, together = _climb(seen, both, fix_never=fixed)
     if together - alone <= 1.5 * math.log(n) or two.long_share > 0.5:
         return one
     return two
@@ -96,15 +121,23 @@ def _counted(spans: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.
     return values * _GRID, counts.astype(np.float64)
 
 
+class _Seen(NamedTuple):
+    """Logarithms that were seen to end, and how many; those that were not, and whether they may never."""
+
+    x: NDArray[np.float64]
+    x_counts: NDArray[np.float64]
+    c: NDArray[np.float64]
+    c_counts: NDArray[np.float64]
+    may_never: NDArray[np.float64]
+
+
 def _climb(
-    x: NDArray[np.float64],
-    x_counts: NDArray[np.float64],
-    c: NDArray[np.float64],
-    c_counts: NDArray[np.float64],
+    seen: _Seen,
     begin: tuple[list[float], list[float], list[float], float],
     *,
     fix_never: bool,
 ) -> tuple[Waiting, float]:
+    x, x_counts, c, c_counts, may_never = seen
     centres, spreads, shares = (np.array(values, dtype=np.float64) for values in begin[:3])
     over, likelihood = begin[3], -np.inf
     n = float(x_counts.sum() + c_counts.sum())
@@ -116,7 +149,7 @@ def _climb(
         survives = _survival(z)
         beyond = (1 - over) * shares * survives
         total = np.maximum(dense.sum(axis=1), 1e-300)
-        total_beyond = np.maximum(beyond.sum(axis=1) + over, 1e-300)
+        total_beyond = np.maximum(beyond.sum(axis=1) + over * may_never, 1e-300)
         before = likelihood
         likelihood = float(x_counts @ logarithm(total) + c_counts @ logarithm(total_beyond))
         w = dense / total[:, np.newaxis] * x_counts[:, np.newaxis]
@@ -130,7 +163,7 @@ def _climb(
         shares, centres = mass / mass.sum(), first
         spreads = np.maximum(np.sqrt(np.maximum(second - first**2, 0.0)), _LEAST_SPREAD)
         if not fix_never:
-            over = min(max(float((over / total_beyond) @ c_counts) / n, 1e-9), 1 - 1e-9)
+            over = min(max(float((over * may_never / total_beyond) @ c_counts) / n, 1e-9), 1 - 1e-9)
         if likelihood - before < 1e-7 * n:
             break
     order = np.argsort(centres)
