@@ -6,13 +6,14 @@ import asyncio
 import json
 import socket
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from session_lab.client import AsyncClient, Client
-from session_lab.errors import APIConnectionError, APITimeoutError
+from session_lab.errors import APIConnectionError, APITimeoutError, DataError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -94,6 +95,43 @@ def test_a_reply_that_is_cut_is_no_reply(address: str):
 def test_a_server_that_stays_silent_is_given_up(address: str):
     with pytest.raises(APITimeoutError, match=r"timed out after 0\.1 s"):
         get(address, "/silent", timeout="100ms")
+
+
+def test_the_deadline_bounds_how_long_a_name_is_looked_up(
+    address: str, monkeypatch: pytest.MonkeyPatch
+):
+    port = address.rpartition(":")[2]
+    get(f"http://localhost:{port}", "/a")
+    done, look_up = threading.Event(), socket.getaddrinfo
+
+    def slow(*arguments: Any, **options: Any) -> Any:
+        done.wait(30)
+        return look_up(*arguments, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", slow)
+    began = time.monotonic()
+    with pytest.raises(APITimeoutError, match=r"the deadline passed after 0\.3 s"):
+        get(f"http://localhost:{port}", "/a", deadline="300ms")
+    with pytest.raises(APITimeoutError, match=r"timed out after 0\.1 s"):
+        get(f"http://localhost:{port}", "/a", timeout="100ms")
+    assert time.monotonic() - began < 10
+    done.set()
+
+
+@pytest.mark.parametrize(
+    "host", ["nosuch.invalid", f"{'a' * 70}.test", "a..b", "[::ffff:127.0.0.1]"]
+)
+def test_a_name_that_leads_nowhere_is_told_with_what_to_check(host: str):
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        port = unused.getsockname()[1]
+        with pytest.raises(APIConnectionError, match="check base_url and the network"):
+            get(f"http://{host}:{port}", "/a")
+
+
+def test_a_name_of_another_alphabet_that_is_none_is_refused_by_name():
+    with pytest.raises(DataError, match="not allowed"):
+        get(f"http://xn--{'a' * 20}", "/a")
 
 
 def test_a_port_where_nobody_listens_is_told_with_what_to_check():

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 import warnings
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,9 +21,6 @@ from session_lab.simulator.faults.rate_limit import RateLimit
 from session_lab.simulator.server.sequencer import Sequencer
 from session_lab.simulator.server.state_file import StateFile, UnwritableError
 from session_lab.timing import VirtualClock
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 LAB = Environment("env_lab", "tr_dev_lab")
 
@@ -209,6 +209,47 @@ def test_a_write_that_cannot_be_kept_is_refused_and_changes_nothing(server: Serv
     before = server.everything()
     server.die_and_restart()
     assert server.everything() == before
+
+
+FULL_DISK = """
+import json, resource, sys, warnings
+from pathlib import Path
+from tests.simulator.server.test_sequencer import Server, start
+
+server = Server(Path(sys.argv[1]))
+assert start(server.sequencer, "first").status == 201
+unbounded = resource.getrlimit(resource.RLIMIT_FSIZE)
+# No file of this process may grow further: to SQLite a disk that is full.
+largest = max(path.stat().st_size for path in Path(sys.argv[1]).parent.iterdir())
+resource.setrlimit(resource.RLIMIT_FSIZE, (largest + 65_536, unbounded[1]))
+warnings.simplefilter("ignore")
+statuses = [start(server.sequencer, f"chat-{number}").status for number in range(200)]
+kept = statuses.index(500)
+assert 0 < kept < 200 and set(statuses[:kept]) == {201} and set(statuses[kept:]) == {500}, statuses
+refusal = json.loads(start(server.sequencer, "chat-x").body)
+assert "cannot be written, so nothing was changed" in refusal["error"], refusal
+full = server.everything()
+server.die_and_restart()
+assert server.everything() == full
+resource.setrlimit(resource.RLIMIT_FSIZE, unbounded)
+assert start(server.sequencer, "chat-x").status == 201
+after = server.everything()
+server.die_and_restart()
+assert server.everything() == after
+assert start(server.sequencer, f"chat-{kept - 1}").status == 200
+assert start(server.sequencer, f"chat-{kept}").status == 201
+"""
+
+
+def test_a_disk_that_is_full_refuses_writes_and_keeps_what_it_has(tmp_path: Path):
+    done = subprocess.run(
+        [sys.executable, "-c", FULL_DISK, str(tmp_path / "lab.sqlite")],
+        cwd=Path(__file__).parents[3],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_a_committed_request_gets_its_own_answer_while_compaction_fails_and_that_is_said_once(

@@ -3,12 +3,17 @@
 httpx and httpcore bound each read and each write, never all of them together: a server that sends a
 byte now and then holds a call for ever, in the body and already in the headers. A
 :class:`TimeLeft` goes the way of their timeouts, down to the sockets wrapped here, where it bounds
-every operation by what is left of the whole. The asynchronous client has asyncio's own timeout.
+every operation by what is left of the whole. Names are looked up in a thread of their own, since
+nothing else bounds that. The asynchronous client has asyncio's own timeout.
 """
 
 from __future__ import annotations
 
+import ipaddress
+import socket
+import threading
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Self
 
 import httpcore
@@ -79,6 +84,40 @@ class _Stream(httpcore.NetworkStream):
         return self._inner.get_extra_info(info)
 
 
+_UNREACHED = (httpcore.ConnectError, httpcore.ConnectTimeout)
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _look_up(host: str, port: int, timeout: float) -> list[str]:
+    """Look up a name, for no longer than a wait may take; a thread that still looks is left alone."""
+    found: list[str] = []
+    failures: list[Exception] = []
+
+    def look() -> None:
+        try:
+            rows = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except (OSError, UnicodeError) as error:
+            failures.append(error)
+        else:
+            found.extend(dict.fromkeys(str(row[4][0]) for row in rows))
+
+    looking = threading.Thread(target=look, daemon=True)
+    looking.start()
+    looking.join(_bounded(timeout, httpcore.ConnectTimeout))
+    if looking.is_alive():
+        raise httpcore.ConnectTimeout(f"{host} was not found in time")
+    if failures:
+        raise httpcore.ConnectError(str(failures[0])) from failures[0]
+    return found
+
+
 class BoundedBackend(httpcore.NetworkBackend):
     """Opens sockets that keep to a deadline."""
 
@@ -94,8 +133,16 @@ class BoundedBackend(httpcore.NetworkBackend):
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
         """Connect to a host."""
-        left = _bounded(timeout, httpcore.ConnectTimeout)
-        return _Stream(self._inner.connect_tcp(host, port, left, local_address, socket_options))
+        addresses = (
+            [host] if timeout is None or _is_address(host) else _look_up(host, port, timeout)
+        )
+        for place, address in enumerate(addresses, start=1):
+            left = _bounded(timeout, httpcore.ConnectTimeout)
+            with suppress(*(_UNREACHED if place < len(addresses) else ())):
+                return _Stream(
+                    self._inner.connect_tcp(address, port, left, local_address, socket_options)
+                )
+        raise httpcore.ConnectError(f"{host} has no address")
 
     def connect_unix_socket(
         self,

@@ -205,7 +205,7 @@ class _Attempt:
                 content=request.content,
                 extensions={"timeout": timeouts},
             )
-        except httpx.InvalidURL as error:
+        except (httpx.InvalidURL, UnicodeError) as error:  # the latter of names of other alphabets
             raise DataError(f"{request.url!r} is not an address: {error}", column="path") from None
 
     def _wait(self, milliseconds: int) -> TimeLeft:
