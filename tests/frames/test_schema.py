@@ -18,6 +18,7 @@ from session_lab.frames import (
     SCHEMAS,
     SESSIONS,
     TURNS,
+    WAITS,
     Coded,
     Schema,
     build,
@@ -101,6 +102,14 @@ DTYPES: dict[str, dict[str, Any]] = {
         "start_kind": CATEGORY,
         "waited": DURATION,
     },
+    "waits": {
+        "session_id": TEXT,
+        "run_id": TEXT,
+        "number": np.dtype("int64"),
+        "started_at": INSTANT,
+        "suspended_at": INSTANT,
+        "ended_at": INSTANT,
+    },
     "operations": {
         "at": INSTANT,
         "op": CATEGORY,
@@ -151,9 +160,9 @@ def assert_dtypes(frame: pd.DataFrame, expected: dict[str, Any]):
             assert frame[name].dtype.storage == "pyarrow"
 
 
-def test_there_are_five_frames():
+def test_there_are_six_frames():
     assert list(SCHEMAS) == list(DTYPES)
-    assert list(SCHEMAS.values()) == [SESSIONS, RUNS, TURNS, OPERATIONS, EVENTS]
+    assert list(SCHEMAS.values()) == [SESSIONS, RUNS, TURNS, WAITS, OPERATIONS, EVENTS]
 
 
 @pytest.mark.parametrize("name", DTYPES)
