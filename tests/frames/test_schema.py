@@ -192,7 +192,8 @@ def test_operations_keep_the_outcomes_that_were_recorded_with_their_events():
         recorded_is_cached=pd.array([False, None, None], dtype="boolean"),
     )
     operations = sl.replay(events).operations
-    assert_dtypes(operations, DTYPES["operations"])
+    expected = required("operations") | {name: DTYPES["operations"][name] for name in RECORDED}
+    assert_dtypes(operations, expected)
     for name in RECORDED:
         pd.testing.assert_series_equal(operations[name], events[name])
     only_status = sl.replay(events.drop(columns="recorded_is_cached")).operations
