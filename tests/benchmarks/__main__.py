@@ -22,6 +22,7 @@ from tests.benchmarks import (
     imports,
     kernel,
     lifetimes,
+    limits,
     mocks,
     replays,
     serving,
@@ -41,6 +42,7 @@ __all__ = ["main"]
 BENCHMARKS = (
     *replays.BENCHMARKS,
     *kernel.BENCHMARKS,
+    *limits.BENCHMARKS,
     *sweeping.BENCHMARKS,
     *generating.BENCHMARKS,
     *mocks.BENCHMARKS,
