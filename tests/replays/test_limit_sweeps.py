@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 import session_lab as sl
+from session_lab.replays.grid import checked_choices
 
 PLATFORM = sl.Platform(boot_time="3s", resume_time="1s")
 GRID = {"idle_timeout": ["5s", "30s"], "concurrency_limit": [1, 3, 6, None]}
@@ -121,3 +122,8 @@ def test_a_smallest_limit_needs_runs_and_a_share():
         sl.smallest_limit(nothing)
     with pytest.raises(sl.DataError, match="95 is not a share"):
         sl.smallest_limit(nothing, q=95)
+
+
+def test_where_chats_must_be_independent_limits_are_refused():
+    with pytest.raises(sl.DataError, match="under a limit chats wait for each other"):
+        checked_choices({"concurrency_limit": [5]})

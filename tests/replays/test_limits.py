@@ -24,6 +24,21 @@ def test_a_limit_that_is_never_reached_changes_nothing(name: str, until: str | N
         pd.testing.assert_frame_equal(one, other.drop(columns="queued", errors="ignore"))
 
 
+GOLDEN_UNDER_LIMITS = {
+    "defaults": "cb8f0280702455532561b0afff2e93bb88fe31cc85bd01ba8a5681fb270abe62",
+    "short turns": "6b3e4cf3e0d60671790b9ff0b8addeedf930610031275d41be010e0ed8b15ea0",
+    "slow machines": "83d1158ccda953d5a540b8e854dd1d3c40eb608ef49bc5aa36e59c4c7fa3b1db",
+    "deploys and crashes": "6962e24274417a95a44f5ba29d5216c60ce21d7d44c06f34d6e7f0fa51a53e66",
+}
+
+
+@pytest.mark.parametrize("engine", ["reference", "coupled"])
+@pytest.mark.parametrize("name", POLICIES)
+def test_a_replay_under_a_limit_has_the_digest_it_always_had(name: str, engine: str):
+    replay = sl.replay(history(), *POLICIES[name], seed=11, limits=2, engine=engine)
+    assert replay.digest() == GOLDEN_UNDER_LIMITS[name]
+
+
 def three_chats() -> pd.DataFrame:
     """Return three chats that begin within three seconds, of turns of five seconds."""
     return pd.DataFrame(

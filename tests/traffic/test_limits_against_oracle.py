@@ -105,7 +105,7 @@ def test_a_busy_stretch_is_as_the_oracle_says(policy: Policy, limit: int):
 @pytest.mark.parametrize("limit", [50, 100, 200, 400])
 @pytest.mark.parametrize("policy", [PLAIN, RICH], ids=["plain", "rich"])
 def test_a_realistic_day_is_as_the_oracle_says(policy: Policy, limit: int):
-    case = day(730.0, limit, policy)
+    case = day(830.0, limit, policy)
     assert len(case.events) > 17_000
     assert agrees(case)
 

@@ -34,15 +34,30 @@ _ASSUMPTIONS = tuple(field.name for field in fields(Platform))
 _AS_THEY_ARE = ("max_turns", "exit_after_preload_idle")
 
 
-def checked_choices(grid: Grid) -> dict[str, list[Any]]:
+def checked_choices(grid: Grid, *, couples: bool = False) -> dict[str, list[Any]]:
     """Return the choices of a grid in canonical form.
+
+    Parameters
+    ----------
+    grid : mapping of str to list
+        The values to try.
+    couples : bool
+        Whether a limit on executing runs may be tried, which makes chats wait for each other.
 
     Raises
     ------
     DataError
-        A field is unknown or an assumption, or has no value or one out of range.
+        A field is unknown or an assumption, or has no value or one out of range; or limits are
+        tried where chats must be independent.
     """
-    return _checked(grid, "grid", _CHOICES)
+    choices = _checked(grid, "grid", _CHOICES)
+    if LIMIT in choices and not couples:
+        message = (
+            "under a limit chats wait for each other, and here they must be independent: try limits "
+            "with sl.sweep or sl.smallest_limit on a log in memory"
+        )
+        raise DataError(message, source="grid", column=LIMIT)
+    return choices
 
 
 def checked_assumptions(sensitivity: Grid | None) -> dict[str, list[Any]]:

@@ -239,7 +239,7 @@ class GroupedSweep:
         progress: bool = False,
     ) -> pd.DataFrame:
         """Return what :func:`session_lab.sweep` returns; arguments are those of the same names."""
-        choices, varied = checked_choices(grid), checked_assumptions(sensitivity)
+        choices, varied = checked_choices(grid, couples=True), checked_assumptions(sensitivity)
         policy = RunPolicy() if policy is None else policy
         platform = checked_platform(platform)
         priced = None if prices is None else churn.cost(empty(RUNS), prices, per_run=per_run)
