@@ -163,7 +163,7 @@ def compared(
     else:
         pair = None
         measures = measures[measures["measure"] != "executing_per_session"]
-    if evidence.observed_at and unpriced.any():
+    if unpriced.any():
         told = f"{int(unpriced.sum()):,} sessions with runs of unknown billed time are left out of"
         caveats = (*caveats, f"{told} billed time and cost")
     judged = [verdict(row, tolerance) for _, row in measures.iterrows()]
@@ -186,7 +186,7 @@ def compared(
         tolerance=tolerance,
         level=level,
         sessions=len(names),
-        caveats=(*caveats, *recording.notes),
+        caveats=tuple(dict.fromkeys((*caveats, *recording.notes))),
     )
 
 

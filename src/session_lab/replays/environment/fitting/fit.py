@@ -215,18 +215,19 @@ def fit(recording: Recording, *, level: float = 0.95, seed: int = 0) -> Fit:
         raise DataError(f"{level!r} is not a level between 0 and 1", column="level")
     evidence, seed = Evidence.of(recording), to_seed(seed)
     tasks = _tasks(evidence)
-    samples, rows, caveats = _times(evidence, recording, tasks, level=level, seed=seed)
-    rows.append(platforms.crash_rate(evidence, level=level))
     live = platforms.deploys(evidence)
+    rows: list[Parameter] = []
     for task, mine in tasks.items():
         rows += choices(evidence, task, mine)
         rows.append(platforms.on_deploy(evidence, live, task, mine))
-    rows += [*live, *platforms.prices(evidence)]
+    samples, times, caveats = _times(evidence, recording, tasks, level=level, seed=seed)
+    crashing = platforms.crash_rate(evidence, level=level)
+    rows += [*times, crashing, *live, *platforms.prices(evidence)]
     known = evidence.runs.triggered[evidence.runs.triggered != NAT]
     history = periods(rows, tuple(tasks), known)
     platform = Platform(
         **{name: sample.distribution() for name, sample in samples.items()},
-        crash_rate=next(row.value or 0.0 for row in rows if row.parameter == "crash_rate"),
+        crash_rate=crashing.value or 0.0,
         deploys=[instant_text(round(row.value)) for row in live if row.value is not None],
     )
     return Fit(
@@ -275,6 +276,12 @@ def _times(
         ("turn_duration", None, durations, _ENDED, _NO_END),
     ]
     samples = {name: one for name, _, one, *_ in found if one.sessions >= LEAST_SESSIONS}
+    caveats += [
+        f"the longest {sample.unseen:.1%} of {name} were not seen to their end; as long as they "
+        "were seen stands in for them"
+        for name, sample in samples.items()
+        if sample.unseen > 0
+    ]
     if len(tasks) > 1:
         found += [
             ("turn_duration", task, turn_durations(evidence, mine)[0], _ENDED, _NO_END)

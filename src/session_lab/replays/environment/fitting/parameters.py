@@ -133,9 +133,14 @@ def of_sample(
             observations=sample.observations,
             at_least=sample.censored,
             source=source,
+            note="" if found.value is not None else f"not identified: {_unseen(sample)}",
         )
         for name, found in estimates.items()
     ]
+
+
+def _unseen(sample: Sample) -> str:
+    return f"the longest {sample.unseen:.0%} were not seen to their end"
 
 
 def of_constants(

@@ -28,14 +28,15 @@ _BLOCKS = 2_000
 _RESAMPLES = 999
 _KNOTS = 1_024
 _MANY_EVENTS = 50
+_SPARE = 0.01
 _EXACT = 5_000
 """Up to so many observations ranks are those of the binomial distribution, not of the normal."""
 
 
 class Estimate(NamedTuple):
-    """A number with its interval; an end that the data do not reach is None."""
+    """A number with its interval; what the data do not reach is None."""
 
-    value: float
+    value: float | None
     lower: float | None
     upper: float | None
 
@@ -88,17 +89,26 @@ class Sample:
         """
         return _steps(self.is_over.astype(np.float64), np.ones(len(self.times)))
 
+    @cached_property
+    def unseen(self) -> float:
+        """What is left of the curve after the last observation: so many last longer than that."""
+        return float(self.weights[~self.is_over].sum())
+
     def mean(self, *, seed: int, level: float) -> Estimate:
         """Estimate the mean, with an interval by the bootstrap-t over sessions.
 
         Of each resample of sessions the studentized difference is taken, with the standard error of
         a ratio of sums over sessions (Efron and Tibshirani 1993, chapter 12), so that skew is
         allowed for; resamples of few sessions show too little of it, so an end is never nearer
-        than Student's.
+        than Student's. Where more than a hundredth was not seen to its end, there is only a lower
+        bound.
         """
         value = float((self.weights * self.times).sum() / self.weights.sum())
-        # Differences from the mean, so that squares of large numbers do not cancel.
-        sums = self._blocks(self.weights * (self.times - value), self.weights)
+        steps = np.diff(self.times, prepend=0)
+        # The area under the curve from each time on.
+        curve = np.concatenate([[1.0], 1 - np.cumsum(self.weights)[:-1]])
+        after = np.cumsum((steps * curve)[::-1])[::-1] - steps * curve
+        sums = self._blocks(self._influence(after))
         mean, error = _ratio(_powers(sums).sum(axis=0), len(sums))
         if not error > value * 1e-9:  # All are alike, but for errors of rounding.
             alike = float(round(value))
@@ -110,33 +120,42 @@ class Sample:
         low, high = np.quantile(t, [(1 - level) / 2, (1 + level) / 2])
         student = _student(level, len(sums) - 1)
         low, high = min(float(low), -student), max(float(high), student)
-        least, error = float(self.times[0]), float(error)
-        return Estimate(value, max(value - high * error, least), value - low * error)
+        lower = max(value - high * float(error), float(self.times[0]))
+        if self.unseen > _SPARE:
+            return Estimate(None, lower, None)
+        return Estimate(value, lower, value - low * float(error))
 
     def quantile(self, p: float, *, level: float) -> Estimate:
         """Estimate a quantile, with an interval between two of the observations.
 
         Their ranks are those that a binomial number of observations below the quantile lies
-        between; where the times of a session are alike, it is that of fewer observations, by the
-        design effect of the share below (Korn and Graubard 1998).
+        between; where times were not seen to their end, or those of a session are alike, it is
+        that of fewer observations, as many as give the share below its standard error over
+        sessions (Korn and Graubard 1998).
         """
         share = np.cumsum(self.weights)
         kept = self.weights > 0
         value = float(_interpolated(p, self.times[kept], self.weights[kept]))
-        below = self.times <= value
-        sums = self._blocks(self.weights * below, self.weights)
-        found, error = _ratio(_powers(sums).sum(axis=0), len(sums))
-        n, blocks = self.observations, len(sums)
+        place = int(np.searchsorted(self.times, value, "right"))
+        found = float(share[place - 1]) if place else 0.0
+        below = np.where(np.arange(len(share)) < place, 1 - found, 0.0)
+        sums = self._blocks(self._influence(below))
+        _, error = _ratio(_powers(sums).sum(axis=0), len(sums))
+        n, blocks = len(self.times), len(sums)
         spread = float(error) ** 2 * (blocks - 1) / blocks
-        effective = n / max(n * spread / max(float(found * (1 - found)), 1e-12), 1.0)
+        effective = n / max(n * spread / max(found * (1 - found), 1e-12), 1.0)
         outside = (1 - level) / 2
         low, high = _rank(p, effective, outside), _rank(1 - p, effective, outside)
         # Where the data reach but one end, all of the error is put there.
+        reach = 1 - self.unseen
+        if high is not None and (effective + 1 - high) / effective > reach:
+            high = None
         low = _rank(p, effective, 2 * outside) if high is None else low
-        high = _rank(1 - p, effective, 2 * outside) if low is None else high
+        if low is None:
+            high = _rank(1 - p, effective, 2 * outside)
         lower = None if low is None else self._at(share, low, effective)
         upper = None if high is None else self._at(share, effective + 1 - high, effective)
-        return Estimate(value, lower, upper)
+        return Estimate(value if p <= reach else None, lower, upper)
 
     def distribution(self) -> Distribution | str:
         """Return the distribution as a platform takes it: one duration where all are alike."""
@@ -177,13 +196,26 @@ class Sample:
         low, high = self.times[np.minimum(places, len(self.times) - 1)]
         return float(low + (high - low) * (rank - math.floor(rank)))
 
-    def _blocks(self, first: Integers, second: Integers) -> NDArray[np.float64]:
-        """Add two columns up by session, or by block of sessions; shape (blocks, 2)."""
+    def _influence(self, gain: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return by how much each observation, taken ``n`` times, moves what is estimated.
+
+        ``gain`` is what is lost if the curve falls to nothing at a time: the area behind it for
+        the mean, the curve's height for its value at a later time. Each is a derivative by the
+        weight of an observation; without censoring it is the difference from the mean.
+        """
+        n = len(self.times)
+        at_risk = np.arange(n, 0, -1)
+        ends = np.where(self.is_over, gain / at_risk, 0.0)
+        passed = np.cumsum(ends[:-1] / np.arange(n - 1, 0, -1))
+        moved: NDArray[np.float64] = n * (np.concatenate([[0.0], passed]) - ends)
+        return moved
+
+    def _blocks(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Add values and observations up by session, or by block of sessions; (blocks, 2)."""
         codes = self._codes
         n = int(codes.max(initial=-1)) + 1
-        return np.column_stack(
-            [np.bincount(codes, weights=column, minlength=n) for column in (first, second)]
-        )
+        counts = np.bincount(codes, minlength=n)
+        return np.column_stack([np.bincount(codes, weights=values, minlength=n), counts])
 
     @cached_property
     def _codes(self) -> Integers:
