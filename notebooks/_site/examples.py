@@ -57,6 +57,10 @@ _LONGER = """\
 longer = sl.RunPolicy(idle_timeout="2m")
 other = sl.replay(events, longer, platform, until="2026-01-06T00:00:00Z")
 """
+_RECORDED = """\
+recording = sl.Recording.of_replay(replay, events)
+grid = {"idle_timeout": ["5s", "30s", "2m", "5m"]}
+"""
 _SWEEP = """\
 grid = {"idle_timeout": ["5s", "30s", "2m", "5m"], "turn_timeout": ["10m", "1h", "8h"]}
 policies = sl.sweep(events, grid, policy=policy, platform=platform)
@@ -154,6 +158,11 @@ EXAMPLES = {
             "live-agreement",
             f"{_LIVE_REPLAY}.divergence",
             f"{_LIVE}live.divergence(sl.replay(few))",
+        ),
+        Example(
+            "decide",
+            "session_lab.decide",
+            f"{_RECORDED}sl.decide(recording, grid, at_most='2s', wait='wait_mean')",
         ),
         Example(
             "fit",

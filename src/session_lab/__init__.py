@@ -19,6 +19,7 @@ import typing
 
 from session_lab._version import __version__
 from session_lab.analysis.drawing import hand_in as _hand_in
+from session_lab.analysis.pages import hand_in as _hand_in_pages
 from session_lab.errors import (
     APIConnectionError,
     APIError,
@@ -50,13 +51,14 @@ if typing.TYPE_CHECKING:
 
     from session_lab import traffic, widgets
     from session_lab.analysis import churn, conflicts, lifetimes, tags
-    from session_lab.analysis.prices import PriceList, prices
+    from session_lab.analysis.churn.prices import PriceList, prices
     from session_lab.analysis.replays.recommend import recommend
     from session_lab.client import AsyncClient, Client
     from session_lab.frames import of_sessions, select, sessions_of_log, validate, write_frame
     from session_lab.frames.files.reading import read_runs, read_sessions
     from session_lab.frames.loaders.loading import runs_frame, sessions_frame
     from session_lab.replays.environment.calibration import Calibration, calibrate
+    from session_lab.replays.environment.deciding import Decision, decide
     from session_lab.replays.environment.fitting import Fit, fit
     from session_lab.replays.environment.record import record
     from session_lab.replays.environment.recording import Recording, read_recording
@@ -101,6 +103,8 @@ else:
         "Fit": "replays.environment",
         "Recording": "replays.environment",
         "calibrate": "replays.environment",
+        "Decision": "replays.environment",
+        "decide": "replays.environment",
         "fit": "replays.environment",
         "Replay": "replays",
         "RunPolicy": "simulator",
@@ -108,9 +112,9 @@ else:
         "Distribution": "simulator",
         "ScriptedAgent": "simulator",
         "Simulator": "replays.simulator",
-        "PriceList": "analysis.prices",
+        "PriceList": "analysis.churn.prices",
         "explore": "widgets",
-        "prices": "analysis.prices",
+        "prices": "analysis.churn.prices",
         "read_recording": "replays.environment",
         "read_runs": "frames.files.reading",
         "read_sessions": "frames.files.reading",
@@ -145,7 +149,15 @@ def _draw(result: object, ax: "Axes | None") -> "Axes":
     return draw(result, ax)
 
 
+def _write_page(result: object, suffix: str, title: str) -> str:
+    # Loading jinja2 and matplotlib waits until someone writes a page.
+    from session_lab.reports.decision_page import decision_page  # noqa: PLC0415
+
+    return decision_page(typing.cast("Decision", result), suffix, title)
+
+
 _hand_in(_draw)
+_hand_in_pages(_write_page)
 
 
 def __dir__() -> list[str]:
@@ -169,6 +181,7 @@ __all__ = [
     "ConflictError",
     "DataError",
     "DataWarning",
+    "Decision",
     "Distribution",
     "FaultRule",
     "Fit",
@@ -197,6 +210,7 @@ __all__ = [
     "calibrate",
     "churn",
     "conflicts",
+    "decide",
     "explore",
     "fit",
     "lifetimes",

@@ -20,6 +20,7 @@ COMMANDS = {
     "pull": "Pull what happened in an environment, or in session-lab serve, into a folder.",
     "fit": "Fit the run model to a recording: timeouts, boots, resumes, crashes, prices.",
     "calibrate": "Replay what was recorded, and tell how far that is from what happened.",
+    "decide": "Choose a run policy from what was recorded, and write a page about it to be sent.",
     "replay": "Replay recorded chat traffic: what it would have cost, how long chats waited.",
     "sweep": "Replay recorded chat traffic under many policies, and recommend one.",
     "report": "Write a report on sessions: tags, lifetimes and churn, with pictures.",
@@ -28,6 +29,9 @@ COMMANDS = {
     "serve": "Serve a simulated Sessions API until Ctrl+C; its address is printed when it is ready.",
 }
 """What ``session-lab --help`` lists: the first line of each command's own help."""
+
+_FOLDERS = dict.fromkeys(("fit", "calibrate", "decide"), "environment.")
+"""Where commands live that are not beside this module."""
 
 _PREFIX = "SESSION_LAB"
 _FILE = "session-lab.toml"
@@ -56,7 +60,7 @@ class Commands(TyperGroup):
 
 
 def _imported(name: str) -> Any:  # noqa: ANN401
-    module = importlib.import_module(f"session_lab.cli.{name}")
+    module = importlib.import_module(f"session_lab.cli.{_FOLDERS.get(name, '')}{name}")
     alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     alone.command(name)(getattr(module, name))
     return typer.main.get_command(alone)

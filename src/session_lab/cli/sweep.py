@@ -11,6 +11,7 @@ import typer
 import session_lab as sl
 from session_lab.cli.shared import policy as flags
 from session_lab.cli.shared.events_file import EventsFile, takes_events_file
+from session_lab.cli.shared.numbers import number, price, values
 from session_lab.cli.shared.output import Quiet, shows_progress
 
 if TYPE_CHECKING:
@@ -128,7 +129,7 @@ def sweep(
         "expiry": expiry,
         "concurrency_limit": concurrency_limit,
     }
-    grid = {name: _values(name, text) for name, text in given.items() if text is not None}
+    grid = {name: values(name, text) for name, text in given.items() if text is not None}
     if not grid:
         raise sl.DataError("there is nothing to try; give values, as in --idle-timeout 5s,30s,2m")
     events = events_file.read(path, turn_duration=turn_duration)
@@ -140,11 +141,11 @@ def sweep(
         sensitivity=dict(map(_assumption, sensitivity)) if sensitivity else None,
         seed=seed,
         until=until,
-        prices=dict(map(_price, prices)) if prices else None,
+        prices=dict(map(price, prices)) if prices else None,
         per_run=per_run,
         progress=shows_progress(quiet=quiet),
     )
-    limit = at_most if at_most is None or wait.startswith("wait") else _number("--at-most", at_most)
+    limit = at_most if at_most is None or wait.startswith("wait") else number("--at-most", at_most)
     choice = sl.recommend(frame, wait=wait, at_most=limit)
     if out is not None:
         _write(frame, out)
@@ -160,41 +161,13 @@ def sweep(
         typer.echo(repr(choice))
 
 
-def _values(name: str, text: str) -> list[Any]:
-    """Split the values of an option; only counts and rates are numbers."""
-    parts: list[str | None] = [part.strip() for part in text.split(",") if part.strip()]
-    if name in {"max_duration", "expiry", "concurrency_limit"}:
-        parts = [None if part == "none" else part for part in parts]
-    if name in {"max_turns", "crash_rate", "concurrency_limit"}:
-        flag = f"--{name.replace('_', '-')}"
-        numbers = [None if part is None else _number(flag, part) for part in parts]
-        return [int(n) if n is not None and n.is_integer() else n for n in numbers]
-    return parts
-
-
 def _assumption(pair: str) -> tuple[str, list[Any]]:
-    name, equals, values = pair.partition("=")
+    name, equals, text = pair.partition("=")
     if not (name and equals):
         message = f"{pair!r} is not NAME=VALUES, as in boot-time=1s,10s"
         raise sl.DataError(message, column="--sensitivity")
     field = name.replace("-", "_")
-    return field, _values(field, values)
-
-
-def _number(flag: str, text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise sl.DataError(f"{text!r} is not a number", column=flag) from None
-
-
-def _price(pair: str) -> tuple[str, float]:
-    machine, equals, price = pair.partition("=")
-    if not (machine and equals):
-        raise sl.DataError(
-            f"{pair!r} is not MACHINE=PRICE, as in small-1x=0.00003", column="--price"
-        )
-    return machine, _number("--price", price)
+    return field, values(field, text)
 
 
 def _check_suffix(path: Path | None, suffixes: tuple[str, ...], flag: str) -> None:

@@ -25,7 +25,7 @@ from session_lab.plots.lifetimes import (
     survival,
 )
 from session_lab.plots.replays import concurrency, cost, price_list, slot_waits, start_kinds
-from session_lab.plots.sweeps import sweep_front
+from session_lab.plots.sweeps import decision, sweep_front
 from session_lab.plots.tags import namespace_bars, tag_bars, tag_drift, tag_pairs, tag_statuses
 
 __all__ = [
@@ -38,6 +38,7 @@ __all__ = [
     "conflict_bars",
     "cost",
     "cumulative_hazard",
+    "decision",
     "draw",
     "fitted",
     "gaps",

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import matplotlib.dates as mdates
 
 from session_lab.analysis.churn.cost import CHARGED, Cost
+from session_lab.analysis.churn.prices import PriceList
 from session_lab.analysis.display import money, read_duration
-from session_lab.analysis.prices import PriceList
 from session_lab.analysis.replays.concurrency import Concurrency
 from session_lab.analysis.replays.slot_waits import SlotWaits
 from session_lab.plots.drawing import draw

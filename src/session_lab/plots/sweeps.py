@@ -1,28 +1,31 @@
-"""Pictures of a sweep."""
+"""Pictures of a sweep, and of what was decided by one."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.ticker import ScalarFormatter, StrMethodFormatter
+from matplotlib.ticker import PercentFormatter, ScalarFormatter, StrMethodFormatter
 
 from session_lab.analysis.replays.recommend import Recommendation, settings_of
 from session_lab.frames import milliseconds
 from session_lab.plots.drawing import draw
 from session_lab.plots.theme import COLOURS, INK, axes_for, tidy
+from session_lab.replays.environment.deciding import Decision
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
-    from numpy.typing import ArrayLike
+    from numpy.typing import ArrayLike, NDArray
 
 
-__all__ = ["sweep_front"]
+__all__ = ["decision", "sweep_front"]
 
 _SECOND, _HOUR = 1_000, 3_600_000
 _NEAR = 0.05
 """Closer than this share of an axis, names would hide each other."""
+_RIVAL = 0.05
+"""A policy that wins in so large a share of the samples is told apart."""
 
 
 @draw.register(Recommendation)
@@ -115,3 +118,79 @@ def _label(policies: pd.DataFrame, name: str) -> str:
     if policies[name].dtype.kind != "m":
         return words
     return f"{words} ({'s' if _unit(name) == _SECOND else 'h'})"
+
+
+@draw.register(Decision)
+def decision(result: Decision, ax: Axes | None = None) -> Axes:
+    """Draw every policy by its cost a month and its wait, with today's, the proposed, and rivals.
+
+    Bars are 95 % intervals; a dashed line is the limit or the budget.
+
+    Parameters
+    ----------
+    result : Decision
+        What to draw.
+    ax : matplotlib Axes, optional
+        Where; a new figure by default.
+    """
+    ax = axes_for(ax)
+    frame = result.policies
+    cost, wait = frame["cost"].to_numpy(dtype=np.float64), _waits(result)
+    ax.plot(cost, wait, ls="", marker="o", ms=3, color=INK, alpha=0.5, label="policies")
+    front = np.flatnonzero(frame["front"])
+    front = front[np.argsort(cost[front], kind="stable")]
+    ax.plot(cost[front], wait[front], lw=1, color=COLOURS[0], label="front")
+    rivals = np.flatnonzero(frame["wins"] >= _RIVAL)
+    rivals = rivals[(rivals != result.chosen) & (rivals != result.today)]
+    if len(rivals):
+        ax.plot(
+            cost[rivals], wait[rivals], ls="", marker="s", ms=6, color=COLOURS[1],
+            label=f"wins in {_RIVAL:.0%} of the samples or more",
+        )  # fmt: skip
+    for place, side, colour, marker in (
+        (result.today, "today", INK, "o"),
+        (result.chosen, "proposed", COLOURS[5], "D"),
+    ):
+        if side == "today" and not result.is_change:
+            continue
+        x, y = _bars(result, "cost", side), _bars(result, result.wait, side)
+        ax.errorbar(
+            cost[place], wait[place], xerr=x, yerr=y, fmt=marker, ms=8, color=colour, lw=1.5,
+            mfc=colour if side == "proposed" else "none", mew=1.5, label=side,
+        )  # fmt: skip
+    _draw_limit(ax, result)
+    ax.legend(frameon=False, labelcolor=INK, fontsize=8)
+    words = result.wait.replace("_", " ")
+    is_time = frame[result.wait].dtype.kind == "m"
+    unit = "$" if result.cost_unit == "dollars" else result.cost_unit
+    alt = f"{len(frame):,} policies by cost a month and {words}. {result.headline}; {result.sureness}."
+    ax = tidy(
+        ax, title="", x=f"cost a month ({unit})", y=f"{words} (s)" if is_time else words, alt=alt
+    )
+    ax.yaxis.set_major_formatter(ScalarFormatter() if is_time else PercentFormatter(1.0))
+    ax.xaxis.set_major_formatter(StrMethodFormatter("{x:,.10g}"))
+    return ax
+
+
+def _draw_limit(ax: Axes, result: Decision) -> None:
+    number = result.rule.number
+    if result.rule.kind == "at_most":
+        ax.axhline(number, ls="--", lw=1, color=COLOURS[2], label="limit")
+    elif result.rule.kind == "budget":
+        ax.axvline(number, ls="--", lw=1, color=COLOURS[2], label="budget")
+
+
+def _waits(result: Decision) -> NDArray[np.float64]:
+    column = result.policies[result.wait]
+    if column.dtype.kind != "m":
+        return column.to_numpy(dtype=np.float64)
+    seconds: NDArray[np.float64] = np.where(column.isna(), np.nan, milliseconds(column) / 1000)
+    return seconds
+
+
+def _bars(result: Decision, measure: str, side: str) -> NDArray[np.float64]:
+    """Return how far an interval reaches below and above its value."""
+    rows = {row["measure"]: row for row in result.expected.to_dict("records")}
+    row = rows[measure]
+    value, lower, upper = (float(row[f"{side}{end}"]) for end in ("", "_lower", "_upper"))
+    return np.maximum([[value - lower], [upper - value]], 0.0)

@@ -12,7 +12,7 @@ import numpy as np
 from tqdm import tqdm
 
 from session_lab.analysis import churn
-from session_lab.analysis.prices import prices as published
+from session_lab.analysis.churn.prices import prices as published
 from session_lab.analysis.replays.compare import ReplayComparison, compare
 from session_lab.analysis.replays.concurrency import Concurrency, concurrency
 from session_lab.analysis.replays.fidelity import Agreement, agreement, recorded_outcomes
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from session_lab.analysis.prices import PriceList
+    from session_lab.analysis.churn.prices import PriceList
     from session_lab.replays.environment.calibration.calibration import Calibration
     from session_lab.replays.environment.recording import Recording
     from session_lab.timing import Instant

@@ -36,7 +36,7 @@ from session_lab.traffic.engine.slots import SlotLimits
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from session_lab.analysis.prices import PriceList
+    from session_lab.analysis.churn.prices import PriceList
     from session_lab.simulator import Timings
     from session_lab.timing import Instant
     from session_lab.traffic.columnar import GroupedLog, Outcome, SweptLog

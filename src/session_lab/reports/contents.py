@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import pandas as pd
 
 from session_lab.analysis import churn, conflicts, lifetimes, tags
-from session_lab.analysis.prices import prices
+from session_lab.analysis.churn.prices import prices
 from session_lab.frames import column_of
 
 if TYPE_CHECKING:

@@ -7,10 +7,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from tqdm import tqdm
 
-from session_lab._version import __version__
 from session_lab.analysis.churn import Cohorts, Rate
 from session_lab.analysis.display import table_html
 from session_lab.analysis.tags import Drift, TagStatuses
@@ -21,6 +19,7 @@ from session_lab.reports.at_a_glance import at_a_glance
 from session_lab.reports.contents import ReportInput, chapters
 from session_lab.reports.figures import figure_svg
 from session_lab.reports.glossary import GLOSSARY
+from session_lab.reports.rendering import render
 
 if TYPE_CHECKING:
     import os
@@ -121,7 +120,8 @@ def report_html(
                 answers.append(_answer(question, f"{chapter.name}-{len(answers) + 1}"))
                 bar.update()
             answered.append({"chapter": chapter, "answers": answers})
-    return _page(
+    return render(
+        "report.html",
         title=title,
         overview=list(_overview(given)),
         glance=at_a_glance(given),
@@ -143,13 +143,6 @@ def report(
     page = report_html(sessions, runs, operations, title=title, progress=progress)
     with whole_file(path) as draft:
         draft.write_text(page, encoding="utf-8")
-
-
-def _page(**values: Any) -> str:  # noqa: ANN401  whatever the template shows
-    environment = Environment(
-        loader=PackageLoader("session_lab.reports"), autoescape=True, undefined=StrictUndefined
-    )
-    return environment.get_template("report.html").render(version=__version__, **values)
 
 
 def _answer(question: Question, name: str) -> _Answer:

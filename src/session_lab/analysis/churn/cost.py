@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 import pandas as pd
 
+from session_lab.analysis.churn.prices import PriceList, billed_time, charged_cents, check_price
 from session_lab.analysis.display import money
 from session_lab.analysis.engines import pandas_frame
 from session_lab.analysis.observation import warn_of_doubles
-from session_lab.analysis.prices import PriceList, billed_time, charged_cents, check_price
 from session_lab.analysis.results import Result
 from session_lab.errors import DataError, DataWarning
 from session_lab.frames import NAT, durations

@@ -66,7 +66,7 @@ class Concurrency(Result):
             )
         above = f"{self.share_above(self.limit):.2%} of the time"
         told = f"more runs would execute than the limit of {self.limit:,} allows {above}"
-        return (f"{told}: some would wait for a slot, and what follows from that is not played",)
+        return (f"{told}: some would wait for a slot; a replay with limits= plays that",)
 
     @property
     def peak(self) -> int:

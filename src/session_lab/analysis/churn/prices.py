@@ -41,7 +41,7 @@ class Plan:
     included : float
         Use that is included in that, in dollars.
     limits : mapping of str to int
-        How many runs may execute at once, by environment.
+        How many runs may execute at once, by environment, as ``ConcurrencyLimits.plan`` has them.
     log_days : int
         For how many days logs, and so the traces of runs, are kept.
 
@@ -178,8 +178,7 @@ class PriceList(Result):
 
 def _plan(name: str, monthly: float, log_days: int) -> Plan:
     # A plan includes as much use as it costs, but for the free one.
-    included = monthly or 5.0
-    return Plan(name, monthly, included, MappingProxyType(dict(PLANS[name])), log_days)
+    return Plan(name, monthly, monthly or 5.0, PLANS[name], log_days)
 
 
 _PLANS = (_plan("free", 0.0, 1), _plan("hobby", 10.0, 7), _plan("pro", 50.0, 30))

@@ -1,0 +1,1 @@
+"""The commands about a team's own environment: fit, calibrate, decide."""

@@ -1,0 +1,151 @@
+"""``session-lab decide``: a policy for an environment, from what was pulled from it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+import session_lab as sl
+from session_lab.cli.shared.environment import Between, Until, part_of
+from session_lab.cli.shared.numbers import number, price, values
+from session_lab.cli.shared.output import AsJson, Quiet, shows_progress
+
+__all__ = ["decide"]
+
+_SHARES = ("cold_starts", "resumed")
+_UNMET = 3
+
+
+def _grid(name: str, text: str) -> typer.models.OptionInfo:
+    option: typer.models.OptionInfo = typer.Option(
+        name, help=text, rich_help_panel="Grid: values to try, with commas between"
+    )
+    return option
+
+
+def _question(name: str, text: str) -> typer.models.OptionInfo:
+    option: typer.models.OptionInfo = typer.Option(
+        name, help=text, rich_help_panel="Question: one of these, else the knee of the front"
+    )
+    return option
+
+
+def decide(
+    directory: Annotated[
+        Path, typer.Argument(help="The recording: a folder that session-lab pull wrote.")
+    ],
+    *,
+    at_most: Annotated[
+        str | None, _question("--at-most", "The longest wait that will do: the cheapest within it.")
+    ] = None,
+    budget: Annotated[
+        float | None,
+        _question("--budget", "The most dollars a month: what waits least within them."),
+    ] = None,
+    waited_second: Annotated[
+        float | None,
+        _question("--waited-second", "What a second that someone waits is worth, in dollars."),
+    ] = None,
+    wait: Annotated[
+        str,
+        typer.Option(
+            "--wait",
+            help="What waiting is measured by: wait_mean, wait_p50, wait_p95, wait_p99, "
+            "cold_starts, resumed.",
+        ),
+    ] = "wait_p95",
+    idle_timeout: Annotated[
+        str | None, _grid("--idle-timeout", "Awake with nothing to do, then suspended.")
+    ] = None,
+    turn_timeout: Annotated[
+        str | None, _grid("--turn-timeout", "Suspended without a message, then ended.")
+    ] = None,
+    max_turns: Annotated[str | None, _grid("--max-turns", "Turns a run serves.")] = None,
+    max_duration: Annotated[
+        str | None, _grid("--max-duration", "Cap on a run's active time, or none.")
+    ] = None,
+    preload_idle_timeout: Annotated[
+        str | None, _grid("--preload-idle-timeout", "The same until a preload's first turn.")
+    ] = None,
+    preload_timeout: Annotated[
+        str | None, _grid("--preload-timeout", "The same until a preload's first turn.")
+    ] = None,
+    on_deploy: Annotated[str | None, _grid("--on-deploy", "stay, hand_over.")] = None,
+    expiry: Annotated[
+        str | None, _grid("--expiry", "From a session's first start to its expiry, or none.")
+    ] = None,
+    from_: Between = None,
+    to: Until = None,
+    prices: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--price", help="MACHINE=DOLLARS for a second; else what the runs were charged."
+        ),
+    ] = None,
+    resamples: Annotated[
+        int, typer.Option("--resamples", help="How many samples of the chats.")
+    ] = 400,
+    draws: Annotated[int, typer.Option("--draws", help="On how many fitted platforms.")] = 20,
+    seed: Annotated[int, typer.Option("--seed", help="Of samples and random times.")] = 0,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", help="Where the page goes: .html or .md. [default: DIR/decision.html]"
+        ),
+    ] = None,
+    title: Annotated[str, typer.Option("--title", help="The page's heading.")] = "Run policy",
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Choose a run policy from what was recorded, and write a page about it to be sent.
+
+    The recorded chats are replayed under every policy of the grid on the fitted platform. Beside the
+    page, decision.json in the recording's folder keeps what was promised, for session-lab calibrate
+    --decision once it was tried. The exit code is 3 where a limit or a budget is met by no policy.
+
+    Example: session-lab decide week --at-most 2s --wait wait_mean
+
+    Example: session-lab decide week --budget 40 --idle-timeout 5s,30s,2m --out for-the-team.html
+    """
+    recording = part_of(directory, from_, to)
+    given = {
+        "idle_timeout": idle_timeout,
+        "turn_timeout": turn_timeout,
+        "max_turns": max_turns,
+        "max_duration": max_duration,
+        "preload_idle_timeout": preload_idle_timeout,
+        "preload_timeout": preload_timeout,
+        "on_deploy": on_deploy,
+        "expiry": expiry,
+    }
+    grid = {name: values(name, text) for name, text in given.items() if text is not None}
+    limit: Any = at_most
+    if at_most is not None and wait in _SHARES:
+        limit = number("--at-most", at_most)
+    page = directory / "decision.html" if out is None else out
+    if page.suffix not in {".html", ".md"}:
+        raise sl.DataError(f"{page} does not end in .html or .md", column="--out")
+    found = sl.decide(
+        recording,
+        grid or None,
+        at_most=limit,
+        budget=budget,
+        waited_second=waited_second,
+        wait=wait,
+        prices=dict(map(price, prices)) if prices else None,
+        resamples=resamples,
+        draws=draws,
+        seed=seed,
+        progress=shows_progress(quiet=quiet),
+    )
+    promised = found.save(directory / "decision.json")
+    typer.echo(f"wrote {found.report(page, title=title)} and {promised}", err=True)
+    if as_json:
+        typer.echo(json.dumps(found.promise(), indent=2))
+    else:
+        typer.echo(found.to_text())
+    if not found.is_met:
+        raise typer.Exit(_UNMET)

@@ -1,0 +1,301 @@
+"""Deciding on a policy from what was recorded, with how sure the choice is."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from statistics import NormalDist
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+import numpy as np
+from tqdm import tqdm
+
+from session_lab.errors import DataError
+from session_lab.frames import instants
+from session_lab.replays.environment.calibration import calibrate
+from session_lab.replays.environment.deciding.decision import Decision, Recorded
+from session_lab.replays.environment.deciding.outcomes import Chats, Policies
+from session_lab.replays.environment.deciding.pricing import pricing_of
+from session_lab.replays.environment.deciding.question import question_of
+from session_lab.replays.environment.deciding.settings import candidates
+from session_lab.replays.environment.deciding.study import Study
+from session_lab.replays.environment.deciding.tables import (
+    expected,
+    sensitivity,
+    shares_of,
+    table_of,
+)
+from session_lab.replays.environment.deciding.variations import variations
+from session_lab.replays.environment.fitting import fit as fit_recording
+from session_lab.replays.environment.recording import Recording, names_of
+from session_lab.replays.replay import replay
+from session_lab.simulator import Platform, RandomStream
+from session_lab.simulator.model.randomness import to_seed
+from session_lab.timing import instant_text, to_instant
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from session_lab.analysis.churn.prices import PriceList
+    from session_lab.replays.grid import Grid
+    from session_lab.timing import Duration
+
+__all__ = ["FittedModel", "decide"]
+
+_MONTH = 365.25 / 12 * 86_400_000
+_LEAST_SAMPLES = 100
+_LEAST_CHATS = 2
+
+
+@runtime_checkable
+class FittedModel(Protocol):
+    """What a fit tells that a decision needs."""
+
+    policy: Policies
+    platform: Platform
+
+    def draws(self, n: int, seed: int = 0) -> list[tuple[Policies, Platform]]:
+        """Draw policies and platforms that the data would bear as well."""
+        ...
+
+
+def decide(
+    recording: Recording,
+    grid: Grid | None = None,
+    fit: FittedModel | None = None,
+    *,
+    at_most: Duration | float | None = None,
+    budget: float | None = None,
+    waited_second: float | None = None,
+    wait: str = "wait_p95",
+    prices: PriceList | Mapping[str, float] | None = None,
+    resamples: int = 400,
+    draws: int = 20,
+    calibrated: bool = True,
+    seed: int = 0,
+    progress: bool = False,
+) -> Decision:
+    """Choose a policy for an environment from what was recorded in it.
+
+    The recorded events are replayed under every policy of the grid on the fitted platform. What is
+    chosen depends on the question: the cheapest policy that waits at most so long (``at_most``),
+    the one that waits least for at most so many dollars a month (``budget``), the one with the
+    smallest sum of cost and waiting at a price of a waited second (``waited_second``), or, without
+    any of these, the knee of the front between waiting and cost.
+
+    How sure that is, is the share of samples in which the same policy wins: samples of the recorded
+    chats, drawn with replacement, each played on a platform that the fit would bear as well.
+
+    Parameters
+    ----------
+    recording : Recording
+        What ``sl.record``, ``session-lab pull`` or ``sl.read_recording`` gave.
+    grid : mapping of str to list, optional
+        Values to try for fields of :class:`RunPolicy`, and ``expiry``, as in ``sl.sweep``; what
+        holds today is tried too. By default seven idle timeouts and four turn timeouts.
+    fit : Fit, optional
+        What ``sl.fit`` made of the recording; it is fitted here by default.
+    at_most : str, timedelta or float, optional
+        The longest wait that will do; of shares, a number.
+    budget : float, optional
+        The most dollars a month.
+    waited_second : float, optional
+        What a second that someone waits is worth, in dollars.
+    wait : str
+        What waiting is measured by: ``wait_mean``, ``wait_p50``, ``wait_p95``, ``wait_p99``,
+        ``cold_starts`` or ``resumed``.
+    prices : PriceList or mapping of str to float, optional
+        Dollars for a billed second on machine presets; by default what the platform charged for the
+        recorded runs. Several are weighed by the billed time of the recorded runs on each machine.
+    resamples : int
+        How many samples; at least 100.
+    draws : int
+        On how many platforms they are played; at least 1.
+    calibrated : bool
+        Whether to look how well the model reproduces what was recorded; see ``sl.calibrate``.
+    seed : int
+        What samples, crashes and random times draw on.
+    progress : bool
+        Show progress on standard error.
+
+    Returns
+    -------
+    Decision
+        The recommendation, how sure it is, and what to expect; ``.report(path)`` writes a page.
+
+    Raises
+    ------
+    DataError
+        This is not a recording, or it holds fewer than two chats; more than one question; a grid
+        that names an assumption; or a question in money where no price is known.
+
+    Examples
+    --------
+    >>> import session_lab as sl
+    >>> events = sl.traffic.read(sl.traffic.sample_path("chats.ndjson"))
+    >>> today, platform = sl.RunPolicy(), sl.Platform(boot_time="3s", resume_time="1s")
+    >>> recording = sl.Recording.of_replay(sl.replay(events, today, platform), events)
+    >>> grid = {"idle_timeout": ["10s", "30s", "2m"]}
+    >>> decision = sl.decide(recording, grid, at_most="1s", wait="wait_mean", draws=2)
+    >>> decision.settings, decision.is_met
+    ({'idle_timeout': '2 min'}, True)
+    """
+    given: object = recording
+    if not isinstance(given, Recording):
+        message = f"{type(given).__name__} is not a Recording; sl.read_recording(path) reads one"
+        raise DataError(message, source="decide")
+    seed = to_seed(seed)
+    _check_samples(resamples, draws)
+    pricing = pricing_of(recording.runs, prices)
+    question = question_of(
+        wait,
+        at_most=at_most,
+        budget=budget,
+        waited_second=waited_second,
+        is_priced=pricing.is_known,
+    )
+    model: object = fit_recording(recording, seed=seed) if fit is None else fit
+    if not isinstance(model, FittedModel):
+        raise DataError(f"{type(model).__name__} is not a Fit; sl.fit(recording) makes one")
+    tried = candidates(grid, model.policy)
+    chats = Chats.of(recording.events, model.policy, seed=seed)
+    if chats.sessions < _LEAST_CHATS:
+        message = f"{chats.sessions} chats are too few to decide on; record for longer"
+        raise DataError(message, source="recording", column="events")
+    varied, halves = variations(model.platform), _halves(recording)
+    n = len(tried.settings) * (2 + draws + len(varied) + len(halves))
+    with tqdm(total=n, unit=" policies", desc="decide", delay=1, disable=not progress) as bar:
+        span = _span(recording)
+        study = Study(chats, tried, question, pricing, _MONTH / span, seed, bar.update)
+        everything = tuple(range(len(tried.settings)))
+        point = study.play(model.policy, model.platform, chats.whole, tells_all=everything)
+        chosen, kept = int(point.chosen[0]), point.refused == point.refused.min()
+        samples = chats.resamples(resamples, seed=seed)
+        counts = _counts(resamples, chats.sessions, seed)
+        by_chats = study.play(model.policy, model.platform, samples, counts=counts, considered=kept)
+        drawn = [
+            study.play(
+                policy,
+                platform,
+                np.concatenate([chats.whole, samples[place::draws]]),
+                counts=np.concatenate([[1.0], counts[place::draws]]),
+                considered=kept,
+                tells_all=(chosen, tried.today),
+            )
+            for place, (policy, platform) in enumerate(model.draws(draws, seed))
+        ]
+        others = {
+            name: study.play(model.policy, platform, chats.whole, tells_all=everything)
+            for name, platform in varied.items()
+        }
+        for name, events in halves.items():
+            part = replace(study.on(events, model.policy), months=2 * study.months)
+            others[name] = part.play(
+                model.policy, model.platform, part.chats.whole, tells_all=everything
+            )
+    proposed = tried.policies(model.policy)[chosen][0]
+    wins = {
+        "wins_chats": by_chats.chosen,
+        "wins_parameters": np.array([one.chosen[0] for one in drawn]),
+        "wins": np.concatenate([one.chosen[1:] for one in drawn]),
+    }
+    return Decision(
+        policies=table_of(study, point).assign(
+            **{name: shares_of(winners, len(everything)) for name, winners in wins.items()},
+            as_good=np.mean(np.concatenate([one.as_good[1:] for one in drawn]), axis=0),
+        ),
+        chosen=chosen,
+        today=tried.today,
+        wait=question.wait,
+        question=question.text,
+        rule=question.rule,
+        limit=question.limit_text,
+        is_met=question.on_samples.is_met(point.wait[0, chosen], point.cost[0, chosen]),
+        expected=expected(study, point, drawn, chosen),
+        sensitivity=sensitivity(study, others, chosen),
+        policy_today=model.policy,
+        policy=proposed,
+        platform=model.platform,
+        peaks=_peaks(recording, model, proposed, seed),
+        cost_unit=pricing.unit,
+        edges=tried.edges(chosen),
+        recorded=Recorded(
+            *_period(recording),
+            span / 86_400_000,
+            chats.sessions,
+            len(recording.turns),
+            resamples,
+            draws,
+        ),
+        caveats=(*pricing.notes, *getattr(model, "caveats", ())),
+        calibration=_calibration(recording, model, seed) if calibrated else "",
+    )
+
+
+def _check_samples(resamples: int, draws: int) -> None:
+    if resamples < _LEAST_SAMPLES:
+        message = f"{resamples} resamples are too few; take {_LEAST_SAMPLES} or more"
+        raise DataError(message, column="resamples")
+    if not 1 <= draws <= resamples:
+        message = f"{draws} draws are not between 1 and the number of resamples"
+        raise DataError(message, column="draws")
+
+
+def _counts(n: int, chats: int, seed: int) -> NDArray[np.float64]:
+    """Draw how many chats there might have been, by how many there were: they come as by chance.
+
+    The normal approximation of a Poisson number.
+    """
+    uniforms = RandomStream(seed, "counts").uniforms(n)
+    normal = [NormalDist().inv_cdf(max(place, 1e-12)) for place in uniforms.tolist()]
+    return np.maximum(1 + np.array(normal, dtype=np.float64) / math.sqrt(chats), 0.0)
+
+
+def _span(recording: Recording) -> int:
+    """Return how long sessions were recorded, in milliseconds."""
+    first, last = (to_instant(at) for at in _period(recording))
+    return max(last - first, 1)
+
+
+def _period(recording: Recording) -> tuple[str, str]:
+    """Return from when until when sessions were recorded; without a period, the first to the last."""
+    created = instants(recording.sessions, "created_at", source="sessions")
+    first, last = recording.period
+    return (
+        instant_text(int(created.min())) if first is None else first,
+        instant_text(int(created.max())) if last is None else last,
+    )
+
+
+def _halves(recording: Recording) -> dict[str, pd.DataFrame]:
+    """Return the events of the earlier and of the later half of the sessions."""
+    created = instants(recording.sessions, "created_at", source="sessions")
+    names, found = names_of(recording.sessions), {}
+    middle = np.median(created)
+    for words, rows in (("earlier", created < middle), ("later", created >= middle)):
+        if rows.sum() < _LEAST_CHATS:
+            return {}
+        events = recording.events[recording.events["external_id"].isin(names[rows])]
+        found[f"only the {words} half of the chats counts"] = events.reset_index(drop=True)
+    return found
+
+
+def _calibration(recording: Recording, model: FittedModel, seed: int) -> str:
+    """Return how well the model reproduces what was recorded, in a sentence."""
+    found = calibrate(recording, model.policy, model.platform, seed=seed)
+    return f"The replayed beside the recorded: {found.sentence}"
+
+
+def _peaks(
+    recording: Recording, model: FittedModel, proposed: Policies, seed: int
+) -> dict[str, int]:
+    """Return how many runs execute at once at most, today and under the proposed policy."""
+    return {
+        name: replay(recording.events, policy, model.platform, seed=seed)
+        .concurrency()
+        .peak_executing
+        for name, policy in (("today", model.policy), ("proposed", proposed))
+    }

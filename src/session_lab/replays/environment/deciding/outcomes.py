@@ -1,0 +1,282 @@
+"""What policies come to, chat by chat: the numbers that samples of chats are weighed by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from session_lab.replays.parallel import on_threads
+from session_lab.simulator import Platform, RandomStream, RunPolicy
+from session_lab.traffic.engine.engine_frames import to_log
+from session_lab.traffic.engine.engine_result import KINDS, OPS
+from session_lab.traffic.engine.prepare import prepare
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from session_lab.simulator import Timings
+    from session_lab.traffic.columnar import GroupedLog
+
+__all__ = ["MEASURES", "QUANTILES", "Chats", "Outcome", "Policies", "with_settings"]
+
+Floats = Any
+"""An array of float64."""
+Policies = RunPolicy | dict[str, RunPolicy]
+
+_BLOCKS = 2_000
+"""Of more chats than these, so many groups are drawn instead of single ones."""
+_CELLS = 4_000_000
+"""How many weights of turns are held at a time."""
+_HALF = 0.5
+"""Between whole numbers, as counts are."""
+_COLD = [KINDS.index(kind) for kind in ("initial", "continuation", "upgrade")]
+_START = OPS.index("start")
+_RESUMED = KINDS.index("resumed")
+QUANTILES = {"wait_p50": 0.5, "wait_p95": 0.95, "wait_p99": 0.99}
+
+
+class Outcome(NamedTuple):
+    """What came of a policy; times in seconds.
+
+    Attributes
+    ----------
+    wait, billed, runs, waited : ndarray of float64, shape (samples,)
+        In each sample of chats: what waiting is measured by, billed time, runs, and the sum of all
+        waits. Where a quantile has a limit, what stands for the wait is by what share of the turns
+        more than allowed wait longer: it is within the limit where that is not above zero.
+    measures : dict of str to ndarray of float64, shape (samples,)
+        The wait by every measure, where they were asked for; else empty.
+    refused : int
+        Events answered with an error, in the whole.
+    """
+
+    wait: Floats
+    billed: Floats
+    runs: Floats
+    waited: Floats
+    measures: dict[str, Floats]
+    refused: int
+
+
+class _Play(NamedTuple):
+    """One policy on one platform, and what is asked of it."""
+
+    timings: tuple[Timings, ...]
+    expiry: int | None
+    wait: str
+    limit: float | None
+    weights: Floats
+    tells_all: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Chats:
+    """The chats of some events, grouped once, to be played under any policy.
+
+    Attributes
+    ----------
+    log : GroupedLog
+        Their events.
+    block : ndarray of int64, shape (sessions,)
+        Which block each session belongs to: its own, or one of many where there are very many.
+    blocks : int
+        How many there are.
+    """
+
+    log: GroupedLog
+    block: NDArray[np.int64]
+    blocks: int
+
+    @property
+    def sessions(self) -> int:
+        """How many sessions there are."""
+        return len(self.block)
+
+    @classmethod
+    def of(cls, events: pd.DataFrame, policy: Policies, *, seed: int) -> Chats:
+        """Group events; of a mapping of policies only the task identifiers count."""
+        # It loads numba.
+        from session_lab.traffic.columnar import GroupedLog  # noqa: PLC0415
+
+        ready = prepare(events, horizon=None)
+        log = to_log(ready.events, policy, Platform(), seed=seed, chats=ready.chats)
+        # A chat has a session once it has a start.
+        n = len(np.unique(log.chat[log.op == _START]))
+        places = np.argsort(RandomStream(seed, "blocks").uniforms(n), kind="stable")
+        blocks = min(n, _BLOCKS)
+        block = np.empty(n, dtype=np.int64)
+        block[places] = np.arange(n) % max(blocks, 1)
+        return cls(GroupedLog.of(log), block, blocks)
+
+    def resamples(self, n: int, *, seed: int) -> Floats:
+        """Draw samples of as many chats, with replacement: how often each block was drawn."""
+        drawn = (RandomStream(seed, "chats").uniforms(n * self.blocks) * self.blocks).astype(
+            np.int64
+        )
+        drawn = drawn.reshape(n, self.blocks) + np.arange(n)[:, None] * self.blocks
+        counts = np.bincount(drawn.ravel(), minlength=n * self.blocks)
+        return counts.reshape(n, self.blocks).astype(np.float64)
+
+    @property
+    def whole(self) -> Floats:
+        """The one sample that has every chat once."""
+        return np.ones((1, self.blocks))
+
+    def play(
+        self,
+        policies: Sequence[tuple[Policies, int | None]],
+        platform: Platform,
+        wait: str,
+        limit: float | None,
+        weights: Floats,
+        *,
+        seed: int,
+        tells_all: Sequence[int] = (),
+        progress: Callable[[int], object],
+    ) -> list[Outcome]:
+        """Play policies, each with an expiry or None for the recorded one, side by side.
+
+        Parameters
+        ----------
+        policies : sequence of (policy, expiry)
+            What is to be played.
+        platform : Platform
+            What the environment does.
+        wait : str
+            What waiting is measured by: one of :data:`MEASURES`.
+        limit : float or None
+            A limit of a quantile, in seconds.
+        weights : ndarray of float64, shape (samples, blocks)
+            How often each sample has each block of chats.
+        seed : int
+            What crashes and random times draw on.
+        tells_all : sequence of int
+            The places of those of which every measure of the wait is to be known.
+        progress : callable
+            Told of each that was played.
+        """
+        plays = [
+            _Play(
+                tuple(one.timings(platform, seed) for one in _each(policy)),
+                expiry,
+                wait,
+                limit,
+                weights,
+                place in tells_all,
+            )
+            for place, (policy, expiry) in enumerate(policies)
+        ]
+        return on_threads(_played, self, plays, progress)
+
+
+def _each(policy: Policies) -> list[RunPolicy]:
+    return [policy] if isinstance(policy, RunPolicy) else list(policy.values())
+
+
+def with_settings(policy: Policies, settings: Mapping[str, Any]) -> Policies:
+    """Return a policy, or that of each task, with other values of some fields."""
+    if isinstance(policy, RunPolicy):
+        return replace(policy, **settings)
+    return {task: replace(one, **settings) for task, one in policy.items()}
+
+
+def _played(chats: Chats, play: _Play) -> Outcome:
+    log = chats.log if play.expiry is None else chats.log.expiring(play.expiry)
+    result = log.play(play.timings, workers=1)
+    block, n, weights = chats.block, chats.blocks, play.weights
+    served = np.flatnonzero(result.start_kind >= 0)
+    of_turn = block[result.session[served]]
+    waits = result.waited[served] / 1000
+    turns = np.bincount(of_turn, minlength=n)
+    sums = [
+        np.bincount(block[result.owner], (result.active + result.idle) / 1000, n),
+        np.bincount(block[result.owner], minlength=n),
+        np.bincount(of_turn, waits, n),
+    ]
+    billed, runs, waited = (weights @ each for each in sums)
+    n_turns = weights @ turns
+    turned = _Turns(waits, of_turn, result.start_kind[served], weights, n_turns, waited)
+    measures = {}
+    if play.tells_all:
+        measures = {name: turned.measure(name) for name in MEASURES}
+    return Outcome(
+        turned.answer(play.wait, play.limit),
+        billed,
+        runs,
+        waited,
+        measures,
+        int((result.status_code >= 400).sum()),
+    )
+
+
+MEASURES = ("wait_mean", *QUANTILES, "cold_starts", "resumed")
+
+
+class _Turns(NamedTuple):
+    """The served turns of a play, and the samples."""
+
+    waits: Floats
+    block: NDArray[np.int64]
+    kind: NDArray[np.int8]
+    weights: Floats
+    number: Floats
+    waited: Floats
+
+    def answer(self, wait: str, limit: float | None) -> Floats:
+        if limit is None:
+            return self.measure(wait)
+        over = self._share(self.waits > limit, of_all=False)
+        allowed = self.number - np.ceil(QUANTILES[wait] * self.number)
+        return _ratio(over - allowed, self.number)
+
+    def measure(self, name: str) -> Floats:
+        if name == "wait_mean":
+            return _ratio(self.waited, self.number)
+        if name in QUANTILES:
+            return _quantiles(self.waits, self.block, self.weights, self.number, QUANTILES[name])
+        kinds = _COLD if name == "cold_starts" else [_RESUMED]
+        return self._share(np.isin(self.kind, kinds), of_all=True)
+
+    def _share(self, chosen: NDArray[np.bool_], *, of_all: bool) -> Floats:
+        counts = np.bincount(self.block[chosen], minlength=self.weights.shape[1])
+        found = self.weights @ counts
+        return _ratio(found, self.number) if of_all else found
+
+
+def _ratio(above: Floats, below: Floats) -> Floats:
+    return np.divide(above, below, out=np.full(len(below), np.nan), where=below > 0)
+
+
+def _quantiles(
+    values: Floats, block: NDArray[np.int64], weights: Floats, number: Floats, q: float
+) -> Floats:
+    """Return a quantile in each sample (nearest rank): a value that occurs in it; else NaN.
+
+    Values lie in blocks, of which each sample has some so many times, and ``number`` values in all.
+    Only the largest are looked at, unless a sample needs more of them.
+    """
+    found = np.full(len(weights), np.nan)
+    # How many of a sample's values, from the largest on, it takes to come to the quantile.
+    wanted = number - np.maximum(np.ceil(q * number), 1) + 1
+    some = len(values) if q < 0.5 else min(len(values), int(3 * (1 - q) * len(values)) + 200)
+    known = np.flatnonzero(number > 0)
+    for most in dict.fromkeys((some, len(values))):
+        if not len(known) or not most:
+            break
+        largest = np.argpartition(values, len(values) - most)[len(values) - most :]
+        largest = largest[np.argsort(-values[largest], kind="stable")]
+        at_once, left = max(1, _CELLS // most), []
+        for begin in range(0, len(known), at_once):
+            rows = known[begin : begin + at_once]
+            seen = np.cumsum(weights[rows][:, block[largest]], axis=1)
+            reached = seen[:, -1] >= wanted[rows] - _HALF
+            place = (seen < wanted[rows, None] - _HALF).sum(axis=1)
+            found[rows[reached]] = values[largest[place[reached]]]
+            left.append(rows[~reached])
+        known = np.concatenate(left)
+    return found

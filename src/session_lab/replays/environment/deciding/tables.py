@@ -1,0 +1,100 @@
+"""What was found of policies, as the frames that a decision shows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from session_lab.analysis.replays.recommend import pareto_front, settings_of
+from session_lab.replays.environment.deciding.question import SHARES
+from session_lab.replays.environment.deciding.study import MEASURED, PER_SESSION
+from session_lab.replays.grid import durations
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from session_lab.replays.environment.deciding.study import Sampled, Study
+
+__all__ = ["expected", "sensitivity", "shares_of", "table_of"]
+
+_INTERVAL = [0.025, 0.975]
+
+
+def table_of(study: Study, point: Sampled) -> pd.DataFrame:
+    """Return one row per policy: settings, waits, what a month comes to, and the front."""
+    columns: dict[str, Any] = {}
+    for name in MEASURED[: -len(PER_SESSION)]:
+        values = [float(one[name][0]) for one in point.measures.values()]
+        columns[name] = _as_durations(values) if unit_of(name) == "s" else values
+    frame = study.candidates.frame().assign(**columns, refused=point.refused)
+    kept = frame["refused"] == frame["refused"].min()
+    front = np.zeros(len(frame), dtype=bool)
+    front[kept] = pareto_front(frame[kept], study.question.wait, "cost")
+    return frame.assign(front=front)
+
+
+def expected(study: Study, point: Sampled, drawn: Sequence[Sampled], chosen: int) -> pd.DataFrame:
+    """Return what is expected today and under the proposed policy, with 95 % intervals.
+
+    ``measure, unit``, then ``today``, ``proposed`` and ``difference``, each with ``_lower`` and
+    ``_upper``; times in seconds. The samples of either are the same, so that the difference has an
+    interval of its own.
+    """
+    today = study.candidates.today
+    rows = []
+    for name in MEASURED:
+        row: dict[str, Any] = {"measure": name, "unit": unit_of(name)}
+        sampled = {
+            side: np.concatenate([one.measures[place][name][1:] for one in drawn])
+            for side, place in (("today", today), ("proposed", chosen))
+        }
+        sampled["difference"] = sampled["proposed"] - sampled["today"]
+        values = {
+            "today": point.measures[today][name][0],
+            "proposed": point.measures[chosen][name][0],
+        }
+        values["difference"] = values["proposed"] - values["today"]
+        for side, value in values.items():
+            known = sampled[side][~np.isnan(sampled[side])]
+            ends = np.quantile(known, _INTERVAL) if len(known) else (np.nan, np.nan)
+            row |= {side: value, f"{side}_lower": ends[0], f"{side}_upper": ends[1]}
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def sensitivity(study: Study, others: Mapping[str, Sampled], chosen: int) -> pd.DataFrame:
+    """Return what would be chosen under each other assumption.
+
+    ``assumption, settings`` (as text), ``same`` (whether it is the same policy), and its wait in
+    seconds and cost a month.
+    """
+    frame = study.candidates.frame()
+    rows = []
+    for name, one in others.items():
+        place = int(one.chosen[0])
+        found = ", ".join(f"{field} {value}" for field, value in settings_of(frame, place).items())
+        measures = one.measures[place]
+        wait, cost = (float(measures[column][0]) for column in (study.question.wait, "cost"))
+        rows.append((name, found, place == chosen, wait, cost))
+    return pd.DataFrame(rows, columns=["assumption", "settings", "same", "wait", "cost"])
+
+
+def shares_of(winners: Any, policies: int) -> Any:  # noqa: ANN401  arrays
+    """Return the share of samples in which each policy won."""
+    return np.bincount(winners, minlength=policies) / len(winners)
+
+
+def unit_of(name: str) -> str:
+    """Return what a measure is counted in."""
+    if name in SHARES:
+        return "share"
+    if name.startswith(("billed", "wait")):
+        return "s"
+    return "a session" if name in PER_SESSION else "a month"
+
+
+def _as_durations(seconds: list[float]) -> Any:  # noqa: ANN401  an array of pandas
+    known = [np.iinfo(np.int64).min if np.isnan(each) else round(each * 1000) for each in seconds]
+    return durations(known)

@@ -1,0 +1,369 @@
+"""Decisions: what is recommended, how sure that is, and what a page says of it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from html.parser import HTMLParser
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import session_lab as sl
+from session_lab.replays.environment.deciding.outcomes import _quantiles
+from session_lab.replays.environment.deciding.settings import candidates
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+GRID = {"idle_timeout": ["5s", "30s", "2m"], "turn_timeout": ["10m", "1h"]}
+TODAY = sl.RunPolicy(idle_timeout="45s")
+PLATFORM = sl.Platform(boot_time="3s", resume_time="700ms", crash_rate=0.002)
+
+
+@pytest.fixture(scope="module")
+def events() -> pd.DataFrame:
+    workload = sl.ChatWorkload(duration="1d", chats_per_hour=8)
+    return sl.traffic.generate(workload, seed=3)
+
+
+@pytest.fixture(scope="module")
+def recording(events: pd.DataFrame) -> sl.Recording:
+    return sl.Recording.of_replay(sl.replay(events, TODAY, PLATFORM), events)
+
+
+@dataclass
+class Known:
+    """A model that is known, and varies no more than it is told to."""
+
+    policy: Any = TODAY
+    platform: sl.Platform = PLATFORM
+
+    def draws(self, n: int, _seed: int = 0) -> list[tuple[Any, sl.Platform]]:
+        return [(self.policy, self.platform)] * n
+
+
+def decided(recording: sl.Recording, grid: Any = GRID, **settings: Any) -> sl.Decision:
+    wanted = {
+        "draws": 2,
+        "resamples": 100,
+        "wait": "wait_mean",
+        "fit": Known(),
+        "calibrated": False,
+    } | settings
+    return sl.decide(recording, grid, **wanted)
+
+
+@pytest.fixture(scope="module")
+def decision(recording: sl.Recording) -> sl.Decision:
+    return decided(recording, at_most="1s")
+
+
+def test_policies_have_the_numbers_of_a_sweep(recording: sl.Recording, decision: sl.Decision):
+    values = {"idle_timeout": ["5s", "30s", "45s", "2m"], "turn_timeout": ["10m", "1h"]}
+    swept = sl.sweep(recording.events, values, policy=TODAY, platform=PLATFORM)
+    names = ["idle_timeout", "turn_timeout", "wait_mean", "wait_p50", "wait_p95", "wait_p99"]
+    pd.testing.assert_frame_equal(decision.policies[names], swept[names])
+    for name in ("cold_starts", "resumed"):
+        assert decision.policies[name].tolist() == pytest.approx(swept[name].tolist())
+    months = decision.policies["runs"] / swept["runs"]
+    assert months.tolist() == pytest.approx([months[0]] * len(months))
+    assert months[0] == pytest.approx(365.25 / 12 / decision.recorded.days)
+    seconds = swept["billed"].dt.total_seconds()
+    assert decision.policies["billed"].dt.total_seconds().tolist() == pytest.approx(
+        (seconds * months[0]).tolist(), abs=0.001
+    )
+    # What the simulated platform charges: small-1x, and each run.
+    cost = (seconds * 0.0000338 + swept["runs"] * 0.000025) * months[0]
+    assert decision.policies["cost"].tolist() == pytest.approx(cost.tolist(), rel=1e-6)
+
+
+def test_it_is_the_choice_of_recommend(recording: sl.Recording, decision: sl.Decision):
+    values = {"idle_timeout": ["5s", "30s", "45s", "2m"], "turn_timeout": ["10m", "1h"]}
+    swept = sl.sweep(
+        recording.events, values, policy=TODAY, platform=PLATFORM, prices={"small-1x": 0.0000338}
+    )
+    choice = sl.recommend(swept, wait="wait_mean", at_most="1s")
+    assert decision.settings == choice.settings
+    assert decision.is_met
+
+
+def test_today_is_one_of_the_policies(decision: sl.Decision):
+    row = decision.policies.iloc[decision.today]
+    assert row["idle_timeout"] == pd.Timedelta("45s")
+    assert row["turn_timeout"] == pd.Timedelta("1h")
+    assert "from 45 s to" in decision.headline or decision.headline.startswith("Keep")
+
+
+def test_shares_of_samples_add_up(decision: sl.Decision):
+    for name in ("wins", "wins_chats", "wins_parameters"):
+        assert decision.policies[name].sum() == pytest.approx(1)
+    assert decision.certainty <= decision.as_good <= 1
+    # The platform does not vary here.
+    assert decision.policies["wins_parameters"].iloc[decision.chosen] == 1
+
+
+def test_it_is_the_same_every_time(recording: sl.Recording, decision: sl.Decision):
+    again = decided(recording, at_most="1s")
+    pd.testing.assert_frame_equal(again.policies, decision.policies)
+    assert again.promise() == decision.promise()
+
+
+def test_intervals_hold_the_expectation_and_differences_have_their_own(decision: sl.Decision):
+    for row in decision.expected.to_dict("records"):
+        for side in ("today", "proposed"):
+            assert row[f"{side}_lower"] <= row[f"{side}_upper"]
+        assert row["difference"] == pytest.approx(row["proposed"] - row["today"])
+    cost = decision.expected.set_index("measure").loc["cost"]
+    assert cost["today_lower"] < cost["today"] < cost["today_upper"]
+
+
+def test_a_limit_that_nothing_meets_is_said(recording: sl.Recording):
+    found = decided(recording, at_most="1ms")
+    assert not found.is_met
+    assert found.headline.startswith("No policy that was tried comes to wait_mean of at most 1 ms")
+    assert found.policies["wait_mean"].iloc[found.chosen] == found.policies["wait_mean"].min()
+
+
+def test_a_budget_takes_what_waits_least_within_it(recording: sl.Recording):
+    costs = sorted(decided(recording).policies["cost"])
+    budget = (costs[2] + costs[3]) / 2
+    found = decided(recording, budget=budget)
+    kept = found.policies[found.policies["cost"] <= budget]
+    assert found.policies["wait_mean"].iloc[found.chosen] == kept["wait_mean"].min()
+    assert found.is_met
+    assert not decided(recording, budget=0).is_met
+
+
+def test_a_price_of_a_waited_second_weighs_both(recording: sl.Recording):
+    cheap, dear = (decided(recording, waited_second=price) for price in (0.0, 10.0))
+    assert cheap.policies["cost"].iloc[cheap.chosen] == cheap.policies["cost"].min()
+    assert dear.policies["wait_mean"].iloc[dear.chosen] == dear.policies["wait_mean"].min()
+
+
+def test_a_choice_at_the_edge_of_the_grid_says_so(recording: sl.Recording):
+    found = decided(recording, at_most="1h")
+    assert found.edges["idle_timeout"] == "shortest"
+    assert any("idle_timeout 5 s is the shortest that was tried" in each for each in found.remarks)
+
+
+def test_waits_that_do_not_differ_are_remarked_upon(recording: sl.Recording):
+    still = Known(platform=sl.Platform())
+    found = decided(recording, {"idle_timeout": ["10m", "20m"]}, fit=still, wait="wait_p50")
+    assert "wait_p50 is the same under every policy" in " ".join(found.remarks)
+    near = decided(recording, wait="wait_p95")
+    assert "wait_p95 is the same under every policy" in " ".join(near.remarks)
+
+
+def test_other_assumptions_are_tried_one_at_a_time(decision: sl.Decision):
+    assert decision.sensitivity["assumption"].tolist() == [
+        "boots take half as long",
+        "boots take twice as long",
+        "resumes take half as long",
+        "resumes take twice as long",
+        "twice as many turns crash",
+        "only the earlier half of the chats counts",
+        "only the later half of the chats counts",
+    ]
+
+
+def test_each_task_keeps_its_own_policy_beside_the_grid(events: pd.DataFrame):
+    start = events["op"] == "start"
+    names = np.where(np.arange(len(events)) % 2, "a", "b")
+    tasks = dict(zip(events["external_id"][start], names[start], strict=True))
+    both = events.assign(task_identifier=events["external_id"].map(tasks).astype("category"))
+    today = {"a": sl.RunPolicy(idle_timeout="10s"), "b": sl.RunPolicy(idle_timeout="90s")}
+    recorded = sl.Recording.of_replay(sl.replay(both, today, PLATFORM), both)
+    found = decided(recorded, fit=Known(policy=today), at_most="10s")
+    row = found.policies.iloc[found.today]
+    assert pd.isna(row["idle_timeout"])
+    swept = sl.replay(both, today, PLATFORM).summary().waits["mean"]
+    assert row["wait_mean"] // pd.Timedelta(milliseconds=1) == swept
+    assert set(found.policy) == {"a", "b"}
+
+
+def test_the_default_grid_holds_what_holds_today():
+    tried = candidates(None, TODAY)
+    assert "45 s" in tried.choices["idle_timeout"]
+    assert tried.settings[tried.today] == {"idle_timeout": "45 s", "turn_timeout": "1 h"}
+    assert tried.choices["idle_timeout"] == sorted(
+        tried.choices["idle_timeout"], key=lambda text: pd.Timedelta(text.replace("min", "m"))
+    )
+
+
+def test_how_well_the_model_fits_is_said_in_a_sentence(recording: sl.Recording):
+    found = decided(recording, at_most="1s", calibrated=True)
+    assert "fit for decisions" in found.calibration
+    assert found.calibration in repr(found)
+    wrong = Known(platform=sl.Platform(boot_time="9s"))
+    assert "not fit" in decided(recording, fit=wrong, calibrated=True).calibration
+
+
+def test_prices_are_those_charged_or_given(recording: sl.Recording, decision: sl.Decision):
+    assert "what the platform charged for these runs" in decision.caveats[0]
+    given = decided(recording, at_most="1s", prices={"small-1x": 0.0000676})
+    ratio = given.policies["cost"] / decision.policies["cost"]
+    assert 1.9 < ratio.min() <= ratio.max() < 2
+    with pytest.raises(sl.DataError, match="no price for small-1x"):
+        decided(recording, prices={"micro": 1.0})
+
+
+def test_without_a_price_costs_are_billed_hours(recording: sl.Recording):
+    bare = recording.runs.drop(columns=["machine"])
+    unpriced = sl.Recording(
+        recording.sessions,
+        bare,
+        recording.turns,
+        recording.waits,
+        recording.events,
+        recording.observed_at,
+        recording.period,
+    )
+    found = decided(unpriced, at_most="1s")
+    assert found.cost_unit == "billed hours"
+    hours = found.policies["billed"].dt.total_seconds() / 3600
+    assert found.policies["cost"].tolist() == pytest.approx(hours.tolist(), rel=1e-6)
+    assert "cost_per_session" not in found.promise()["promised"]
+    assert "no price is known" in repr(found)
+    with pytest.raises(sl.DataError, match="no price is known"):
+        decided(unpriced, budget=5.0)
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"at_most": "1s", "budget": 5.0}, "at_most and budget are two questions"),
+        ({"wait": "wait_p42"}, "'wait_p42' is not a measure of waiting"),
+        ({"budget": -1.0}, "-1.0 is not a number of dollars"),
+        ({"at_most": "2s", "wait": "resumed"}, "'2s' is not a share"),
+        ({"at_most": 3, "wait": "wait_p95"}, "3 is not a duration with a unit"),
+        ({"grid": {"boot_time": ["1s"]}}, "is an assumption"),
+        ({"resamples": 10}, "10 resamples are too few"),
+        ({"draws": 0}, "0 draws are not between 1 and"),
+        ({"fit": "a fit"}, "str is not a Fit"),
+    ],
+)
+def test_questions_that_cannot_be_answered_are_refused(
+    recording: sl.Recording, settings: dict[str, Any], said: str
+):
+    with pytest.raises(sl.DataError, match=said):
+        decided(recording, **settings)
+
+
+def test_only_recordings_are_decided_on(recording: sl.Recording):
+    with pytest.raises(sl.DataError, match="DataFrame is not a Recording"):
+        sl.decide(recording.events)  # type: ignore[arg-type]
+    with pytest.raises(sl.DataError, match="0 chats are too few"):
+        decided(recording.between("2020-01-01T00:00:00Z", "2020-01-02T00:00:00Z"))
+
+
+def test_what_was_promised_is_kept_as_plain_json(decision: sl.Decision, tmp_path: Path):
+    document = json.loads(decision.save(tmp_path / "decision.json").read_text(encoding="utf-8"))
+    assert document == decision.promise()
+    assert sl.RunPolicy(**document["policy"]) == decision.policy
+    assert sl.Platform(**document["platform"]) == PLATFORM
+    expected = decision.expected.set_index("measure")
+    for name, promised in document["promised"].items():
+        assert promised["lower"] <= promised["value"] <= promised["upper"]
+        row = expected.loc[name]
+        assert promised["upper"] - promised["value"] == pytest.approx(
+            2**0.5 * (row["proposed_upper"] - row["proposed"]), abs=1e-9
+        )
+    assert {"wait_mean", "runs_per_session", "cost_per_session"} <= set(document["promised"])
+
+
+class Page(HTMLParser):
+    """Collects what a page points to, and its text."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.targets: list[str] = []
+        self.alt, self.text = "", ""
+        self.feed(html)
+
+    def handle_starttag(self, _tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = dict(attrs)
+        self.targets += [str(values[name]) for name in ("src", "href") if name in values]
+        self.alt += str(values.get("alt", ""))
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def test_a_page_needs_nothing_else_and_says_what_to_do(decision: sl.Decision, tmp_path: Path):
+    path = decision.report(tmp_path / "page.html", title="Chats & <b>agents</b>")
+    html = path.read_text(encoding="utf-8")
+    page = Page(html)
+    assert all(target.startswith("data:image/png") for target in page.targets)
+    assert decision.headline in page.text
+    assert "Chats & <b>agents</b>" in page.text
+    assert decision.headline in page.alt
+    for said in (*decision.remarks, *decision.assumptions, *decision.caveats, decision.slots[1:]):
+        assert said in page.text
+    if decision.is_change:
+        assert "idleTimeoutInSeconds:" in page.text
+    again = decision.report(tmp_path / "again.html", title="Chats & <b>agents</b>")
+    assert again.read_text(encoding="utf-8") == html
+
+
+def test_a_page_in_markdown_keeps_text_as_text(decision: sl.Decision, tmp_path: Path):
+    text = decision.report(tmp_path / "page.md", title="a*b").read_text(encoding="utf-8")
+    assert text.startswith("# a\\*b\n")
+    assert "## How sure this is" in text
+    assert "idle\\_timeout" in text
+    tables = [line for line in text.splitlines() if line.startswith("|")]
+    assert tables
+    assert all(line.endswith("|") for line in tables)
+
+
+def test_a_page_of_another_kind_is_refused(decision: sl.Decision, tmp_path: Path):
+    with pytest.raises(sl.DataError, match=r"does not end in \.html or \.md"):
+        decision.report(tmp_path / "page.pdf")
+
+
+def test_the_picture_says_what_was_decided(decision: sl.Decision):
+    axes = decision.plot()
+    assert decision.headline in str(axes.get_label())
+    names = axes.get_legend_handles_labels()[1]
+    assert {"policies", "front", "limit", "proposed"} <= set(names)
+
+
+@given(
+    values=st.lists(st.integers(0, 5).map(float), min_size=1, max_size=30),
+    weights=st.lists(st.integers(0, 3), min_size=3, max_size=3),
+    q=st.sampled_from([0.5, 0.9, 0.95, 0.99]),
+)
+def test_quantiles_of_samples_are_those_of_their_values(
+    values: list[float], weights: list[int], q: float
+):
+    block = np.arange(len(values)) % 3
+    times = np.array(weights)[block]
+    found = _quantiles(
+        np.array(values),
+        block,
+        np.array([weights], dtype=float),
+        np.array([float(times.sum())]),
+        q,
+    )[0]
+    whole = np.sort(np.repeat(values, times))
+    if len(whole):
+        assert found == whole[int(np.ceil(q * len(whole))) - 1]
+    else:
+        assert np.isnan(found)
+
+
+def test_a_sample_of_large_values_is_looked_at_in_full():
+    rng = np.random.default_rng(1)
+    values = rng.exponential(size=3_000)
+    block = (values > np.quantile(values, 0.7)).astype(int)
+    # This sample has the small values three times and the large ones never, and the other way.
+    weights = np.array([[3.0, 0.0], [0.0, 3.0]])
+    number = weights @ np.bincount(block)
+    found = _quantiles(values, block, weights, number, 0.95)
+    for place in range(2):
+        whole = np.sort(np.repeat(values[block == place], 3))
+        assert found[place] == whole[int(np.ceil(0.95 * len(whole))) - 1]
