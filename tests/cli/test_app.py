@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -11,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from session_lab.cli.app import app, main
-from session_lab.cli.commands import COMMANDS
+from session_lab.cli.commands import COMMANDS, module_of
 from session_lab.cli.shared.output import shows_progress
 
 HEAVY = {"matplotlib", "numpy", "pandas", "pyarrow", "httpx", "numba"}
@@ -54,7 +53,7 @@ def test_a_command_line_that_does_not_fit_ends_with_one_line_and_code_2(
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_the_list_of_commands_says_what_each_says_of_itself(command: str):
-    function = getattr(importlib.import_module(f"session_lab.cli.{command}"), command)
+    function = getattr(module_of(command), command)
     assert (function.__doc__ or "").splitlines()[0] == COMMANDS[command]
 
 

@@ -6,14 +6,17 @@ import importlib
 import os
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
 from session_lab.errors import DataError
 
-__all__ = ["COMMANDS", "Commands"]
+if TYPE_CHECKING:
+    from types import ModuleType
+
+__all__ = ["COMMANDS", "Commands", "module_of"]
 
 COMMANDS = {
     "demo": "Replay the sample chats under four idle timeouts and compare wait with billed time.",
@@ -59,8 +62,13 @@ class Commands(TyperGroup):
         return name, command, rest
 
 
+def module_of(name: str) -> ModuleType:
+    """Import the module of a command."""
+    return importlib.import_module(f"session_lab.cli.{_FOLDERS.get(name, '')}{name}")
+
+
 def _imported(name: str) -> Any:  # noqa: ANN401
-    module = importlib.import_module(f"session_lab.cli.{_FOLDERS.get(name, '')}{name}")
+    module = module_of(name)
     alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     alone.command(name)(getattr(module, name))
     return typer.main.get_command(alone)
