@@ -1,6 +1,7 @@
 // Scenarios of the SDK's own agent loop, chat.agent, which lives on a simulated environment. With
 // OVER_HTTP_1 its writers choose the way they take where there is no HTTP/2.
 
+import { apiClientManager } from "@trigger.dev/core/v3";
 import { sessions } from "@trigger.dev/sdk";
 import { chat } from "@trigger.dev/sdk/ai";
 import { AgentChat } from "@trigger.dev/sdk/chat";
@@ -285,6 +286,17 @@ const scenarios = {
     } finally {
       globalThis.fetch = fetch;
     }
+  },
+
+  async transcript() {
+    const chat = agentChat();
+    for (const text of ["one", "two"]) await say(chat, text);
+    const client = apiClientManager.clientOrThrow();
+    const { messages } = await until(async () => {
+      const found = await client.getSessionTranscript(CHAT);
+      return found.messages.length === 4 && found;
+    });
+    return messages.map(({ role, parts }) => [role, parts.map(({ text }) => text).join("")]);
   },
 
   async writes() {

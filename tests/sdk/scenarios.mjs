@@ -1,6 +1,6 @@
 // Scenarios of the official SDK's plain session calls.
 
-import { apiClientManager } from "@trigger.dev/core/v3";
+import { SSEStreamSubscription, apiClientManager } from "@trigger.dev/core/v3";
 import { auth, runs, sessions } from "@trigger.dev/sdk";
 
 import { drive } from "./drive.mjs";
@@ -40,10 +40,12 @@ const withToken = (accessToken, use) => auth.withAuth({ accessToken }, use);
 const writeOutput = (id, text) =>
   apiClientManager.clientOrThrow().appendToSessionStream(id, "out", text);
 
-async function read(id, { count, afterFirst = async () => {}, ...options }) {
+async function read(id, { count, afterFirst = async () => {}, channel, ...options }) {
   const controller = new AbortController();
   const ids = [];
-  const stream = await sessions.open(id).out.read({
+  const session = sessions.open(id);
+  const { out } = channel ? session.channel(channel) : session;
+  const stream = await out.read({
     signal: controller.signal,
     onPart: (part) => ids.push(part.id),
     ...options,
@@ -190,6 +192,75 @@ const scenarios = {
     const { waitUntilComplete } = out.writer({ execute: ({ write }) => write({ two: 2 }) });
     const { lastEventId } = await waitUntilComplete();
     return { read: await read("conversation", { count: 2 }), last: lastEventId };
+  },
+
+  async pipe() {
+    await sessions.start(chat("conversation"));
+    const { out } = sessions.open("conversation");
+    async function* numbers() {
+      for (const n of [1, 2, 3]) yield { n };
+    }
+    await out.pipe(numbers()).waitUntilComplete();
+    return read("conversation", { count: 3 });
+  },
+
+  async controlAndTrim() {
+    await sessions.start(chat("conversation"));
+    const { out } = sessions.open("conversation");
+    await out.append("one");
+    const first = await out.writeControl("turn-complete", [["session-in-event-id", "0"]]);
+    await out.append("two");
+    await out.trimTo(Number(first.lastEventId));
+    const controls = [];
+    const onControl = ({ subtype }) => controls.push(subtype);
+    const kept = await read("conversation", { count: 1, onControl });
+    return { first: first.lastEventId, kept, controls };
+  },
+
+  async sideChannel() {
+    await sessions.start(chat("conversation"));
+    const side = sessions.open("conversation").channel("progress");
+    await side.out.append({ percent: 50 });
+    await side.in.send({ pause: true });
+    const client = apiClientManager.clientOrThrow();
+    return {
+      read: await read("conversation", { count: 1, channel: "progress" }),
+      runs: (await collect(runs.list())).length,
+      own: (await client.readSessionStreamRecords("conversation", "in")).records,
+    };
+  },
+
+  async fromTheNewest() {
+    await sessions.start(chat("conversation"));
+    await writeOutput("conversation", "old");
+    const { TRIGGER_API_URL: address, TRIGGER_SECRET_KEY: key } = process.env;
+    const url = `${address}/realtime/v1/sessions/conversation/out`;
+    const headers = { authorization: `Bearer ${key}` };
+    const subscription = new SSEStreamSubscription(url, { headers, from: "latest" });
+    const reader = (await subscription.subscribe()).getReader();
+    await writeOutput("conversation", "new");
+    const { value } = await reader.read();
+    await reader.cancel();
+    return { chunk: value.chunk, id: value.id };
+  },
+
+  async transcript() {
+    await sessions.start(chat("conversation"));
+    const client = apiClientManager.clientOrThrow();
+    const none = await client.getSessionTranscript("conversation");
+    const messages = ["m1", "m2", "m3"].map((id) => ({
+      id,
+      role: "user",
+      parts: [{ type: "text", text: id }],
+    }));
+    const { presignedUrl } = await client.createChatSnapshotUploadUrl("conversation");
+    const body = JSON.stringify({ version: 1, savedAt: 1, messages, lastOutEventId: "7" });
+    await fetch(presignedUrl, { method: "PUT", body });
+    return {
+      none,
+      newest: await client.getSessionTranscript("conversation", { limit: 2 }),
+      rest: await client.getSessionTranscript("conversation", { limit: 2, before: "m2" }),
+    };
   },
 
   async browser() {

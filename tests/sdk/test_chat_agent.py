@@ -145,3 +145,12 @@ def test_history_may_come_from_a_database(run_scenario: Scenario):
 
 def test_hooks_write_parts_of_their_own(run_scenario: Scenario):
     assert run_scenario("writes") == [{"type": "data-note", "data": {"n": 1}}]
+
+
+def test_the_transcript_has_what_was_said(run_scenario: Scenario):
+    assert run_scenario("transcript") == [
+        ["user", "one"],
+        ["assistant", "1 one"],
+        ["user", "two"],
+        ["assistant", "2 two"],
+    ]

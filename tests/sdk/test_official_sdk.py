@@ -128,6 +128,39 @@ def test_what_is_written_to_output_is_read_as_it_is(run_scenario: Scenario):
     assert seen["last"] == "1"
 
 
+def test_what_is_piped_is_written_in_order(run_scenario: Scenario):
+    assert run_scenario("pipe") == {
+        "chunks": [{"n": 1}, {"n": 2}, {"n": 3}],
+        "ids": ["0", "1", "2"],
+    }
+
+
+def test_control_records_are_told_and_trimmed_ones_are_gone(run_scenario: Scenario):
+    seen = run_scenario("controlAndTrim")
+    assert (seen["first"], seen["controls"]) == ("1", ["turn-complete"])
+    assert seen["kept"] == {"chunks": ["two"], "ids": ["1", "2"]}
+
+
+def test_a_side_channel_has_records_of_its_own_and_starts_no_run(run_scenario: Scenario):
+    seen = run_scenario("sideChannel")
+    assert seen["read"] == {"chunks": [{"percent": 50}], "ids": ["0"]}
+    assert (seen["runs"], seen["own"]) == (1, [])
+
+
+def test_a_reader_may_begin_with_what_comes_next(run_scenario: Scenario):
+    assert run_scenario("fromTheNewest") == {"chunk": "new", "id": "1"}
+
+
+def test_a_transcript_is_read_in_pages_from_its_end(run_scenario: Scenario):
+    seen = run_scenario("transcript")
+    assert seen["none"] == {"messages": []}
+    assert [message["id"] for message in seen["newest"]["messages"]] == ["m2", "m3"]
+    assert seen["newest"]["cursors"] == {"lastOutEventId": "7"}
+    assert seen["newest"]["nextCursor"] == "m2"
+    assert [message["id"] for message in seen["rest"]["messages"]] == ["m1"]
+    assert "nextCursor" not in seen["rest"]
+
+
 def test_the_token_of_a_start_is_enough_to_chat_and_for_nothing_else(run_scenario: Scenario):
     seen = run_scenario("browser")
     assert seen["retrieved"] == seen["id"]
