@@ -59,6 +59,13 @@ def test_it_shows_sessions_runs_and_the_journal_and_looks_well(opened: Page, scr
         opened.screenshot(path=screenshots / f"lab-page-{scheme}.png", full_page=True)
 
 
+def test_it_says_what_serves_turns(opened: Page, server: sl.LocalServer):
+    server.agent = "echo"
+    opened.get_by_label("Advance by").fill("1")
+    opened.get_by_role("button", name="Advance", exact=True).click()
+    opened.get_by_text("a scripted agent serves turns").wait_for()
+
+
 def test_nothing_in_the_world_is_taken_for_markup(opened: Page):
     opened.get_by_role("button", name="Show chat-1").click()
     opened.locator("#records-in li").wait_for()

@@ -363,6 +363,7 @@ is spent, so append to a new session under another external id
             "profile": world.profile.name,
             "policy": world.policy or "none: runs live until they are ended from outside",
             "platform": world.platform or "none",
+            "agent": world.agent or "none",
             "sessions": _tally(self.sessions_frame()["status"]),
             "runs": _tally(self.runs_frame()["status"]),
             "requests": f"{len(world.journal):,}",

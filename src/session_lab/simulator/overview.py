@@ -62,6 +62,7 @@ def overview(backend: Backend) -> dict[str, Json]:
         "clock": "real" if backend.follows_system_clock else "virtual",
         "profile": world.profile.name,
         "followsPolicy": world.policy is not None,
+        "agent": None if world.agent is None else world.agent.to_dict(),
         "sessionCount": n_sessions,
         "requestCount": len(world.journal),
         "sessions": sessions,

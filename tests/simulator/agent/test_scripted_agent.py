@@ -364,3 +364,20 @@ def test_the_simulator_and_its_clients_get_objects():
     assert sim.agent is None
     sim.reset()
     assert sim.agent == sl.ScriptedAgent("echo")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", " ", "a", " a  b\n", "word" * 5_000, "a " * 100_000, "\n" * 3_000, "ä\ud800 🙂"],
+    ids=lambda text: f"{text[:4]!a} x {len(text)}",
+)
+def test_a_text_comes_whole_in_a_bounded_number_of_pieces(text: str):
+    answer = sl.ScriptedAgent("echo").answer(sl.AgentTurn(text=text, number=1))
+    deltas = [json.loads(part.chunk).get("delta") for part in answer.parts]
+    pieces = [delta for delta in deltas if delta is not None]
+    assert "".join(pieces) == text
+    assert len(pieces) <= 2_000
+
+
+def test_a_simulator_shows_its_agent():
+    assert "ScriptedAgent(&#x27;echo&#x27;)" in sl.Simulator(agent="echo")._repr_html_()

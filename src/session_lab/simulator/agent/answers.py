@@ -6,6 +6,7 @@ The chunks are those of the AI SDK's UI message stream, as chat clients read the
 from __future__ import annotations
 
 import json
+import math
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -19,8 +20,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Answer", "Part", "cut_short", "silence", "write_answer"]
 
-_LONGEST_PIECE = 1000
-"""Characters of text in one chunk at most; longer words come in several."""
+_MOST_PIECES = 2_000
+"""Chunks of one text at most; where it has more words, several come at once."""
+_LONGEST_PIECE = 1_000
+"""Characters of a word in one chunk; longer words come in several."""
 
 
 class Part(NamedTuple):
@@ -202,9 +205,10 @@ _TAKE: Mapping[str, Callable[[_Writer, Step], None]] = {
 
 def _pieces(text: str) -> Iterator[str]:
     """Iterate over a text word by word, blanks with the word behind them."""
-    for word in re.findall(r"\s*\S+\s*\Z|\s*\S+|\s+", text):
-        for first in range(0, len(word), _LONGEST_PIECE):
-            yield word[first : first + _LONGEST_PIECE]
+    words = re.findall(rf"\s*\S{{1,{_LONGEST_PIECE}}}|\s+\Z", text)
+    at_once = max(1, math.ceil(len(words) / _MOST_PIECES))
+    for first in range(0, len(words), at_once):
+        yield "".join(words[first : first + at_once])
 
 
 def _json(chunk: dict[str, Any]) -> str:

@@ -82,7 +82,8 @@ function fill(id, rows) {
 function showWorld(world) {
   byId("now").textContent = world.now;
   const policy = world.followsPolicy ? "runs follow a policy" : "runs live until they are ended";
-  byId("world").textContent = `${world.clock} clock, seed ${world.seed}, profile ${world.profile}, ${policy}`;
+  const agent = world.agent === null ? "" : ", a scripted agent serves turns";
+  byId("world").textContent = `${world.clock} clock, seed ${world.seed}, profile ${world.profile}, ${policy}${agent}`;
   byId("advance").hidden = world.clock !== "virtual";
   const { sessions, runs } = world;
   const count = world.sessionCount.toLocaleString("en");
