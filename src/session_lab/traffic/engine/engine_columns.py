@@ -54,6 +54,7 @@ class PlayedChat(Protocol):
 
     def runs(self, until: int | None) -> list[Run]:
         """Return the runs as they stood at an instant, or at their end; later ones are left out."""
+        ...
 
 
 def rows_of(log: Log) -> Iterable[tuple[int, int, int, int | None, int | None]]:
