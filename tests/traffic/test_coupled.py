@@ -28,8 +28,8 @@ from tests.traffic.test_columnar import as_log, many_chats
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-many_examples = settings(max_examples=settings().max_examples * 4)
-"""400 examples, and 8,000 with ``--long``."""
+many_examples = settings(max_examples=settings().max_examples * 2)
+"""200 examples, and 4,000 with ``--long``."""
 seeds = st.integers(0, 2**64)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from session_lab.traffic.columnar import GroupedLog
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from session_lab.traffic.columnar.layout import Demand
 
 NAMES = [field.name for field in fields(EngineResult) if field.name != "slots"]
-more_examples = settings(max_examples=settings().max_examples * 3)
 
 
 def demand_of(seed: int) -> tuple[GroupedLog, Any, SlotLimits, Demand]:
@@ -36,7 +35,6 @@ def demand_of(seed: int) -> tuple[GroupedLog, Any, SlotLimits, Demand]:
     return grouped, log.timings, case.slots, demand
 
 
-@more_examples
 @given(st.integers(0, 2**64))
 def test_the_demand_is_never_less_than_the_slots_that_are_held(seed: int):
     grouped, timings, slots, demand = demand_of(seed)
@@ -50,7 +48,6 @@ def test_the_demand_is_never_less_than_the_slots_that_are_held(seed: int):
         assert asked[place] >= held
 
 
-@more_examples
 @given(st.integers(0, 2**64))
 def test_where_the_demand_fits_nothing_ever_waits(seed: int):
     grouped, timings, slots, demand = demand_of(seed)
