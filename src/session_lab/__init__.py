@@ -139,7 +139,10 @@ else:
             return importlib.import_module(f"{__name__}.{_MODULES[name]}")
         if name in _HOMES:
             return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        # What helps with a mistyped name loads with the first of them.
+        from session_lab.mistyped import no_attribute  # noqa: PLC0415
+
+        raise no_attribute(__name__, name, __all__)
 
 
 def _draw(result: object, ax: "Axes | None") -> "Axes":

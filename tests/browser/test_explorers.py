@@ -102,6 +102,11 @@ def test_every_control_of_the_explorers_moves_what_is_shown(notebook: Page, scre
     assert "nothing is selected" in seen.settled()[1]
     assert not explorer.locator(f"{PICTURE}:visible").count()
     explorer.screenshot(path=screenshots / "explorer-empty.png")
+    _reset_from_the_toolbar(explorer, seen)
+    _read_rows(explorer)
+    explorer.screenshot(path=screenshots / "explorer-rows.png")
+    _zoom(explorer)
+    _narrow(notebook, explorer, screenshots)
     assert errors == []
 
 
@@ -187,6 +192,51 @@ def _move_policy(explorer: Locator, seen: Seen) -> None:
     seen.change(partial(_pick, explorer, "Expiry after", "1 h"))
     seen.change(partial(_pick, explorer, "Expiry after", "as recorded"))
     seen.change(partial(_slider(explorer, "Max turns").press, "End"))
+
+
+def _reset_from_the_toolbar(explorer: Locator, seen: Seen) -> None:
+    seen.change(lambda: explorer.get_by_role("button", name="Take every filter away").last.click())
+    name = seen.settled()[1].splitlines()
+    assert not any("nothing is selected" in line for line in name)
+
+
+def _read_rows(explorer: Locator) -> None:
+    """Open the table, sort it, and read its end: only what is in sight is there."""
+    explorer.get_by_text("Sessions selected, as a table").click()
+    box = explorer.locator(".sl-rows")
+    box.locator("tbody tr").first.wait_for()
+    assert box.locator("tbody tr").count() < 30
+    box.get_by_role("button", name="created at").click()
+    explorer.get_by_role("columnheader", name="created at").and_(
+        explorer.locator("[aria-sort=ascending]")
+    ).wait_for()
+    box.evaluate("box => { box.scrollTop = box.scrollHeight; }")
+    place = explorer.locator(".sl-rows-place")
+    explorer.page.wait_for_function(
+        "place => { const [, last, total] = place.innerText.match(/to ([\\d,]+) of ([\\d,]+)/) ?? [];"
+        " return last && last === total; }",
+        arg=place.element_handle(),
+    )
+
+
+def _zoom(explorer: Locator) -> None:
+    picture = explorer.locator(f"{PICTURE}:visible").first
+    before = picture.bounding_box()
+    explorer.get_by_role("button", name="Zoom in").last.click()
+    after = picture.bounding_box()
+    assert before
+    assert after
+    assert after["width"] > 1.4 * before["width"]
+    explorer.get_by_role("button", name="Zoom out").last.click()
+
+
+def _narrow(notebook: Page, explorer: Locator, screenshots: Path) -> None:
+    """On 800 pixels nothing stands beside the page."""
+    notebook.set_viewport_size({"width": 800, "height": 1800})
+    notebook.wait_for_timeout(200)
+    explorer.screenshot(path=screenshots / "explorer-800.png")
+    wide = explorer.evaluate("one => [one.scrollWidth, one.clientWidth]")
+    assert wide[0] <= wide[1] + 1
 
 
 def _in_the_dark(explorer: Locator, screenshots: Path) -> None:

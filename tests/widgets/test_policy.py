@@ -36,6 +36,7 @@ states = st.builds(
     boot_time=st.sampled_from(["0s", "3s", "1m"]),
     resume_time=st.sampled_from(["0s", "2s", "10s"]),
     is_varied=st.booleans(),
+    concurrency_limit=st.none() | st.none() | st.sampled_from([1, 3, 100]),
 )
 
 
@@ -64,7 +65,7 @@ def test_what_is_shown_is_what_the_code_makes(explorer: PolicyExplorer, state: P
 
 
 @settings(max_examples=max(50, settings().max_examples // 4))
-@given(state=states.filter(lambda state: state.expiry is None))
+@given(state=states.filter(lambda state: state.expiry is None and state.concurrency_limit is None))
 def test_the_policy_of_today_has_the_numbers_of_its_replay(
     explorer: PolicyExplorer, state: PolicyState
 ):
@@ -212,4 +213,15 @@ def test_a_time_that_is_a_distribution_stays_one():
     assert control(explorer, "Boot time").disabled
     made = eval(explorer.code(), {"sl": sl, "events": EVENTS})  # noqa: S307
     pd.testing.assert_frame_equal(explorer.data().policies, made.policies)
+    explorer.close()
+
+
+def test_a_limit_of_runs_at_once_is_what_the_sweep_plays():
+    explorer = PolicyExplorer(EVENTS, platform=PLATFORM)
+    control(explorer, "Runs at once").value = 2
+    made = eval(explorer.code(), {"sl": sl, "events": EVENTS})  # noqa: S307
+    pd.testing.assert_frame_equal(explorer.data().policies, made.policies)
+    assert (made.policies["peak_executing"] <= 2).all()
+    with pytest.raises(sl.DataError, match="0 is not a number of runs from 1"):
+        replace(explorer.state, concurrency_limit=0)
     explorer.close()

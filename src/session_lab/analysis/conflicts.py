@@ -24,6 +24,7 @@ from session_lab.analysis.results import Result
 from session_lab.errors import DataWarning
 from session_lab.frames import instants
 from session_lab.frames.build import TEXT_DTYPE
+from session_lab.mistyped import no_attribute
 from session_lab.timing import duration_text, to_milliseconds
 
 if TYPE_CHECKING:
@@ -39,6 +40,12 @@ __all__ = ["CAUSES", "SINCE", "Conflicts", "from_journal", "summary"]
 
 def __dir__() -> list[str]:
     return __all__
+
+
+if not TYPE_CHECKING:  # To a type checker it would stand for every name.
+
+    def __getattr__(name: str) -> object:
+        raise no_attribute(__name__, name, __all__)
 
 
 _OUTCOMES = ("created", "cached", "refused", "failed")

@@ -49,6 +49,7 @@ from session_lab.analysis.survival.tables.sample import check_sample
 from session_lab.analysis.survival.tables.session_durations import CAUSES, lives_of
 from session_lab.errors import DataError
 from session_lab.frames import column_of
+from session_lab.mistyped import answer_mistyped, no_attribute
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
@@ -94,6 +95,12 @@ def __dir__() -> list[str]:
     return __all__
 
 
+if not TYPE_CHECKING:  # To a type checker it would stand for every name.
+
+    def __getattr__(name: str) -> object:
+        raise no_attribute(__name__, name, __all__)
+
+
 EXPIRY_NOTES = {
     "competes": (
         "expiry competes: any end ends a session, so the curve is the share of sessions that is "
@@ -137,6 +144,7 @@ def survival(
     level: float = 0.95,
     interval: Transform = "log-log",
 ) -> SurvivalByGroup: ...
+@answer_mistyped
 def survival(
     df: AnyFrame,
     *,
@@ -236,6 +244,7 @@ def incidence(
     resolution: Duration | None = None,
     level: float = 0.95,
 ) -> IncidenceByGroup: ...
+@answer_mistyped
 def incidence(
     df: AnyFrame,
     *,

@@ -15,6 +15,7 @@ from session_lab.errors import DataError
 from session_lab.frames.build import NAT, in_one_piece
 from session_lab.frames.columns import check_frame, column_of, durations, instants
 from session_lab.frames.schema import SESSIONS
+from session_lab.mistyped import answer_mistyped
 from session_lab.timing import Duration, duration_text, instant_text, to_instant, to_milliseconds
 
 if TYPE_CHECKING:
@@ -135,6 +136,7 @@ class Selection:
 _DEFAULTS: dict[str, Any] = {field.name: field.default for field in fields(Selection)}
 
 
+@answer_mistyped
 def select(
     df: pd.DataFrame,
     *,

@@ -28,6 +28,7 @@ from session_lab.frames import (
     whole_file,
     write_parquet,
 )
+from session_lab.mistyped import answer_mistyped
 from session_lab.replays.assumptions import silent_messages, zeros_assumed
 from session_lab.replays.summary import ReplaySummary, summarise
 from session_lab.replays.turns import Played, slots_of, turns_of
@@ -309,6 +310,7 @@ class Replay:
         return f"<p>{escape(repr(self))}</p>{self.summary().to_html()}{frames}"
 
 
+@answer_mistyped
 def replay(
     events: pd.DataFrame,
     policy: RunPolicy | Mapping[str, RunPolicy] | None = None,

@@ -14,6 +14,7 @@ from tqdm import tqdm
 from session_lab.analysis import churn
 from session_lab.analysis.replays.recommend import best_cost, pareto_front
 from session_lab.frames import NAT, RUNS, empty
+from session_lab.mistyped import answer_mistyped
 from session_lab.replays.assumptions import silent_messages, zeros_assumed
 from session_lab.replays.grid import (
     EXPIRY,
@@ -73,6 +74,7 @@ class _Point(NamedTuple):
     limit: int | None = None
 
 
+@answer_mistyped
 def sweep(
     events: pd.DataFrame,
     grid: Grid,

@@ -14,6 +14,7 @@ from session_lab.analysis.display import table_html
 from session_lab.analysis.tags import Drift, TagStatuses
 from session_lab.errors import SessionLabError, SessionLabWarning
 from session_lab.frames import check_kind, whole_file
+from session_lab.mistyped import answer_mistyped
 from session_lab.plots.pictures.picture import Picture
 from session_lab.reports.at_a_glance import at_a_glance
 from session_lab.reports.contents import ReportInput, chapters
@@ -130,6 +131,7 @@ def report_html(
     )
 
 
+@answer_mistyped
 def report(
     path: str | os.PathLike[str],
     sessions: pd.DataFrame,

@@ -9,7 +9,10 @@ simulator was asked; ``sample``, ``scale``, ``cap_gaps`` and ``anonymise`` make 
 ``sample_path`` finds the recordings that come with the package.
 """
 
+from typing import TYPE_CHECKING
+
 from session_lab.frames import sample_path
+from session_lab.mistyped import no_attribute
 from session_lab.traffic.adopt import adopt
 from session_lab.traffic.detecting import Detected, detect
 from session_lab.traffic.formats import FORMATS
@@ -50,3 +53,9 @@ __all__ = [
 
 def __dir__() -> list[str]:
     return __all__
+
+
+if not TYPE_CHECKING:  # To a type checker it would stand for every name.
+
+    def __getattr__(name: str) -> object:
+        raise no_attribute(__name__, name, __all__)

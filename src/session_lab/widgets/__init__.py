@@ -5,7 +5,10 @@ shows; and ``code()``, the call that makes it. Nothing can be seen that could no
 without a control.
 """
 
+from typing import TYPE_CHECKING
+
 from session_lab.frames.selection import Selection
+from session_lab.mistyped import no_attribute
 from session_lab.widgets.churn import ChurnExplorer, ChurnState
 from session_lab.widgets.data.session_index import IndexedSessions
 from session_lab.widgets.explorer import Explorer, ExplorerState
@@ -36,3 +39,9 @@ __all__ = [
 
 def __dir__() -> list[str]:
     return __all__
+
+
+if not TYPE_CHECKING:  # To a type checker it would stand for every name.
+
+    def __getattr__(name: str) -> object:
+        raise no_attribute(__name__, name, __all__)

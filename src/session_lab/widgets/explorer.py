@@ -428,8 +428,8 @@ class Explorer(ABC, Generic[State]):
         lines = [f"{n:,} of {total:,} sessions"]
         scene, table = None, ""
         filtered = self._filtered(state)
-        if filtered != state:
-            owned = [name for name in self._owned(state) if name in state.selection.criteria]
+        owned = [name for name in self._owned(state) if name in state.selection.criteria]
+        if owned:
             names = " and ".join(name.replace("_", " ") for name in owned)
             # On the same line: a line more would move the picture away from under the pointer.
             lines[0] += f", not filtered by {names}, which this view shows"

@@ -62,7 +62,7 @@ class LifetimeState(ExplorerState):
 
     view: LifetimeView = "survival"
     by: str | None = None
-    top: int = 6
+    top: int = 5
     expiry: Expiry = "competes"
     resolution: str | None = None
 

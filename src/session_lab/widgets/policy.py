@@ -42,6 +42,7 @@ _NO_TURNS = "no turn is served, so nothing waits; select more, or give a log wit
 _STYLE = {"description_width": "90px"}
 """Room for the longest label."""
 _BOOT = ("0 s", "500 ms", "1 s", "2 s", "3 s", "5 s", "10 s", "30 s")
+_LIMITS = (1, 2, 5, 10, 20, 50, 100, 200, 500)
 _RESUME = ("0 s", "100 ms", "200 ms", "500 ms", "1 s", "2 s", "3 s", "5 s", "10 s")
 _ZERO = "0 s"
 _OTHERWISE = {"boot_time": ("1 s", "10 s"), "resume_time": ("500 ms", "5 s")}
@@ -64,6 +65,8 @@ class PolicyState(ExplorerState):
         As of the same.
     boot_time, resume_time : str
         As of :class:`session_lab.Platform`.
+    concurrency_limit : int, optional
+        How many runs may execute at once; as many as like by default.
     is_varied : bool
         Whether the recommendation is made again with half and with twice of these times (where one
         is 0 s, with others), to see how much it hangs on them.
@@ -78,6 +81,7 @@ class PolicyState(ExplorerState):
     boot_time: str = _ZERO
     resume_time: str = _ZERO
     is_varied: bool = False
+    concurrency_limit: int | None = None
 
     def __post_init__(self) -> None:
         """Check the fields, and bring durations to one form."""
@@ -86,6 +90,10 @@ class PolicyState(ExplorerState):
             object.__setattr__(self, name, getattr(policy, name))
         for name in self.times:
             object.__setattr__(self, name, getattr(platform, name))
+        limit = self.concurrency_limit
+        if limit is not None and (type(limit) is not int or limit < 1):
+            message = f"{limit!r} is not a number of runs from 1, or None for no limit"
+            raise DataError(message, column="concurrency_limit")
         if self.expiry is not None:
             after = to_milliseconds(self.expiry, name="expiry")
             object.__setattr__(self, "expiry", duration_text(after))
@@ -269,15 +277,22 @@ class PolicyExplorer(Explorer[PolicyState]):
             ),
             "boot_time": _slider(_BOOT, "Boot time"),
             "resume_time": _slider(_RESUME, "Resume time"),
+            "concurrency_limit": ipywidgets.Dropdown(
+                options=[("as many as like", NOTHING), *((f"{n:,}", n) for n in _LIMITS)],
+                description="Runs at once",
+                style=_STYLE,
+            ),
             "is_varied": ipywidgets.Checkbox(description="How sure?", style=_STYLE),
         }
 
 
-def _grid(state: PolicyState) -> dict[str, list[str]]:
-    """Return the grid that is swept: idle timeouts, that of the state among them, and the expiry."""
+def _grid(state: PolicyState) -> dict[str, list[Any]]:
+    """Return the grid that is swept: idle timeouts, that of the state among them, and what else."""
     timeouts = sorted({*_IDLE, state.idle_timeout}, key=to_milliseconds)
     expiry = {} if state.expiry is None else {"expiry": [state.expiry]}
-    return {"idle_timeout": timeouts, **expiry}
+    limit = state.concurrency_limit
+    limits = {} if limit is None else {"concurrency_limit": [limit]}
+    return {"idle_timeout": timeouts, **expiry, **limits}
 
 
 def _around(name: str, time: str) -> list[str]:

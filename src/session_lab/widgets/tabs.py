@@ -9,6 +9,7 @@ import pandas as pd
 
 from session_lab.errors import DataError
 from session_lab.frames.selection import one_of
+from session_lab.mistyped import answer_mistyped
 from session_lab.simulator import Platform, RunPolicy
 from session_lab.widgets.churn import ChurnExplorer
 from session_lab.widgets.data.session_index import IndexedSessions
@@ -187,6 +188,7 @@ class Exploration:
                 explorer.hide()
 
 
+@answer_mistyped
 def explore(
     sessions: pd.DataFrame | HasSessions,
     runs: pd.DataFrame | None = None,

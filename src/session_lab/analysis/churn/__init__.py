@@ -9,6 +9,8 @@ A session's runs are taken in order of their trigger, ties in the order of rows;
 first takes over from the one before it.
 """
 
+from typing import TYPE_CHECKING
+
 from session_lab.analysis.churn.cohorts import Cohorts, cohorts
 from session_lab.analysis.churn.cost import Cost, cost
 from session_lab.analysis.churn.gaps import Gaps, gaps
@@ -18,6 +20,7 @@ from session_lab.analysis.churn.rates import Rate, rate
 from session_lab.analysis.churn.reasons import Reasons, StartKinds, reasons, start_kinds
 from session_lab.analysis.churn.runs import RunsPerSession, runs_per_session
 from session_lab.analysis.churn.transitions import Transitions, transitions
+from session_lab.mistyped import no_attribute
 
 __all__ = [
     "Cohorts",
@@ -45,3 +48,9 @@ __all__ = [
 
 def __dir__() -> list[str]:
     return __all__
+
+
+if not TYPE_CHECKING:  # To a type checker it would stand for every name.
+
+    def __getattr__(name: str) -> object:
+        raise no_attribute(__name__, name, __all__)

@@ -11,6 +11,7 @@ import pandas as pd
 from session_lab.analysis.results import Result
 from session_lab.errors import DataError
 from session_lab.frames import NAT, milliseconds
+from session_lab.mistyped import answer_mistyped
 from session_lab.simulator import RunPolicy
 from session_lab.timing import duration_text, to_milliseconds
 
@@ -123,6 +124,7 @@ class Recommendation(Result):
         return front[names].assign(chosen=front.index == self.chosen)
 
 
+@answer_mistyped
 def recommend(
     policies: pd.DataFrame,
     *,

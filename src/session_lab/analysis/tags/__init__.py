@@ -5,6 +5,8 @@ its denominator. Whatever only counts takes the frame of any engine: pandas, Pol
 DuckDB or dask.
 """
 
+from typing import TYPE_CHECKING
+
 from session_lab.analysis.tags.by_status import TagStatuses, by_status
 from session_lab.analysis.tags.codes import TagCodes, prepare
 from session_lab.analysis.tags.concentration import Concentration, concentration, jensen_shannon
@@ -12,6 +14,7 @@ from session_lab.analysis.tags.cooccurrence import Cooccurrence, cooccurrence
 from session_lab.analysis.tags.distributions import TagDistribution, Tail, distribution
 from session_lab.analysis.tags.drift import Drift, drift
 from session_lab.analysis.tags.namespaces import Namespaces, namespaces, split
+from session_lab.mistyped import no_attribute
 
 __all__ = [
     "Concentration",
@@ -36,3 +39,9 @@ __all__ = [
 
 def __dir__() -> list[str]:
     return __all__
+
+
+if not TYPE_CHECKING:  # To a type checker it would stand for every name.
+
+    def __getattr__(name: str) -> object:
+        raise no_attribute(__name__, name, __all__)

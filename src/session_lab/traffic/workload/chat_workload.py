@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from session_lab.errors import DataError
+from session_lab.mistyped import answer_mistyped_fields
 from session_lab.timing import duration_text, instant_text, to_instant, to_milliseconds
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ _RANGES = {
 }
 
 
+@answer_mistyped_fields
 @dataclass(frozen=True, kw_only=True)
 class ChatWorkload:
     """How people chat, as a few distributions.

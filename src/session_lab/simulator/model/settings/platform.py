@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from session_lab.errors import DataError
+from session_lab.mistyped import answer_mistyped_fields
 from session_lab.simulator.model.run_rules import LONGEST_DRAW
 from session_lab.simulator.model.settings.checks import Checks, is_number
 from session_lab.timing import duration_text, to_milliseconds
@@ -129,6 +130,7 @@ class Distribution:
         return f"<Distribution of {len(self.quantiles):,} quantiles: {', '.join(texts)}>"
 
 
+@answer_mistyped_fields
 @dataclass(frozen=True, kw_only=True)
 class Platform(Checks):
     """What the environment does to runs.

@@ -7,6 +7,7 @@ from bisect import bisect_right
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from session_lab.mistyped import answer_mistyped_fields
 from session_lab.simulator.model.randomness import crash_uniform, keyed_word
 from session_lab.simulator.model.run_rules import FOR_EVER, quantile
 from session_lab.simulator.model.settings.checks import Checks, is_integer
@@ -86,6 +87,7 @@ class Timings(NamedTuple):
         return crash_uniform(self.seed, external_id, accepted) < self.crash_rate
 
 
+@answer_mistyped_fields
 @dataclass(frozen=True, kw_only=True)
 class RunPolicy(Checks):
     """What a team chooses about the runs behind its sessions.
