@@ -103,6 +103,7 @@ def test_slots_tell_what_the_limit_did(engine: str):
     assert section["queued max"] == 14_000
     assert replay.to_dict()["limits"] == {"base": 1, "burst_factor": 2.0, "per_task": {}}
     assert replay.concurrency().peak_executing == 2
+    assert replay.concurrency().notes == ("at most 2 of the 2 slots are held at once",)
 
 
 def test_a_limit_that_nobody_met_says_so():

@@ -139,9 +139,12 @@ class Replay:
         ----------
         limit : int, optional
             How many runs may execute at once, to be shown beside the peak: a plan's, as in
-            ``sl.prices("2026-05").plans["hobby"].limits["production"]``.
+            ``sl.prices("2026-05").plans["hobby"].limits["production"]``. By default that of the
+            replay, if it had one.
         """
         slots = self._slot_changes()
+        if limit is None and self.limits is not None:
+            limit = self._slot_total
         return concurrency(self.runs, slots=slots, until=self.until, limit=limit)
 
     def slots(self) -> SlotWaits:
