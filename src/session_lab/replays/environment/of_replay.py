@@ -205,6 +205,9 @@ def _started(replay: Replay, turns: _Served, policies: tuple[Int64s, list[Timing
         rules = timings[which[session[row]]]
         boot = rules.boot(names[session[row]], int(earlier.sum()), int(number[row]) - settled)
         started[row] = triggered[row] + boot
+    ended = instants(runs, "ended_at", source="runs", required=False)
+    # What ended before it was ready never executed.
+    started[(ended != NAT) & (ended < started)] = NAT
     return started
 
 
@@ -258,7 +261,8 @@ def _waits(
     waited_first = np.full(len(runs), fill_value=False)
     kinds = replay.operations["start_kind"].astype(object).to_numpy()[turns.operation]
     waited_first[turns.run[is_first & np.isin(kinds, ("warm", "resumed"))]] = True
-    waited_first = (waited_first | (n_turns == 0)) & (started <= horizon)
+    has_begun = (started != NAT) & (started <= horizon)
+    waited_first = (waited_first | (n_turns == 0)) & has_begun
     empty = np.flatnonzero(waited_first)
     is_preload = reason[empty] == "initial"
     quiet = np.where(is_preload, preload[which[session[empty]]], idle[which[session[empty]]])

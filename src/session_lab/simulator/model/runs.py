@@ -41,6 +41,7 @@ __all__ = [
     "as_of",
     "close",
     "end_at",
+    "executed_at",
     "expiring",
     "force",
     "is_live",
@@ -240,6 +241,12 @@ def force(run: Run, status: str, at: int, timings: Timings | None, *, final: boo
         ended_at=ended_at,
         end_cause=_FORCED_CAUSES.get(status, ""),
     )
+
+
+def executed_at(run: Run) -> int | None:
+    """Return when a run was ready; None where it ended before that, and so never executed."""
+    has_ended_before = run.ended_at is not None and run.ended_at < run.ready_at
+    return None if has_ended_before else run.ready_at
 
 
 def last_busy(run: Run) -> int:

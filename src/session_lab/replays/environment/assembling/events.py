@@ -38,7 +38,7 @@ def events_of(
         How long a first turn is taken to last that was never served.
     """
     row = chat.row
-    own = next((turn for turn in served.turns if turn.run == 0 and turn.arrival is None), None)
+    own = served.turns[0] if served.carries and served.turns else None
     duration = None
     if served.carries:
         duration = (first or 0) if own is None else _duration(own)
@@ -46,7 +46,7 @@ def events_of(
     events += [
         Event(turn.arrived_at, "message", row, _duration(turn))
         for turn in served.turns
-        if not (served.carries and turn is own)
+        if turn is not own
     ]
     events += [Event(one.at, "message", row, None) for one in served.waiting]
     events += [Event(at, "start", row, None) for at in _restarts(chat, served, why)]

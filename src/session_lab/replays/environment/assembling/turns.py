@@ -106,14 +106,15 @@ def serve(chat: Chat, typical: Typical, answers: Mapping[int, list[int | None]])
     turns: list[Turn] = []
     skews: list[int] = []
     place = orphans = 0
+    # A run may hand over before it serves anything, so the first turn of all is meant.
+    comes_first = carries
     for index, run in enumerate(chat.runs):
         spans = _spans(run)
-        comes_first = carries and index == 0
         if spans is None:
             last = _arrivals_until(chat, messages, index)
             own = messages[place:last]
             turns += _estimated(chat, index, own, typical, comes_first=comes_first)
-            place = max(place, last)
+            place, comes_first = max(place, last), False
             continue
         for span in spans:
             if comes_first:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from session_lab.simulator.model.calendar import date_text
 from session_lab.simulator.model.run_payload import tags_of
+from session_lab.simulator.model.runs import executed_at
 from session_lab.simulator.model.settings.prices import (
     CENTS_PER_RUN,
     DEFAULT_MACHINE,
@@ -63,6 +64,7 @@ def run_row(record: RunRecord, version: str | None) -> list[Json]:
     """Return a run as it stands now as a row, its values in the order of :data:`COLUMNS`."""
     run, options = record.run, record.options
     started = run.status != "PENDING"
+    begun = executed_at(run) if started else None
     ended_at = run.ended_at if run.status in FINAL_INTERNAL_STATUSES else None
     machine = options.get("machine") or DEFAULT_MACHINE
     billed = run.active + run.idle
@@ -78,11 +80,11 @@ def run_row(record: RunRecord, version: str | None) -> list[Json]:
         "triggered_at": _time(run.triggered_at),
         "queued_at": _time(run.triggered_at),
         "dequeued_at": _time(run.triggered_at) if started else None,
-        "executed_at": _time(run.ready_at) if started else None,
+        "executed_at": _time(begun),
         "completed_at": _time(ended_at),
         "expired_at": _time(ended_at) if run.status == "EXPIRED" else None,
         "delay_until": None,
-        "execution_duration": ended_at - run.ready_at if started and ended_at else None,
+        "execution_duration": None if begun is None or ended_at is None else ended_at - begun,
         "total_duration": None if ended_at is None else ended_at - run.triggered_at,
         "queued_duration": 0 if started else None,
         "usage_duration": billed,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from session_lab.simulator.model.calendar import date_text
 from session_lab.simulator.model.run_payload import tags_of
+from session_lab.simulator.model.runs import executed_at
 from session_lab.simulator.model.settings.prices import (
     CENTS_PER_RUN,
     DEFAULT_MACHINE,
@@ -104,12 +105,12 @@ def _run(record: RunRecord, api_version: str | None, version: str | None) -> dic
     status = shown_status(run.status, api_version)
     is_final = run.status in FINAL_INTERNAL_STATUSES
     ended_at = run.ended_at if is_final else None
-    is_completed = status in _COMPLETED
+    is_completed, begun = status in _COMPLETED, executed_at(run)
     optional = {
         "version": version,
         "region": options.get("region"),
         "ttl": options.get("ttl"),
-        "startedAt": None if run.status == "PENDING" else _text(run.ready_at),
+        "startedAt": None if begun is None or run.status == "PENDING" else _text(begun),
         "finishedAt": None if ended_at is None else _text(ended_at),
         "expiredAt": None if ended_at is None or run.status != "EXPIRED" else _text(ended_at),
     }

@@ -11,6 +11,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from session_lab.simulator.model.calendar import date_text
+from session_lab.simulator.model.runs import executed_at
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,7 +57,8 @@ def trace_of(
     """
     run = record.run
     children = []
-    if timings is not None and run.ready_at <= now:
+    begun = executed_at(run)
+    if timings is not None and begun is not None and begun <= now:
         spans = _conversation(record, [t for t in turns if t.started_at <= now], timings, name, now)
         children = [_Span("Attempt 1", run.ready_at, run.ended_at, {}, spans)]
     task = record.task_identifier or ""
