@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from session_lab.simulator.model.runs import Run
     from session_lab.simulator.model.settings.platform import Platform
     from session_lab.simulator.model.settings.policy import RunPolicy, Timings
-    from session_lab.simulator.world.turns import Output, ServedTurn
+    from session_lab.simulator.world.turns import Output, ServedTurn, Written
 
 __all__ = ["Shown", "Store"]
 
@@ -73,6 +73,7 @@ class Store:
         for waitpoint in state.waitpoints.values():
             self._list_waitpoint(waitpoint)
         self._output: dict[int, list[Output]] = {}
+        self._written: dict[int, Written] = {}
         self._accepted: dict[int, list[int]] = {}
         for entry in state.journal:
             if entry.reply.start is not None:
@@ -278,7 +279,8 @@ class Store:
         if output is None:
             n_runs = self.state.sessions[ordinal].n_runs
             runs = (self.state.runs[ordinal, number] for number in range(n_runs))
-            output = output_of(self._turns(ordinal), {record.run_id: record for record in runs})
+            records = {record.run_id: record for record in runs}
+            output = output_of(self._turns(ordinal), records, self._written)
             self._output[ordinal] = output
         return output
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from session_lab.simulator.world.journal import Entry
     from session_lab.simulator.world.state import RunRecord
 
-__all__ = ["TURN_COMPLETE", "Output", "ServedTurn", "output_of", "served_turns"]
+__all__ = ["TURN_COMPLETE", "Output", "ServedTurn", "Written", "output_of", "served_turns"]
 
 TURN_COMPLETE = "turn-complete"
 """The control record that an agent writes on ``out`` when a turn has ended."""
@@ -69,6 +69,14 @@ class Output(NamedTuple):
     at: int
     body: str
     headers: tuple[tuple[str, str], ...] = ()
+
+
+class Written(NamedTuple):
+    """What a turn brings onto ``out``, and what that follows from."""
+
+    turn: ServedTurn
+    triggered_at: int
+    output: list[Output]
 
 
 def served_turns(
@@ -141,33 +149,49 @@ def served_turns(
     return turns
 
 
-def output_of(turns: Iterable[ServedTurn], records: Mapping[str, RunRecord]) -> list[Output]:
+def output_of(
+    turns: Iterable[ServedTurn], records: Mapping[str, RunRecord], written: dict[int, Written]
+) -> list[Output]:
     """Return what the turns of a session bring onto ``out``, in order, what lies ahead included.
 
     That is what a scripted agent writes, and of every turn that ends, that it has.
+
+    Parameters
+    ----------
+    turns : iterable of ServedTurn
+        In the order in which they were accepted.
+    records : mapping of str to RunRecord
+        The session's runs, by their ids.
+    written : dict of int to Written
+        What was returned before, by the places of requests in the journal; what has not changed is
+        taken from it, and the rest is put into it.
     """
     output: list[Output] = []
     for turn in turns:
-        if turn.answer is not None:
-            output += _written(turn, turn.answer, records[turn.run_id].run.triggered_at)
-        if turn.is_complete and turn.is_begun:
-            seq = turn.event_id
-            heard = () if seq is None else ((_EVENT_ID_HEADER, str(seq)),)
-            output.append(_control(TURN_COMPLETE, turn.ended_at, *heard))
+        triggered_at = records[turn.run_id].run.triggered_at
+        known = written.get(turn.seq)
+        if known is None or (known.turn, known.triggered_at) != (turn, triggered_at):
+            known = Written(turn, triggered_at, _write(turn, triggered_at))
+            written[turn.seq] = known
+        output += known.output
     output.sort(key=lambda record: record.at)
     return output
 
 
-def _written(turn: ServedTurn, answer: Answer, triggered_at: int) -> list[Output]:
-    """Return what an agent writes in a turn, as far as its run lives to write it."""
-    written = [
-        Output(turn.started_at + part.after, enveloped(json.loads(part.chunk), f"{turn.seq}-{n}"))
-        for n, part in enumerate(answer.parts)
-        if turn.started_at + part.after <= turn.ended_at
-    ]
-    if turn.start_kind == "upgrade":
-        written.insert(0, _control(_UPGRADE_REQUIRED, triggered_at))
-    return written
+def _write(turn: ServedTurn, triggered_at: int) -> list[Output]:
+    """Return what a turn brings onto ``out``, as far as its run lives to write it."""
+    output: list[Output] = []
+    if turn.answer is not None:
+        if turn.start_kind == "upgrade":
+            output.append(_control(_UPGRADE_REQUIRED, triggered_at))
+        for n, part in enumerate(turn.answer.parts):
+            at = turn.started_at + part.after
+            if at <= turn.ended_at:
+                output.append(Output(at, enveloped(json.loads(part.chunk), f"{turn.seq}-{n}")))
+    if turn.is_complete and turn.is_begun:
+        heard = () if turn.event_id is None else ((_EVENT_ID_HEADER, str(turn.event_id)),)
+        output.append(_control(TURN_COMPLETE, turn.ended_at, *heard))
+    return output
 
 
 def _control(control: str, at: int, *headers: tuple[str, str]) -> Output:
