@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import pickle
 import re
 from datetime import UTC, datetime
 from typing import Any
@@ -297,3 +298,29 @@ def test_what_an_agent_writes_can_be_written_by_a_test():
     )
     with pytest.raises(SimulationError, match="nobody"):
         sim.write_data("nobody", {})
+
+
+def test_a_deep_copy_is_a_fork_and_a_pickle_is_refused_with_what_to_do():
+    sim = sl.Simulator()
+    assert copy.deepcopy(sim).digest() == sim.digest()
+    for whole in (sim, sim.client(), sim.transport):
+        with pytest.raises(sl.SimulationError, match=r"pickle its snapshot\(\) and restore\(\) it"):
+            pickle.dumps(whole)
+    other = sl.Simulator(seed=9)
+    other.restore(pickle.loads(pickle.dumps(sim.snapshot())))  # noqa: S301  our own
+    assert other.digest() == sim.digest()
+
+
+@pytest.mark.parametrize("given", [None, 5, "text", b"bytes", {}, []], ids=repr)
+def test_what_is_of_another_kind_is_refused_by_name_and_changes_nothing(given: Any):
+    sim = sl.Simulator()
+    before = sim.digest()
+    kind = type(given).__name__
+    for ask, wanted in (
+        (sim.restore, f"snapshot: {kind} is not a Snapshot"),
+        (sim.diff, f"other: {kind} is not a Simulator"),
+        (sim.explain, f"reply: {kind} is not an entry of the journal"),
+    ):
+        with pytest.raises(sl.DataError, match=wanted):
+            ask(given)
+    assert sim.digest() == before

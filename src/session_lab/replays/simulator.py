@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from session_lab.client import AsyncClient, Client
 from session_lab.errors import DataError, SessionLabWarning
 from session_lab.frames.loaders.from_world import runs_of, sessions_of
+from session_lab.simulator import Snapshot
 from session_lab.simulator.api.auth import Environment
 from session_lab.simulator.api.context import ENTRY_HEADER
 from session_lab.simulator.backend import Backend
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
         Platform,
         RunPolicy,
         ScriptedAgent,
-        Snapshot,
         World,
     )
     from session_lab.simulator.faults.plan import FaultPlan
@@ -307,6 +307,9 @@ is spent, so append to a new session under another external id
         """
         if isinstance(reply, Entry):
             return self.world.explain(reply)
+        if not hasattr(reply, "headers"):
+            message = f"{type(reply).__name__} is not an entry of the journal, a reply or an error"
+            raise DataError(message, column="reply")
         number = reply.headers.get(ENTRY_HEADER)
         if number is None:
             return f"{reply.status_code}: the request was answered without looking at a session"
@@ -326,7 +329,14 @@ is spent, so append to a new session under another external id
             return self.world.snapshot()
 
     def restore(self, snapshot: Snapshot) -> None:
-        """Become the world of a snapshot, its clock, seed and policy included."""
+        """Become the world of a snapshot, its clock, seed and policy included.
+
+        Raises
+        ------
+        DataError
+            This is not a snapshot.
+        """
+        _check_kind(snapshot, Snapshot, "snapshot")
         with self._backend.lock:
             self.world.restore(snapshot)
 
@@ -336,8 +346,20 @@ is spent, so append to a new session under another external id
         other._stand_on(self._backend.fork(), n_clients=self._n_clients)
         return other
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> Simulator:
+        """Fork."""
+        del memo
+        return self.fork()
+
     def diff(self, other: Simulator) -> tuple[Difference, ...]:
-        """Return what differs between two worlds: session by session, run by run."""
+        """Return what differs between two worlds: session by session, run by run.
+
+        Raises
+        ------
+        DataError
+            The other is not a simulator.
+        """
+        _check_kind(other, Simulator, "other")
         with self._backend.lock:
             return self.world.diff(other.world)
 
@@ -401,6 +423,12 @@ class _Time:
 
     def milliseconds(self) -> int:
         return self._backend.clock.milliseconds()
+
+
+def _check_kind(given: object, kind: type, name: str) -> None:
+    if not isinstance(given, kind):
+        message = f"{type(given).__name__} is not a {kind.__name__}"
+        raise DataError(message, column=name)
 
 
 def _tally(column: pd.Series) -> str:

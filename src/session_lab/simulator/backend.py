@@ -15,7 +15,7 @@ from functools import lru_cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, cast
 
-from session_lab.errors import DataError
+from session_lab.errors import DataError, SimulationError
 from session_lab.simulator.agent.scripted_agent import ScriptedAgent
 from session_lab.simulator.api import error_responses
 from session_lab.simulator.api.rate_limiting import identifier_of
@@ -322,6 +322,14 @@ class Backend:
             FaultState(seed, since, tuple(counts)),
             {Identifier(*name): TokenBucket(*bucket) for name, bucket in counted["buckets"]},
         )
+
+    def __reduce__(self) -> str | tuple[object, ...]:
+        """Refuse to be pickled: requests that are under way cannot go along."""
+        message = (
+            "a simulator lives in one process; pickle its snapshot() and restore() it there, or "
+            "serve it"
+        )
+        raise SimulationError(message)
 
     def fork(self) -> Backend:
         """Return a second backend that stands where this one does and goes its own way."""
