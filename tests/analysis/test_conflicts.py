@@ -248,3 +248,9 @@ def test_operations_that_were_put_together_twice_are_said(engine: str):
     named = pd.concat([found, part]).drop(columns="session_id")
     with pytest.warns(DataWarning, match=r"1 rows tell of a start .*\(external_id\)"):
         conflicts.summary(named)
+
+
+def test_flags_that_are_text_are_refused_by_name():
+    found = play(start(0, lasting=1)).replay.operations.assign(is_cached="true")
+    with pytest.raises(DataError, match="operations, is_cached: the column holds str"):
+        conflicts.summary(found)

@@ -339,8 +339,10 @@ def test_groups_may_be_tuples_and_lists_of_python():
             list(sl.lifetimes.survival(frame, by="tags")) for frame in (plain, FRAME)
         )
     assert found == expected == ["eu", "vip"]
-    with pytest.raises(sl.DataError, match="parts: holds values that name no group"):
-        sl.lifetimes.survival(FRAME.assign(parts=[{"a": 1}] * len(FRAME)), by="parts")
+    for part in ({"a": 1}, [["a"]]):
+        frame = FRAME.assign(parts=[part] * len(FRAME))
+        with pytest.raises(sl.DataError, match="parts: holds values that name no group"):
+            sl.lifetimes.survival(frame, by="parts")
 
 
 @pytest.mark.parametrize(

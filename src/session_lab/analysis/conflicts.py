@@ -21,7 +21,7 @@ from session_lab.analysis.engines import AnyFrame, pandas_frame
 from session_lab.analysis.observation import doubled
 from session_lab.analysis.operations_from_journal import from_journal
 from session_lab.analysis.results import Result
-from session_lab.errors import DataWarning
+from session_lab.errors import DataError, DataWarning
 from session_lab.frames import instants
 from session_lab.frames.build import TEXT_DTYPE
 from session_lab.mistyped import no_attribute
@@ -219,7 +219,7 @@ def summary(
 def _warn_of_doubled_starts(frame: pd.DataFrame) -> None:
     """Warn of sessions that were made twice, as no environment does: their rows were doubled."""
     name = "session_id" if "session_id" in frame else "external_id"
-    cached = frame["is_cached"].astype("boolean").to_numpy(dtype=bool, na_value=True)
+    cached = _flags(frame, missing=True)
     made = (frame["op"] == "start").to_numpy(dtype=bool) & ~cached
     doubles = doubled(frame.loc[made, name])
     if doubles:
@@ -231,11 +231,20 @@ def _warn_of_doubled_starts(frame: pd.DataFrame) -> None:
         warnings.warn(message, DataWarning, stacklevel=3)
 
 
+def _flags(frame: pd.DataFrame, *, missing: bool) -> NDArray[np.bool_]:
+    try:
+        flags = frame["is_cached"].astype("boolean")
+    except (TypeError, ValueError):
+        message = f"the column holds {frame['is_cached'].dtype} where flags are expected"
+        raise DataError(message, source="operations", column="is_cached") from None
+    return flags.to_numpy(dtype=bool, na_value=missing)
+
+
 def _starts(frame: pd.DataFrame, at: NDArray[np.int64]) -> pd.DataFrame:
     """Return the starts with their outcome, and the gap to the start before of the same id."""
     is_start = (frame["op"] == "start").to_numpy(dtype=bool)
     status = statuses(frame)[is_start]
-    cached = frame["is_cached"].astype("boolean").to_numpy(dtype=bool, na_value=False)[is_start]
+    cached = _flags(frame, missing=False)[is_start]
     accepted = (status == 200) | (status == 201)
     outcome = np.where(accepted, np.where(cached, 1, 0), np.where(status == 409, 2, 3))
     starts = pd.DataFrame(

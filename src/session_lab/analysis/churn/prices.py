@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from numbers import Real
 from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar, Final
 
@@ -274,7 +275,7 @@ def charged_cents(runs: pd.DataFrame, name: str) -> NDArray[np.float64]:
         raise DataError(message, source="runs", column=name) from None
 
 
-def check_price(price: float, name: str) -> None:
+def check_price(price: object, name: str) -> None:
     """Refuse a price below zero, or what is not a number.
 
     Raises
@@ -282,5 +283,5 @@ def check_price(price: float, name: str) -> None:
     DataError
         The error names what it is the price of.
     """
-    if not (price >= 0 and math.isfinite(price)):
+    if not (isinstance(price, Real) and 0 <= float(price) < math.inf):
         raise DataError(f"the price {price!r} of {name} is not zero or more", column="prices")

@@ -163,7 +163,8 @@ def _lists_of(column: pd.Series) -> pa.Array:
         lists = in_one_piece(pa.array(column, from_pandas=True))
     except pa.ArrowException:
         lists = None
-    if lists is None or not hasattr(lists, "value_lengths"):
+    is_flat = hasattr(lists, "value_lengths") and not pa.types.is_nested(lists.type.value_type)
+    if not is_flat:
         message = "holds values that name no group; give lists of text, or one value a row"
         raise DataError(message, column=str(column.name))
     return lists
