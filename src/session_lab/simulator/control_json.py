@@ -12,7 +12,7 @@ from session_lab.wire.run.run_status import CURRENT_STATUSES, FINAL_INTERNAL_STA
 if TYPE_CHECKING:
     from session_lab.simulator.api.javascript.json_text import Json
     from session_lab.simulator.world.state import RunRecord
-    from session_lab.simulator.world.store import Shown
+    from session_lab.simulator.world.stored_world import Shown
 
 __all__ = ["run_view", "session_view", "status_warning"]
 

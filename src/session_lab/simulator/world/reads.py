@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from session_lab.simulator.model.versions import version_at
-from session_lab.simulator.world.newest import NewestSessions
+from session_lab.simulator.world.lists.newest import NewestSessions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -15,10 +15,11 @@ if TYPE_CHECKING:
     from session_lab.simulator.model.settings.platform import Platform
     from session_lab.simulator.model.settings.policy import RunPolicy, Timings
     from session_lab.simulator.model.waitpoints import Waitpoint
-    from session_lab.simulator.world.indexes import RunKey
     from session_lab.simulator.world.journal import Entry
+    from session_lab.simulator.world.lists.indexes import RunKey
     from session_lab.simulator.world.state import ChatSnapshot, RunRecord
-    from session_lab.simulator.world.store import Shown, Store
+    from session_lab.simulator.world.store import Store
+    from session_lab.simulator.world.stored_world import Shown
     from session_lab.simulator.world.turns import ServedTurn
     from session_lab.timing import Clock
 

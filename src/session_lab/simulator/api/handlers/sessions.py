@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from session_lab.simulator.api.javascript.json_text import Json
     from session_lab.simulator.model.machine import Row
     from session_lab.simulator.world.journal import Entry
-    from session_lab.simulator.world.store import Shown
+    from session_lab.simulator.world.stored_world import Shown
 
 __all__ = [
     "close",

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 from session_lab.simulator.api.javascript.dates import LAST_DATE
 from session_lab.simulator.api.javascript.numbers import number_text
 from session_lab.simulator.api.javascript.periods import period_milliseconds
-from session_lab.simulator.world.newest import NewestSessions
+from session_lab.simulator.world.lists.newest import NewestSessions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

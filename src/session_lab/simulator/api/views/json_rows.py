@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from session_lab.simulator.api.auth import Environment
     from session_lab.simulator.api.javascript.json_text import Json
     from session_lab.simulator.world.state import RunRecord
-    from session_lab.simulator.world.store import Shown
+    from session_lab.simulator.world.stored_world import Shown
 
 __all__ = ["listed_run", "listed_session", "retrieved_run", "retrieved_session", "shown_status"]
 
