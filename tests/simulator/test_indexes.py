@@ -13,7 +13,7 @@ import session_lab as sl
 from session_lab.simulator import World
 from session_lab.simulator.api.lists.run_list import RunListRequest, run_page
 from session_lab.simulator.api.lists.session_list import ListRequest, page_of
-from session_lab.simulator.world import indexes
+from session_lab.simulator.world.lists import indexes
 
 ENVIRONMENTS = ("env_lab", "env_other")
 few = st.sampled_from(["a", "b", "c"])
