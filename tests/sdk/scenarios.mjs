@@ -1,6 +1,10 @@
 // Scenarios of the official SDK's plain session calls.
 
-import { SSEStreamSubscription, apiClientManager } from "@trigger.dev/core/v3";
+import {
+  SSEStreamSubscription,
+  apiClientManager,
+  serializeTranscriptSnapshot,
+} from "@trigger.dev/core/v3";
 import { auth, runs, sessions } from "@trigger.dev/sdk";
 
 import { drive } from "./drive.mjs";
@@ -261,6 +265,45 @@ const scenarios = {
       newest: await client.getSessionTranscript("conversation", { limit: 2 }),
       rest: await client.getSessionTranscript("conversation", { limit: 2, before: "m2" }),
     };
+  },
+
+  async snapshot() {
+    await sessions.start(chat("conversation"));
+    const client = apiClientManager.clientOrThrow();
+    const where = async () => (await client.getChatSnapshotUrl("conversation")).presignedUrl;
+    const missing = (await fetch(await where())).status;
+    const messages = ["a", "b", "c"].map((id) => ({ id, final: true, message: { id } }));
+    const kept = { version: 2, savedAt: 1, messages, state: null, lastOutEventId: "7" };
+    const body = serializeTranscriptSnapshot(kept);
+    const { presignedUrl } = await client.createChatSnapshotUploadUrl("conversation");
+    const written = await fetch(presignedUrl, { method: "PUT", body });
+    const page = await client.getSessionTranscript("conversation", { limit: 2 });
+    const before = await client.getSessionTranscript("conversation", { before: page.nextCursor });
+    return {
+      missing,
+      written: written.status,
+      isSame: (await (await fetch(await where())).text()) === body,
+      page,
+      before,
+    };
+  },
+
+  async waiting() {
+    const { runId } = await sessions.start(chat("conversation"));
+    const client = apiClientManager.clientOrThrow();
+    const wait = (more) =>
+      client.createSessionStreamWaitpoint(runId, { session: "conversation", io: "in", ...more });
+    const { waitpointId } = await wait({ timeout: "1h", tags: ["a"] });
+    const blocked = await client.waitForWaitpointToken({
+      runFriendlyId: runId,
+      waitpointFriendlyId: waitpointId,
+    });
+    const waiting = await client.retrieveWaitpointToken(waitpointId);
+    await sessions.open("conversation").in.send({ kind: "message" });
+    const at = (await wait({})).waitpointId;
+    const seen = [waiting, await client.retrieveWaitpointToken(waitpointId)];
+    seen.push(await client.retrieveWaitpointToken(at));
+    return { blocked, seen: seen.map(({ status, output }) => [status, output]) };
   },
 
   async browser() {

@@ -161,6 +161,23 @@ def test_a_transcript_is_read_in_pages_from_its_end(run_scenario: Scenario):
     assert "nextCursor" not in seen["rest"]
 
 
+def test_a_snapshot_comes_back_as_it_was_kept_and_its_transcript_is_paged(run_scenario: Scenario):
+    seen = run_scenario("snapshot")
+    assert (seen["missing"], seen["written"], seen["isSame"]) == (404, 200, True)
+    cursors = {"lastOutEventId": "7"}
+    page = {"messages": [{"id": "b"}, {"id": "c"}], "cursors": cursors, "nextCursor": "b"}
+    assert seen["page"] == page
+    assert seen["before"] == {"messages": [{"id": "a"}], "cursors": cursors}
+
+
+def test_a_run_that_waits_is_woken_by_a_message(run_scenario: Scenario):
+    seen = run_scenario("waiting")
+    assert seen["blocked"] == {"success": True}
+    message = '{"kind":"message"}'
+    assert seen["seen"][0][0] == "WAITING"
+    assert seen["seen"][1:] == [["COMPLETED", message], ["COMPLETED", message]]
+
+
 def test_the_token_of_a_start_is_enough_to_chat_and_for_nothing_else(run_scenario: Scenario):
     seen = run_scenario("browser")
     assert seen["retrieved"] == seen["id"]
