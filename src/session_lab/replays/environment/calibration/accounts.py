@@ -10,15 +10,17 @@ import pandas as pd
 from session_lab.analysis.replays.concurrency import Concurrency, concurrency
 from session_lab.analysis.replays.slots import SlotChanges
 from session_lab.frames import NAT
+from session_lab.replays.environment.fitting.evidence import places_of, session_names, text_of
 from session_lab.simulator.model.run_rules import END_CAUSES, START_KINDS
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from numpy.typing import NDArray
 
     from session_lab.replays.environment.fitting.evidence import Evidence
     from session_lab.replays.environment.recording import Recording
 
-__all__ = ["MEASURES", "NANO", "Accounts", "Measure", "Prices", "executing", "session_names"]
+__all__ = ["MEASURES", "NANO", "Accounts", "Measure", "Prices", "executing"]
 
 Integers = Any
 
@@ -64,17 +66,18 @@ class Accounts:
         What was recorded.
     evidence : Evidence
         The same, as arrays.
-    names : Index
+    names : pyarrow Array
         What the sessions go by, those of the recording and of the replay alike.
     """
 
-    def __init__(self, recording: Recording, evidence: Evidence, names: pd.Index) -> None:
+    def __init__(self, recording: Recording, evidence: Evidence, names: pa.Array) -> None:
         self._evidence, self.n = evidence, len(names)
-        told = session_names(recording)
-        ids = pd.Index(recording.sessions["session_id"].astype(object))
-        place = ids.get_indexer(pd.Index(recording.runs["session_id"].astype(object)))
-        of_session = names.get_indexer(pd.Index(told))
-        self.session = np.where(place >= 0, of_session[place], -1)
+        sessions = recording.sessions
+        ids = text_of(recording.runs, "session_id")
+        place = places_of(ids, text_of(sessions, "session_id"))
+        of_session = places_of(session_names(sessions), names)
+        none = np.full(len(place), -1)
+        self.session = np.where(place >= 0, of_session[place], -1) if len(of_session) else none
         turns = evidence.turns
         waited = np.maximum(turns.started - turns.arrived, 0)
         known = (turns.started != NAT) & (turns.arrived != NAT) & (turns.kind >= 0)
@@ -144,16 +147,6 @@ class Accounts:
 def cell(session: Integers, day: Any) -> Integers:  # noqa: ANN401  an array, or 0
     """Return session and day as one number."""
     return session * (1 << 20) + day
-
-
-def session_names(recording: Recording) -> pd.Series:
-    """Return what the sessions go by in events: the external id, else the session's own."""
-    sessions = recording.sessions
-    ids = sessions["session_id"].astype(object)
-    if "external_id" not in sessions:
-        return ids
-    own = sessions["external_id"].astype(object)
-    return own.where(own.notna(), ids)
 
 
 def executing(recording: Recording, evidence: Evidence) -> Concurrency | None:

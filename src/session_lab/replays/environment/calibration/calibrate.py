@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from session_lab.analysis.replays.bootstrap import paired_ratio_differences
 from session_lab.errors import DataError, StatisticalWarning
@@ -15,12 +16,11 @@ from session_lab.replays.environment.calibration.accounts import (
     MEASURES,
     Accounts,
     executing,
-    session_names,
 )
 from session_lab.replays.environment.calibration.calibration import Calibration, verdict
 from session_lab.replays.environment.calibration.distances import Distances, distances
 from session_lab.replays.environment.fitting import fit
-from session_lab.replays.environment.fitting.evidence import Evidence
+from session_lab.replays.environment.fitting.evidence import Evidence, session_names
 from session_lab.replays.environment.fitting.samples import LEAST_SESSIONS
 from session_lab.replays.environment.recording import Recording
 from session_lab.replays.replay import Replay, replay
@@ -137,7 +137,8 @@ def compared(
     _check(recording, tolerance)
     other = Recording.of_replay(again, recording.events)
     evidence, seen = Evidence.of(recording), Evidence.of(other)
-    names = pd.Index(pd.unique(pd.concat([session_names(recording), session_names(other)])))
+    both_names = [session_names(one.sessions) for one in (recording, other)]
+    names = pa.concat_arrays(both_names).drop_null().unique()
     sides = Accounts(recording, evidence, names), Accounts(other, seen, names)
     prices, unpriced = sides[0].prices(), sides[0].unpriced
     both = [side.sums(prices, unpriced) for side in sides]

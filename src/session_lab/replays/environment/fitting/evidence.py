@@ -20,7 +20,16 @@ if TYPE_CHECKING:
 
     from session_lab.replays.environment.recording import Recording
 
-__all__ = ["Evidence", "Runs", "Turns", "Waits"]
+__all__ = [
+    "Evidence",
+    "Runs",
+    "Turns",
+    "Waits",
+    "instants_of",
+    "places_of",
+    "session_names",
+    "text_of",
+]
 
 Integers = Any
 """An array of whole numbers, shape (n,); NAT is missing. Codes are -1 where nothing is known."""
@@ -101,10 +110,10 @@ class Evidence(NamedTuple):
         """
         for name in ("runs", "turns", "waits"):
             check_frame(getattr(recording, name), name)
-        ids = _text(recording.runs, "run_id")
+        ids = text_of(recording.runs, "run_id")
         runs, names = _runs(recording, ids)
-        turns = _turns(recording.turns, _places(_text(recording.turns, "run_id"), ids))
-        waits = _waits(recording.waits, _places(_text(recording.waits, "run_id"), ids))
+        turns = _turns(recording.turns, places_of(text_of(recording.turns, "run_id"), ids))
+        waits = _waits(recording.waits, places_of(text_of(recording.waits, "run_id"), ids))
         lost = len(recording.turns) - len(turns.run)
         return cls(_horizon(recording), runs, turns, waits, *names, lost)
 
@@ -126,6 +135,12 @@ class Evidence(NamedTuple):
         return last
 
 
+def session_names(sessions: pd.DataFrame) -> pa.Array:
+    """Return what sessions go by in events, as text: the external id, else the session's own."""
+    own, ids = text_of(sessions, "external_id"), text_of(sessions, "session_id")
+    return pc.call_function("coalesce", [own, ids])
+
+
 def _horizon(recording: Recording) -> int:
     given: object = recording.observed_at
     told = observed_at(recording.sessions) if given is None else to_instant(given)
@@ -136,16 +151,16 @@ def _runs(
     recording: Recording, ids: pa.Array
 ) -> tuple[Runs, tuple[Sequence[str], Sequence[str], Sequence[str]]]:
     frame, n = recording.runs, len(recording.runs)
-    sessions = _text(frame, "session_id").dictionary_encode().indices
+    sessions = text_of(frame, "session_id").dictionary_encode().indices
     session = np.asarray(sessions.fill_null(-1)).astype(np.int64)
     # A run without a session stands for one of its own.
     alone = session < 0
     session[alone] = session.max(initial=-1) + 1 + np.arange(alone.sum())
     task, tasks = _codes(_tasks(recording, ids))
-    machine, machines = _codes(_text(frame, "machine"))
-    version, versions = _codes(_text(frame, "version"))
-    causes = _codes(_text(frame, "end_cause"), END_CAUSES)[0]
-    reasons = _codes(_text(frame, "reason"), ("initial",))[0]
+    machine, machines = _codes(text_of(frame, "machine"))
+    version, versions = _codes(text_of(frame, "version"))
+    causes = _codes(text_of(frame, "end_cause"), END_CAUSES)[0]
+    reasons = _codes(text_of(frame, "reason"), ("initial",))[0]
     billed = _durations(frame, "billed")
     active, idle = _durations(frame, "active"), _durations(frame, "idle")
     both = (active != NAT) & (idle != NAT)
@@ -153,8 +168,8 @@ def _runs(
     runs = Runs(
         session=session,
         task=task,
-        triggered=_instants(frame, "triggered_at", "runs"),
-        ended=_instants(frame, "ended_at", "runs"),
+        triggered=instants_of(frame, "triggered_at", "runs"),
+        ended=instants_of(frame, "ended_at", "runs"),
         cause=causes,
         turns=_whole(frame, "turns", n),
         active=active,
@@ -170,24 +185,26 @@ def _runs(
 
 def _tasks(recording: Recording, ids: pa.Array) -> pa.Array:
     """Return the task of each run, where need be that of its session."""
-    told = _text(recording.runs, "task_identifier")
+    told = text_of(recording.runs, "task_identifier")
     if told.null_count < len(ids):
         return told
-    place = _places(_text(recording.runs, "session_id"), _text(recording.sessions, "session_id"))
-    tasks = _text(recording.sessions, "task_identifier")
+    place = places_of(
+        text_of(recording.runs, "session_id"), text_of(recording.sessions, "session_id")
+    )
+    tasks = text_of(recording.sessions, "task_identifier")
     return tasks.take(pa.array(place, mask=place < 0))
 
 
 def _turns(frame: pd.DataFrame, run: Integers) -> Turns:
     number = _whole(frame, "number", len(frame))
-    rules = _codes(_text(frame, "ended_at_rule"), ("trace",))[0]
-    is_estimated = np.asarray(_text(frame, "ended_at_rule").is_valid()) & (rules != 0)
+    rules = _codes(text_of(frame, "ended_at_rule"), ("trace",))[0]
+    is_estimated = np.asarray(text_of(frame, "ended_at_rule").is_valid()) & (rules != 0)
     columns = (
         number,
-        _instants(frame, "arrived_at", "turns"),
-        _instants(frame, "started_at", "turns"),
-        _instants(frame, "ended_at", "turns"),
-        _codes(_text(frame, "start_kind"), START_KINDS)[0],
+        instants_of(frame, "arrived_at", "turns"),
+        instants_of(frame, "started_at", "turns"),
+        instants_of(frame, "ended_at", "turns"),
+        _codes(text_of(frame, "start_kind"), START_KINDS)[0],
         is_estimated,
     )
     order = _by_run(run, number)
@@ -197,7 +214,7 @@ def _turns(frame: pd.DataFrame, run: Integers) -> Turns:
 def _waits(frame: pd.DataFrame, run: Integers) -> Waits:
     number = _whole(frame, "number", len(frame))
     names = ("started_at", "suspended_at", "ended_at")
-    columns = (number, *(_instants(frame, name, "waits") for name in names))
+    columns = (number, *(instants_of(frame, name, "waits") for name in names))
     order = _by_run(run, number)
     return Waits(run[order], *(column[order] for column in columns))
 
@@ -215,8 +232,8 @@ def _key(run: Integers, number: Integers) -> Integers:
     return (run << 32) + np.clip(number, -1, 1 << 31)
 
 
-def _text(frame: pd.DataFrame, name: str) -> pa.Array:
-    """Return a column as Arrow text; all null where there is none."""
+def text_of(frame: pd.DataFrame, name: str) -> pa.Array:
+    """Return a column as Arrow text; all null where there is none, or several of this name."""
     if list(frame.columns).count(name) != 1:
         return pa.nulls(len(frame), pa.large_string())
     column = frame[name]
@@ -239,7 +256,7 @@ def _codes(text: pa.Array, names: Sequence[str] | None = None) -> tuple[Integers
     return recode[codes], wanted
 
 
-def _places(ids: pa.Array, among: pa.Array) -> Integers:
+def places_of(ids: pa.Array, among: pa.Array) -> Integers:
     """Return for each id its place among others; -1 where it is not there or missing."""
     if not len(among):
         return np.full(len(ids), -1)
@@ -249,7 +266,14 @@ def _places(ids: pa.Array, among: pa.Array) -> Integers:
     return np.asarray(found.fill_null(-1)).astype(np.int64)
 
 
-def _instants(frame: pd.DataFrame, name: str, source: str) -> Integers:
+def instants_of(frame: pd.DataFrame, name: str, source: str) -> Integers:
+    """Return a column of instants in milliseconds since 1970; NAT throughout where there is none.
+
+    Raises
+    ------
+    DataError
+        There are several of this name, or it holds something else.
+    """
     if name not in frame:
         return np.full(len(frame), NAT)
     return instants(frame, name, source=source, required=False)

@@ -6,8 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
-from session_lab.frames import NAT, milliseconds
+from session_lab.frames import NAT
+from session_lab.replays.environment.fitting.evidence import (
+    instants_of,
+    places_of,
+    session_names,
+    text_of,
+)
 from session_lab.replays.environment.fitting.samples import Sample
 from session_lab.simulator.model.run_rules import END_CAUSES, START_KINDS
 
@@ -65,32 +72,21 @@ def _pending(evidence: Evidence, recording: Recording) -> tuple[Any, Any]:
     waits = evidence.waits
     asleep = np.flatnonzero((waits.suspended != NAT) & (waits.ended == NAT))
     events, sessions = recording.events, recording.sessions
-    known = {"at", "op", "external_id"} <= set(events)
-    known &= "session_id" in sessions and "session_id" in recording.runs
-    if not known or not len(asleep):
-        return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
-    runs = recording.runs.iloc[waits.run[asleep]]
-    sleeping = pd.DataFrame(
-        {
-            "session_id": runs["session_id"].astype(object).array,
-            "run": waits.run[asleep],
-            "since": waits.suspended[asleep],
-        }
-    )
-    told = pd.DataFrame({"session_id": sessions["session_id"].astype(object).array})
-    own = sessions.get("external_id", sessions["session_id"]).astype(object)
-    told["name"] = own.where(own.notna(), told["session_id"]).array
+    of_run = text_of(recording.runs, "session_id").take(waits.run[asleep])
+    place = places_of(of_run, text_of(sessions, "session_id"))
+    names = session_names(sessions)
+    sleeping = pd.DataFrame({"run": waits.run[asleep], "since": waits.suspended[asleep]})
+    sleeping["name"] = names.take(pa.array(place, mask=place < 0)).to_pandas()
     for name in ("closed_at", "expires_at"):
-        told[name] = milliseconds(sessions[name]) if name in sessions else NAT
-    sleeping = sleeping.merge(told, on="session_id").drop_duplicates("name")
-    asked = events["op"].astype(object) == "message"
-    asked &= events["external_id"].astype(object).isin(sleeping["name"])
-    messages = pd.DataFrame(
-        {
-            "name": events["external_id"][asked].astype(object).array,
-            "at": milliseconds(events["at"][asked]),
-        }
-    ).merge(sleeping, on="name")
+        ends = instants_of(sessions, name, "sessions")
+        sleeping[name] = np.where(place >= 0, ends[place], NAT) if len(ends) else NAT
+    sleeping = sleeping.dropna(subset="name").drop_duplicates("name")
+    told = pd.DataFrame({"name": text_of(events, "external_id").to_pandas()})
+    told["at"] = instants_of(events, "at", "events")
+    told = told[
+        (text_of(events, "op").to_pandas() == "message") & told["name"].isin(sleeping["name"])
+    ]
+    messages = told.merge(sleeping, on="name")
     late = (messages["at"] > messages["since"]) & (messages["at"] <= evidence.observed_at)
     for name in ("closed_at", "expires_at"):
         late &= (messages[name] == NAT) | (messages["at"] <= messages[name])
