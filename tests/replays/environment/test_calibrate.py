@@ -183,7 +183,8 @@ def test_a_calibration_is_read_plotted_and_kept(recording: sl.Recording, tmp_pat
 def test_a_column_that_is_missing_gives_a_sentence(recording: sl.Recording, name: str):
     few = recording.between("2026-01-01T00:00:00Z", "2026-01-01T00:30:00Z")
     frame = few.frames[name]
-    for column in frame:
+    needed = ["session_id", "external_id", "triggered_at", "ended_at", "billed", "at", "run_id"]
+    for column in frame.columns.intersection(needed):
         broken = replace(few, **{name: frame.drop(columns=column)})
         try:
             found = sl.calibrate(broken, POLICY, PLATFORM)
