@@ -375,3 +375,19 @@ def test_a_path_of_the_home_and_a_closed_file(tmp_path: Path, monkeypatch: pytes
         pass
     with pytest.raises(sl.DataError, match="the file is closed"):
         sl.read_sessions(file)
+
+
+@pytest.mark.parametrize("ending", ["parquet", "csv", "ndjson"])
+def test_a_word_that_is_none_of_those_known_is_named_with_file_and_row(tmp_path: Path, ending: str):
+    runs = pd.DataFrame(
+        {
+            "run_id": ["run_1", "run_2"],
+            "session_id": ["session_1", "session_1"],
+            "reason": ["initial", "continuatiom"],
+            "triggered_at": pd.to_datetime(["2026-01-01T00:00Z", "2026-01-02T00:00Z"]),
+        }
+    )
+    path = tmp_path / f"a.{ending}"
+    sl.write_frame(runs, path)
+    with pytest.raises(sl.DataError, match=rf"a\.{ending}, row 1, reason: 'continuatiom' is not"):
+        sl.read_runs(path, observed_at="2026-02-01T00:00Z")

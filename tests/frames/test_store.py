@@ -101,7 +101,8 @@ def test_a_frame_reads_back_from_parquet_with_its_values_and_dtypes(
         assert back[column].isna().tolist() == frame[column].isna().tolist()
         assert back[column].dropna().tolist() == frame[column].dropna().tolist()
         if frame[column].dtype != "category" and column != "tags":
-            assert back[column].dtype == frame[column].dtype
+            # Older pandas brings text back as Python's.
+            assert str(back[column].dtype) == str(frame[column].dtype)
 
 
 def test_tags_read_back_as_lists(tmp_path: Path):

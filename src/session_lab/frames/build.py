@@ -152,10 +152,11 @@ def _category(column: Column, values: Values, n: int) -> pd.Series:
     recode = np.array([*(places.get(name, -2) for name in names), -1], dtype=narrowest)
     if (recode == -2).any():
         used = np.unique(codes).tolist()
-        bad = [names[code] for code in used if code >= 0 and names[code] not in places]
+        bad = [code for code in used if code >= 0 and names[code] not in places]
         if bad:
-            message = f"{bad[0]!r} is not one of {', '.join(wanted)}"
-            raise DataError(message, column=column.name)
+            message = f"{names[bad[0]]!r} is not one of {', '.join(wanted)}"
+            row = int(np.flatnonzero(codes == bad[0])[0])
+            raise DataError(message, row=row, column=column.name)
     recoded = codes if list(names) == list(wanted) else recode.take(codes)
     categories = pd.Index(list(wanted), dtype=TEXT_DTYPE)
     return pd.Series(pd.Categorical.from_codes(recoded, categories=categories))

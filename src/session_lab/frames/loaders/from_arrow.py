@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from session_lab.errors import DataWarning
+from session_lab.errors import DataError, DataWarning
 from session_lab.frames.build import NAT, TEXT_DTYPE, Coded, build, in_one_piece
 from session_lab.frames.lifetime_columns import derive_lifetimes
 from session_lab.frames.loaders.observation import observe
@@ -81,6 +81,15 @@ def _with_missing_counts(frame: pd.DataFrame, data: dict[str, Any], schema: Sche
     return frame
 
 
+def _built(schema: Schema, data: dict[str, Any], n: int, source: str) -> pd.DataFrame:
+    """Build a frame; an error names where the rows come from."""
+    try:
+        return build(schema, data, n=n)
+    except DataError as error:
+        message = str(error.args[0])
+        raise DataError(message, source=source, row=error.row, column=error.column) from None
+
+
 def sessions_from(table: pa.Table, observation: Observation, source: str) -> pd.DataFrame:
     """Make a sessions frame of columns that have the names of its stored columns."""
     data = columns_of(table, SESSIONS)
@@ -90,7 +99,7 @@ def sessions_from(table: pa.Table, observation: Observation, source: str) -> pd.
     )
     _warn_of_contradictions(table, data, source)
     _warn_of_seconds(data["created_at"], source, "created_at")
-    frame = _with_others(build(SESSIONS, data, n=table.num_rows), table)
+    frame = _with_others(_built(SESSIONS, data, table.num_rows, source), table)
     return observe(frame, observed_at)
 
 
@@ -133,7 +142,7 @@ def runs_from(table: pa.Table, observation: Observation | None, source: str) -> 
         if any(causes):
             data["end_cause_rule"] = [cause and "status" for cause in causes]
     counts = {name: _whole(given[name]) if name in given else np.full(n, NAT) for name in _COUNTS}
-    frame = _with_missing_counts(build(RUNS, data | counts, n=n), counts, RUNS)
+    frame = _with_missing_counts(_built(RUNS, data | counts, n, source), counts, RUNS)
     _warn_of_seconds(data["triggered_at"], source, "triggered_at")
     frame = _with_others(frame, table)
     if observation is None:
