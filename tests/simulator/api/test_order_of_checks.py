@@ -113,7 +113,8 @@ def test_what_can_only_be_read_cannot_be_written(lab: ApiLab, method: str, path:
     [route for route in ROUTES if route.endpoint.method != "GET"],
     ids=lambda route: route.endpoint.name,
 )
-def test_another_writing_method_is_refused_before_the_credential(lab: ApiLab, route: Route) -> None:
+def test_another_writing_method_is_refused_before_the_credential(route: Route) -> None:
+    lab = ApiLab("2026-10")  # The profile that has every route.
     path = route.endpoint.path.replace("{io}", "in")
     response = lab.ask("DELETE", path, key="wrong")
     assert refusal(response) == (405, "Method not allowed")
