@@ -24,6 +24,7 @@ from session_lab.frames import Selection
 from session_lab.frames.selection import one_of
 from session_lab.plots.pictures.picture import Picture
 from session_lab.timing import duration_text, instant_text
+from session_lab.widgets.parts.call_text import plotted
 from session_lab.widgets.parts.cell_cleanup import close_earlier
 from session_lab.widgets.parts.controls import close_tree, given, put
 from session_lab.widgets.parts.export import KINDS, free_path, write_rows, write_whole
@@ -238,7 +239,7 @@ class Explorer(ABC, Generic[State]):
         Parameters
         ----------
         kind : {"csv", "parquet", "png", "svg", "code"}
-            The selected sessions as a table, the picture, or the call that makes the view.
+            The selected sessions as a table, the picture, or the call that makes the picture.
         path : str or path
             Where to; written whole or not at all.
 
@@ -257,7 +258,7 @@ class Explorer(ABC, Generic[State]):
         if kind in {"csv", "parquet"}:
             write_rows(self.rows(), target, kind)
         elif kind == "code":
-            write_whole(target, f"{self.code()}\n".encode())
+            write_whole(target, f"{plotted(self.code())}\n".encode())
         elif kind == "png":
             write_whole(target, self._picture.draw(self.data()))
         else:
@@ -279,7 +280,8 @@ class Explorer(ABC, Generic[State]):
         """Return the call that makes the current view; it calls the frames by their usual names.
 
         Paste it where ``session_lab`` is imported as ``sl`` and the frames are called ``sessions``,
-        ``runs`` and ``operations``.
+        ``runs`` and ``operations``. It returns what :meth:`data` does; the line below the picture,
+        which is also what is copied and exported, ends with ``.plot()`` and makes the picture too.
         """
         return self._code(self._filtered(self._state))
 
@@ -446,6 +448,8 @@ class Explorer(ABC, Generic[State]):
             lines.append(str(error))
         self._scene = scene
         code = self._code(filtered)
+        if scene is not None:
+            code = plotted(code)
         self._view.show(scene, self._picked(state), self._brushed(state, scene), code)
         self._table.value = table
         self._text.value = code_html(code)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from session_lab.frames.selection import Selection
 
-__all__ = ["call", "selected"]
+__all__ = ["call", "plotted", "selected"]
 
 _WIDTH = 88
 _INDENT = "    "
@@ -36,6 +36,11 @@ def selected(selection: Selection, name: str = "sessions") -> str:
     if not selection.criteria:
         return name
     return call("sl.select", name, **selection.criteria)
+
+
+def plotted(code: str) -> str:
+    """Write the call that draws what a call returns."""
+    return f"{code}.plot()"
 
 
 def _indented(text: str) -> str:
