@@ -18,7 +18,7 @@ import pandas as pd
 import session_lab as sl
 from session_lab.replays.sweep import GroupedSweep
 from session_lab.simulator import profile_named
-from session_lab.traffic.columnar.kernel import HELD_FROM, play_sessions
+from session_lab.traffic.columnar.kernel import RUN_FIELDS, play_sessions
 from session_lab.traffic.columnar.layout import Answers, RunColumns, SessionColumns
 from session_lab.traffic.coupled.look_first import fits, no_demand
 from session_lab.traffic.coupled.play import Play
@@ -134,7 +134,7 @@ def apart(log: GroupedLog, demand: Demand | None) -> None:
     most = max(int(made.bounds[b] - made.bounds[a]) for a, b in pairwise(edges))
     runs, run = (
         np.empty((most, len(RunColumns._fields)), np.int64),
-        np.empty(HELD_FROM + 1, np.int64),
+        np.empty(RUN_FIELDS, np.int64),
     )
     for first, last in pairwise(edges):
         play_sessions(first, last, made, book, answers, False, sessions, runs, run, demand)  # noqa: FBT003
