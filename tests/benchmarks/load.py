@@ -19,6 +19,7 @@ __all__ = ["CONNECTIONS", "create_body", "main"]
 CONNECTIONS = 32
 END_OF_HEAD = b"\r\n\r\n"
 LENGTH = b"content-length: "
+LAST_CHUNK = b"0\r\n\r\n"
 
 
 def create_body(name: str) -> dict[str, Any]:
@@ -72,10 +73,13 @@ class Connection(asyncio.Protocol):
         head_end = received.find(END_OF_HEAD)
         if head_end < 0:
             return
-        head = received[:head_end].lower()
-        length_at = head.find(LENGTH) + len(LENGTH)
-        length = int(head[length_at:].partition(b"\r\n")[0])
-        if len(received) < head_end + len(END_OF_HEAD) + length:
+        head, body = received[:head_end].lower(), received[head_end + len(END_OF_HEAD) :]
+        _, announced, length = head.partition(LENGTH)
+        if announced:
+            is_whole = len(body) >= int(length.partition(b"\r\n")[0])
+        else:
+            is_whole = body.endswith(LAST_CHUNK)
+        if not is_whole:
             return
         self._received = b""
         self._creates.requests += 1
