@@ -12,6 +12,14 @@ from hypothesis import strategies as st
 from session_lab.errors import DataError
 from session_lab.simulator import AgentTurn, ScriptedAgent
 
+
+def deep(levels: int) -> Any:
+    value: Any = 1
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers(-9, 9) | st.floats() | st.text(max_size=4),
     lambda inner: (
@@ -54,9 +62,12 @@ json_values = st.recursive(
         ([{"when": "weather", "reply": {"wait": 1}}, "y"], "replies[0].reply.wait"),
         ([{"when": "weather", "reply": "x", "then": "y"}, "y"], "replies[0].then"),
         ([{"when": "weather", "reply": "Sunny."}], "replies"),
-        ([{"data": "x", "value": "a" * 2_000_000}], "replies[0].value"),
+        ([{"data": "x", "value": "a" * 2_000_000}], "replies[0]"),
+        ([{"tool": "a" * 600_000, "input": "a" * 600_000}], "replies[0]"),
+        ([{"tool": "search", "output": deep(101)}], "replies"),
+        (deep(100_000), "replies"),
     ],
-    ids=lambda value: str(value)[:40],
+    ids=lambda value: value if isinstance(value, str) else "script",
 )
 def test_what_makes_no_sense_is_refused_with_its_place(script: Any, place: str):
     with pytest.raises(DataError) as caught:
@@ -65,7 +76,13 @@ def test_what_makes_no_sense_is_refused_with_its_place(script: Any, place: str):
 
 
 @pytest.mark.parametrize(
-    "choice", [{}, {"replies": "echo", "speed": 1}, {"replies": "echo", "pace": 5}]
+    "choice",
+    [
+        {},
+        {"replies": "echo", "speed": 1},
+        {"replies": "echo", "pace": 5},
+        {"replies": "echo", "pace": deep(9000)},
+    ],
 )
 def test_the_json_form_is_checked_too(choice: Any):
     with pytest.raises(DataError, match="ScriptedAgent"):

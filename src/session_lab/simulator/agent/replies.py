@@ -13,16 +13,18 @@ from session_lab.timing import duration_text, to_milliseconds
 from session_lab.wire.limits import MAX_RECORD_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
-__all__ = ["Reply", "Step", "read_replies", "read_reply", "refusal"]
+__all__ = ["Reply", "Step", "check_depth", "read_replies", "read_reply", "refusal"]
 
 Step = dict[str, Any]
 """One step of a reply in its canonical form; the first of its fields names its kind."""
 
 _EXAMPLE = '"Hello!", {"wait": "2s"} or {"tool": "search", "output": []}'
-_LONGEST_VALUE = MAX_RECORD_BYTES - 1024
+_LONGEST_STEP = MAX_RECORD_BYTES - 1024
 """Bytes of JSON that a record surely takes with what stands around it."""
+_DEEPEST = 100
+"""How deep values may be nested, so that nothing that writes them fails."""
 
 
 class Reply(NamedTuple):
@@ -50,6 +52,28 @@ def refusal(place: str, message: str) -> DataError:
     return DataError(message, source="ScriptedAgent", column=place)
 
 
+def check_depth(value: object, place: str) -> None:
+    """Check that a value is not nested deeper than a script needs.
+
+    Raises
+    ------
+    DataError
+        It is.
+    """
+    level = [value]
+    for _ in range(_DEEPEST):
+        level = [inner for outer in level for inner in _inside(outer)]
+        if not level:
+            return
+    raise refusal(place, f"is nested more than {_DEEPEST} deep")
+
+
+def _inside(value: object) -> Iterable[object]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, (list, tuple)) else ()
+
+
 def read_replies(value: object) -> tuple[Reply, ...]:
     """Read the replies of a script.
 
@@ -58,6 +82,7 @@ def read_replies(value: object) -> tuple[Reply, ...]:
     DataError
         They make no sense; the error names the place.
     """
+    check_depth(value, "replies")
     if not isinstance(value, (list, tuple)) or not value:
         message = f'{_shown(value)} is not "echo" or a list of replies such as ["Hello!", "Bye."]'
         raise refusal("replies", message)
@@ -76,6 +101,7 @@ def read_reply(value: object, place: str) -> tuple[Step, ...]:
     DataError
         It makes no sense; the error names the place.
     """
+    check_depth(value, place)
     if isinstance(value, (str, dict)):
         return (_read_step(value, place),)
     if not isinstance(value, (list, tuple)):
@@ -109,7 +135,7 @@ def _read_choice(value: object, place: str) -> Reply:
 
 def _read_step(value: object, place: str) -> Step:
     if isinstance(value, str):
-        return {"text": _text(value, place)}
+        return _read_step({"text": _text(value, place)}, place)
     if not isinstance(value, dict):
         raise refusal(place, f"{_shown(value)} is not a step; a step is {_EXAMPLE}")
     kind = next((kind for kind in _FIELDS if kind in value), None)
@@ -124,13 +150,16 @@ def _read_step(value: object, place: str) -> Step:
     if kind == "tool" and "output" in value and "error" in value:
         raise refusal(f"{place}.error", "a tool has an output or an error, not both")
     given = [name for name in known if name in value]
-    return {name: known[name](value[name], f"{place}.{name}") for name in given}
+    step = {name: known[name](value[name], f"{place}.{name}") for name in given}
+    size = len(json.dumps(step))
+    if size > _LONGEST_STEP:
+        raise refusal(place, f"has {size} bytes as JSON, and a step has {_LONGEST_STEP} at most")
+    return step
 
 
 def _text(value: object, place: str) -> str:
     if not isinstance(value, str) or not value:
         raise refusal(place, f"{_shown(value)} is not a text, or is empty")
-    _check_size(value, place)
     return value
 
 
@@ -152,7 +181,6 @@ def _json(value: object, place: str) -> Any:  # noqa: ANN401  a JSON value
         text = json.dumps(value, allow_nan=False)
     except (TypeError, ValueError, RecursionError) as error:
         raise refusal(place, f"{_shown(value)} cannot be written as JSON: {error}") from None
-    _check_size(text, place)
     return json.loads(text)
 
 
@@ -161,12 +189,6 @@ def _chunk(value: object, place: str) -> Any:  # noqa: ANN401  a JSON object
         message = f'{_shown(value)} is not a chunk, an object with a "type" such as "data-weather"'
         raise refusal(place, message)
     return _json(value, place)
-
-
-def _check_size(text: str, place: str) -> None:
-    size = len(text.encode("utf-8", "surrogatepass"))
-    if size > _LONGEST_VALUE:
-        raise refusal(place, f"has {size} bytes, and a record takes {_LONGEST_VALUE}")
 
 
 def _shown(value: object) -> str:

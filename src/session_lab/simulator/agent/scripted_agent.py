@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from session_lab.errors import SimulationError
 from session_lab.simulator.agent.answers import Answer, silence, write_answer
-from session_lab.simulator.agent.replies import Reply, read_replies, read_reply, refusal
+from session_lab.simulator.agent.replies import (
+    Reply,
+    check_depth,
+    read_replies,
+    read_reply,
+    refusal,
+)
 from session_lab.timing import Duration, duration_text, to_milliseconds
 
 if TYPE_CHECKING:
@@ -96,6 +102,7 @@ class ScriptedAgent:
             kept: tuple[Reply, ...] = ()
         else:
             kept = (_ECHO,) if replies == "echo" else read_replies(replies)
+        check_depth(pace, "pace")
         try:
             milliseconds = to_milliseconds(pace)
         except ValueError as error:
