@@ -110,7 +110,7 @@ def turn_of_payload(
     if payload.get("trigger") == "regenerate-message":
         text = previous
     elif payload.get("trigger") == "action":
-        text = json.dumps(payload.get("action"), ensure_ascii=False)
+        text = _json(payload.get("action"))
     else:
         text = _text(payload.get("message"))
     return AgentTurn(
@@ -120,6 +120,14 @@ def turn_of_payload(
         session_id=session_id,
         payload=payload,
     )
+
+
+def _json(value: object) -> str:
+    """Write a value as JSON; one that is nested too deep says nothing."""
+    try:
+        return json.dumps(value, ensure_ascii=False)
+    except RecursionError:
+        return ""
 
 
 def _text(message: object) -> str:
