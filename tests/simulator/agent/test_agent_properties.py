@@ -117,7 +117,10 @@ def test_what_was_read_stays_and_accounts_add_up(
         own = [turn for turn in turns if turn.run_id == record.run_id]
         assert sum(turn.ended_at - turn.started_at for turn in own) == record.run.active
         assert all(turn.started_at <= turn.ended_at for turn in own)
-        assert len(own) == record.run.turns
+        # One that its run was killed at the very start of has lasted no time, and is no turn here.
+        assert record.run.turns - len(own) in (
+            {0, 1} if record.run.end_cause == "cancelled" else {0}
+        )
     live = [record for record in world.runs if record.run.ended_at is None]
     assert live == []
     spans = sorted((turn.started_at, turn.ended_at) for turn in turns)
