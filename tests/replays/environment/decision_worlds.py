@@ -18,7 +18,7 @@ from session_lab.replays.environment.deciding.settings import candidates
 
 GRID = {"idle_timeout": ["5s", "10s", "20s", "30s", "1m", "2m", "5m"]}
 WAITS = ("wait_mean", "wait_p95", "resumed")
-TRUTH = 40_000
+TRUTH = 25_000
 """How many chats the truth is taken from."""
 _TELLS = 0.05
 """Where the waits of all policies differ by less, relatively, a limit asks for nothing: a decision

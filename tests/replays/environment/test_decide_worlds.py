@@ -34,7 +34,7 @@ def test_decisions_in_a_few_worlds_are_good_and_not_surer_than_right():
 
 @pytest.mark.long
 def test_what_decisions_say_of_their_certainty_is_true():
-    found = summary_of(worlds(range(1000, 1400), truth=40_000, draws=20, resamples=400))
+    found = summary_of(worlds(range(1000, 1300), truth=25_000, draws=20, resamples=400))
     sys.stdout.write(f"\n{shown(found)}\n")
     assert found.worlds >= 200
     sure = sum(mean * n for mean, _, n in found.said) / found.worlds

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from statistics import NormalDist
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING
 
 import numpy as np
 from tqdm import tqdm
@@ -18,6 +18,7 @@ from session_lab.replays.environment.deciding.outcomes import Chats, Policies
 from session_lab.replays.environment.deciding.pricing import pricing_of
 from session_lab.replays.environment.deciding.question import question_of
 from session_lab.replays.environment.deciding.settings import candidates
+from session_lab.replays.environment.deciding.stand_ins import FittedModel, with_stand_ins
 from session_lab.replays.environment.deciding.study import Study
 from session_lab.replays.environment.deciding.tables import (
     expected,
@@ -29,7 +30,7 @@ from session_lab.replays.environment.deciding.variations import variations
 from session_lab.replays.environment.fitting import fit as fit_recording
 from session_lab.replays.environment.recording import Recording, names_of
 from session_lab.replays.replay import replay
-from session_lab.simulator import Platform, RandomStream
+from session_lab.simulator import RandomStream
 from session_lab.simulator.model.randomness import to_seed
 from session_lab.timing import instant_text, to_instant
 
@@ -43,23 +44,11 @@ if TYPE_CHECKING:
     from session_lab.replays.grid import Grid
     from session_lab.timing import Duration
 
-__all__ = ["FittedModel", "decide"]
+__all__ = ["decide"]
 
 _MONTH = 365.25 / 12 * 86_400_000
 _LEAST_SAMPLES = 100
 _LEAST_CHATS = 2
-
-
-@runtime_checkable
-class FittedModel(Protocol):
-    """What a fit tells that a decision needs."""
-
-    policy: Policies
-    platform: Platform
-
-    def draws(self, n: int, seed: int = 0) -> list[tuple[Policies, Platform]]:
-        """Draw policies and platforms that the data would bear as well."""
-        ...
 
 
 def decide(
@@ -160,6 +149,7 @@ def decide(
     model: object = fit_recording(recording, seed=seed) if fit is None else fit
     if not isinstance(model, FittedModel):
         raise DataError(f"{type(model).__name__} is not a Fit; sl.fit(recording) makes one")
+    model = with_stand_ins(model)
     tried = candidates(grid, model.policy)
     chats = Chats.of(recording.events, model.policy, seed=seed)
     if chats.sessions < _LEAST_CHATS:

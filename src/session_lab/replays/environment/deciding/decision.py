@@ -217,6 +217,7 @@ class Decision(Result):
         told = []
         if not self.is_met:
             told.append(f"no policy that was tried comes to {self.limit}")
+        told += [each for each in self.caveats if each.startswith("resume_time is not identified")]
         if self.as_good < _LIKELY:
             told.append(
                 f"the recording does not settle it: in {1 - self.as_good:.0%} of the samples "

@@ -12,7 +12,7 @@ from session_lab.timing import duration_text, to_milliseconds
 if TYPE_CHECKING:
     from session_lab.timing import Duration
 
-__all__ = ["variations"]
+__all__ = ["scaled", "variations"]
 
 _TIMES = {"boot_time": "boots", "resume_time": "resumes"}
 
@@ -26,7 +26,7 @@ def variations(platform: Platform) -> dict[str, Platform]:
     found: dict[str, Platform] = {}
     for name, noun in _TIMES.items():
         for factor, words in ((0.5, "half as long"), (2.0, "twice as long")):
-            changed = _scaled(getattr(platform, name), factor)
+            changed = scaled(getattr(platform, name), factor)
             if changed != getattr(platform, name):
                 found[f"{noun} take {words}"] = _with(platform, name, changed)
     if platform.crash_rate:
@@ -39,10 +39,11 @@ def _with(platform: Platform, name: str, value: Any) -> Platform:  # noqa: ANN40
     return replace(platform, **{name: value})
 
 
-def _scaled(time: Duration | Distribution, factor: float) -> Duration | Distribution:
+def scaled(time: Duration | Distribution, factor: float) -> Duration | Distribution:
+    """Return a time, or the quantiles of one that differs, some times as long."""
     if isinstance(time, Distribution):
-        scaled = {p: duration_text(_times(ms, factor)) for p, ms in time.quantiles}
-        return Distribution(scaled)
+        quantiles = {p: duration_text(_times(ms, factor)) for p, ms in time.quantiles}
+        return Distribution(quantiles)
     return duration_text(_times(to_milliseconds(time), factor))
 
 
