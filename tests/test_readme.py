@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import re
 import shlex
 from pathlib import Path
@@ -13,6 +14,7 @@ from typer.testing import CliRunner
 
 import session_lab as sl
 from session_lab.cli.app import app
+from tests.environments import play
 
 if TYPE_CHECKING:
     import pytest
@@ -66,12 +68,55 @@ def test_the_commands_that_pull_and_report_fit_together(
     monkeypatch.setattr(
         sl, "Client", lambda **options: over_network(**options, transport=lab.transport)
     )
-    commands = re.findall(r"session-lab ((?:pull|report) [^`\n]*)", README)
+    pattern = r"session-lab ((?:pull|report) [^`\n]*parquet[^`\n]*)"
+    commands = re.findall(pattern, README)
     assert [command.split()[0] for command in commands] == ["pull", "report"]
     for command in commands:
         result = CliRunner().invoke(app, shlex.split(command), catch_exceptions=False)
         assert result.exit_code == 0, result.output
     assert Path("report.html").read_text(encoding="utf-8").startswith("<!doctype html>")
+
+
+def test_the_journey_from_an_environment_to_a_decision_works_as_it_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    section = README.split("## From your environment to a decision")[1].split("\n## ")[0]
+    commands = re.findall(r"^session-lab ([^`\n]*)", section, re.MULTILINE)
+    assert [command.split()[0] for command in commands] == [
+        "pull",
+        "fit",
+        "calibrate",
+        "decide",
+        "pull",
+        "calibrate",
+    ]
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TRIGGER_SECRET_KEY", "tr_dev_simulated")
+    over_network = sl.Client
+    people = sl.ChatWorkload(duration="6h", chats_per_hour=12, return_share=0)
+    policy = sl.RunPolicy()
+    for command in commands:
+        name, *arguments = shlex.split(command)
+        if name == "pull":
+            sim = sl.Simulator(seed=2, policy=policy, platform=sl.Platform(boot_time="3s"))
+            with sim.client() as client:
+                play(sl.traffic.generate(people, seed=2), client, sim.clock.now, sim.clock.advance)
+            transport = sim.transport
+            monkeypatch.setattr(
+                sl,
+                "Client",
+                lambda transport=transport, **options: over_network(**options, transport=transport),
+            )
+            arguments += ["--rate", "1000"]
+        if name == "decide":
+            arguments += ["--draws", "2", "--resamples", "100"]
+        result = CliRunner().invoke(app, [name, *arguments], catch_exceptions=False)
+        # What was promised need not be kept in so short a time.
+        assert result.exit_code in ((0, 3) if "--decision" in command else (0,)), result.output
+        if name == "decide":
+            kept = json.loads(Path("week/decision.json").read_text(encoding="utf-8"))
+            policy = sl.RunPolicy(**kept["policy"])
+    assert Path("week/decision.html").read_text(encoding="utf-8").startswith("<!doctype html>")
 
 
 def test_the_commands_on_traffic_work_on_the_events_that_are_shown(
