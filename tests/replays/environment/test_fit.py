@@ -275,6 +275,13 @@ def test_ends_that_are_estimates_are_left_out(recording: sl.Recording):
     assert any("are estimates" in note for note in fit.notes)
 
 
+def test_time_in_the_queue_is_said_to_be_in_the_boot_time(recording: sl.Recording):
+    for waited, is_said in (("5ms", False), ("4s", True)):
+        runs = recording.runs.assign(queued=pd.Timedelta(waited))
+        notes = " ".join(sl.fit(replace(recording, runs=runs)).notes)
+        assert ("one run in twenty waited 4 s or more in the queue" in notes) is is_said
+
+
 def test_draws_are_what_the_data_would_bear(found: sl.Fit):
     drawn = found.draws(40, seed=5)
     assert len(drawn) == 40

@@ -161,8 +161,8 @@ def _runs(
     version, versions = _codes(text_of(frame, "version"))
     causes = _codes(text_of(frame, "end_cause"), END_CAUSES)[0]
     reasons = _codes(text_of(frame, "reason"), ("initial",))[0]
-    billed = _durations(frame, "billed")
-    active, idle = _durations(frame, "active"), _durations(frame, "idle")
+    billed = durations_of(frame, "billed", "runs")
+    active, idle = durations_of(frame, "active", "runs"), durations_of(frame, "idle", "runs")
     both = (active != NAT) & (idle != NAT)
     billed = np.where((billed == NAT) & both, active + np.where(both, idle, 0), billed)
     runs = Runs(
@@ -279,10 +279,17 @@ def instants_of(frame: pd.DataFrame, name: str, source: str) -> Integers:
     return instants(frame, name, source=source, required=False)
 
 
-def _durations(frame: pd.DataFrame, name: str) -> Integers:
+def durations_of(frame: pd.DataFrame, name: str, source: str) -> Integers:
+    """Return a column of durations in milliseconds; NAT throughout where there is none.
+
+    Raises
+    ------
+    DataError
+        There are several of this name, or it holds something else.
+    """
     if name not in frame:
         return np.full(len(frame), NAT)
-    return durations(frame, name, source="runs")
+    return durations(frame, name, source=source)
 
 
 def _numbers(frame: pd.DataFrame, name: str, n: int) -> NDArray[np.float64]:

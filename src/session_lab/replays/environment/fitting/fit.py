@@ -6,12 +6,15 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import numpy as np
+
+from session_lab.analysis.display import read_duration
 from session_lab.analysis.results import Result
 from session_lab.errors import DataError
 from session_lab.frames import NAT
 from session_lab.replays.environment.fitting import platforms
 from session_lab.replays.environment.fitting.choices import choices
-from session_lab.replays.environment.fitting.evidence import Evidence
+from session_lab.replays.environment.fitting.evidence import Evidence, durations_of
 from session_lab.replays.environment.fitting.parameters import (
     Parameter,
     of_sample,
@@ -38,6 +41,8 @@ _TIMES = ("boot_time", "resume_time", "turn_duration")
 _BOOTED = "turns.started_at or waits.started_at - runs.triggered_at"
 _WOKEN = "turns.started_at - turns.arrived_at of resumed turns"
 _ENDED, _NO_END = "turns.ended_at - turns.started_at", "no turn was seen to its end"
+_QUEUED = 1_000
+"""Milliseconds in the queue from which on it is worth a word."""
 _SHOWN = ("idle_timeout", "turn_timeout", "max_turns", "on_deploy")
 """Choices whose default stands in where the data do not identify them."""
 
@@ -268,6 +273,11 @@ def _times(
             f"the ends of {estimated:,} turns are estimates, since their traces are gone; "
             "turn_duration is of the others, or of these where there are no others"
         )
+    queued = durations_of(recording.runs, "queued", "runs")
+    queued = queued[queued != NAT]
+    if len(queued) and (waited := int(np.quantile(queued, 0.95))) >= _QUEUED:
+        told = f"one run in twenty waited {read_duration(waited)} or more in the queue"
+        caveats.append(f"{told}, which boot_time contains")
     if len(tasks) > 1:
         caveats.append("boots and resumes are those of all tasks together; choices are by task")
     found: list[tuple[str, str | None, Sample, str, str]] = [
