@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 import session_lab as sl
+from session_lab.analysis.replays.rules import Rule
 from session_lab.replays.environment.deciding.outcomes import Chats
 from session_lab.replays.environment.deciding.question import SHARES
 from session_lab.replays.environment.deciding.settings import candidates
@@ -86,12 +87,12 @@ def world(seed: int, *, truth: int = TRUTH, draws: int = 20, resamples: int = 40
     waits, billed, runs = (
         np.array([getattr(one, name)[0] for one in played]) for name in ("wait", "billed", "runs")
     )
-    # A limit that some policies meet and some do not.
     low, high = waits.min(), waits.max()
     if low > high * (1 - _TELLS):
         return None
-    limit = float(low + rng.uniform(0.1, 0.9) * (high - low))
-    at_most = round(limit, 4) if wait in SHARES else f"{max(round(limit * 1000), 1)}ms"
+    # What someone asks knows nothing of the world: perhaps all policies meet it, or none does.
+    limit = float(low + rng.uniform(-0.4, 1.4) * (high - low))
+    at_most = max(round(limit, 4), 0.0) if wait in SHARES else f"{max(round(limit * 1000), 1)}ms"
 
     events = sl.traffic.generate(
         sl.ChatWorkload(duration=f"{hours * 60:.0f}min", **workload), seed=seed
@@ -108,18 +109,21 @@ def world(seed: int, *, truth: int = TRUTH, draws: int = 20, resamples: int = 40
         seed=seed,
     )
     cost = billed * 3.38e-5 + runs * 2.5e-5
-    within = waits <= limit * (1 + 1e-4)
-    best = int(np.where(within, cost, np.inf).argmin())
-    chosen = decision.chosen
+    rule = Rule("at_most", limit * (1 + 1e-4))
+    asked = waits[None], cost[None], waits[None]
+    best, chosen = int(rule.choose(*asked)[0]), decision.chosen
+    # Where no policy is within the limit, those that wait as little as the best are.
+    allowed = max(limit, float(waits[best])) * (1 + 1e-4)
+    within = waits <= allowed
     return Truth(
         best,
         chosen,
         decision.certainty,
         decision.as_good,
-        bool(within[chosen]) and bool(cost[chosen] <= cost[best] * 1.02),
+        bool(rule.nearly(*asked, policy=chosen)[0]),
         bool(within[chosen]),
         float(cost[chosen] / cost[best] - 1),
-        float(max(waits[chosen] / limit - 1, 0.0)),
+        float(max(waits[chosen] / allowed - 1, 0.0)),
         len(recording.sessions),
     )
 

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 import session_lab as sl
 from session_lab.replays.environment.deciding.outcomes import _quantiles
 from session_lab.replays.environment.deciding.settings import candidates
+from session_lab.replays.environment.deciding.stand_ins import with_stand_ins
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -193,6 +194,23 @@ def test_the_default_grid_holds_what_holds_today():
     assert tried.choices["idle_timeout"] == sorted(
         tried.choices["idle_timeout"], key=lambda text: pd.Timedelta(text.replace("min", "m"))
     )
+
+
+def test_a_time_that_is_not_identified_makes_it_less_sure(events: pd.DataFrame):
+    awake = sl.RunPolicy(idle_timeout="100d")
+    recorded = sl.Recording.of_replay(sl.replay(events, awake, PLATFORM), events)
+    fitted = sl.fit(recorded)
+    assert "resume_time" not in fitted.samples
+    found = decided(recorded, fit=fitted, at_most="1s", draws=10)
+    # Not no time at all: half of a boot, and in samples any part of one.
+    assert found.platform.resume_time == "1.5 s"
+    assert any("resume_time is not identified" in each for each in found.remarks)
+    assert found.policies["wins_parameters"].max() < 1
+    careful = with_stand_ins(fitted)
+    drawn = {platform.resume_time for _, platform in careful.draws(10, 0)}
+    assert len(drawn) == 10
+    assert all(pd.Timedelta(time) < pd.Timedelta("3s") for time in drawn)
+    assert with_stand_ins(Known()).platform == PLATFORM
 
 
 def test_how_well_the_model_fits_is_said_in_a_sentence(recording: sl.Recording):
