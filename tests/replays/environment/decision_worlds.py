@@ -92,6 +92,8 @@ def world(seed: int, *, truth: int = TRUTH, draws: int = 20, resamples: int = 40
         return None
     # What someone asks knows nothing of the world: perhaps all policies meet it, or none does.
     limit = float(low + rng.uniform(-0.4, 1.4) * (high - low))
+    if limit <= 0:
+        return None
     at_most = max(round(limit, 4), 0.0) if wait in SHARES else f"{max(round(limit * 1000), 1)}ms"
 
     events = sl.traffic.generate(
