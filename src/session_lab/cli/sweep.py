@@ -99,6 +99,14 @@ def sweep(
     plot: Annotated[
         Path | None, typer.Option("--plot", help="The front as a picture: .png, .svg or .pdf.")
     ] = None,
+    sharded: Annotated[
+        bool,
+        typer.Option(
+            "--sharded",
+            help="The recording is a folder of Parquet files, each with all events of its sessions, "
+            "as sl.traffic.shard leaves them: read one after the other, for logs beyond memory.",
+        ),
+    ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print all as JSON; times are milliseconds.")
     ] = False,
@@ -132,7 +140,7 @@ def sweep(
     grid = {name: values(name, text) for name, text in given.items() if text is not None}
     if not grid:
         raise sl.DataError("there is nothing to try; give values, as in --idle-timeout 5s,30s,2m")
-    events = events_file.read(path, turn_duration=turn_duration)
+    events = path if sharded else events_file.read(path, turn_duration=turn_duration)
     frame = sl.sweep(
         events,
         grid,

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import os
-from concurrent.futures import CancelledError, ThreadPoolExecutor
+from concurrent.futures import CancelledError, ThreadPoolExecutor, as_completed
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from session_lab.errors import DataError, SessionLabError
 from session_lab.extras import require
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
-__all__ = ["on_dask", "on_threads"]
+__all__ = ["as_done", "in_order"]
 
 Shared = TypeVar("Shared")
 Item = TypeVar("Item")
@@ -21,61 +21,80 @@ Made = TypeVar("Made")
 _ROUNDS = 5
 
 
-def on_threads(
+def in_order(
     job: Callable[[Shared, Item], Made],
     shared: Shared,
     items: Sequence[Item],
+    *,
+    scheduler: Any = None,  # noqa: ANN401 (dask is optional, and its client has no types)
     progress: Callable[[int], object],
 ) -> list[Made]:
-    """Do the job for every item, in as many threads as there are processors."""
-    made: list[Made] = []
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for one in pool.map(lambda item: job(shared, item), items):
-            made.append(one)
-            progress(1)
-    return made
+    """Do the job for every item, as :func:`as_done`, and list what is made in the items' order."""
+    made: dict[int, Made] = {}
+    for place, one in as_done(job, shared, items, scheduler=scheduler):
+        made[place] = one
+        progress(1)
+    return [made[place] for place in range(len(items))]
 
 
-def on_dask(
-    client: Any,  # noqa: ANN401 (dask is optional, and its client has no types)
+def as_done(
     job: Callable[[Shared, Item], Made],
     shared: Shared,
     items: Sequence[Item],
-    progress: Callable[[int], object],
-) -> list[Made]:
-    """Do the job for every item on dask's workers, each of which is sent ``shared`` once.
+    *,
+    scheduler: Any = None,  # noqa: ANN401 (dask is optional, and its client has no types)
+) -> Iterator[tuple[int, Made]]:
+    """Do the job for every item, and yield the place of each with what is made of it when it is done.
 
-    The scheduler gives the jobs of a worker that died to others. What was shared has no recipe that
-    would bring it back when all that held it are gone; then it is sent again, for the items that
-    are left.
+    Without a scheduler there are as many threads as processors; what they make is not kept.
 
     Raises
     ------
     DataError
-        The client is not one of ``dask.distributed``, or is asynchronous.
+        The scheduler is not a client of ``dask.distributed``, or is asynchronous.
     SessionLabError
         Workers die again and again.
+    """
+    if scheduler is not None:
+        yield from _on_dask(scheduler, job, shared, items)
+        return
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        futures = {pool.submit(job, shared, item): place for place, item in enumerate(items)}
+        for future in as_completed(list(futures)):
+            yield futures.pop(future), future.result()
+            del future
+
+
+def _on_dask(
+    client: Any,  # noqa: ANN401
+    job: Callable[[Shared, Item], Made],
+    shared: Shared,
+    items: Sequence[Item],
+) -> Iterator[tuple[int, Made]]:
+    """Send ``shared`` to each of the workers once.
+
+    The scheduler gives the jobs of a worker that died to others. What was shared has no recipe that
+    would bring it back when all that held it are gone; then it is sent again, for the items that
+    are left.
     """
     distributed = require("distributed", extra="scale", feature="a sweep on a scheduler")
     if not isinstance(client, distributed.Client) or client.asynchronous:
         message = f"{client!r} is not a blocking client of dask.distributed"
         raise DataError(message, column="scheduler")
-    made: dict[int, Made] = {}
+    left = set(range(len(items)))
     for _ in range(_ROUNDS):
         sent = client.scatter(shared, broadcast=True, hash=False)
-        futures = {
-            client.submit(job, sent, item, pure=False): place
-            for place, item in enumerate(items)
-            if place not in made
-        }
+        futures = {client.submit(job, sent, items[place], pure=False): place for place in left}
         for future in distributed.as_completed(futures):
             try:
-                made[futures[future]] = future.result()
+                made = future.result()
             except (CancelledError, distributed.KilledWorker):
                 continue
-            progress(1)
-        if len(made) == len(items):
-            return [made[place] for place in range(len(items))]
-    lost = len(items) - len(made)
-    message = f"dask's workers died {_ROUNDS} times over; {lost} of {len(items)} items are not done"
+            left.discard(futures[future])
+            yield futures[future], made
+        if not left:
+            return
+    message = (
+        f"dask's workers died {_ROUNDS} times over; {len(left)} of {len(items)} items are not done"
+    )
     raise SessionLabError(message)

@@ -13,7 +13,9 @@ from tqdm import tqdm
 
 from session_lab.analysis import churn
 from session_lab.analysis.replays.recommend import best_cost, pareto_front
-from session_lab.frames import NAT, RUNS, empty
+from session_lab.errors import DataError
+from session_lab.frames import RUNS, empty
+from session_lab.frames.files.sources import Source
 from session_lab.mistyped import answer_mistyped
 from session_lab.replays.assumptions import silent_messages, zeros_assumed
 from session_lab.replays.grid import (
@@ -22,22 +24,26 @@ from session_lab.replays.grid import (
     Grid,
     checked_assumptions,
     checked_choices,
-    durations,
     label,
     lay_out,
 )
-from session_lab.replays.parallel import on_dask, on_threads
+from session_lab.replays.parallel import as_done, in_order
 from session_lab.replays.replay import checked_platform
+from session_lab.replays.sweep_rows import measures, priced_columns, row_of
 from session_lab.simulator import Platform, RunPolicy
 from session_lab.timing import to_instant
 from session_lab.traffic.engine.engine_frames import to_log
 from session_lab.traffic.engine.prepare import prepare
 from session_lab.traffic.engine.slots import SlotLimits
+from session_lab.traffic.shards import shards_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from numpy.typing import NDArray
+
     from session_lab.analysis.churn.prices import PriceList
+    from session_lab.frames.files.sources import Place
     from session_lab.simulator import Timings
     from session_lab.timing import Instant
     from session_lab.traffic.columnar import GroupedLog, Outcome, SweptLog
@@ -49,9 +55,6 @@ if TYPE_CHECKING:
 __all__ = ["GroupedSweep", "sweep"]
 
 _PLAYED = ("at", "op", "external_id", "turn_duration", "expires_at")
-_COLD = ("initial", "continuation", "upgrade")
-_TIMES = ("wait_mean", "wait_p50", "wait_p95", "wait_p99", "billed", "idle", "suspended")
-_QUEUED = ("queued_p95", "queued_p99")
 _RANKING = (
     "a lower limit lowers billed time, since queued turns are served back to back: never rank limits "
     "by cost without the wait; what a plan costs is not in the cost"
@@ -76,7 +79,7 @@ class _Point(NamedTuple):
 
 @answer_mistyped
 def sweep(
-    events: pd.DataFrame,
+    events: pd.DataFrame | Place,
     grid: Grid,
     *,
     policy: RunPolicy | Mapping[str, RunPolicy] | None = None,
@@ -96,8 +99,9 @@ def sweep(
 
     Parameters
     ----------
-    events : DataFrame
-        An events frame, in any order.
+    events : DataFrame, path or URL
+        An events frame, in any order; or a folder of Parquet shards, each with all events of its
+        sessions, as ``sl.traffic.shard`` leaves them, of which only some are in memory at a time.
     grid : mapping of str to list
         Values to try for fields of :class:`RunPolicy`, as in ``{"idle_timeout": ["5s", "30s"]}``.
         ``expiry`` replaces every ``expires_at``: how long after its first start a session expires,
@@ -174,8 +178,11 @@ def sweep(
     0 0 days 00:00:30 0 days 00:00:01 0 days 00:01:00   True
     1 0 days 00:05:00 0 days 00:00:00 0 days 00:07:00   True
     """
-    grouped = GroupedSweep(events, policy, seed=seed, until=until)
-    return grouped.sweep(
+    if isinstance(events, pd.DataFrame):
+        swept: GroupedSweep | ShardedSweep = GroupedSweep(events, policy, seed=seed, until=until)
+    else:
+        swept = ShardedSweep(events, policy, seed=seed, until=until)
+    return swept.sweep(
         grid,
         policy=policy,
         platform=platform,
@@ -187,46 +194,12 @@ def sweep(
     )
 
 
-class GroupedSweep:
-    """A log that is grouped by session once, to be swept as often as one likes.
+class _Sweep:
+    """The frame of a sweep, however the policies are played."""
 
-    Parameters
-    ----------
-    events : DataFrame
-        An events frame, in any order.
-    policy : RunPolicy or mapping of str to RunPolicy, optional
-        Of a mapping, the task identifiers whose policies the sweeps will give, in that order.
-    seed : int
-        What crashes and random times draw on.
-    until : str or datetime, optional
-        The horizon, as in ``sl.replay``.
-
-    Raises
-    ------
-    DataError
-        The frame is not an events frame.
-    """
-
-    def __init__(
-        self,
-        events: pd.DataFrame,
-        policy: RunPolicy | Mapping[str, RunPolicy] | None = None,
-        *,
-        seed: int = 0,
-        until: Instant | None = None,
-    ) -> None:
-        # It loads numba.
-        from session_lab.traffic.columnar import GroupedLog  # noqa: PLC0415
-
+    def __init__(self, seed: int, until: Instant | None) -> None:
         self._seed = seed
         self._horizon = None if until is None else to_instant(until, name="until")
-        policy = RunPolicy() if policy is None else policy
-        # Columns that change nothing in a row of numbers need not be checked and copied.
-        played = [*_PLAYED, *([] if isinstance(policy, RunPolicy) else ["task_identifier"])]
-        columns = events.columns.isin(played)
-        ready = prepare(events.loc[:, columns], horizon=self._horizon)
-        log = to_log(ready.events, policy, Platform(), seed=seed, chats=ready.chats)
-        self._log, self._silent = GroupedLog.of(log), silent_messages(ready.events)
 
     def sweep(
         self,
@@ -257,35 +230,106 @@ class GroupedSweep:
             for one in platforms.values()
             for each in combinations
         ]
-        with tqdm(
-            total=len(points), unit=" policies", desc="sweep", delay=1, disable=not progress
-        ) as bar:
-
-            def play(log: _Played, job: _Job, items: list[_Point]) -> list[dict[str, float]]:
-                if scheduler is None:
-                    return on_threads(job, log, items, bar.update)
-                return on_dask(scheduler, job, log, items, bar.update)
-
-            if LIMIT in choices:
-                measured = _under_limits(partial(play, self._log), points)
-            else:
-                measured = play(self._swept, _measure, points)
+        limited = LIMIT in choices
+        measured, silence = self._played(
+            points, limited=limited, scheduler=scheduler, progress=progress
+        )
         settings, n = lay_out(choices, combinations * len(platforms)), len(combinations)
         if varied:
             assumed = np.repeat(list(platforms), n)
             settings["assumption"] = pd.array(assumed, dtype="string[pyarrow]")
-        frame = pd.concat([settings, _measures(measured)], axis="columns")
+        frame = pd.concat([settings, measures(measured)], axis="columns")
         if priced is not None:
-            frame = frame.assign(**_priced(frame, priced))
+            frame = frame.assign(**priced_columns(frame, priced))
         frame["front"] = np.concatenate(
             [
                 pareto_front(part, "wait_p95", best_cost(frame), "refused")
                 for part in (frame.iloc[row : row + n] for row in range(0, len(frame), n))
             ]
         )
-        notes = zeros_assumed(platform, *self._silent)
-        frame.attrs["assumptions"] = [*notes, *(OPEN_LOOP if LIMIT in choices else ())]
+        notes = zeros_assumed(platform, *silence)
+        frame.attrs["assumptions"] = [*notes, *(OPEN_LOOP if limited else ())]
         return frame
+
+    def _played(
+        self,
+        points: list[_Point],
+        *,
+        limited: bool,
+        scheduler: Any,  # noqa: ANN401
+        progress: bool,
+    ) -> tuple[list[dict[str, float]], tuple[int, int]]:
+        """Play each policy; return their rows, and what ``silent_messages`` counts."""
+        raise NotImplementedError
+
+    def _point(
+        self, policies: list[RunPolicy], platform: Platform, settings: dict[str, Any]
+    ) -> _Point:
+        expiry, limit = settings.pop(EXPIRY, None), settings.pop(LIMIT, None)
+        timings = tuple(
+            replace(policy, **settings).timings(platform, self._seed) for policy in policies
+        )
+        return _Point(timings, expiry, self._horizon, limit)
+
+
+class GroupedSweep(_Sweep):
+    """A log that is grouped by session once, to be swept as often as one likes.
+
+    Parameters
+    ----------
+    events : DataFrame
+        An events frame, in any order.
+    policy : RunPolicy or mapping of str to RunPolicy, optional
+        Of a mapping, the task identifiers whose policies the sweeps will give, in that order.
+    seed : int
+        What crashes and random times draw on.
+    until : str or datetime, optional
+        The horizon, as in ``sl.replay``.
+
+    Raises
+    ------
+    DataError
+        The frame is not an events frame.
+    """
+
+    def __init__(
+        self,
+        events: pd.DataFrame,
+        policy: RunPolicy | Mapping[str, RunPolicy] | None = None,
+        *,
+        seed: int = 0,
+        until: Instant | None = None,
+    ) -> None:
+        # It loads numba.
+        from session_lab.traffic.columnar import GroupedLog  # noqa: PLC0415
+
+        super().__init__(seed, until)
+        policy = RunPolicy() if policy is None else policy
+        # Columns that change nothing in a row of numbers need not be checked and copied.
+        played = [*_PLAYED, *([] if isinstance(policy, RunPolicy) else ["task_identifier"])]
+        columns = events.columns.isin(played)
+        ready = prepare(events.loc[:, columns], horizon=self._horizon)
+        log = to_log(ready.events, policy, Platform(), seed=seed, chats=ready.chats)
+        self._log, self._silent = GroupedLog.of(log), silent_messages(ready.events)
+
+    def _played(
+        self,
+        points: list[_Point],
+        *,
+        limited: bool,
+        scheduler: Any,  # noqa: ANN401
+        progress: bool,
+    ) -> tuple[list[dict[str, float]], tuple[int, int]]:
+        with _bar(len(points), "policies", progress) as bar:
+
+            def play(log: _Played, job: _Job, items: list[_Point]) -> list[dict[str, float]]:
+                return in_order(job, log, items, scheduler=scheduler, progress=bar.update)
+
+            if limited:
+                rows = _under_limits(partial(play, self._log), points)
+            else:
+                rows = play(self._swept, _measure, points)
+        return rows, self._silent
 
     @cached_property
     def _swept(self) -> SweptLog:
@@ -306,28 +350,116 @@ class GroupedSweep:
         point = self._point(policies, checked_platform(platform), {LIMIT: limit})
         return _play_limited(self._log, point)
 
-    def _point(
-        self, policies: list[RunPolicy], platform: Platform, settings: dict[str, Any]
-    ) -> _Point:
-        expiry, limit = settings.pop(EXPIRY, None), settings.pop(LIMIT, None)
-        timings = tuple(
-            replace(policy, **settings).timings(platform, self._seed) for policy in policies
-        )
-        return _Point(timings, expiry, self._horizon, limit)
+
+class ShardedSweep(_Sweep):
+    """A log in Parquet shards, each with all events of its sessions, to be swept shard by shard.
+
+    No more shards are in memory at a time than are played side by side, and each is read once,
+    whatever the number of policies. The rows are those of the whole log in memory, to the bit.
+
+    Parameters
+    ----------
+    folder : path or URL
+        Where the shards lie, as ``sl.traffic.write_shards`` and ``sl.traffic.shard`` leave them.
+    policy : RunPolicy, optional
+        One for all sessions.
+    seed : int
+        What crashes and random times draw on.
+    until : str or datetime, optional
+        The horizon, as in ``sl.replay``.
+
+    Raises
+    ------
+    DataError
+        There is no shard, one cannot be read or differs from the others, or there are policies by
+        task.
+    """
+
+    def __init__(
+        self,
+        folder: Place,
+        policy: RunPolicy | Mapping[str, RunPolicy] | None = None,
+        *,
+        seed: int = 0,
+        until: Instant | None = None,
+    ) -> None:
+        super().__init__(seed, until)
+        if policy is not None and not isinstance(policy, RunPolicy):
+            message = "shards are played under one policy for all tasks; give one RunPolicy"
+            raise DataError(message, column="policy")
+        self._folder, self._shards = Source(folder).name, shards_of(folder)
+
+    def _played(
+        self,
+        points: list[_Point],
+        *,
+        limited: bool,
+        scheduler: Any,  # noqa: ANN401
+        progress: bool,
+    ) -> tuple[list[dict[str, float]], tuple[int, int]]:
+        if limited:
+            message = (
+                "a limit couples the sessions of all shards; read the log whole, with "
+                "sl.traffic.read, to sweep over limits"
+            )
+            raise DataError(message, column=LIMIT)
+        sums: list[Outcome] = []
+        silent = messages = 0
+        ids = []
+        with _bar(len(self._shards), "shards", progress) as bar:
+            for _, played in as_done(_play_shard, points, self._shards, scheduler=scheduler):
+                outcomes, counts, some = played
+                sums = (
+                    [one + more for one, more in zip(sums, outcomes, strict=True)]
+                    if sums
+                    else outcomes
+                )
+                silent, messages = silent + counts[0], messages + counts[1]
+                ids.append(some)
+                bar.update()
+        known = np.sort(np.concatenate(ids))
+        twice = int(np.count_nonzero(known[1:] == known[:-1]))
+        if twice:
+            message = (
+                f"{twice:,} external ids have events in several files, which are played apart; "
+                "bring each into one with sl.traffic.shard"
+            )
+            raise DataError(message, source=self._folder, column="external_id")
+        return [row_of(outcome) for outcome in sums], (silent, messages)
+
+
+def _play_shard(
+    points: list[_Point], shard: Source
+) -> tuple[list[Outcome], tuple[int, int], NDArray[np.uint64]]:
+    """Read a shard, and play it under each policy; with what comes of it go its counts and ids."""
+    from session_lab.traffic.columnar import SweptLog  # noqa: PLC0415  it loads numba
+    from session_lab.traffic.played_shards import read_shard  # noqa: PLC0415  it loads numba
+
+    read = read_shard(shard, until=points[0].until if points else None)
+    log = SweptLog(read.log)
+    return [_outcome(log, point) for point in points], (read.silent, read.messages), read.ids
+
+
+def _bar(total: int, unit: str, progress: bool) -> Any:  # noqa: ANN401, FBT001  tqdm has no types
+    return tqdm(total=total, unit=f" {unit}", desc="sweep", delay=1, disable=not progress)
 
 
 def _measure(log: SweptLog, point: _Point) -> dict[str, float]:
-    """Play one policy, and keep the numbers of its row; times are milliseconds."""
+    """Play one policy, and keep the numbers of its row."""
+    return row_of(_outcome(log, point))
+
+
+def _outcome(log: SweptLog, point: _Point) -> Outcome:
     if point.expiry is not None:
         log = log.expiring(point.expiry)
-    return _row(log.outcome(point.timings, until=point.until))
+    return log.outcome(point.timings, until=point.until)
 
 
 def _measure_limited(log: GroupedLog, point: _Point) -> dict[str, float]:
     """Play one policy under its limit, and keep the numbers of its row."""
     limited = _play_limited(log, point)
     return {
-        **_row(limited.outcome),
+        **row_of(limited.outcome),
         "peak_executing": limited.peak,
         "waited_for_slot": limited.waited_share,
         "queued_p95": limited.wait_for_slot(0.95),
@@ -360,37 +492,3 @@ def _under_limits(
     under = dict(zip(reached, play(_measure_limited, reached), strict=True))
     rows = [under.get(point, without[point._replace(limit=None)]) for point in points]
     return [{name: row[name] for name in row if name != "at_once"} for row in rows]
-
-
-def _row(outcome: Outcome) -> dict[str, float]:
-    kinds, turns = outcome.start_kinds, sum(outcome.start_kinds.values())
-    return {
-        "turns": turns,
-        **(_waits(outcome) if turns else dict.fromkeys(_TIMES[:4], NAT)),
-        "cold_starts": sum(kinds[kind] for kind in _COLD) / turns if turns else np.nan,
-        "resumed": kinds["resumed"] / turns if turns else np.nan,
-        "runs": outcome.runs,
-        "refused": sum(n for answer, n in outcome.answers.items() if answer.split()[1] >= "400"),
-        "billed": outcome.billed,
-        "idle": outcome.idle,
-        "suspended": outcome.suspended,
-    }
-
-
-def _waits(outcome: Outcome) -> dict[str, int]:
-    quantiles = {name: outcome.wait(int(name[-2:]) / 100) for name in _TIMES[1:4]}
-    return {"wait_mean": round(outcome.mean_wait), **quantiles}
-
-
-def _measures(rows: list[dict[str, float]]) -> pd.DataFrame:
-    frame = pd.DataFrame(rows)
-    times = [name for name in (*_TIMES, *_QUEUED) if name in frame]
-    return frame.assign(**{name: durations([row[name] for row in rows]) for name in times})
-
-
-def _priced(frame: pd.DataFrame, priced: churn.Cost) -> dict[str, list[float]]:
-    costs = [
-        replace(priced, billed=billed, runs=runs)
-        for billed, runs in zip(frame["billed"], frame["runs"], strict=True)
-    ]
-    return {f"price_{machine}": [one.total(machine) for one in costs] for machine in priced.prices}

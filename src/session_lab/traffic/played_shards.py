@@ -6,28 +6,29 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from functools import reduce
 from operator import add
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from session_lab.errors import DataError
+from session_lab.frames.files.sources import Source
 from session_lab.timing import LAST_INSTANT
+from session_lab.traffic.columnar.draws import SessionIds
 from session_lab.traffic.columnar.log import PROFILE, GroupedLog
 from session_lab.traffic.engine.engine_result import NAT, OPS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    import pyarrow.parquet as pq
     from numpy.typing import NDArray
 
     from session_lab.simulator import Platform, RunPolicy
     from session_lab.traffic.columnar.outcome import Outcome
 
-__all__ = ["play_shards"]
+__all__ = ["Shard", "play_shards", "read_shard"]
 
 _REQUIRED = ("at", "op", "external_id")
 _OPTIONAL = ("turn_duration", "expires_at")
@@ -82,49 +83,95 @@ def play_shards(
     files = _files(shards)
     timings = [policy.timings(platform, seed)]
 
-    def play(file: Path) -> Outcome:
-        return _read(file).outcome(timings, profile=PROFILE, keep_waits=False)
+    def play(file: Source) -> Outcome:
+        return read_shard(file).log.outcome(timings, profile=PROFILE, keep_waits=False)
 
     with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
         return reduce(add, pool.map(play, files))
 
 
-def _files(shards: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]) -> list[Path]:
+def _files(shards: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]) -> list[Source]:
     if isinstance(shards, (str, os.PathLike)):
-        folder = Path(shards)
-        files = sorted(folder.glob("*.parquet")) if folder.is_dir() else [folder]
+        folder = Source(shards)
+        files = list(folder.parts(".parquet")) if folder.is_dir() else [folder]
     else:
-        files = [Path(shard) for shard in shards]
+        files = [Source(shard) for shard in shards]
     if not files:
         raise DataError("there is no .parquet file", source=str(shards))
     return files
 
 
-def _read(file: Path) -> GroupedLog:
-    """Read one shard, and group its events."""
+class Shard(NamedTuple):
+    """A shard in memory.
+
+    Attributes
+    ----------
+    log : GroupedLog
+        Its events.
+    silent, messages : int
+        How many messages do not say how long their turn lasts, and how many there are.
+    ids : ndarray of uint64
+        A hash of each external id, in no order.
+    """
+
+    log: GroupedLog
+    silent: int
+    messages: int
+    ids: NDArray[np.uint64]
+
+
+def read_shard(file: Source, *, until: int | None = None) -> Shard:
+    """Read one shard, and group its events.
+
+    Parameters
+    ----------
+    file : Source
+        Parquet, with the columns that :func:`play_shards` names.
+    until : int, optional
+        Leave out events that are later, in milliseconds since 1970.
+
+    Raises
+    ------
+    DataError
+        It cannot be read, or a column cannot be used.
+    """
+    where = file.name
     try:
         # Column by column, each in one thread: shards are read side by side already.
-        with pq.ParquetFile(file) as parquet:
+        with file.parquet() as parquet:
             names = parquet.schema_arrow.names
             for name in _REQUIRED:
                 if name not in names:
                     message = f"the column is missing; the shard has {', '.join(names)}"
-                    raise DataError(message, source=str(file), column=name)
-            at, op = (_column(parquet, name, file) for name in ("at", "op"))
-            columns = {name: _column(parquet, name, file) for name in _OPTIONAL if name in names}
-            chat, external_ids = _ids(parquet, file)
+                    raise DataError(message, source=where, column=name)
+            at, op = (_column(parquet, name, where) for name in ("at", "op"))
+            columns = {name: _column(parquet, name, where) for name in _OPTIONAL if name in names}
+            chat, external_ids = _ids(parquet, where)
     except (OSError, pa.ArrowException) as error:
         message = f"the shard cannot be read, or was cut short: {error}"
-        raise DataError(message, source=str(file)) from error
+        raise DataError(message, source=where) from error
+    order: NDArray[np.intp] | slice = slice(None)
     if (at[1:] < at[:-1]).any():
         order = np.argsort(at, kind="stable")
-        at, op, chat = at[order], op[order], chat[order]
-        columns = {name: column[order] for name, column in columns.items()}
-    return GroupedLog(at, op, chat, external_ids=external_ids, **columns)
+    if until is not None:
+        order = np.arange(len(at))[order]
+        order = order[: np.searchsorted(at[order], until, side="right")]
+    at, op, chat = at[order], op[order], chat[order]
+    columns = {name: column[order] for name, column in columns.items()}
+    is_message = op == OPS.index("message")
+    silent = (
+        is_message & (columns["turn_duration"] == NAT) if "turn_duration" in columns else is_message
+    )
+    return Shard(
+        GroupedLog(at, op, chat, external_ids=external_ids, **columns),
+        silent=int(np.count_nonzero(silent)),
+        messages=int(np.count_nonzero(is_message)),
+        ids=SessionIds(np.unique(chat), external_ids).hashes,
+    )
 
 
 def _ids(
-    parquet: pq.ParquetFile, file: Path
+    parquet: pq.ParquetFile, file: str
 ) -> tuple[NDArray[np.integer], pa.Array | NDArray[np.int64]]:
     """Give external ids numbers from 0 on, and list them by their number."""
     kind = parquet.schema_arrow.field("external_id").type
@@ -133,13 +180,13 @@ def _ids(
         return _dense(_column(parquet, "external_id", file))
     column = parquet.read(["external_id"], use_threads=False)["external_id"]
     if column.null_count:
-        raise DataError("a value is missing", source=str(file), column="external_id")
+        raise DataError("a value is missing", source=file, column="external_id")
     # As one chunk, so that there is one list of ids.
     encoded = column.cast(pa.large_string()).combine_chunks().dictionary_encode()
     return encoded.indices.to_numpy(), encoded.dictionary
 
 
-def _column(parquet: pq.ParquetFile, name: str, file: Path) -> NDArray[Any]:
+def _column(parquet: pq.ParquetFile, name: str, file: str) -> NDArray[Any]:
     """Read a column as whole numbers, a batch at a time: both forms of all of it are never held."""
     values = np.empty(parquet.metadata.num_rows, np.int8 if name == "op" else np.int64)
     begin = 0
@@ -151,7 +198,7 @@ def _column(parquet: pq.ParquetFile, name: str, file: Path) -> NDArray[Any]:
     return values
 
 
-def _numbers(column: pa.Array, name: str, file: Path) -> NDArray[np.int64]:
+def _numbers(column: pa.Array, name: str, file: str) -> NDArray[np.int64]:
     """Turn a column into whole numbers, with NAT for what is missing."""
     kind = column.type
     if pa.types.is_dictionary(kind):
@@ -169,9 +216,9 @@ def _numbers(column: pa.Array, name: str, file: Path) -> NDArray[np.int64]:
         column = column.cast(pa.int64())
     except pa.ArrowException as error:
         message = f"the column cannot be used: {error}"
-        raise DataError(message, source=str(file), column=name) from error
+        raise DataError(message, source=file, column=name) from error
     if name in _REQUIRED and column.null_count:
-        raise DataError("a value is missing", source=str(file), column=name)
+        raise DataError("a value is missing", source=file, column=name)
     numbers: NDArray[np.int64] = column.fill_null(NAT).to_numpy(zero_copy_only=False)
     return numbers
 
@@ -187,7 +234,7 @@ def _dense(ids: NDArray[np.int64]) -> tuple[NDArray[np.integer], NDArray[np.int6
     return chat, external_ids
 
 
-def _refuse_out_of_range(values: NDArray[np.int64], name: str, first_row: int, file: Path) -> None:
+def _refuse_out_of_range(values: NDArray[np.int64], name: str, first_row: int, file: str) -> None:
     """Refuse what only a mistake can have made; the first value is that of ``first_row``."""
     if name not in _RANGES:
         return
@@ -196,4 +243,4 @@ def _refuse_out_of_range(values: NDArray[np.int64], name: str, first_row: int, f
     if wrong.any():
         place = int(wrong.argmax())
         message = f"{values[place]} {problem}"
-        raise DataError(message, source=str(file), row=first_row + place, column=name)
+        raise DataError(message, source=file, row=first_row + place, column=name)

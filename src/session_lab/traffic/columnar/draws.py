@@ -158,10 +158,11 @@ class SessionIds:
         times = book.times
         if not (book.crash_rate or len(times.boots) or len(times.resumes) or len(times.durations)):
             return columns
-        return columns._replace(hashes=self._hashes)
+        return columns._replace(hashes=self.hashes)
 
     @cached_property
-    def _hashes(self) -> NDArray[np.uint64]:
+    def hashes(self) -> NDArray[np.uint64]:
+        """What is drawn by, for each session."""
         chats = self._chat.astype(np.int64)
         if self._external_ids is None:
             return hash_integers(chats)

@@ -1,0 +1,97 @@
+"""Sweeps of logs that lie in shards: the rows are those of the log in memory."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+import session_lab as sl
+from session_lab.cli.app import app
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+GRID = {"idle_timeout": ["5s", "2m"], "expiry": ["1h", None]}
+PLATFORM = sl.Platform(
+    boot_time=sl.Distribution({0: "1s", 0.5: "2s", 1: "20m"}), resume_time="900ms", crash_rate=0.05
+)
+
+
+@pytest.fixture(scope="module")
+def events() -> pd.DataFrame:
+    return sl.traffic.generate(sl.ChatWorkload(chats_per_hour=300, duration="3h"), seed=3)
+
+
+@pytest.fixture(scope="module")
+def folder(events: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("shards")
+    sl.traffic.write_shards(events, path, shards=5)
+    return path
+
+
+def test_the_rows_are_those_of_the_log_in_memory_to_the_bit(events: pd.DataFrame, folder: Path):
+    given = {"platform": PLATFORM, "seed": 7, "sensitivity": {"boot_time": ["0s"]}, "per_run": 2.0}
+    whole = sl.sweep(events, GRID, **given, prices={"micro": 0.1})
+    parts = sl.sweep(folder, GRID, **given, prices={"micro": 0.1})
+    pd.testing.assert_frame_equal(parts, whole, check_exact=True)
+    assert parts.attrs == whole.attrs
+    assert whole["wait_p99"].max() > pd.Timedelta("1m")
+
+
+def test_a_horizon_cuts_every_shard(events: pd.DataFrame, folder: Path):
+    until = events["at"].iloc[len(events) // 2]
+    whole = sl.sweep(events, GRID, platform=PLATFORM, until=until)
+    pd.testing.assert_frame_equal(sl.sweep(folder, GRID, platform=PLATFORM, until=until), whole)
+
+
+def test_a_dask_cluster_gives_the_same_rows(events: pd.DataFrame, folder: Path):
+    distributed = pytest.importorskip("distributed")
+    with distributed.Client(processes=False, dashboard_address=None, n_workers=2) as client:
+        parts = sl.sweep(folder, GRID, platform=PLATFORM, scheduler=client)
+    pd.testing.assert_frame_equal(parts, sl.sweep(events, GRID, platform=PLATFORM))
+
+
+def test_events_of_one_session_in_two_files_are_refused(folder: Path, tmp_path: Path):
+    first, second = sorted(folder.glob("*.parquet"))[:2]
+    mixed = pd.concat([pd.read_parquet(first), pd.read_parquet(second).head(3)])
+    mixed.sort_values("at").to_parquet(tmp_path / "a.parquet", index=False)
+    pd.read_parquet(second).to_parquet(tmp_path / "b.parquet", index=False)
+    with pytest.raises(sl.DataError, match=r"several files.*sl\.traffic\.shard"):
+        sl.sweep(tmp_path, GRID)
+
+
+def test_a_shard_that_vanishes_between_two_reads_is_named(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    for shard in folder.glob("*.parquet"):
+        (tmp_path / shard.name).write_bytes(shard.read_bytes())
+    module = importlib.import_module("session_lab.replays.sweep")
+    looked_at = module.shards_of
+
+    def and_then_one_goes(place: Path) -> object:
+        shards = looked_at(place)
+        shards[1].path.unlink()
+        return shards
+
+    monkeypatch.setattr(module, "shards_of", and_then_one_goes)
+    with pytest.raises(sl.DataError, match=r"part-00001\.parquet.*No such file"):
+        sl.sweep(tmp_path, GRID)
+
+
+def test_what_needs_the_whole_log_is_refused(folder: Path):
+    with pytest.raises(sl.DataError, match="couples the sessions"):
+        sl.sweep(folder, {"concurrency_limit": [10]})
+    with pytest.raises(sl.DataError, match="one policy for all tasks"):
+        sl.sweep(folder, GRID, policy={"support": sl.RunPolicy()})
+
+
+def test_the_command_line_reads_shards_one_after_the_other(events: pd.DataFrame, folder: Path):
+    arguments = ["sweep", str(folder), "--sharded", "--idle-timeout", "5s,2m", "--json"]
+    told = json.loads(CliRunner().invoke(app, arguments).stdout)
+    whole = sl.sweep(events, {"idle_timeout": ["5s", "2m"]})
+    assert [row["turns"] for row in told["policies"]] == whole["turns"].tolist()
