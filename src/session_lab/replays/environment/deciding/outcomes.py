@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from session_lab.replays.parallel import on_threads
+from session_lab.replays.parallel import in_order
 from session_lab.simulator import Platform, RandomStream, RunPolicy
 from session_lab.traffic.engine.engine_frames import to_log
 from session_lab.traffic.engine.engine_result import KINDS, OPS
@@ -171,7 +171,7 @@ class Chats:
             )
             for place, (policy, expiry) in enumerate(policies)
         ]
-        return on_threads(_played, self, plays, progress)
+        return in_order(_played, self, plays, progress=progress)
 
 
 def _each(policy: Policies) -> list[RunPolicy]:
