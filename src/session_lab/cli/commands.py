@@ -33,7 +33,7 @@ COMMANDS = {
 }
 """What ``session-lab --help`` lists: the first line of each command's own help."""
 
-_FOLDERS = dict.fromkeys(("fit", "calibrate", "decide"), "environment.")
+_FOLDERS: dict[str, str] = dict.fromkeys(("fit", "calibrate", "decide"), "environment.")
 """Where commands live that are not beside this module."""
 
 _PREFIX = "SESSION_LAB"

@@ -35,8 +35,8 @@ class TagsDtype(pd.api.extensions.ExtensionDtype):
 
     name = "object"
     type = list
-    kind = "O"
-    na_value = pd.NA
+    kind = "O"  # pyright: ignore[reportIncompatibleMethodOverride, reportAssignmentType]
+    na_value = pd.NA  # pyright: ignore[reportIncompatibleMethodOverride, reportAssignmentType]
     pyarrow_dtype = _LISTS
     _metadata = ()
 

@@ -198,7 +198,8 @@ def _draw_compiled(
 def _places(names: pd.Series, among: pd.Series) -> NDArray[np.int64]:
     """Return the row of each name in another column, where no name stands twice."""
     known = in_one_piece(pa.array(among, pa.large_string()))
-    found = pc.index_in(in_one_piece(pa.array(names, pa.large_string())), value_set=known)
+    wanted = in_one_piece(pa.array(names, pa.large_string()))
+    found = pc.call_function("index_in", [wanted], pc.SetLookupOptions(value_set=known))
     return np.asarray(found.cast(pa.int64()))
 
 

@@ -30,6 +30,10 @@ def image_of(result: Result) -> Image:
     return Image(png, picture.alt)
 
 
+def _capitalize_first(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
 def render(template: str, **values: Any) -> str:  # noqa: ANN401  whatever the template shows
     """Fill a template in; what is HTML in values is escaped where the template is HTML."""
     environment = Environment(
@@ -38,5 +42,5 @@ def render(template: str, **values: Any) -> str:  # noqa: ANN401  whatever the t
         undefined=StrictUndefined,
         keep_trailing_newline=True,
     )
-    environment.filters["capitalize_first"] = lambda text: text[:1].upper() + text[1:]
+    environment.filters["capitalize_first"] = _capitalize_first
     return environment.get_template(template).render(version=__version__, **values)

@@ -113,7 +113,9 @@ def slot_changes(turns: ServedTurns, runs: RunSpans, *, until: int | None = None
     ends = (runs.ended_at != NAT) & ((asleep <= 0) | woken_last)
     taken = (runs.triggered_at, arrived[woke], (slept_last + asleep)[woken_last])
     given_back = (slept[woke], slept_last[asleep > 0], runs.ended_at[ends])
-    return SlotChanges(np.concatenate(taken), np.concatenate(given_back))
+    return SlotChanges(
+        np.concatenate(taken).astype(np.int64), np.concatenate(given_back).astype(np.int64)
+    )
 
 
 _FAR = 1 << 62

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Generic, NamedTuple, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -160,10 +160,12 @@ def holds_lists(column: pd.Series) -> bool:
 def _lists_of(column: pd.Series) -> pa.Array:
     """Bring lists, of Arrow or of Python, to Arrow."""
     try:
-        lists = in_one_piece(pa.array(column, from_pandas=True))
+        lists: Any = in_one_piece(pa.array(column, from_pandas=True))
     except pa.ArrowException:
         lists = None
-    is_flat = hasattr(lists, "value_lengths") and not pa.types.is_nested(lists.type.value_type)
+    is_flat = isinstance(lists, pa.ListArray | pa.LargeListArray) and not pa.types.is_nested(
+        lists.type.value_type
+    )
     if not is_flat:
         message = "holds values that name no group; give lists of text, or one value a row"
         raise DataError(message, column=str(column.name))

@@ -379,7 +379,7 @@ def _unit_of(times: Times) -> np.timedelta64:
 
 def total_of(*counts: NDArray[Any]) -> float:
     """Add up counts of subjects, or weights: whole numbers stay whole."""
-    total: float = sum(column.sum() for column in counts).item()
+    total: float = np.concatenate(counts).sum().item()
     return total
 
 

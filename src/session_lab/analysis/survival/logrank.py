@@ -238,7 +238,9 @@ def compare_groups(
 def _codes(values: ArrayLike, name: str) -> tuple[NDArray[np.intp], list[Hashable]]:
     """Return the place of each value in the list of distinct ones."""
     # As objects, text "nan" is not a missing value, and a missing value is not text.
-    given = values if hasattr(values, "__array__") else pd.Series(values, dtype=object)
+    given: Any = values
+    if not hasattr(values, "__array__"):
+        given = pd.Series(given, dtype=object)
     if np.ndim(given) != 1:
         message = f"has {np.ndim(given)} dimensions; give one value per row"
         raise DataError(message, column=name)

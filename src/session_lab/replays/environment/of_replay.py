@@ -231,7 +231,7 @@ def _runs(replay: Replay, turns: _Served, policies: tuple[Int64s, list[Timings]]
 
 
 def _category(values: Iterable[str | None]) -> pd.Series:
-    text = pd.Series(values, dtype=TEXT_DTYPE)
+    text = pd.Series(list(values), dtype=TEXT_DTYPE)
     return text.astype(pd.CategoricalDtype(pd.Index(text.dropna().unique())))
 
 

@@ -142,7 +142,7 @@ def session_names(sessions: pd.DataFrame) -> pa.Array:
 
 
 def _horizon(recording: Recording) -> int:
-    given: object = recording.observed_at
+    given: Any = recording.observed_at
     told = observed_at(recording.sessions) if given is None else to_instant(given)
     return 0 if told is None else told
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -81,7 +81,7 @@ def deploys(evidence: Evidence) -> list[Parameter]:
     for code in order[1:]:
         begun = int(first[code])
         before = int(ordered[np.searchsorted(ordered, begun) - 1])
-        name = evidence.versions[code]
+        name: Any = evidence.versions[code]
         n = int((version == code).sum())
         told = Parameter(
             "deploys", None, name, None, begun, before, begun, "ms since 1970", n, 0, source

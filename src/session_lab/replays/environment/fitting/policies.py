@@ -81,10 +81,10 @@ def policy_of(rows: Iterable[Parameter]) -> RunPolicy:
         if row.parameter in _CHOICES:
             value = held(row)
             fields[row.parameter] = value
-    kept = {name: value for name, value in fields.items() if value is not None}
+    kept: Any = {name: value for name, value in fields.items() if value is not None}
     policy = RunPolicy(**kept)
     # What is as for other runs needs no saying.
-    same = {
+    same: Any = {
         name: None
         for name, usual in _AS_USUAL.items()
         if getattr(policy, name) == getattr(policy, usual)

@@ -215,7 +215,8 @@ class Sample:
         codes = self._codes
         n = int(codes.max(initial=-1)) + 1
         counts = np.bincount(codes, minlength=n)
-        return np.column_stack([np.bincount(codes, weights=values, minlength=n), counts])
+        sums = np.bincount(codes, weights=values, minlength=n)
+        return np.column_stack([sums, counts]).astype(np.float64)
 
     @cached_property
     def _codes(self) -> Integers:
@@ -257,6 +258,7 @@ def share_bound(events: int, trials: int, level: float) -> float:
     ways = np.concatenate([[0.0], np.cumsum(np.log((trials - k + 1) / k))])
     k = np.arange(events + 1)
     low, high = 0.0, 1.0
+    middle = 0.5
     for _ in range(60):
         middle = (low + high) / 2
         chance = np.exp(ways + k * math.log(middle) + (trials - k) * math.log1p(-middle))
