@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import functools
 import re
+import sys
 from difflib import get_close_matches
 from inspect import signature
+from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-__all__ = ["answer_mistyped", "answer_mistyped_fields", "no_attribute"]
+__all__ = ["answer_mistyped", "answer_mistyped_fields", "level_of_caller", "no_attribute"]
+
+_PACKAGE = str(Path(__file__).parent)
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -69,6 +73,17 @@ def answer_mistyped_fields(kind: type[Kind]) -> type[Kind]:
     """Do the same for the fields of a class."""
     kind.__init__ = answer_mistyped(kind.__init__)  # type: ignore[method-assign]
     return kind
+
+
+def level_of_caller() -> int:
+    """Return the ``stacklevel`` with which a warning names the code that called the package.
+
+    A number written down would count what stands around a function, too.
+    """
+    frame, level = sys._getframe(1), 1  # noqa: SLF001  as the module of warnings does
+    while frame.f_code.co_filename.startswith(_PACKAGE) and frame.f_back is not None:
+        frame, level = frame.f_back, level + 1
+    return level
 
 
 def _meant(name: str, names: Iterable[str]) -> str:

@@ -17,6 +17,7 @@ from session_lab.errors import DataWarning
 from session_lab.frames import in_one_piece
 from session_lab.frames import observed_at as observed_at_of
 from session_lab.frames.loaders.observation import warn_of_unknown_observation
+from session_lab.mistyped import level_of_caller
 from session_lab.timing import to_instant
 
 if TYPE_CHECKING:
@@ -58,11 +59,11 @@ def observation(
         return max(known)
     newest = max((int(column.max(initial=0)) for column in times), default=0)
     if matters and newest:
-        warn_of_unknown_observation(newest, source, stacklevel=4)
+        warn_of_unknown_observation(newest, source, stacklevel=level_of_caller() + 1)
     return newest
 
 
-def warn_of_doubles(frame: AnyFrame, key: str, *, source: str, stacklevel: int = 3) -> None:
+def warn_of_doubles(frame: AnyFrame, key: str, *, source: str) -> None:
     """Warn of rows that stand for what another row stands for, where their ids show it."""
     doubles = _doubles(frame, key)
     if not doubles:
@@ -74,7 +75,7 @@ def warn_of_doubles(frame: AnyFrame, key: str, *, source: str, stacklevel: int =
         f"counts as one of its own; keep the newest of each: "
         f"df.sort_values({newest!r}).drop_duplicates({key!r}, keep='last')"
     )
-    warnings.warn(message, DataWarning, stacklevel=stacklevel)
+    warnings.warn(message, DataWarning, stacklevel=level_of_caller())
 
 
 def doubled(ids: pd.Series) -> int:

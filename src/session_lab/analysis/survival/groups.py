@@ -15,6 +15,7 @@ from session_lab.analysis.survival.kaplan_meier import Survival
 from session_lab.analysis.survival.results import AssumingResult
 from session_lab.errors import DataError, DataWarning, StatisticalWarning
 from session_lab.frames import in_one_piece
+from session_lab.mistyped import level_of_caller
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator, Mapping, Sequence
@@ -98,7 +99,7 @@ def groups_of(frame: pd.DataFrame) -> Groups:
     without = len(frame) - members["row"].nunique()
     if without:
         problem = f"rows without a value in {by}, which belong to no group: {without:,}"
-        warnings.warn(problem, DataWarning, stacklevel=4)
+        warnings.warn(problem, DataWarning, stacklevel=level_of_caller())
     keys = members.drop(columns="row")
     found_keys, codes = np.unique(keys.to_numpy(), axis=0, return_inverse=True)
     values_of = [
@@ -181,7 +182,7 @@ def warn_of_weak_groups(weaknesses: Mapping[Hashable, str | None], by: str) -> N
     for weakness, names in sufferers.items():
         more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
         problem = f"{by} {', '.join(names[:_NAMED])}{more}: {weakness}"
-        warnings.warn(problem, StatisticalWarning, stacklevel=3)
+        warnings.warn(problem, StatisticalWarning, stacklevel=level_of_caller())
 
 
 @dataclass(frozen=True, repr=False, eq=False)

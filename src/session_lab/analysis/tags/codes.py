@@ -189,7 +189,7 @@ def codes_of(frame: AnyFrame | TagCodes, *, column: str = "tags") -> TagCodes:
     """Do what :func:`prepare` does; a warning is on behalf of the caller's caller."""
     if isinstance(frame, TagCodes):
         return frame
-    warn_of_doubles(frame, "session_id", source="sessions", stacklevel=4)
+    warn_of_doubles(frame, "session_id", source="sessions")
     table = collected(frame, [column])
     entries = distinct_entries(table[column], column=column)
     order = np.argsort(np.array(entries.names, dtype=object), kind="stable")

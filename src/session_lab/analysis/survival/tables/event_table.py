@@ -9,6 +9,7 @@ import numpy as np
 
 from session_lab.analysis.survival.tables.event_counts import tally
 from session_lab.errors import StatisticalWarning
+from session_lab.mistyped import level_of_caller
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -111,7 +112,7 @@ def weakness_of(table: EventTable) -> str | None:
 
 
 def warn_if_weak(table: EventTable) -> None:
-    """Warn with :func:`weakness_of` the table, on behalf of the caller's caller."""
+    """Warn with :func:`weakness_of` the table."""
     weakness = weakness_of(table)
     if weakness is not None:
-        warnings.warn(weakness, StatisticalWarning, stacklevel=3)
+        warnings.warn(weakness, StatisticalWarning, stacklevel=level_of_caller())

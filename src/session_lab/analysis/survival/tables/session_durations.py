@@ -13,6 +13,7 @@ from session_lab.analysis.observation import warn_of_doubles
 from session_lab.errors import DataError, DataWarning
 from session_lab.frames import NAT, column_of, durations, instants
 from session_lab.frames.columns import holds_durations
+from session_lab.mistyped import level_of_caller
 from session_lab.timing import duration_text, instant_text, to_instant, to_milliseconds
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ def lives_of(
         Sessions that ended before their entry were left out; or rows stand for a session that
         another row stands for.
     """
-    warn_of_doubles(df, "session_id", source=_SOURCE, stacklevel=4)
+    warn_of_doubles(df, "session_id", source=_SOURCE)
     lifetimes = _durations(df, "lifetime")
     outcome = _outcomes(df)
     late, assumptions = (None, ()) if entry is None else _entries(df, entry)
@@ -137,7 +138,7 @@ def _without_unseen(
         "sessions left out, because they ended at or before the age of their entry: "
         f"{int(unseen.sum()):,}; late entry is for those that were still open then"
     )
-    warnings.warn(problem, DataWarning, stacklevel=4)
+    warnings.warn(problem, DataWarning, stacklevel=level_of_caller())
     return lives.take(~unseen)
 
 
