@@ -94,7 +94,7 @@ def test_every_card_of_the_gallery_opens_its_notebook(site: Path, page: Page, fa
     targets = [link.get_attribute("href") or "" for link in links.all()]
     assert {Path(target).stem for target in targets} == names
     page.locator(".gallery .card").first.click()
-    assert "Quickstart" in page.title()
+    assert "From your environment to a decision" in page.title()
     assert faults == []
 
 
