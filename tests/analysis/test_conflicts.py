@@ -252,5 +252,5 @@ def test_operations_that_were_put_together_twice_are_said(engine: str):
 
 def test_flags_that_are_text_are_refused_by_name():
     found = play(start(0, lasting=1)).replay.operations.assign(is_cached="true")
-    with pytest.raises(DataError, match="operations, is_cached: the column holds (str|object)"):
+    with pytest.raises(DataError, match=r"operations, is_cached: the column holds (str|object)"):
         conflicts.summary(found)
