@@ -59,7 +59,9 @@ SCHEMA, THERE = described()
 
 
 # A stream stays open until its world's time passes, and there is no store for snapshots.
-@SCHEMA.exclude(operation_id=["sessions.stream", "snapshots.read", "snapshots.write"]).parametrize()
+@SCHEMA.exclude(
+    operation_id=["sessions.stream", "side_channels.stream", "snapshots.read", "snapshots.write"]
+).parametrize()
 @SCHEMA.given(is_there=st.booleans())
 @settings(max_examples=settings().max_examples // 4)
 def test_requests_by_the_description_are_answered_by_the_description(
