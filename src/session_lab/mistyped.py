@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import functools
 import re
-import sys
 from difflib import get_close_matches
-from inspect import signature
+from inspect import currentframe, signature
 from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["answer_mistyped", "answer_mistyped_fields", "level_of_caller", "no_attribute"]
 
-_PACKAGE = str(Path(__file__).parent)
+_PACKAGE = str(Path(__file__).parent / "_").removesuffix("_")
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -80,8 +79,9 @@ def level_of_caller() -> int:
 
     A number written down would count what stands around a function, too.
     """
-    frame, level = sys._getframe(1), 1  # noqa: SLF001  as the module of warnings does
-    while frame.f_code.co_filename.startswith(_PACKAGE) and frame.f_back is not None:
+    level = 0
+    frame = currentframe()
+    while frame is not None and frame.f_code.co_filename.startswith(_PACKAGE):
         frame, level = frame.f_back, level + 1
     return level
 
