@@ -9,7 +9,7 @@ import numpy as np
 from session_lab.simulator.model.machine import ERRORS
 from session_lab.simulator.model.randomness import stream_key
 from session_lab.simulator.model.run_rules import FOR_EVER
-from session_lab.traffic.engine.engine_result import NONE
+from session_lab.traffic.engine.engine_result import NAT, NONE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -83,6 +83,11 @@ class Columns(NamedTuple):
     expires_at: NDArray[np.int64]
     policy: NDArray[np.int64]
     hashes: NDArray[np.uint64]
+
+    def expiring(self, created_at: NDArray[np.int64], after: int) -> Columns:
+        """Return columns whose sessions expire so many ms after they begin; NAT for never."""
+        expires_at = np.full_like(created_at, NAT) if after == NAT else created_at + after
+        return self._replace(expires_at=expires_at)
 
 
 class Times(NamedTuple):

@@ -132,10 +132,8 @@ class GroupedLog:
 
         It shares all else with this one.
         """
-        created_at = self.columns.at[self.created_by]
-        expires_at = np.full_like(created_at, NAT) if after == NAT else created_at + after
         other = copy.copy(self)
-        other.columns = self.columns._replace(expires_at=expires_at)
+        other.columns = self.columns.expiring(self.columns.at[self.created_by], after)
         return other
 
     def play(

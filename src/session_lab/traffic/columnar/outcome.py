@@ -162,8 +162,9 @@ def add_up(
 ) -> tuple[OutcomeSums, NDArray[np.int64] | None]:
     """Play all sessions, and return their sums and, if they are to be kept, the longer waits.
 
-    ``part`` takes the events of some sessions out of the columns. The waits stand by session, then in order of arrival. ``workers`` is how many threads share the
-    work, None for one for each processor; what is returned does not depend on it.
+    ``part`` takes the events of some sessions out of the columns. The waits stand by session, then
+    in order of arrival. ``workers`` is how many threads share the work, None for one for each
+    processor; what is returned does not depend on it.
     """
     chunks = chunks_of(columns.bounds)
     workers = min(workers or processors(), len(chunks))

@@ -1,4 +1,4 @@
-"""Adding up what the kernel wrote, for compiled code."""
+"""Adding up what kernels play, in compiled code."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from session_lab.traffic.engine.engine_result import CAUSES, NAT, REASONS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
 
 __all__ = [
     "EXACT",
@@ -98,22 +97,27 @@ def add_run(  # noqa: PLR0917
 
 
 @inlined
-def add_wait(tally: OutcomeSums, waited: Int64) -> None:
+def add_wait(sums: OutcomeSums, waited: Int64) -> None:
     """Count a wait, unless it is NAT."""
     if waited != _NAT:
-        tally.waits[np.uint64(_bin(waited))] += 1
-        tally.totals[5] += waited
+        sums.waits[np.uint64(_bin(waited))] += 1
+        sums.totals[5] += waited
 
 
 @compiled
-def add_runs(tally: OutcomeSums, runs: NDArray[np.int64], n: int) -> None:
-    """Count the first ``n`` runs."""
-    _, _, reasons, end_causes, totals = tally
-    for row in range(n):
-        reasons[runs[row, _REASON]] += 1
-        end_causes[runs[row, _END_CAUSE]] += 1
-        for place in range(5):
-            totals[place] += runs[row, _TURNS + place]
+def add_runs(sums: OutcomeSums, runs: NDArray[np.int64]) -> None:
+    """Count runs that were written as rows."""
+    for row in range(len(runs)):
+        add_run(
+            sums,
+            runs[row, _REASON],
+            runs[row, _END_CAUSE],
+            runs[row, _TURNS],
+            runs[row, _TURNS + 1],
+            runs[row, _TURNS + 2],
+            runs[row, _TURNS + 3],
+            runs[row, _TURNS + 4],
+        )
 
 
 @inlined

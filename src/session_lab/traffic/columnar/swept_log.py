@@ -5,14 +5,11 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from session_lab.traffic.columnar.grouping import add_missing
 from session_lab.traffic.columnar.layout import rulebook
 from session_lab.traffic.columnar.log import PROFILE, part
 from session_lab.traffic.columnar.outcome import Outcome, add_up
 from session_lab.traffic.columnar.sums import OutcomeSums
-from session_lab.traffic.engine.engine_result import NAT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,6 +34,7 @@ class SweptLog:
 
     Examples
     --------
+    >>> import numpy as np
     >>> from session_lab import RunPolicy
     >>> at, chat = np.array([0, 20_000, 400_000]), np.array([0, 0, 0])
     >>> from session_lab.traffic.columnar import GroupedLog
@@ -60,9 +58,8 @@ class SweptLog:
         It shares all else with this one.
         """
         created_at = self._columns.at[self._columns.bounds[:-1]]
-        expires_at = np.full_like(created_at, NAT) if after == NAT else created_at + after
         other = copy.copy(self)
-        vars(other)["_columns"] = self._columns._replace(expires_at=expires_at)
+        vars(other)["_columns"] = self._columns.expiring(created_at, after)
         return other
 
     def outcome(

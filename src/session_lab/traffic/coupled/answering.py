@@ -26,7 +26,7 @@ from session_lab.traffic.columnar.session_rules import (
     answer_to,
     touches,
 )
-from session_lab.traffic.coupled.line import ask, join, watch
+from session_lab.traffic.coupled.line import ask, join, note, watch
 from session_lab.traffic.coupled.runs_at_play import retire, rules_at, trigger_next
 from session_lab.traffic.coupled.state import (
     ASKED_AT,
@@ -37,6 +37,7 @@ from session_lab.traffic.coupled.state import (
     HELD,
     HOLDING,
     IN_LINE,
+    MARGIN,
     N_FREE,
     N_LEFT,
     NEVER,
@@ -167,7 +168,7 @@ def _begin(
     """Bring a session into play."""
     clock = room.clock
     clock[N_FREE] -= 1
-    clock[FULL] |= clock[N_FREE] < 4
+    clock[FULL] |= clock[N_FREE] < MARGIN
     row = np.int64(room.free[clock[N_FREE]])
     room.row_of[session] = row
     state = room.states[row]
@@ -199,10 +200,7 @@ def _close(room: Room, columns: Columns, book: Rulebook, row: Int64, at: Int64) 
         state[QUEUED] += at - state[ASKED_AT]
         state[PHASE] = RESTING
         end(state, at, _SESSION_CLOSED)
-        if len(room.left):
-            room.left[clock[N_LEFT]] = at
-            clock[N_LEFT] += 1
-            clock[FULL] |= clock[N_LEFT] + 4 > len(room.left)
+        note(clock, room.left, N_LEFT, at)
         return
     rules = rules_at(book, columns, state[SESSION])
     if state[ENDED_AT] < 0 and is_live(state, at, rules):

@@ -12,9 +12,7 @@ from session_lab.traffic.columnar.layout import RunColumns
 from session_lab.traffic.columnar.log import PROFILE
 from session_lab.traffic.columnar.unpack import RunsSoFar, tell
 from session_lab.traffic.coupled.play import Play
-from session_lab.traffic.coupled.state import (
-    QUEUED_COLUMN,
-)
+from session_lab.traffic.coupled.state import QUEUED_COLUMN
 from session_lab.traffic.engine.engine_result import NAT
 
 if TYPE_CHECKING:

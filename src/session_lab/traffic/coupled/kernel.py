@@ -17,19 +17,11 @@ import numpy as np
 
 from session_lab.simulator.model.run_rules import FOR_EVER
 from session_lab.traffic.columnar.compiling import compiled, inlined
-from session_lab.traffic.columnar.run_row import (
-    END_CAUSE,
-    ENDED_AT,
-    gives_back_at,
-    write_waiting,
-)
-from session_lab.traffic.columnar.session_rules import (
-    ACCEPTED,
-    CREATED,
-)
+from session_lab.traffic.columnar.run_row import END_CAUSE, ENDED_AT, gives_back_at, write_waiting
+from session_lab.traffic.columnar.session_rules import ACCEPTED, CREATED
 from session_lab.traffic.coupled.answering import play_event
 from session_lab.traffic.coupled.heaps import pop
-from session_lab.traffic.coupled.line import first_in_line, join, pass_time, watch
+from session_lab.traffic.coupled.line import first_in_line, join, note, pass_time, watch
 from session_lab.traffic.coupled.runs_at_play import retire, rules_at, trigger_next, write_run
 from session_lab.traffic.coupled.serving import serve_turns
 from session_lab.traffic.coupled.state import (
@@ -40,6 +32,7 @@ from session_lab.traffic.coupled.state import (
     HELD,
     HOLDING,
     IN_LINE,
+    MARGIN,
     N_RETURNED,
     N_TIMERS,
     NEVER,
@@ -93,7 +86,7 @@ def play_events(  # noqa: C901, PLR0912, PLR0917  a call of a part would copy al
     clock, ats = room.clock, columns.at
     until, n = book.until, len(ats)
     while True:
-        if clock[FULL] or clock[ROWS] + 4 > len(room.runs):
+        if clock[FULL] or clock[ROWS] + MARGIN > len(room.runs):
             return False
         now, event = clock[NOW], clock[EVENT]
         if clock[N_TIMERS] and room.timer_at[0] <= now:
@@ -146,10 +139,7 @@ def _run_timer(room: Room, columns: Columns, book: Rulebook, written: Written) -
     state[PHASE] = RESTING
     clock[HELD] -= 1
     room.held[state[TASK]] -= 1
-    if len(room.returned):
-        room.returned[clock[N_RETURNED]] = due
-        clock[N_RETURNED] += 1
-        clock[FULL] |= clock[N_RETURNED] + 4 > len(room.returned)
+    note(clock, room.returned, N_RETURNED, due)
     if state[PENDING] and state[ENDED_AT] >= 0:
         reason = _UPGRADED if state[END_CAUSE] == _UPGRADE else _CONTINUATION
         trigger_next(room, columns, book, written, row, reason, due)

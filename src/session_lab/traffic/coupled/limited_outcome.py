@@ -85,7 +85,7 @@ def play_outcome(
     columns, book = log.prepared(policies, profile, until)
     play = Play(log, columns, book, limits, tells=False)
     sums = OutcomeSums.empty()
-    play.run(lambda rows: add_runs(sums, rows, len(rows)))
+    play.run(lambda rows: add_runs(sums, rows))
     answers, queued = play.written.answers, play.written.queued
     _add_answers(sums, answers, log.session)
     add_missing(sums, columns.op, log.session)

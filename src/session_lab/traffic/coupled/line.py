@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from session_lab.traffic.columnar.compiling import inlined
-from session_lab.traffic.columnar.run_row import (
-    TRIGGERED_AT,
-)
+from session_lab.traffic.columnar.run_row import TRIGGERED_AT
 from session_lab.traffic.coupled.heaps import pop, push
 from session_lab.traffic.coupled.state import (
     ASKED_AT,
@@ -19,6 +17,7 @@ from session_lab.traffic.coupled.state import (
     HELD,
     IN_LINE,
     LONGEST,
+    MARGIN,
     N_ASKED,
     N_TIMERS,
     NOW,
@@ -39,7 +38,7 @@ if TYPE_CHECKING:
     from session_lab.traffic.coupled.state import Room
 
 
-__all__ = ["ask", "first_in_line", "join", "pass_time", "watch"]
+__all__ = ["ask", "first_in_line", "join", "note", "pass_time", "watch"]
 
 _NONE = np.int64(NONE)
 
@@ -57,6 +56,15 @@ def pass_time(clock: NDArray[np.int64], to: Int64) -> None:
 
 
 @inlined
+def note(clock: NDArray[np.int64], instants: NDArray[np.int64], n: int, at: Int64) -> None:
+    """Write down an instant behind the ``clock[n]`` that are there, if they are to be told."""
+    if len(instants):
+        instants[clock[n]] = at
+        clock[n] += 1
+        clock[FULL] |= clock[n] + MARGIN > len(instants)
+
+
+@inlined
 def watch(room: Room, row: Int64, due: Int64) -> None:
     """Set a timer, unless an earlier one will look again."""
     clock, state = room.clock, room.states[row]
@@ -64,7 +72,7 @@ def watch(room: Room, row: Int64, due: Int64) -> None:
         state[TIMER] = due
         push(room.timer_at, room.timer_row, 0, clock[N_TIMERS], due, row)
         clock[N_TIMERS] += 1
-        clock[FULL] |= clock[N_TIMERS] + 4 > len(room.timer_at)
+        clock[FULL] |= clock[N_TIMERS] + MARGIN > len(room.timer_at)
 
 
 @inlined
@@ -72,10 +80,7 @@ def ask(room: Room, row: Int64, at: Int64) -> None:
     """Begin to wait for a slot."""
     clock, state = room.clock, room.states[row]
     state[PHASE], state[ASKED_AT] = WAITING, at
-    if len(room.asked):
-        room.asked[clock[N_ASKED]] = at
-        clock[N_ASKED] += 1
-        clock[FULL] |= clock[N_ASKED] + 4 > len(room.asked)
+    note(clock, room.asked, N_ASKED, at)
 
 
 @inlined
@@ -87,7 +92,7 @@ def join(room: Room, row: Int64) -> None:
     begin = room.line_begin[task]
     push(room.line_at, room.line_session, begin, size, state[TRIGGERED_AT], state[SESSION])
     room.line_size[task] = size + 1
-    clock[FULL] |= size + 5 > room.line_room[task]
+    clock[FULL] |= room.line_size[task] + MARGIN > room.line_room[task]
     clock[IN_LINE] += 1
 
 

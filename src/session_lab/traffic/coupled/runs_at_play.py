@@ -8,13 +8,8 @@ import numpy as np
 
 from session_lab.simulator.model.run_rules import UNFIXED
 from session_lab.traffic.columnar.compiling import inlined
-from session_lab.traffic.columnar.run_row import (
-    trigger,
-    write,
-)
-from session_lab.traffic.columnar.session_rules import (
-    rules_of,
-)
+from session_lab.traffic.columnar.run_row import trigger, write
+from session_lab.traffic.columnar.session_rules import rules_of
 from session_lab.traffic.coupled.line import ask
 from session_lab.traffic.coupled.state import (
     N_FREE,

@@ -27,14 +27,13 @@ from session_lab.traffic.columnar.session_rules import (
     resume_time,
     turn_of,
 )
-from session_lab.traffic.coupled.line import watch
+from session_lab.traffic.coupled.line import note, watch
 from session_lab.traffic.coupled.runs_at_play import hash_of, rules_at
 from session_lab.traffic.coupled.state import (
     ASKED_AT,
     AT_ONCE,
     CLOSED_AT,
     DECIDED,
-    FULL,
     HEAD,
     HELD,
     HOLDING,
@@ -78,10 +77,7 @@ def _take_slot(room: Room, columns: Columns, book: Rulebook, row: Int64) -> None
     clock[HELD] += 1
     clock[AT_ONCE] = max(clock[AT_ONCE], clock[HELD])
     room.held[state[TASK]] += 1
-    if len(room.given):
-        room.given[clock[N_GIVEN]] = now
-        clock[N_GIVEN] += 1
-        clock[FULL] |= clock[N_GIVEN] + 4 > len(room.given)
+    note(clock, room.given, N_GIVEN, now)
     waited = now - state[ASKED_AT]
     state[QUEUED] += waited
     state[WAITED] += waited

@@ -25,6 +25,7 @@ __all__ = [
     "HOLDING",
     "IN_LINE",
     "LONGEST",
+    "MARGIN",
     "NOW",
     "N_ASKED",
     "N_FREE",
@@ -99,7 +100,7 @@ the most slots held at once even for no time."""
 QUEUED_COLUMN = len(RunColumns._fields)
 """Where a run's row says how long it waited for slots, behind the columns of all runs."""
 
-_MARGIN = 4
+MARGIN = 4
 """A step adds less than this to any array."""
 
 
@@ -166,7 +167,7 @@ class Room(NamedTuple):
         clock = self.clock
         clock[FULL] = 0
         changed: dict[str, Any] = {}
-        if clock[N_FREE] < _MARGIN:
+        if clock[N_FREE] < MARGIN:
             n = len(self.states)
             changed["states"] = np.concatenate([self.states, np.zeros_like(self.states)])
             changed["states"][n:, SESSION] = -1
@@ -175,7 +176,7 @@ class Room(NamedTuple):
             free[:n] = np.arange(n, 2 * n)[::-1]
             free[n : n + used] = self.free[:used]
             changed["free"], clock[N_FREE] = free, n + used
-        if clock[N_TIMERS] + _MARGIN > len(self.timer_at):
+        if clock[N_TIMERS] + MARGIN > len(self.timer_at):
             changed |= {name: _doubled(getattr(self, name)) for name in ("timer_at", "timer_row")}
         for name, place in (
             ("asked", N_ASKED),
@@ -184,14 +185,14 @@ class Room(NamedTuple):
             ("returned", N_RETURNED),
         ):
             column = getattr(self, name)
-            if len(column) and clock[place] + _MARGIN > len(column):
+            if len(column) and clock[place] + MARGIN > len(column):
                 changed[name] = _doubled(column)
-        if (self.line_size + _MARGIN > self.line_room).any():
+        if (self.line_size + MARGIN > self.line_room).any():
             changed |= self._longer_line()
         return self._replace(**changed)
 
     def _longer_line(self) -> dict[str, Any]:
-        room = np.where(self.line_size + _MARGIN > self.line_room, 2, 1) * self.line_room
+        room = np.where(self.line_size + MARGIN > self.line_room, 2, 1) * self.line_room
         begin = np.concatenate([[0], room.cumsum()])
         at, session = np.empty(begin[-1], np.int64), np.empty(begin[-1], np.int32)
         for old, new, size in zip(self.line_begin, begin[:-1], self.line_size, strict=True):
