@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import itertools
+from abc import ABC, abstractmethod
 from dataclasses import replace
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -29,28 +30,35 @@ from session_lab.replays.grid import (
 )
 from session_lab.replays.parallel import as_done, in_order
 from session_lab.replays.replay import checked_platform
-from session_lab.replays.sweep_rows import measures, priced_columns, row_of
+from session_lab.replays.sweep_rows import (
+    Point,
+    measure,
+    measures,
+    outcome_of,
+    play_limited,
+    priced_columns,
+    row_of,
+    under_limits,
+)
 from session_lab.simulator import Platform, RunPolicy
 from session_lab.timing import to_instant
 from session_lab.traffic.engine.engine_frames import to_log
 from session_lab.traffic.engine.prepare import prepare
-from session_lab.traffic.engine.slots import SlotLimits
 from session_lab.traffic.shards import shards_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
     from session_lab.analysis.churn.prices import PriceList
     from session_lab.frames.files.sources import Place
-    from session_lab.simulator import Timings
+    from session_lab.replays.sweep_rows import Job
     from session_lab.timing import Instant
     from session_lab.traffic.columnar import GroupedLog, Outcome, SweptLog
     from session_lab.traffic.coupled import LimitedOutcome
 
     _Played = GroupedLog | SweptLog
-    _Job = Callable[[Any, "_Point"], dict[str, float]]
 
 __all__ = ["GroupedSweep", "sweep"]
 
@@ -66,15 +74,6 @@ OPEN_LOOP = (
 """What is assumed under limits, and how not to read them."""
 AS_GIVEN = ""
 """The assumption of the rows that are on the platform as it was given."""
-
-
-class _Point(NamedTuple):
-    """One policy of the grid as numbers; no expiry is the recorded one, and NAT is none at all."""
-
-    timings: tuple[Timings, ...]
-    expiry: int | None
-    until: int | None
-    limit: int | None = None
 
 
 @answer_mistyped
@@ -194,7 +193,7 @@ def sweep(
     )
 
 
-class _Sweep:
+class _Sweep(ABC):
     """The frame of a sweep, however the policies are played."""
 
     def __init__(self, seed: int, until: Instant | None) -> None:
@@ -251,25 +250,25 @@ class _Sweep:
         frame.attrs["assumptions"] = [*notes, *(OPEN_LOOP if limited else ())]
         return frame
 
+    @abstractmethod
     def _played(
         self,
-        points: list[_Point],
+        points: list[Point],
         *,
         limited: bool,
         scheduler: Any,  # noqa: ANN401
         progress: bool,
     ) -> tuple[list[dict[str, float]], tuple[int, int]]:
         """Play each policy; return their rows, and what ``silent_messages`` counts."""
-        raise NotImplementedError
 
     def _point(
         self, policies: list[RunPolicy], platform: Platform, settings: dict[str, Any]
-    ) -> _Point:
+    ) -> Point:
         expiry, limit = settings.pop(EXPIRY, None), settings.pop(LIMIT, None)
         timings = tuple(
             replace(policy, **settings).timings(platform, self._seed) for policy in policies
         )
-        return _Point(timings, expiry, self._horizon, limit)
+        return Point(timings, expiry, self._horizon, limit)
 
 
 class GroupedSweep(_Sweep):
@@ -314,7 +313,7 @@ class GroupedSweep(_Sweep):
 
     def _played(
         self,
-        points: list[_Point],
+        points: list[Point],
         *,
         limited: bool,
         scheduler: Any,  # noqa: ANN401
@@ -322,13 +321,13 @@ class GroupedSweep(_Sweep):
     ) -> tuple[list[dict[str, float]], tuple[int, int]]:
         with _bar(len(points), "policies", progress) as bar:
 
-            def play(log: _Played, job: _Job, items: list[_Point]) -> list[dict[str, float]]:
+            def play(log: _Played, job: Job, items: list[Point]) -> list[dict[str, float]]:
                 return in_order(job, log, items, scheduler=scheduler, progress=bar.update)
 
             if limited:
-                rows = _under_limits(partial(play, self._log), points)
+                rows = under_limits(partial(play, self._log), points)
             else:
-                rows = play(self._swept, _measure, points)
+                rows = play(self._swept, measure, points)
         return rows, self._silent
 
     @cached_property
@@ -348,7 +347,7 @@ class GroupedSweep(_Sweep):
         policy = RunPolicy() if policy is None else policy
         policies = [policy] if isinstance(policy, RunPolicy) else list(policy.values())
         point = self._point(policies, checked_platform(platform), {LIMIT: limit})
-        return _play_limited(self._log, point)
+        return play_limited(self._log, point)
 
 
 class ShardedSweep(_Sweep):
@@ -391,7 +390,7 @@ class ShardedSweep(_Sweep):
 
     def _played(
         self,
-        points: list[_Point],
+        points: list[Point],
         *,
         limited: bool,
         scheduler: Any,  # noqa: ANN401
@@ -429,66 +428,16 @@ class ShardedSweep(_Sweep):
 
 
 def _play_shard(
-    points: list[_Point], shard: Source
+    points: list[Point], shard: Source
 ) -> tuple[list[Outcome], tuple[int, int], NDArray[np.uint64]]:
     """Read a shard, and play it under each policy; with what comes of it go its counts and ids."""
     from session_lab.traffic.columnar import SweptLog  # noqa: PLC0415  it loads numba
     from session_lab.traffic.played_shards import read_shard  # noqa: PLC0415  it loads numba
 
-    read = read_shard(shard, until=points[0].until if points else None)
+    read = read_shard(shard, until=points[0].until)
     log = SweptLog(read.log)
-    return [_outcome(log, point) for point in points], (read.silent, read.messages), read.ids
+    return [outcome_of(log, point) for point in points], (read.silent, read.messages), read.ids
 
 
 def _bar(total: int, unit: str, progress: bool) -> Any:  # noqa: ANN401, FBT001  tqdm has no types
     return tqdm(total=total, unit=f" {unit}", desc="sweep", delay=1, disable=not progress)
-
-
-def _measure(log: SweptLog, point: _Point) -> dict[str, float]:
-    """Play one policy, and keep the numbers of its row."""
-    return row_of(_outcome(log, point))
-
-
-def _outcome(log: SweptLog, point: _Point) -> Outcome:
-    if point.expiry is not None:
-        log = log.expiring(point.expiry)
-    return log.outcome(point.timings, until=point.until)
-
-
-def _measure_limited(log: GroupedLog, point: _Point) -> dict[str, float]:
-    """Play one policy under its limit, and keep the numbers of its row."""
-    limited = _play_limited(log, point)
-    return {
-        **row_of(limited.outcome),
-        "peak_executing": limited.peak,
-        "waited_for_slot": limited.waited_share,
-        "queued_p95": limited.wait_for_slot(0.95),
-        "queued_p99": limited.wait_for_slot(0.99),
-        "drained": limited.drained,
-        "at_once": limited.at_once,
-    }
-
-
-def _play_limited(log: GroupedLog, point: _Point) -> LimitedOutcome:
-    from session_lab.traffic.coupled import play_outcome  # noqa: PLC0415  it loads numba
-
-    if point.expiry is not None:
-        log = log.expiring(point.expiry)
-    limits = SlotLimits.of_one_task(point.limit, len(log.session))
-    return play_outcome(log, point.timings, limits, until=point.until)
-
-
-def _under_limits(
-    play: Callable[[_Job, list[_Point]], list[dict[str, float]]], points: list[_Point]
-) -> list[dict[str, float]]:
-    """Play each policy without a limit, and then under those that it reaches."""
-    free = list(dict.fromkeys(point._replace(limit=None) for point in points))
-    without = dict(zip(free, play(_measure_limited, free), strict=True))
-    reached = [
-        point
-        for point in points
-        if point.limit is not None and point.limit < without[point._replace(limit=None)]["at_once"]
-    ]
-    under = dict(zip(reached, play(_measure_limited, reached), strict=True))
-    rows = [under.get(point, without[point._replace(limit=None)]) for point in points]
-    return [{name: row[name] for name in row if name != "at_once"} for row in rows]

@@ -1,25 +1,102 @@
-"""The rows of a sweep: what an outcome comes to in numbers."""
+"""The rows of a sweep: one policy played, and what comes of it in numbers."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from session_lab.frames import NAT
 from session_lab.replays.grid import durations
+from session_lab.traffic.engine.slots import SlotLimits
 
 if TYPE_CHECKING:
-    from session_lab.analysis import churn
-    from session_lab.traffic.columnar import Outcome
+    from collections.abc import Callable
 
-__all__ = ["measures", "priced_columns", "row_of"]
+    from session_lab.analysis import churn
+    from session_lab.simulator import Timings
+    from session_lab.traffic.columnar import GroupedLog, Outcome, SweptLog
+    from session_lab.traffic.coupled import LimitedOutcome
+
+    Job = Callable[[Any, "Point"], dict[str, float]]
+
+__all__ = [
+    "Point",
+    "measure",
+    "measures",
+    "outcome_of",
+    "play_limited",
+    "priced_columns",
+    "row_of",
+    "under_limits",
+]
 
 _COLD = ("initial", "continuation", "upgrade")
 _TIMES = ("wait_mean", "wait_p50", "wait_p95", "wait_p99", "billed", "idle", "suspended")
 _QUEUED = ("queued_p95", "queued_p99")
+
+
+class Point(NamedTuple):
+    """One policy of the grid as numbers; no expiry is the recorded one, and NAT is none at all."""
+
+    timings: tuple[Timings, ...]
+    expiry: int | None
+    until: int | None
+    limit: int | None = None
+
+
+def measure(log: SweptLog, point: Point) -> dict[str, float]:
+    """Play one policy, and keep the numbers of its row."""
+    return row_of(outcome_of(log, point))
+
+
+def outcome_of(log: SweptLog, point: Point) -> Outcome:
+    """Play one policy."""
+    if point.expiry is not None:
+        log = log.expiring(point.expiry)
+    return log.outcome(point.timings, until=point.until)
+
+
+def measure_limited(log: GroupedLog, point: Point) -> dict[str, float]:
+    """Play one policy under its limit, and keep the numbers of its row."""
+    limited = play_limited(log, point)
+    return {
+        **row_of(limited.outcome),
+        "peak_executing": limited.peak,
+        "waited_for_slot": limited.waited_share,
+        "queued_p95": limited.wait_for_slot(0.95),
+        "queued_p99": limited.wait_for_slot(0.99),
+        "drained": limited.drained,
+        "at_once": limited.at_once,
+    }
+
+
+def play_limited(log: GroupedLog, point: Point) -> LimitedOutcome:
+    """Play one policy under its limit."""
+    from session_lab.traffic.coupled import play_outcome  # noqa: PLC0415  it loads numba
+
+    if point.expiry is not None:
+        log = log.expiring(point.expiry)
+    limits = SlotLimits.of_one_task(point.limit, len(log.session))
+    return play_outcome(log, point.timings, limits, until=point.until)
+
+
+def under_limits(
+    play: Callable[[Job, list[Point]], list[dict[str, float]]], points: list[Point]
+) -> list[dict[str, float]]:
+    """Play each policy without a limit, and then under those that it reaches."""
+    free = list(dict.fromkeys(point._replace(limit=None) for point in points))
+    without = dict(zip(free, play(measure_limited, free), strict=True))
+    reached = [
+        point
+        for point in points
+        if point.limit is not None and point.limit < without[point._replace(limit=None)]["at_once"]
+    ]
+    under = dict(zip(reached, play(measure_limited, reached), strict=True))
+    rows = [under.get(point, without[point._replace(limit=None)]) for point in points]
+    return [{name: row[name] for name in row if name != "at_once"} for row in rows]
 
 
 def row_of(outcome: Outcome) -> dict[str, float]:
