@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 import session_lab as sl
 from session_lab.frames import NAT, milliseconds
-from session_lab.traffic.engine.limited_engine import _Chat, _Playing
+from session_lab.traffic.engine.limited_engine import _Playing
 from session_lab.traffic.engine.slots import Slots
+from session_lab.traffic.engine.waiting_chat import Chat
 from tests.limited import (
     TASKS,
     LimitedCase,
@@ -110,30 +111,30 @@ def test_a_realistic_day_is_as_the_oracle_says(policy: Policy, limit: int):
     assert agrees(case)
 
 
-def by_request(chat: _Chat) -> tuple[int, int]:
+def by_request(chat: Chat) -> tuple[int, int]:
     return chat.asked_at or 0, chat.ordinal
 
 
-def later_session_first(chat: _Chat) -> tuple[int, int]:
+def later_session_first(chat: Chat) -> tuple[int, int]:
     return chat.run.triggered_at, -chat.ordinal
 
 
-def at_trigger(chat: _Chat) -> int:
+def at_trigger(chat: Chat) -> int:
     return chat.run.triggered_at
 
 
-def stays(_: _Chat) -> bool:
+def stays(_: Chat) -> bool:
     return False
 
 
-def when_it_dies(chat: _Chat) -> int:
+def when_it_dies(chat: Chat) -> int:
     run = chat.run
     if run.ended_at is not None:
         return run.ended_at
     return run.free_at + chat.timings.idle_timeout + chat.timings.turn_timeout
 
 
-def one_more(slots: Slots[_Chat], task: int) -> bool:
+def one_more(slots: Slots[Chat], task: int) -> bool:
     return slots._held[task] <= slots._limits.of_task[task]  # noqa: SLF001
 
 
@@ -143,11 +144,11 @@ def events_before_timers(playing: _Playing, to: int) -> None:
 
 
 MUTANTS: dict[str, tuple[type, str, Callable[..., object]]] = {
-    "the line is ordered by the request": (_Chat, "place", by_request),
-    "the version is that of the trigger": (_Chat, "version_at", at_trigger),
-    "of one instant the later session comes first": (_Chat, "place", later_session_first),
-    "a closed session stays in line": (_Chat, "leaves_line", stays),
-    "a slot is kept while suspended": (_Chat, "gives_back_at", when_it_dies),
+    "the line is ordered by the request": (Chat, "place", by_request),
+    "the version is that of the trigger": (Chat, "version_at", at_trigger),
+    "of one instant the later session comes first": (Chat, "place", later_session_first),
+    "a closed session stays in line": (Chat, "leaves_line", stays),
+    "a slot is kept while suspended": (Chat, "gives_back_at", when_it_dies),
     "a task may hold one slot too many": (Slots, "_has_room", one_more),
     "events come before the timers of their instant": (_Playing, "advance", events_before_timers),
 }

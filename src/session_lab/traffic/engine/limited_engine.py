@@ -10,25 +10,24 @@ instant played, one by one.
 
 from __future__ import annotations
 
-from collections import deque
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING
 
-from session_lab.simulator.model import machine, run_rules
+from session_lab.simulator.model import machine
 from session_lab.simulator.model import runs as run_model
 from session_lab.simulator.model.machine import Row, SessionState, WorldReply
-from session_lab.simulator.model.run_rules import FOR_EVER, UNFIXED
+from session_lab.simulator.model.run_rules import FOR_EVER
 from session_lab.traffic.engine.engine_columns import NEWEST, numbers, rows_of, to_columns
 from session_lab.traffic.engine.engine_result import NAT, NONE, OPS, EngineResult, Log
 from session_lab.traffic.engine.reference_engine import collector_paused
 from session_lab.traffic.engine.slots import SlotLimits, Slots, SlotUse
+from session_lab.traffic.engine.waiting_chat import Chat, Turn
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from session_lab.simulator import Profile, Timings
-    from session_lab.simulator.model.runs import Run
+    from session_lab.simulator import Profile
 
 __all__ = ["play_limited"]
 
@@ -36,123 +35,6 @@ _START, _MESSAGE, _CLOSE, _RETRIEVE = map(OPS.index, ("start", "message", "close
 _CREATED = WorldReply(201, None, is_cached=False, run=NEWEST)
 _ACCEPTED = WorldReply(200)
 _STRIDE = 10_000
-
-
-@dataclass(slots=True, eq=False)
-class _Turn:
-    """A turn that was accepted and whose run is not decided yet.
-
-    ``waited_before`` is how long the runs of its session had waited for slots when it arrived, and
-    ``starts`` are the starts since then, which name the run that serves it.
-    """
-
-    event: int
-    at: int
-    duration: int
-    kind: str
-    waited_before: int
-    starts: list[int] = field(default_factory=list)
-
-
-@dataclass(slots=True, eq=False)
-class _Chat:
-    """One session: its run, how that stands to slots, and the turns that are not decided.
-
-    ``session.accepted`` counts the turns that are decided. ``asked_at`` is set while the run waits
-    for a slot, ``slot_at`` once it has had that of its boot. ``queued`` is how long the run has
-    waited, and ``waited`` all runs of the session.
-    """
-
-    session: SessionState
-    created_by: int
-    ordinal: int
-    task: int
-    timings: Timings
-    name: str
-    done: list[tuple[Run, int]] = field(default_factory=list)
-    turns: deque[_Turn] = field(default_factory=deque)
-    asked_at: int | None = None
-    slot_at: int | None = None
-    holds: bool = False
-    wakes_timer: int = NONE
-    queued: int = 0
-    waited: int = 0
-
-    @property
-    def run(self) -> Run:
-        run = self.session.run
-        assert run is not None  # noqa: S101 (whoever asks has triggered one)
-        return run
-
-    @run.setter
-    def run(self, run: Run) -> None:
-        self.session = self.session._replace(run=run)
-
-    @property
-    def place(self) -> tuple[int, int]:
-        """Its place in the line."""
-        return self.run.triggered_at, self.ordinal
-
-    @property
-    def version_at(self) -> int:
-        """When the version that its run executes was fixed: when it was dequeued to boot."""
-        assert self.slot_at is not None  # noqa: S101 (only runs that have booted serve)
-        return self.slot_at
-
-    @property
-    def leaves_line(self) -> bool:
-        """Whether its run leaves the line when the session is closed: nobody asked it for a turn."""
-        return self.asked_at is not None and not self.turns
-
-    @property
-    def gives_back_at(self) -> int:
-        """When its run gives back the slot that it holds."""
-        run, timings = self.run, self.timings
-        fixed_end = UNFIXED if run.ended_at is None else run.ended_at
-        idle, _ = run_model.quiet_times(run, timings)
-        end: int = run_rules.gives_back_at(run.free_at, fixed_end, idle)
-        return end
-
-    def is_live(self, at: int) -> bool:
-        """Check whether there is a run that lives, or is to follow the one that ends."""
-        if self.asked_at is not None or self.turns:
-            return True
-        return self.session.run is not None and run_model.is_live(self.run, at, self.timings)
-
-    def waited_by(self, at: int) -> int:
-        """Return how long the runs of the session have waited for slots up to an instant."""
-        return self.waited + (0 if self.asked_at is None else at - self.asked_at)
-
-    def runs(self, until: int | None) -> list[Run]:
-        """Return the runs as they stood at an instant, or at their end."""
-        runs = [run_model.as_of(run, until, self.timings) for run, _ in self.done]
-        if self.session.run is None:
-            return runs
-        if self.asked_at is None:
-            return [*runs, run_model.as_of(self.run, until, self.timings)]
-        return [*runs, self._waiting()]
-
-    def queued_of_runs(self, until: int | None) -> list[int]:
-        """Return how long each run waited for slots, up to an instant."""
-        queued = [queued for _, queued in self.done]
-        if self.session.run is None:
-            return queued
-        waits = until is not None and self.asked_at is not None
-        return [*queued, self.queued + (until - self.asked_at if waits else 0)]  # type: ignore[operator]
-
-    def _waiting(self) -> Run:
-        """Return the run as it waits: to boot, or to be woken by the first of its turns."""
-        run = self.run
-        if self.slot_at is None:
-            return run._replace(status="PENDING")
-        quiet = run_model.quiet_times(run, self.timings)[0]
-        idle, suspended = run_rules.rest(run.free_at, self.turns[0].at, quiet)
-        return run._replace(
-            idle=run.idle + idle,
-            suspended=run.suspended + suspended,
-            ahead=(),
-            status="WAITING_TO_RESUME",
-        )
 
 
 def play_limited(
@@ -201,9 +83,9 @@ class _Playing:
         self._log, self._limits, self._profile = log, limits, profile
         self._rows = list(rows_of(log))
         self._external_ids: list[str] = log.external_ids.to_pylist()
-        self._chats: dict[int, _Chat] = {}
-        self._slots: Slots[_Chat] = Slots(limits)
-        self._timers: list[tuple[int, int, _Chat]] = []
+        self._chats: dict[int, Chat] = {}
+        self._slots: Slots[Chat] = Slots(limits)
+        self._timers: list[tuple[int, int, Chat]] = []
         self._replies: list[WorldReply] = []
         self._ordinals: list[int] = []
         self._queued = [NAT] * len(log.at)
@@ -267,7 +149,7 @@ class _Playing:
                 self._take_slot(chat, now)
                 chat = self._slots.take_next()
 
-    def _take_slot(self, chat: _Chat, now: int) -> None:
+    def _take_slot(self, chat: Chat, now: int) -> None:
         """Begin to hold a slot: boot, or be woken."""
         assert chat.asked_at is not None  # noqa: S101 (it was in line)
         self._given.append(now)
@@ -281,7 +163,7 @@ class _Playing:
             chat.run = chat.run._replace(ready_at=ready_at, free_at=ready_at)
         self._serve(chat, now)
 
-    def _give_back(self, chat: _Chat, now: int) -> None:
+    def _give_back(self, chat: Chat, now: int) -> None:
         """Return the slot of a run that is suspended or has ended; another may follow that."""
         chat.holds, chat.wakes_timer = False, NONE
         self._slots.give_back(chat.task)
@@ -291,7 +173,7 @@ class _Playing:
                 chat, "upgrade" if chat.run.end_cause == "upgrade" else "continuation", now
             )
 
-    def _trigger(self, chat: _Chat, reason: str, at: int) -> None:
+    def _trigger(self, chat: Chat, reason: str, at: int) -> None:
         """Trigger the next run of a session, which asks for a slot."""
         session = chat.session
         if session.run is not None:
@@ -301,14 +183,14 @@ class _Playing:
         chat.slot_at, chat.queued = None, 0
         self._ask(chat, at)
 
-    def _ask(self, chat: _Chat, at: int) -> None:
+    def _ask(self, chat: Chat, at: int) -> None:
         chat.asked_at = at
         self._asked.append(at)
         self._slots.join(chat.task, chat.place, chat)
 
     def _start(
-        self, event: int, chat: _Chat | None, turn_duration: int | None, expires_at: int | None
-    ) -> _Chat:
+        self, event: int, chat: Chat | None, turn_duration: int | None, expires_at: int | None
+    ) -> Chat:
         at, _, key, _, _ = self._rows[event]
         request = Row(self._external_ids[key], at, at, expires_at=expires_at)
         session = None if chat is None else chat.session
@@ -316,7 +198,7 @@ class _Playing:
         assert session is not None  # noqa: S101 (a start always finds or makes one)
         self._replies[event] = reply
         if chat is None:
-            chat = self._chats[key] = _Chat(
+            chat = self._chats[key] = Chat(
                 session,
                 event,
                 len(self._chats),
@@ -342,12 +224,12 @@ class _Playing:
                 chat.turns[-1].starts.append(event)
         return chat
 
-    def _accept(self, chat: _Chat, event: int, at: int, duration: int | None, reason: str) -> None:
+    def _accept(self, chat: Chat, event: int, at: int, duration: int | None, reason: str) -> None:
         """Accept a turn: serve it, or keep it until a run of its session has a slot."""
         timings = chat.timings
         if duration is None:
             duration = timings.duration(chat.name, chat.session.accepted + len(chat.turns))
-        turn = _Turn(event, at, duration, "queued", chat.waited_by(at))
+        turn = Turn(event, at, duration, "queued", chat.waited_by(at))
         if chat.asked_at is not None or chat.turns:
             chat.turns.append(turn)
             return
@@ -363,7 +245,7 @@ class _Playing:
         elif chat.run.ended_at is None:
             self._serve(chat, at)
 
-    def _serve(self, chat: _Chat, now: int) -> None:
+    def _serve(self, chat: Chat, now: int) -> None:
         """Serve turns in order of arrival by a run that holds a slot, until its end is fixed."""
         turns, timings = chat.turns, chat.timings
         while turns and chat.run.ended_at is None:
@@ -403,7 +285,7 @@ class _Playing:
             chat.run = run_model.close(run, closed_at, run.free_at, "session_closed", timings)
         self._watch(chat)
 
-    def _close(self, event: int, chat: _Chat | None, at: int) -> None:
+    def _close(self, event: int, chat: Chat | None, at: int) -> None:
         if chat is None or chat.session.row.closed_at is not None:
             session = None if chat is None else chat.session
             self._replies[event] = machine.close(session, None, at, None).reply
@@ -424,7 +306,7 @@ class _Playing:
             chat.asked_at = None
             chat.run = chat.run._replace(ended_at=at, end_cause="session_closed")
 
-    def _watch(self, chat: _Chat) -> None:
+    def _watch(self, chat: Chat) -> None:
         """Be told when the run gives its slot back."""
         due = chat.gives_back_at
         if due != chat.wakes_timer:
