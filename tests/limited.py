@@ -17,7 +17,7 @@ from session_lab.traffic.engine.slots import SlotLimits
 from session_lab.wire.run.run_status import CURRENT_STATUSES
 from tests.oracles.simpy_model import Limits, Policy, simulate
 from tests.strategies import ORIGIN, drawn
-from tests.traffic.test_columnar import as_log, random_time
+from tests.traffic.test_columnar import as_log, random_policy
 
 if TYPE_CHECKING:
     from session_lab.traffic.engine.engine_result import EngineResult, Log
@@ -75,21 +75,7 @@ def random_limited_case(seed: int, *, chats: str = "abcdü", most: int = 40) -> 
                 "expires_at": dice.choice((None, None, None, ORIGIN - 1 + dice.randrange(90))),
             }
         )
-    policy = Policy(
-        idle_timeout=dice.randrange(7),
-        turn_timeout=dice.randrange(20),
-        max_turns=dice.randrange(1, 6),
-        max_duration=dice.choice((None, dice.randrange(1, 21))),
-        preload_idle_timeout=dice.choice((None, dice.randrange(9))),
-        preload_timeout=dice.choice((None, dice.randrange(9))),
-        exit_after_preload_idle=dice.random() < 0.3,
-        on_deploy=dice.choice(("stay", "hand_over", "hand_over")),
-        boot_time=random_time(dice, 5),
-        resume_time=random_time(dice, 5),
-        turn_duration=random_time(dice, 7),
-        deploys=tuple(sorted({ORIGIN + dice.randrange(90) for _ in range(dice.randrange(4))})),
-        crash_rate=dice.choice((0.0, 0.0, 0.3, 1.0)),
-    )
+    policy = random_policy(dice, longest_suspension=19)
     total = dice.choice((1, 1, 2, 2, 3))
     limits = Limits(total, {task: dice.choice((1, total, total)) for task in TASKS})
     until = dice.choice((None, None, ORIGIN + dice.randrange(90)))

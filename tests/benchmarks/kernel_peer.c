@@ -5,27 +5,13 @@
  * Codes are those of the package: places in the lists of operations, kinds, errors, causes and
  * statuses. Times are milliseconds; NAT stands for none. Runs play to their end.
  */
-#include <stdint.h>
 #include <stdlib.h>
 
-typedef int64_t i64;
+#include "peer_rules.h"
 
-#define NAT INT64_MIN
 #define NONE -1
 
-enum { START, MESSAGE, CLOSE, RETRIEVE };
-enum { INITIAL, CONTINUATION, UPGRADED, QUEUED, WARM, RESUMED, DEAD };
-enum { TURN_TIMEOUT, MAX_TURNS, MAX_DURATION, CRASH, UPGRADE, CANCELLED, SESSION_CLOSED, PRELOAD_EXIT,
-       OPEN };
 enum { COMPLETED = 3, TIMED_OUT, CRASHED };
-
-typedef struct {
-    i64 idle_timeout, turn_timeout, max_turns, max_duration, boot_time, resume_time, turn_duration;
-    double crash_rate;
-    uint64_t key[2];
-    const i64 *deploys;
-    i64 n_deploys;
-} Policy;
 
 typedef struct {
     i64 triggered_at, free_at, active, idle, suspended, ended_at;
@@ -68,24 +54,6 @@ typedef struct {
     Run *ended;
     i64 n_ended, room;
 } World;
-
-static i64 max(i64 a, i64 b) { return a > b ? a : b; }
-
-static double uniform(const Policy *policy, uint64_t hash, uint64_t accepted)
-{
-    uint64_t c[4] = {accepted + 1, hash, 0, 0}, k[2] = {policy->key[0], policy->key[1]};
-    for (int round = 0; round < 10; round++) {
-        unsigned __int128 a = (unsigned __int128)0xD2E7470EE14C6C93u * c[0];
-        unsigned __int128 b = (unsigned __int128)0xCA5A826395121157u * c[2];
-        c[0] = (uint64_t)(b >> 64) ^ c[1] ^ k[0];
-        c[1] = (uint64_t)b;
-        c[2] = (uint64_t)(a >> 64) ^ c[3] ^ k[1];
-        c[3] = (uint64_t)a;
-        k[0] += 0x9E3779B97F4A7C15u;
-        k[1] += 0xBB67AE8584CAA73Bu;
-    }
-    return (double)(c[0] >> 11) * 0x1p-53;
-}
 
 static i64 end_of(const Run *run, const Policy *policy)
 {
@@ -139,19 +107,6 @@ static void trigger(State *state, int reason, i64 at, const Policy *policy)
                .owner = state->session, .number = state->n_runs++, .reason = reason,
                .cause = OPEN};
     state->run = run;
-}
-
-static i64 latest_deploy(const Policy *policy, i64 at)
-{
-    i64 low = 0, high = policy->n_deploys;
-    while (low < high) {
-        i64 middle = (low + high) / 2;
-        if (policy->deploys[middle] <= at)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low ? policy->deploys[low - 1] : NAT;
 }
 
 static void take_turn(World *world, State *state, i64 at, i64 duration, int is_new,

@@ -59,7 +59,7 @@ RUNS = {
 }
 
 
-class SweptPolicy(ctypes.Structure):
+class Policy(ctypes.Structure):
     _fields_ = (
         *(
             (name, ctypes.c_int64)
@@ -85,25 +85,28 @@ class SweptPolicy(ctypes.Structure):
     )
 
 
-class Policy(ctypes.Structure):
-    _fields_ = (
-        *(
-            (name, ctypes.c_int64)
-            for name in (
-                "idle_timeout",
-                "turn_timeout",
-                "max_turns",
-                "max_duration",
-                "boot_time",
-                "resume_time",
-                "turn_duration",
-            )
-        ),
-        ("crash_rate", ctypes.c_double),
-        ("key", ctypes.c_uint64 * 2),
-        ("deploys", ctypes.c_void_p),
-        ("n_deploys", ctypes.c_int64),
+def _policy(timings: Timings, until: int = FOR_EVER) -> Policy:
+    deploys = np.array(timings.deploys, dtype=np.int64)
+    policy = Policy(
+        timings.idle_timeout,
+        timings.turn_timeout,
+        timings.max_turns,
+        timings.max_duration,
+        *timings.preload(),
+        timings.exit_after_preload_idle,
+        bool(timings.deploys),
+        timings.boot_time,
+        timings.resume_time,
+        timings.turn_duration,
+        timings.crash_rate,
+        (ctypes.c_uint64 * 2)(*stream_key(timings.seed, "crashes")),
+        deploys.ctypes.data,
+        len(deploys),
+        until,
     )
+    # The pointer alone does not keep them.
+    policy.kept = deploys
+    return policy
 
 
 def play_in_c(  # noqa: PLR0917
@@ -116,20 +119,7 @@ def play_in_c(  # noqa: PLR0917
     hashes: NDArray[np.uint64] | None = None,
 ) -> EngineResult:
     """Play columns in the C loop."""
-    deploys = np.array(timings.deploys, dtype=np.int64)
-    policy = Policy(
-        timings.idle_timeout,
-        timings.turn_timeout,
-        timings.max_turns,
-        timings.max_duration,
-        timings.boot_time,
-        timings.resume_time,
-        timings.turn_duration,
-        timings.crash_rate,
-        (ctypes.c_uint64 * 2)(*stream_key(timings.seed, "crashes")),
-        deploys.ctypes.data,
-        len(deploys),
-    )
+    policy = _policy(timings)
     library, n = compiled("kernel_peer.c"), len(at)
     library.play.restype = ctypes.c_void_p
     library.collect.restype = None
@@ -164,24 +154,7 @@ def sum_in_c(
     columns: Columns, hashes: NDArray[np.uint64], timings: Timings, until: int = FOR_EVER
 ) -> OutcomeSums:
     """Play events that are grouped by session in the C loop, and add up what comes of them."""
-    deploys, sums = np.array(timings.deploys, dtype=np.int64), OutcomeSums.empty()
-    policy = SweptPolicy(
-        timings.idle_timeout,
-        timings.turn_timeout,
-        timings.max_turns,
-        timings.max_duration,
-        *timings.preload(),
-        timings.exit_after_preload_idle,
-        bool(timings.deploys),
-        timings.boot_time,
-        timings.resume_time,
-        timings.turn_duration,
-        timings.crash_rate,
-        (ctypes.c_uint64 * 2)(*stream_key(timings.seed, "crashes")),
-        deploys.ctypes.data,
-        len(deploys),
-        until,
-    )
+    policy, sums = _policy(timings, until), OutcomeSums.empty()
     compiled("sweep_peer.c").sweep(
         ctypes.c_int64(len(columns.bounds) - 1),
         *map(_pointer, (columns.bounds, columns.at, columns.op, columns.turn_duration)),

@@ -103,6 +103,25 @@ def random_time(dice: Random, below: int) -> Time:
     return (0.0, low), (0.5, low + dice.randrange(3)), (1.0, low + 2 + dice.randrange(9))
 
 
+def random_policy(dice: Random, *, longest_suspension: int) -> Policy:
+    """Make up a policy of few milliseconds."""
+    return Policy(
+        idle_timeout=dice.randrange(7),
+        turn_timeout=dice.randrange(longest_suspension + 1),
+        max_turns=dice.randrange(1, 6),
+        max_duration=dice.choice((None, dice.randrange(1, 21))),
+        preload_idle_timeout=dice.choice((None, dice.randrange(9))),
+        preload_timeout=dice.choice((None, dice.randrange(9))),
+        exit_after_preload_idle=dice.random() < 0.3,
+        on_deploy=dice.choice(("stay", "hand_over", "hand_over")),
+        boot_time=random_time(dice, 5),
+        resume_time=random_time(dice, 5),
+        turn_duration=random_time(dice, 7),
+        deploys=tuple(sorted({ORIGIN + dice.randrange(90) for _ in range(dice.randrange(4))})),
+        crash_rate=dice.choice((0.0, 0.0, 0.3, 1.0)),
+    )
+
+
 def random_case(seed: int) -> Case:
     """Make up a case all at once, which takes hypothesis far less time than to draw each value."""
     dice = Random(seed)
@@ -123,24 +142,7 @@ def random_case(seed: int) -> Case:
                 "expires_at": expires_at,
             }
         )
-    chosen = [
-        Policy(
-            idle_timeout=dice.randrange(7),
-            turn_timeout=dice.randrange(16),
-            max_turns=dice.randrange(1, 6),
-            max_duration=dice.choice((None, dice.randrange(1, 21))),
-            preload_idle_timeout=dice.choice((None, dice.randrange(9))),
-            preload_timeout=dice.choice((None, dice.randrange(9))),
-            exit_after_preload_idle=dice.random() < 0.3,
-            on_deploy=dice.choice(("stay", "hand_over", "hand_over")),
-            boot_time=random_time(dice, 5),
-            resume_time=random_time(dice, 5),
-            turn_duration=random_time(dice, 7),
-            deploys=tuple(sorted({ORIGIN + dice.randrange(90) for _ in range(dice.randrange(4))})),
-            crash_rate=dice.choice((0.0, 0.0, 0.3, 1.0)),
-        )
-        for _ in range(dice.choice((1, 1, 2)))
-    ]
+    chosen = [random_policy(dice, longest_suspension=15) for _ in range(dice.choice((1, 1, 2)))]
     until = dice.choice((None, ORIGIN + dice.randrange(90)))
     if until is not None:
         events = [event for event in events if event["at"] <= until]
