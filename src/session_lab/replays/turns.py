@@ -12,49 +12,20 @@ import pyarrow.compute as pc
 from session_lab.analysis.replays.slots import RunSpans, ServedTurns, SlotChanges, slot_changes
 from session_lab.frames import NAT, TURNS, Coded, build, in_one_piece, milliseconds
 from session_lab.simulator import RunPolicy, profile_named
+from session_lab.timing import to_instant
 from session_lab.traffic.engine.engine_result import KINDS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from numpy.typing import NDArray
 
-    from session_lab.simulator import Platform, Timings
-    from session_lab.traffic.engine.engine_frames import Frames
+    from session_lab.replays.replay import Replay
+    from session_lab.simulator import Timings
 
-__all__ = ["Played", "slots_of", "turns_of"]
+__all__ = ["Served"]
 
 _RESUMED = KINDS.index("resumed")
 _COMPILED_FROM = 20_000
 """How many draws it takes before it is worth loading numba for them."""
-
-
-class Played(NamedTuple):
-    """What a replay made of its events, and what it was played with.
-
-    Attributes
-    ----------
-    frames : Frames
-        Operations, sessions and runs.
-    durations : ndarray of int64 or None
-        For each operation how long its event says that its turn lasts, in milliseconds; NAT where
-        it does not say, None where none says.
-    policy : RunPolicy or mapping of str to RunPolicy
-        What the team chose.
-    platform : Platform
-        What the environment did.
-    seed : int
-        What random times draw on.
-    until : int or None
-        The horizon, in milliseconds since 1970.
-    """
-
-    frames: Frames
-    durations: NDArray[np.int64] | None
-    policy: RunPolicy | Mapping[str, RunPolicy]
-    platform: Platform
-    seed: int
-    until: int | None
 
 
 class _DrawnBy(NamedTuple):
@@ -65,51 +36,30 @@ class _DrawnBy(NamedTuple):
     triggered: NDArray[np.int64]
 
 
-def turns_of(played: Played) -> pd.DataFrame:
-    """Return a turns frame: one row a served turn, in order of arrival."""
-    operations = played.frames.operations
-    served = _Served(played)
-    chosen = operations.iloc[served.rows]
-    kinds = chosen["start_kind"].cat
-    data = {
-        "session_id": chosen["session_id"],
-        "external_id": chosen["external_id"],
-        "run_id": chosen["run_id"],
-        "number": _counted(served.run) + 1,
-        "arrived_at": served.arrived_at,
-        "started_at": served.started_at,
-        "ended_at": served.ended_at,
-        "start_kind": Coded(np.asarray(kinds.codes), list(kinds.categories)),
-        "waited": served.started_at - served.arrived_at,
-    }
-    return build(TURNS, data, n=len(chosen))
+class Served:
+    """The served turns of a replay as arrays, in order of arrival.
 
+    Attributes
+    ----------
+    rows : ndarray of int64, shape (n,)
+        The operation that asked for each.
+    run, session : ndarray of int64, shape (n,)
+        The rows of its run and of its session.
+    kind : ndarray of int, shape (n,)
+        How it started, as a place in ``KINDS``.
+    arrived_at, started_at, ended_at : ndarray of int64, shape (n,)
+        Instants in milliseconds; ends may lie after the horizon.
+    session_of_run : ndarray of int64, shape (m,)
+        The row of each run's session.
+    timings : list of Timings
+        The policies as numbers.
+    policy_of_run : ndarray of int64, shape (m,)
+        Which of them each run follows.
+    """
 
-def slots_of(played: Played) -> SlotChanges:
-    """Find when the runs of a replay took and gave back their slots."""
-    served = _Served(played)
-    runs = played.frames.runs
-    turns = ServedTurns(served.run, served.arrived_at, served.ended_at, served.kind == _RESUMED)
-    timings, which = served.timings, served.policy_of_run
-    preloads = np.array([one.preload()[0] for one in timings])[which]
-    idle = np.array([one.idle_timeout for one in timings])[which]
-    spans = RunSpans(
-        triggered_at=milliseconds(runs["triggered_at"]),
-        ready_at=served.ready_at(turns),
-        ended_at=milliseconds(runs["ended_at"]),
-        suspended=milliseconds(runs["suspended"]),
-        first_idle=np.where(runs["reason"] == "initial", preloads, idle),
-        idle=idle,
-    )
-    return slot_changes(turns, spans, until=played.until)
-
-
-class _Served:
-    """The served turns of a replay as arrays, in order of arrival."""
-
-    def __init__(self, played: Played) -> None:
-        operations, sessions, runs = played.frames
-        self._played = played
+    def __init__(self, replay: Replay) -> None:
+        self._replay = replay
+        operations, runs = replay.operations, replay.runs
         kind = np.asarray(operations["start_kind"].cat.codes)
         rows = np.flatnonzero(kind >= 0)
         at = milliseconds(operations["at"])[rows]
@@ -119,8 +69,9 @@ class _Served:
         self.rows, self.kind, self.arrived_at = rows, kind[rows], at
         self.started_at = at + milliseconds(operations["waited"])[rows]
         self.run = _places(operations["run_id"].iloc[rows], runs["run_id"])
-        self.session_of_run = _places(runs["session_id"], sessions["session_id"])
-        self.timings, which = _timings_of(played, sessions)
+        self.session_of_run = _places(runs["session_id"], replay.sessions["session_id"])
+        self.session = self.session_of_run[self.run]
+        self.timings, which = _timings_of(replay)
         self.policy_of_run = which[self.session_of_run]
         ended = milliseconds(runs["ended_at"])[self.run]
         # Only the cap on active time cuts a turn, and then the run ends with it.
@@ -128,33 +79,65 @@ class _Served:
         cut = (ended != NAT) & (self.ended_at > ended)
         self.ended_at[cut] = ended[cut]
 
-    def _durations(self) -> NDArray[np.int64]:
-        durations = np.full(len(self.rows), NAT)
-        if self._played.durations is not None:
-            durations = self._played.durations[self.rows]
-        silent = np.flatnonzero(durations == NAT)
-        time = self.timings[0].turn_duration
-        if isinstance(time, int):
-            durations[silent] = time
-            return durations
-        session = self.session_of_run[self.run]
-        accepted = _counted(session)[silent]
-        drawn_by = _DrawnBy(session[silent], accepted, 0 * accepted)
-        durations[silent] = self._drawn("durations", drawn_by)
-        return durations
+    def number(self) -> NDArray[np.int64]:
+        """Return the number of each turn in its run, from 1 on."""
+        return _counted(self.run) + 1
 
-    def ready_at(self, turns: ServedTurns) -> NDArray[np.int64]:
-        """Return when runs were ready, where their first turn woke them or they served none."""
-        runs = self._played.frames.runs
+    def first_idle(self) -> NDArray[np.int64]:
+        """Return for each run how long it stays awake before its first turn."""
+        preloads = np.array([one.preload()[0] for one in self.timings])[self.policy_of_run]
+        return np.where(self._replay.runs["reason"] == "initial", preloads, self.idle())
+
+    def idle(self) -> NDArray[np.int64]:
+        """Return for each run how long it stays awake after a turn."""
+        return np.array([one.idle_timeout for one in self.timings])[self.policy_of_run]
+
+    def frame(self) -> pd.DataFrame:
+        """Return a turns frame: one row a served turn, in order of arrival."""
+        chosen = self._replay.operations.iloc[self.rows]
+        kinds = chosen["start_kind"].cat
+        data = {
+            "session_id": chosen["session_id"],
+            "external_id": chosen["external_id"],
+            "run_id": chosen["run_id"],
+            "number": self.number(),
+            "arrived_at": self.arrived_at,
+            "started_at": self.started_at,
+            "ended_at": self.ended_at,
+            "start_kind": Coded(np.asarray(kinds.codes), list(kinds.categories)),
+            "waited": self.started_at - self.arrived_at,
+        }
+        return build(TURNS, data, n=len(chosen))
+
+    def slots(self) -> SlotChanges:
+        """Find when the runs took and gave back their slots."""
+        runs, until = self._replay.runs, self._replay.until
+        turns = ServedTurns(self.run, self.arrived_at, self.ended_at, self.kind == _RESUMED)
+        first = np.full(len(runs), len(self.rows))
+        np.minimum.at(first, self.run, np.arange(len(self.rows)))
+        # When a run was ready counts where its first turn woke it, or where it served none.
+        asked = np.flatnonzero(np.append(turns.woke, True)[first])
         triggered_at = milliseconds(runs["triggered_at"])
+        ready_at = triggered_at.copy()
+        ready_at[asked] = self.ready_at(asked)
+        spans = RunSpans(
+            triggered_at=triggered_at,
+            ready_at=ready_at,
+            ended_at=milliseconds(runs["ended_at"]),
+            suspended=milliseconds(runs["suspended"]),
+            first_idle=self.first_idle(),
+            idle=self.idle(),
+        )
+        return slot_changes(turns, spans, until=None if until is None else to_instant(until))
+
+    def ready_at(self, asked: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return when some runs, given by their rows, were ready, or would have been."""
+        runs = self._replay.runs
+        triggered_at = milliseconds(runs["triggered_at"])[asked]
         time = self.timings[0].boot_time
         if isinstance(time, int):
             return triggered_at + time
-        n_turns = np.bincount(turns.run, minlength=len(runs))
-        first = np.full(len(runs), len(self.rows))
-        np.minimum.at(first, turns.run, np.arange(len(self.rows)))
-        woken = np.append(turns.woke, True)[first]
-        asked = np.flatnonzero(woken)
+        n_turns = np.bincount(self.run, minlength=len(runs))
         session = self.session_of_run
         # Runs lie by session, then in order of trigger.
         begin = np.searchsorted(session, session)
@@ -164,13 +147,25 @@ class _Served:
         last = np.maximum.accumulate(np.where(n_turns > 0, rows, -1))
         settled = np.maximum(np.concatenate([[-1], last[:-1]]) + 1, begin)
         triggered = (rows - settled)[asked]
-        ready = triggered_at.copy()
-        ready[asked] += self._drawn("boots", _DrawnBy(session[asked], accepted, triggered))
-        return ready
+        return triggered_at + self._drawn("boots", _DrawnBy(session[asked], accepted, triggered))
+
+    def _durations(self) -> NDArray[np.int64]:
+        durations = np.full(len(self.rows), NAT)
+        if self._replay.turn_durations is not None:
+            durations = self._replay.turn_durations[self.rows]
+        silent = np.flatnonzero(durations == NAT)
+        time = self.timings[0].turn_duration
+        if isinstance(time, int):
+            durations[silent] = time
+            return durations
+        accepted = _counted(self.session)[silent]
+        drawn_by = _DrawnBy(self.session[silent], accepted, 0 * accepted)
+        durations[silent] = self._drawn("durations", drawn_by)
+        return durations
 
     def _drawn(self, stream: str, drawn_by: _DrawnBy) -> NDArray[np.int64]:
         """Draw times again: they belong to session, turn and run, so they are the engines'."""
-        external_ids, timings = self._played.frames.sessions["external_id"], self.timings[0]
+        external_ids, timings = self._replay.sessions["external_id"], self.timings[0]
         session, accepted, triggered = drawn_by
         if len(session) >= _COMPILED_FROM:
             return _draw_compiled(timings, stream, external_ids, drawn_by)
@@ -214,11 +209,11 @@ def _counted(groups: NDArray[np.int64]) -> NDArray[np.int64]:
     return number
 
 
-def _timings_of(played: Played, sessions: pd.DataFrame) -> tuple[list[Timings], NDArray[np.int64]]:
+def _timings_of(replay: Replay) -> tuple[list[Timings], NDArray[np.int64]]:
     """Return the policies as numbers, and which of them each session follows."""
-    policy = played.policy
+    policy, platform, seed = replay.policy, replay.platform, replay.seed
     if isinstance(policy, RunPolicy):
-        return [policy.timings(played.platform, played.seed)], np.zeros(len(sessions), np.int64)
-    timings = [one.timings(played.platform, played.seed) for one in policy.values()]
-    which = pd.Index(list(policy)).get_indexer(pd.Index(sessions["task_identifier"].astype(object)))
-    return timings, which.astype(np.int64)
+        return [policy.timings(platform, seed)], np.zeros(len(replay.sessions), np.int64)
+    timings = [one.timings(platform, seed) for one in policy.values()]
+    tasks = pd.Index(replay.sessions["task_identifier"].astype(object))
+    return timings, pd.Index(list(policy)).get_indexer(tasks).astype(np.int64)

@@ -16,14 +16,12 @@ from session_lab.frames import (
     Coded,
     build,
     check_events,
-    durations,
-    instants,
     milliseconds,
     to_instants,
 )
 from session_lab.frames.build import TEXT_DTYPE
 from session_lab.replays.environment.recording import RecordedFrames
-from session_lab.simulator import RunPolicy
+from session_lab.replays.turns import Served
 from session_lab.simulator.model.settings.prices import (
     CENTS_PER_RUN,
     DEFAULT_MACHINE,
@@ -31,6 +29,7 @@ from session_lab.simulator.model.settings.prices import (
 )
 from session_lab.simulator.model.versions import version_at
 from session_lab.timing import instant_text, to_instant
+from session_lab.traffic.engine.engine_result import KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -38,18 +37,17 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from session_lab.replays.replay import Replay
-    from session_lab.simulator import Timings
 
     Int64s = NDArray[np.int64]
 
 __all__ = ["frames_of_replay"]
 
-_OWN_RUN = ("initial", "continuation", "upgrade", "queued")
+_OWN_RUN = [KINDS.index(kind) for kind in ("initial", "continuation", "upgrade", "queued")]
 _NO_WAIT = ("crash", "max_duration", "max_turns")
 
 
-class _Served(NamedTuple):
-    """Turns that began, by run and in order: rows of operations, sessions, runs; milliseconds."""
+class _Turns(NamedTuple):
+    """Served turns by run and in order: rows of operations, sessions, runs; milliseconds."""
 
     operation: Int64s
     session: Int64s
@@ -58,6 +56,7 @@ class _Served(NamedTuple):
     arrived: Int64s
     started: Int64s
     ended: Int64s
+    kind: Int64s
 
 
 def frames_of_replay(replay: Replay, events: pd.DataFrame) -> RecordedFrames:
@@ -69,14 +68,14 @@ def frames_of_replay(replay: Replay, events: pd.DataFrame) -> RecordedFrames:
         The events are not those of the replay.
     """
     events = _played(replay, events)
-    policies = _policies(replay)
-    turns = _served(replay, events, policies)
-    ended = instants(replay.runs, "ended_at", source="runs", required=False)
+    served = Served(replay)
+    turns = _by_run(served)
+    started = _started(replay, served, turns)
     return RecordedFrames(
         replay.sessions,
-        _runs(replay, turns, policies),
+        _runs(replay, started),
         _turns(replay, turns),
-        _waits(replay, turns, policies, ended),
+        _waits(replay, served, turns, started),
         events,
     )
 
@@ -97,75 +96,26 @@ def _played(replay: Replay, events: pd.DataFrame) -> pd.DataFrame:
     return events
 
 
-def _policies(replay: Replay) -> tuple[Int64s, list[Timings]]:
-    """Return for each session which of some timings it follows."""
-    if isinstance(replay.policy, RunPolicy):
-        which = np.zeros(len(replay.sessions), dtype=np.int64)
-        return which, [replay.policy.timings(replay.platform, replay.seed)]
-    tasks = replay.sessions["task_identifier"].astype(object)
-    which = pd.Index(list(replay.policy)).get_indexer(pd.Index(tasks)).astype(np.int64)
-    policies = replay.policy.values()
-    return which, [policy.timings(replay.platform, replay.seed) for policy in policies]
-
-
-def _served(
-    replay: Replay, events: pd.DataFrame, policies: tuple[Int64s, list[Timings]]
-) -> _Served:
-    operations, runs = replay.operations, replay.runs
-    which, timings = policies
-    session = pd.Index(replay.sessions["session_id"]).get_indexer(
-        pd.Index(operations["session_id"])
+def _by_run(served: Served) -> _Turns:
+    order = np.argsort(served.run, kind="stable")
+    columns = (
+        served.rows,
+        served.session,
+        served.run,
+        served.number(),
+        served.arrived_at,
+        served.started_at,
+        served.ended_at,
+        served.kind,
     )
-    given = _optional(events, "turn_duration")
-    op, status = operations["op"].astype(object), operations["status_code"]
-    accepted = ((op == "message") & (status == 200)) | ((op == "start") & (status == 201))
-    accepted &= (op == "message") | (given != NAT)
-    asked = np.flatnonzero(accepted.to_numpy(dtype=bool))
-    asked = asked[np.argsort(milliseconds(operations["at"])[asked], kind="stable")]
-    before = _counts(session[asked])
-    duration = given[asked]
-    names = operations["external_id"].to_numpy(dtype=object)
-    for place in np.flatnonzero(duration == NAT):
-        row = asked[place]
-        rules = timings[which[session[row]]]
-        duration[place] = rules.duration(names[row], int(before[place]))
-    begun = operations["start_kind"].notna().to_numpy()[asked]
-    asked, duration = asked[begun], duration[begun]
-    run = pd.Index(runs["run_id"]).get_indexer(pd.Index(operations["run_id"].iloc[asked]))
-    order = np.argsort(run, kind="stable")
-    asked, duration, run = asked[order], duration[order], run[order]
-    arrived = milliseconds(operations["at"])[asked]
-    started = arrived + milliseconds(operations["waited"])[asked]
-    caps = np.array([rules.max_duration for rules in timings], dtype=np.int64)
-    served = _capped(duration, run, caps[which[session[asked]]])
-    return _Served(
-        asked,
-        session[asked],
-        run.astype(np.int64),
-        _counts(run) + 1,
-        arrived,
-        started,
-        started + served,
-    )
-
-
-def _counts(groups: NDArray[np.integer]) -> Int64s:
-    """Return for each row how many rows of its group came before it."""
-    return pd.Series(groups).groupby(groups).cumcount().to_numpy().astype(np.int64)
-
-
-def _capped(duration: Int64s, run: Int64s, cap: Int64s) -> Int64s:
-    """Cut turns, which lie run by run, where the active time of their run reaches its cap."""
-    total = pd.Series(duration).groupby(run).cumsum().to_numpy().astype(np.int64)
-    served: Int64s = np.minimum(total, cap) - np.minimum(total - duration, cap)
-    return served
+    return _Turns(*(column[order] for column in columns))
 
 
 def _horizon(replay: Replay) -> int:
     return to_instant(str(replay.runs.attrs["observed_at"]))
 
 
-def _turns(replay: Replay, turns: _Served) -> pd.DataFrame:
+def _turns(replay: Replay, turns: _Turns) -> pd.DataFrame:
     operations, horizon = replay.operations, _horizon(replay)
     is_over = turns.ended <= horizon
     order = np.lexsort((turns.arrived, turns.session))
@@ -186,35 +136,23 @@ def _turns(replay: Replay, turns: _Served) -> pd.DataFrame:
     return _observed(build(TURNS, data, n=len(rows)), replay)
 
 
-def _started(replay: Replay, turns: _Served, policies: tuple[Int64s, list[Timings]]) -> Int64s:
+def _started(replay: Replay, served: Served, turns: _Turns) -> Int64s:
     """Return when each run was ready: the start of its own first turn, else its drawn boot."""
-    runs, (which, timings) = replay.runs, policies
+    runs = replay.runs
     started = np.full(len(runs), NAT)
-    kinds = replay.operations["start_kind"].astype(object).to_numpy()[turns.operation]
-    own = (turns.number == 1) & np.isin(kinds, _OWN_RUN)
+    own = (turns.number == 1) & np.isin(turns.kind, _OWN_RUN)
     started[turns.run[own]] = turns.started[own]
-    session = pd.Index(replay.sessions["session_id"]).get_indexer(pd.Index(runs["session_id"]))
-    triggered = milliseconds(runs["triggered_at"])
-    n_turns = runs["turns"].to_numpy(dtype=np.int64)
-    number = _counts(session)
-    names = replay.sessions["external_id"].to_numpy(dtype=object)
-    for row in np.flatnonzero(started == NAT):
-        first = row - number[row]
-        earlier = n_turns[first:row]
-        settled = int(np.flatnonzero(earlier)[-1]) + 1 if earlier.any() else 0
-        rules = timings[which[session[row]]]
-        boot = rules.boot(names[session[row]], int(earlier.sum()), int(number[row]) - settled)
-        started[row] = triggered[row] + boot
-    ended = instants(runs, "ended_at", source="runs", required=False)
+    asked = np.flatnonzero(started == NAT)
+    started[asked] = served.ready_at(asked)
+    ended = milliseconds(runs["ended_at"])
     # What ended before it was ready never executed.
     started[(ended != NAT) & (ended < started)] = NAT
     return started
 
 
-def _runs(replay: Replay, turns: _Served, policies: tuple[Int64s, list[Timings]]) -> pd.DataFrame:
+def _runs(replay: Replay, started: Int64s) -> pd.DataFrame:
     runs = replay.runs.copy()
     runs.attrs = dict(replay.runs.attrs)
-    started = _started(replay, turns, policies)
     runs["started_at"] = to_instants(np.where(started <= _horizon(replay), started, NAT))
     billed = milliseconds(runs["active"]) + milliseconds(runs["idle"])
     runs["billed"] = billed.view("timedelta64[ms]")
@@ -235,17 +173,11 @@ def _category(values: Iterable[str | None]) -> pd.Series:
     return text.astype(pd.CategoricalDtype(pd.Index(text.dropna().unique())))
 
 
-def _waits(
-    replay: Replay, turns: _Served, policies: tuple[Int64s, list[Timings]], run_ended: Int64s
-) -> pd.DataFrame:
+def _waits(replay: Replay, served: Served, turns: _Turns, started: Int64s) -> pd.DataFrame:
     """Return the waits: one before the first turn of some runs, one behind most turns."""
     runs, horizon = replay.runs, _horizon(replay)
-    which, timings = policies
-    idle = np.array([rules.idle_timeout for rules in timings], dtype=np.int64)
-    preload = np.array([rules.preload()[0] for rules in timings], dtype=np.int64)
-    session = pd.Index(replay.sessions["session_id"]).get_indexer(pd.Index(runs["session_id"]))
+    run_ended = milliseconds(runs["ended_at"])
     cause = runs["end_cause"].astype(object).to_numpy()
-    reason = runs["reason"].astype(object).to_numpy()
     is_last = np.append(turns.run[1:] != turns.run[:-1], True)[: len(turns.run)]
     next_arrived = np.append(turns.arrived[1:], NAT)[: len(turns.run)]
     next_started = np.append(turns.started[1:], NAT)[: len(turns.run)]
@@ -253,19 +185,15 @@ def _waits(
     ends_there = is_last & (end == turns.ended) & np.isin(cause[turns.run], _NO_WAIT)
     follows = np.where(is_last, ~ends_there, next_arrived >= turns.ended)
     follows &= turns.ended <= horizon
-    started = _started(replay, turns, policies)
     n_turns = runs["turns"].to_numpy(dtype=np.int64)
     first_turn = np.full(len(runs), NAT)
     is_first = turns.number == 1
     first_turn[turns.run[is_first]] = turns.started[is_first]
     waited_first = np.full(len(runs), fill_value=False)
-    kinds = replay.operations["start_kind"].astype(object).to_numpy()[turns.operation]
-    waited_first[turns.run[is_first & np.isin(kinds, ("warm", "resumed"))]] = True
+    waited_first[turns.run[is_first & ~np.isin(turns.kind, _OWN_RUN)]] = True
     has_begun = (started != NAT) & (started <= horizon)
     waited_first = (waited_first | (n_turns == 0)) & has_begun
     empty = np.flatnonzero(waited_first)
-    is_preload = reason[empty] == "initial"
-    quiet = np.where(is_preload, preload[which[session[empty]]], idle[which[session[empty]]])
     run = np.concatenate([empty, turns.run[follows]])
     number = np.concatenate([np.zeros(len(empty), np.int64), turns.number[follows]])
     began = np.concatenate([started[empty], turns.ended[follows]])
@@ -273,7 +201,7 @@ def _waits(
     over = np.concatenate(
         [np.where(n_turns[empty] > 0, first_turn[empty], run_ended[empty]), over[follows]]
     )
-    quiet = np.concatenate([quiet, idle[which[turns.session[follows]]]])
+    quiet = np.concatenate([served.first_idle()[empty], served.idle()[turns.run[follows]]])
     asleep = began + quiet
     until = np.where(over == NAT, horizon, over)
     slept = (asleep < until) | ((over == NAT) & (asleep <= until))
@@ -288,12 +216,6 @@ def _waits(
     }
     data = {name: values[order] for name, values in data.items()}
     return _observed(build(WAITS, data, n=len(run)), replay)
-
-
-def _optional(events: pd.DataFrame, name: str) -> Int64s:
-    if name not in events:
-        return np.full(len(events), NAT)
-    return durations(events, name, source="events").copy()
 
 
 def _observed(frame: pd.DataFrame, replay: Replay) -> pd.DataFrame:
