@@ -97,9 +97,10 @@ def test_what_a_decision_promised_is_held_against_what_happened(week: Path, tmp_
         (["calibrate", "{week}", "--decision", "{week}/recording.json"], "holds no promises"),
         (["calibrate", "{week}", "--decision", "{week}/none.json"], "cannot be read as JSON"),
         (["fit", "{week}/nowhere"], "there is no recording.json"),
-        (["fit", "{week}", "--plot", "fit.doc"], "does not end in one of"),
+        (["fit", "{week}/nowhere", "--plot", "fit.doc"], "does not end in one of"),
+        (["calibrate", "{week}/nowhere", "--plot", "fit.doc"], "does not end in one of"),
     ],
-    ids=["held-out", "two-models", "no-promises", "no-file", "no-recording", "no-picture"],
+    ids=["held-out", "two-models", "no-promises", "no-file", "no-recording", "no-picture", "no-plot"],
 )
 def test_bad_input_ends_with_2_and_one_line(
     arguments: list[str],

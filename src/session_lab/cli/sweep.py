@@ -9,24 +9,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import session_lab as sl
+from session_lab.cli.shared import grid
 from session_lab.cli.shared import policy as flags
 from session_lab.cli.shared.events_file import EventsFile, takes_events_file
 from session_lab.cli.shared.numbers import number, price, values
 from session_lab.cli.shared.output import Quiet, shows_progress
+from session_lab.cli.shared.pictures import check_suffix, draw
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from session_lab.analysis.replays.recommend import Recommendation
-
 __all__ = ["sweep"]
-
-_PICTURES = (".png", ".svg", ".pdf")
-
-
-def _grid(name: str, text: str) -> typer.models.OptionInfo:
-    option: typer.models.OptionInfo = typer.Option(name, help=text, rich_help_panel="Grid")
-    return option
 
 
 def _choice(name: str, text: str) -> typer.models.OptionInfo:
@@ -40,30 +33,15 @@ def sweep(
     path: Annotated[str, typer.Argument(help="The recording.", show_default=False)],
     *,
     events_file: EventsFile,
-    idle_timeout: Annotated[
-        str | None, _grid("--idle-timeout", "Awake with nothing to do, then suspended.")
-    ] = None,
-    turn_timeout: Annotated[
-        str | None, _grid("--turn-timeout", "Suspended without a message, then ended.")
-    ] = None,
-    max_turns: Annotated[str | None, _grid("--max-turns", "Turns a run serves.")] = None,
-    max_duration: Annotated[
-        str | None, _grid("--max-duration", "Cap on a run's active time, or none.")
-    ] = None,
-    preload_idle_timeout: Annotated[
-        str | None, _grid("--preload-idle-timeout", "The same until a preload's first turn.")
-    ] = None,
-    preload_timeout: Annotated[
-        str | None, _grid("--preload-timeout", "The same until a preload's first turn.")
-    ] = None,
-    on_deploy: Annotated[str | None, _grid("--on-deploy", "stay, hand_over.")] = None,
-    expiry: Annotated[
-        str | None, _grid("--expiry", "From a session's first start to its expiry, or none.")
-    ] = None,
-    concurrency_limit: Annotated[
-        str | None,
-        _grid("--concurrency-limit", "Runs that may execute at once, or none; others wait."),
-    ] = None,
+    idle_timeout: grid.IdleTimeouts = None,
+    turn_timeout: grid.TurnTimeouts = None,
+    max_turns: grid.MaxTurns = None,
+    max_duration: grid.MaxDurations = None,
+    preload_idle_timeout: grid.PreloadIdleTimeouts = None,
+    preload_timeout: grid.PreloadTimeouts = None,
+    on_deploy: grid.OnDeploy = None,
+    expiry: grid.Expiries = None,
+    concurrency_limit: grid.ConcurrencyLimits = None,
     policy: flags.PolicyFile = None,
     boot_time: flags.BootTime = None,
     resume_time: flags.ResumeTime = None,
@@ -124,26 +102,15 @@ def sweep(
     Example: session-lab sweep trace.jsonl --idle-timeout 10s,1m,5m --boot-time 3s --wait wait_mean
     --plot front.png
     """
-    _check_suffix(out, (".csv", ".parquet"), "--out")
-    _check_suffix(plot, _PICTURES, "--plot")
-    given = {
-        "idle_timeout": idle_timeout,
-        "turn_timeout": turn_timeout,
-        "max_turns": max_turns,
-        "max_duration": max_duration,
-        "preload_idle_timeout": preload_idle_timeout,
-        "preload_timeout": preload_timeout,
-        "on_deploy": on_deploy,
-        "expiry": expiry,
-        "concurrency_limit": concurrency_limit,
-    }
-    grid = {name: values(name, text) for name, text in given.items() if text is not None}
-    if not grid:
+    check_suffix(out, "--out", (".csv", ".parquet"))
+    check_suffix(plot)
+    tried = grid.grid_of(context)
+    if not tried:
         raise sl.DataError("there is nothing to try; give values, as in --idle-timeout 5s,30s,2m")
     events = path if sharded else events_file.read(path, turn_duration=turn_duration)
     frame = sl.sweep(
         events,
-        grid,
+        tried,
         policy=flags.policy_of(context, ()),
         platform=flags.platform_of(context),
         sensitivity=dict(map(_assumption, sensitivity)) if sensitivity else None,
@@ -159,8 +126,7 @@ def sweep(
         _write(frame, out)
         typer.echo(f"wrote {len(frame):,} policies to {out}", err=True)
     if plot is not None:
-        _draw(choice, plot)
-        typer.echo(f"wrote the front to {plot}", err=True)
+        draw(choice, plot, "the front")
     if as_json:
         told = {"policies": _plain(frame).to_dict("records"), "recommended": choice.chosen}
         told |= {"settings": choice.settings, "rule": choice.rule}
@@ -176,19 +142,6 @@ def _assumption(pair: str) -> tuple[str, list[Any]]:
         raise sl.DataError(message, column="--sensitivity")
     field = name.replace("-", "_")
     return field, values(field, text)
-
-
-def _check_suffix(path: Path | None, suffixes: tuple[str, ...], flag: str) -> None:
-    if path is not None and path.suffix not in suffixes:
-        raise sl.DataError(f"{path} does not end in one of {', '.join(suffixes)}", column=flag)
-
-
-def _draw(choice: Recommendation, path: Path) -> None:
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(8, 4.5), layout="constrained")
-    choice.plot(figure.subplots())
-    figure.savefig(path, dpi=150)
 
 
 def _write(frame: pd.DataFrame, path: Path) -> None:

@@ -10,8 +10,9 @@ import typer
 
 import session_lab as sl
 from session_lab.cli.shared import policy as flags
-from session_lab.cli.shared.environment import Between, Until, figure_to, part_of, plain
+from session_lab.cli.shared.environment import Between, Until, part_of, plain
 from session_lab.cli.shared.output import AsJson
+from session_lab.cli.shared.pictures import check_suffix, draw
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -63,6 +64,7 @@ def calibrate(
     """
     if sum(one is not None for one in (policy, held_out, decision)) > 1:
         raise sl.DataError("give one of --policy, --decision and --held-out")
+    check_suffix(plot)
     recording = part_of(directory, from_, to)
     promised = None
     if decision is not None:
@@ -76,7 +78,7 @@ def calibrate(
         model = flags.policy_of(context, ()), flags.platform_of(context)
     found = sl.calibrate(recording, *model, promised=promised, tolerance=tolerance, seed=seed)
     if plot is not None:
-        figure_to(found, plot)
+        draw(found, plot)
     if as_json:
         told = found.summary() | {"measures": plain(found.measures), "days": plain(found.days)}
         if found.promises is not None:

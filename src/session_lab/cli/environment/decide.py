@@ -9,21 +9,15 @@ from typing import Annotated, Any
 import typer
 
 import session_lab as sl
+from session_lab.cli.shared import grid
 from session_lab.cli.shared.environment import Between, Until, part_of
-from session_lab.cli.shared.numbers import number, price, values
+from session_lab.cli.shared.numbers import number, price
 from session_lab.cli.shared.output import AsJson, Quiet, shows_progress
 
 __all__ = ["decide"]
 
 _SHARES = ("cold_starts", "resumed")
 _UNMET = 3
-
-
-def _grid(name: str, text: str) -> typer.models.OptionInfo:
-    option: typer.models.OptionInfo = typer.Option(
-        name, help=text, rich_help_panel="Grid: values to try, with commas between"
-    )
-    return option
 
 
 def _question(name: str, text: str) -> typer.models.OptionInfo:
@@ -34,6 +28,7 @@ def _question(name: str, text: str) -> typer.models.OptionInfo:
 
 
 def decide(
+    context: typer.Context,
     directory: Annotated[
         Path, typer.Argument(help="The recording: a folder that session-lab pull wrote.")
     ],
@@ -57,26 +52,14 @@ def decide(
             "cold_starts, resumed.",
         ),
     ] = "wait_p95",
-    idle_timeout: Annotated[
-        str | None, _grid("--idle-timeout", "Awake with nothing to do, then suspended.")
-    ] = None,
-    turn_timeout: Annotated[
-        str | None, _grid("--turn-timeout", "Suspended without a message, then ended.")
-    ] = None,
-    max_turns: Annotated[str | None, _grid("--max-turns", "Turns a run serves.")] = None,
-    max_duration: Annotated[
-        str | None, _grid("--max-duration", "Cap on a run's active time, or none.")
-    ] = None,
-    preload_idle_timeout: Annotated[
-        str | None, _grid("--preload-idle-timeout", "The same until a preload's first turn.")
-    ] = None,
-    preload_timeout: Annotated[
-        str | None, _grid("--preload-timeout", "The same until a preload's first turn.")
-    ] = None,
-    on_deploy: Annotated[str | None, _grid("--on-deploy", "stay, hand_over.")] = None,
-    expiry: Annotated[
-        str | None, _grid("--expiry", "From a session's first start to its expiry, or none.")
-    ] = None,
+    idle_timeout: grid.IdleTimeouts = None,
+    turn_timeout: grid.TurnTimeouts = None,
+    max_turns: grid.MaxTurns = None,
+    max_duration: grid.MaxDurations = None,
+    preload_idle_timeout: grid.PreloadIdleTimeouts = None,
+    preload_timeout: grid.PreloadTimeouts = None,
+    on_deploy: grid.OnDeploy = None,
+    expiry: grid.Expiries = None,
     from_: Between = None,
     to: Until = None,
     prices: Annotated[
@@ -111,17 +94,6 @@ def decide(
     Example: session-lab decide week --budget 40 --idle-timeout 5s,30s,2m --out for-the-team.html
     """
     recording = part_of(directory, from_, to)
-    given = {
-        "idle_timeout": idle_timeout,
-        "turn_timeout": turn_timeout,
-        "max_turns": max_turns,
-        "max_duration": max_duration,
-        "preload_idle_timeout": preload_idle_timeout,
-        "preload_timeout": preload_timeout,
-        "on_deploy": on_deploy,
-        "expiry": expiry,
-    }
-    grid = {name: values(name, text) for name, text in given.items() if text is not None}
     limit: Any = at_most
     if at_most is not None and wait in _SHARES:
         limit = number("--at-most", at_most)
@@ -130,7 +102,7 @@ def decide(
         raise sl.DataError(f"{page} does not end in .html or .md", column="--out")
     found = sl.decide(
         recording,
-        grid or None,
+        grid.grid_of(context) or None,
         at_most=limit,
         budget=budget,
         waited_second=waited_second,

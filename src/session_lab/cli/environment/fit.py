@@ -12,12 +12,12 @@ import session_lab as sl
 from session_lab.cli.shared.environment import (
     Between,
     Until,
-    figure_to,
     part_of,
     plain,
     policy_document,
 )
 from session_lab.cli.shared.output import AsJson
+from session_lab.cli.shared.pictures import check_suffix, draw
 
 __all__ = ["fit"]
 
@@ -51,6 +51,7 @@ def fit(
 
     Example: session-lab replay week/events.parquet --policy week/model.json
     """
+    check_suffix(plot)
     found = sl.fit(part_of(directory, from_, to), level=level, seed=seed)
     if out is not None:
         document = policy_document(found.policy, found.platform)
@@ -60,7 +61,7 @@ def fit(
             draft.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
         typer.echo(f"wrote policy and platform to {out}", err=True)
     if plot is not None:
-        figure_to(found, plot)
+        draw(found, plot)
     if as_json:
         told = policy_document(found.policy, found.platform)
         told |= {"parameters": plain(found.parameters), "notes": list(found.notes)}

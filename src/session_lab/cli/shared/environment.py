@@ -1,4 +1,4 @@
-"""What the commands about a team's own environment share: the recording, tables, pictures."""
+"""What the commands about a team's own environment share: the recording, and tables."""
 
 from __future__ import annotations
 
@@ -15,16 +15,13 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from session_lab.analysis.results import Result
-
-__all__ = ["Between", "Until", "figure_to", "part_of", "plain", "policy_document"]
+__all__ = ["Between", "Until", "part_of", "plain", "policy_document"]
 
 Between = Annotated[
     str | None, typer.Option("--from", help="Only sessions created from this instant on.")
 ]
 Until = Annotated[str | None, typer.Option("--to", help="Only sessions created before this.")]
 
-_PICTURES = (".png", ".svg", ".pdf")
 _BEGINNING, _END = "1970-01-01T00:00:00Z", "9999-12-31T00:00:00Z"
 
 
@@ -51,15 +48,3 @@ def plain(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """Return the rows as plain JSON values; times are ISO 8601 text, what is missing is None."""
     rows: list[dict[str, Any]] = json.loads(frame.to_json(orient="records", date_format="iso"))
     return rows
-
-
-def figure_to(result: Result, path: Path) -> None:
-    """Draw a result into a file."""
-    if path.suffix not in _PICTURES:
-        raise sl.DataError(f"{path} does not end in one of {', '.join(_PICTURES)}", column="--plot")
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(8, 4.5), layout="constrained")
-    result.plot(figure.subplots())
-    figure.savefig(path, dpi=150)
-    typer.echo(f"wrote a picture to {path}", err=True)

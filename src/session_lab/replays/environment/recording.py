@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from session_lab.replays.replay import Replay
     from session_lab.timing import Instant
 
-__all__ = ["Period", "RecordedFrames", "Recording", "names_of", "read_recording"]
+__all__ = ["Period", "RecordedFrames", "Recording", "check_recording", "names_of", "read_recording"]
 
 SETTINGS = "recording.json"
 _SCHEMAS = (SESSIONS, RUNS, TURNS, WAITS, EVENTS)
@@ -257,6 +257,13 @@ def _read(folder: Path, schema: Schema) -> pd.DataFrame:
     if not path.exists():
         raise DataError("the file is missing; pull or save again", source=str(path))
     return kept_frame(pq.read_table(path), schema)
+
+
+def check_recording(given: object, *, source: str) -> None:
+    """Raise a DataError in the name of a function where this is not a recording."""
+    if not isinstance(given, Recording):
+        message = f"{type(given).__name__} is not a Recording; sl.read_recording(path) reads one"
+        raise DataError(message, source=source)
 
 
 def names_of(sessions: pd.DataFrame) -> pd.Series:

@@ -22,7 +22,7 @@ from session_lab.replays.environment.calibration.distances import Distances, dis
 from session_lab.replays.environment.fitting import fit
 from session_lab.replays.environment.fitting.evidence import Evidence, session_names
 from session_lab.replays.environment.fitting.samples import LEAST_SESSIONS
-from session_lab.replays.environment.recording import Recording
+from session_lab.replays.environment.recording import Recording, check_recording
 from session_lab.replays.replay import Replay, replay
 from session_lab.simulator import RandomStream
 
@@ -191,12 +191,8 @@ def compared(
     )
 
 
-def _check(recording: object, tolerance: float) -> None:
-    if not isinstance(recording, Recording):
-        message = (
-            f"{type(recording).__name__} is not a Recording; sl.read_recording(path) reads one"
-        )
-        raise DataError(message, source="calibrate")
+def _check(recording: Recording, tolerance: float) -> None:
+    check_recording(recording, source="calibrate")
     if not 0 < tolerance < 1:
         raise DataError(f"{tolerance!r} is not between 0 and 1", column="tolerance")
     if not len(recording.events):

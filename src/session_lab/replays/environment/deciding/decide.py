@@ -28,7 +28,7 @@ from session_lab.replays.environment.deciding.tables import (
 )
 from session_lab.replays.environment.deciding.variations import variations
 from session_lab.replays.environment.fitting import fit as fit_recording
-from session_lab.replays.environment.recording import Recording, names_of
+from session_lab.replays.environment.recording import check_recording, names_of
 from session_lab.replays.replay import replay
 from session_lab.simulator import RandomStream
 from session_lab.simulator.model.randomness import to_seed
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from session_lab.analysis.churn.prices import PriceList
+    from session_lab.replays.environment.recording import Recording
     from session_lab.replays.grid import Grid
     from session_lab.timing import Duration
 
@@ -132,10 +133,7 @@ def decide(
     >>> decision.settings, decision.is_met
     ({'idle_timeout': '2 min'}, True)
     """
-    given: object = recording
-    if not isinstance(given, Recording):
-        message = f"{type(given).__name__} is not a Recording; sl.read_recording(path) reads one"
-        raise DataError(message, source="decide")
+    check_recording(recording, source="decide")
     seed = to_seed(seed)
     _check_samples(resamples, draws)
     pricing = pricing_of(recording.runs, prices)

@@ -24,7 +24,7 @@ from session_lab.replays.environment.fitting.parameters import (
 from session_lab.replays.environment.fitting.policies import Period, held, periods
 from session_lab.replays.environment.fitting.samples import LEAST_SESSIONS, Sample, share_bound
 from session_lab.replays.environment.fitting.times import boots, resumes, turn_durations
-from session_lab.replays.environment.recording import Recording
+from session_lab.replays.environment.recording import check_recording
 from session_lab.simulator import Platform, RandomStream, RunPolicy
 from session_lab.simulator.model.randomness import to_seed
 from session_lab.timing import instant_text
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
     import pandas as pd
     from numpy.typing import NDArray
+
+    from session_lab.replays.environment.recording import Recording
 
 __all__ = ["Fit", "fit"]
 
@@ -212,10 +214,7 @@ def fit(recording: Recording, *, level: float = 0.95, seed: int = 0) -> Fit:
     >>> found.policy.idle_timeout, found.platform.resume_time
     ('45 s', '800 ms')
     """
-    given: object = recording
-    if not isinstance(given, Recording):
-        message = f"{type(given).__name__} is not a Recording; sl.read_recording(path) reads one"
-        raise DataError(message, source="fit")
+    check_recording(recording, source="fit")
     if not 0 < level < 1:
         raise DataError(f"{level!r} is not a level between 0 and 1", column="level")
     evidence, seed = Evidence.of(recording), to_seed(seed)
