@@ -100,7 +100,15 @@ def test_what_a_decision_promised_is_held_against_what_happened(week: Path, tmp_
         (["fit", "{week}/nowhere", "--plot", "fit.doc"], "does not end in one of"),
         (["calibrate", "{week}/nowhere", "--plot", "fit.doc"], "does not end in one of"),
     ],
-    ids=["held-out", "two-models", "no-promises", "no-file", "no-recording", "no-picture", "no-plot"],
+    ids=[
+        "held-out",
+        "two-models",
+        "no-promises",
+        "no-file",
+        "no-recording",
+        "no-picture",
+        "no-plot",
+    ],
 )
 def test_bad_input_ends_with_2_and_one_line(
     arguments: list[str],

@@ -29,7 +29,7 @@ from session_lab.replays.environment.assembling.runs import (
 )
 from session_lab.replays.environment.assembling.tables import column, runs_table, sessions_table
 from session_lab.replays.environment.assembling.turns import needs_payload, serve
-from session_lab.replays.environment.recording import Period, Recording
+from session_lab.replays.environment.recording import Period, Recording, names_of
 from session_lab.timing import instant_text
 
 if TYPE_CHECKING:
@@ -123,7 +123,8 @@ class _Found:
 
     def take(self, chat: Chat, facts: Facts) -> None:
         """Add what is known of a session."""
-        served = serve(chat, self._typical, facts.answers.get(chat.session_id, {}))
+        answers = facts.answers.get(chat.session_id, {})
+        served = serve(chat, self._typical, answers)
         why = reasons(chat)
         kinds = start_kinds(chat, served.turns, why, self._typical.idle)
         self.reasons += why
@@ -136,7 +137,6 @@ class _Found:
                 (chat.session_id, run.run_id, w.number, w.started_at, w.suspended_at, w.ended_at)
                 for w in (run.trace.waits if run.trace is not None else ())
             ]
-        answers = facts.answers.get(chat.session_id, {})
         name = facts.sessions[chat.session_id].get("externalId")
         for turn, kind in zip(served.turns, kinds, strict=True):
             arrival = turn.arrival
@@ -223,11 +223,10 @@ def _events(events: list[Event], sessions: pd.DataFrame) -> pd.DataFrame:
     rows = [event.session for event in events]
     is_first = pd.Series([event.is_first for event in events], dtype=bool)
     picked = sessions.iloc[rows].reset_index(drop=True)
-    names = picked["external_id"].fillna(picked["session_id"])
     data: dict[str, Any] = {
         "at": _numbers(event.at for event in events),
         "op": [event.op for event in events],
-        "external_id": names.array,
+        "external_id": names_of(picked).array,
         "turn_duration": _numbers(event.turn_duration for event in events),
     }
     frame = build(EVENTS, data, n=len(events))

@@ -273,6 +273,7 @@ def _by_day(
 
 
 _COLUMNS = ("measure", "unit", "recorded", "replayed", "difference", "lower", "upper")
+_TEXTS = dict.fromkeys(("measure", "unit"), "string[pyarrow]")
 
 
 def _ratios(
@@ -292,8 +293,7 @@ def _ratios(
     numbers = [ends / scale for ends in found]
     units = [MEASURES[name].unit for name in known]
     columns = dict(zip(_COLUMNS, (known, units, *numbers), strict=True))
-    frame = pd.DataFrame(columns)
-    return frame.astype({"measure": "string[pyarrow]", "unit": "string[pyarrow]"})
+    return pd.DataFrame(columns).astype(_TEXTS)
 
 
 def _added(block: Integers, values: Integers, n: int) -> Integers:
@@ -307,17 +307,13 @@ def _quantiles(apart: Distances) -> pd.DataFrame:
         (name, "s", *(number / 1_000 for number in found))
         for name, found in apart.quantiles.items()
     ]
-    return pd.DataFrame(rows, columns=list(_COLUMNS)).astype(
-        {"measure": "string[pyarrow]", "unit": "string[pyarrow]"}
-    )
+    return pd.DataFrame(rows, columns=list(_COLUMNS)).astype(_TEXTS)
 
 
 def _peaks(over_time: tuple[Any, Any]) -> pd.DataFrame:
     recorded, replayed = (float(one.peak_executing) for one in over_time)
     row = ("executing_peak", "runs", recorded, replayed, replayed - recorded, np.nan, np.nan)
-    return pd.DataFrame([row], columns=list(_COLUMNS)).astype(
-        {"measure": "string[pyarrow]", "unit": "string[pyarrow]"}
-    )
+    return pd.DataFrame([row], columns=list(_COLUMNS)).astype(_TEXTS)
 
 
 def _promises(promised: Mapping[str, Mapping[str, float]], measures: pd.DataFrame) -> pd.DataFrame:
@@ -339,7 +335,4 @@ def _promises(promised: Mapping[str, Mapping[str, float]], measures: pd.DataFram
         unit = "s" if name.startswith("wait") else MEASURES[name].unit
         rows.append((name, unit, value, lower, upper, recorded, kept))
     columns = ["measure", "unit", "promised", "lower", "upper", "recorded", "kept"]
-    frame = pd.DataFrame(rows, columns=columns)
-    return frame.astype(
-        {"measure": "string[pyarrow]", "unit": "string[pyarrow]", "kept": "boolean"}
-    )
+    return pd.DataFrame(rows, columns=columns).astype({**_TEXTS, "kept": "boolean"})

@@ -230,7 +230,7 @@ class _Turns(NamedTuple):
     def answer(self, wait: str, limit: float | None) -> Floats:
         if limit is None:
             return self.measure(wait)
-        over = self._share(self.waits > limit, of_all=False)
+        over = self._count(self.waits > limit)
         allowed = self.number - np.ceil(QUANTILES[wait] * self.number)
         return _ratio(over - allowed, self.number)
 
@@ -240,12 +240,10 @@ class _Turns(NamedTuple):
         if name in QUANTILES:
             return _quantiles(self.waits, self.block, self.weights, self.number, QUANTILES[name])
         kinds = _COLD if name == "cold_starts" else [_RESUMED]
-        return self._share(np.isin(self.kind, kinds), of_all=True)
+        return _ratio(self._count(np.isin(self.kind, kinds)), self.number)
 
-    def _share(self, chosen: NDArray[np.bool_], *, of_all: bool) -> Floats:
-        counts = np.bincount(self.block[chosen], minlength=self.weights.shape[1])
-        found = self.weights @ counts
-        return _ratio(found, self.number) if of_all else found
+    def _count(self, chosen: NDArray[np.bool_]) -> Floats:
+        return self.weights @ np.bincount(self.block[chosen], minlength=self.weights.shape[1])
 
 
 def _ratio(above: Floats, below: Floats) -> Floats:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -88,8 +88,7 @@ class Study:
 
     def on(self, events: pd.DataFrame, policy: Policies) -> Study:
         """Return the same study of other events."""
-        chats = Chats.of(events, policy, seed=self.seed)
-        return Study(chats, *(getattr(self, name) for name in list(vars(self))[1:]))
+        return replace(self, chats=Chats.of(events, policy, seed=self.seed))
 
     def play(
         self,

@@ -119,7 +119,6 @@ def _constant(bounds: Bounds, since: int | None, jitter: int, grain: int) -> Con
     wide = bounds.widened(jitter)
     low, high, allowing = _best(wide)
     n, measured = len(bounds.at), bounds.is_measured
-    told = since, n, int(measured.sum()), n - allowing
     inside = bounds.lower[
         measured & (bounds.lower >= low - jitter) & (bounds.lower <= high + jitter)
     ]
@@ -130,10 +129,14 @@ def _constant(bounds: Bounds, since: int | None, jitter: int, grain: int) -> Con
         value = _round(int(middle), low, high, grain)
     elif high < FOR_EVER and low > 0 and high - low <= _NARROW * high:
         value = _round((low + high) // 2, low, high, grain)
-    since, n, n_measured, contradicting = told
-    lower = max(low, 0) or None
     return Constant(
-        since, value, lower, None if high == FOR_EVER else high, n, n_measured, contradicting
+        since,
+        value,
+        lower=max(low, 0) or None,
+        upper=None if high == FOR_EVER else high,
+        observations=n,
+        measured=int(measured.sum()),
+        contradicting=n - allowing,
     )
 
 
