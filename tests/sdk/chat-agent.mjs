@@ -9,7 +9,7 @@ import { MockLanguageModelV3 } from "ai/test";
 
 import { drive } from "./drive.mjs";
 import { lab } from "./lab.mjs";
-import { CHAT, reader, send, transport, user } from "./page.mjs";
+import { CHAT, reader, send, startWith, transport, user } from "./page.mjs";
 import { runWorker } from "./worker.mjs";
 
 if (process.env.OVER_HTTP_1) globalThis.WebSocketPair = class {};
@@ -104,16 +104,7 @@ const scenarios = {
   },
 
   async firstMessageInTheStart() {
-    const { publicAccessToken } = await sessions.start({
-      type: "chat.agent",
-      externalId: CHAT,
-      taskIdentifier: "assistant",
-      triggerConfig: {
-        basePayload: { chatId: CHAT, trigger: "submit-message", message: user("Hello") },
-      },
-    });
-    const page = transport({ sessions: { [CHAT]: { publicAccessToken } } });
-    return (await reader(await page.reconnectToStream({ chatId: CHAT })).rest()).text();
+    return (await (await startWith("Hello")).rest()).text();
   },
 
   async secondTurn() {

@@ -6,7 +6,7 @@ import { AgentChat } from "@trigger.dev/sdk/chat";
 
 import { drive } from "./drive.mjs";
 import { advance, lab, setAgent, startKinds } from "./lab.mjs";
-import { CHAT, reader, send, transport, user } from "./page.mjs";
+import { CHAT, reader, send, startWith, transport, user } from "./page.mjs";
 
 const scenarios = {
   async agentChat() {
@@ -214,16 +214,7 @@ const scenarios = {
 
   async firstMessageInTheStart() {
     await setAgent("echo");
-    const { publicAccessToken } = await sessions.start({
-      type: "chat.agent",
-      externalId: CHAT,
-      taskIdentifier: "assistant",
-      triggerConfig: {
-        basePayload: { chatId: CHAT, trigger: "submit-message", message: user("Hello") },
-      },
-    });
-    const page = transport({ sessions: { [CHAT]: { publicAccessToken } } });
-    return (await reader(await page.reconnectToStream({ chatId: CHAT })).rest()).text();
+    return (await (await startWith("Hello")).rest()).text();
   },
 
   async twoChats() {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import itertools
 import json
@@ -22,6 +23,17 @@ if TYPE_CHECKING:
     Scenario = Callable[[str], Any]
 
 KEY = "tr_dev_sdk"
+TWO_DELTAS = [
+    "start",
+    "start-step",
+    "text-start",
+    "text-delta",
+    "text-delta",
+    "text-end",
+    "finish-step",
+    "finish",
+]
+"""The chunks of an answer whose text comes in two pieces."""
 SEEDS = itertools.count()
 SERVE = [sys.executable, "-c", "from session_lab.cli import main; main()", "serve"]
 HERE = Path(__file__).parent
@@ -40,18 +52,33 @@ def sdk() -> Path:
         pytest.skip("npm is not installed")
     versions = hashlib.sha256(b"".join(path.read_bytes() for path in FILES)).hexdigest()
     folder = INSTALLED / versions[:12]
-    # npm writes this file last, so what an interrupted installation left is installed again.
-    if not (folder / "node_modules" / ".package-lock.json").exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        for path in FILES:
-            shutil.copy(path, folder)
-        done = subprocess.run(INSTALL, cwd=folder, capture_output=True, text=True, check=False)
-        if "request to http" in done.stderr:  # npm's words when it reaches nobody.
-            pytest.skip("the SDK is not installed, and npm does not reach its registry")
-        assert done.returncode == 0, done.stderr
-    for path in (*HERE.glob("*.mjs"), *HERE.glob("*.jsx")):
-        shutil.copy(path, folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    with alone_in(folder):
+        # npm writes this file last, so what an interrupted installation left is installed again.
+        if not (folder / "node_modules" / ".package-lock.json").exists():
+            for path in FILES:
+                put(path, folder)
+            done = subprocess.run(INSTALL, cwd=folder, capture_output=True, text=True, check=False)
+            if "request to http" in done.stderr:  # npm's words when it reaches nobody.
+                pytest.skip("the SDK is not installed, and npm does not reach its registry")
+            assert done.returncode == 0, done.stderr
+        for path in (*HERE.glob("*.mjs"), *HERE.glob("*.jsx")):
+            put(path, folder)
     return folder
+
+
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Wait until no other process of tests installs into a folder, and keep them out meanwhile."""
+    with (folder / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def put(path: Path, folder: Path) -> None:
+    """Copy a file whole: who reads it meanwhile has the old one or the new one."""
+    incoming = Path(shutil.copy(path, folder / ".incoming"))
+    incoming.replace(folder / path.name)
 
 
 @pytest.fixture(scope="module")

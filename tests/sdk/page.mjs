@@ -9,6 +9,14 @@ export const CHAT = "chat-1";
 
 export const user = (text) => ({ id: `u-${text}`, role: "user", parts: [{ type: "text", text }] });
 
+const start = (chatId, taskIdentifier, payload) =>
+  sessions.start({
+    type: "chat.agent",
+    externalId: chatId,
+    taskIdentifier,
+    triggerConfig: { basePayload: { chatId, ...payload } },
+  });
+
 // A transport as a page has it; sessions are started where a server action of the page would.
 export function transport(options = {}) {
   const events = [];
@@ -16,13 +24,7 @@ export function transport(options = {}) {
     task: "assistant",
     baseURL: address,
     startSession: async ({ chatId, taskId }) => {
-      const basePayload = { chatId, trigger: "preload" };
-      const { publicAccessToken } = await sessions.start({
-        type: "chat.agent",
-        externalId: chatId,
-        taskIdentifier: taskId,
-        triggerConfig: { basePayload },
-      });
+      const { publicAccessToken } = await start(chatId, taskId, { trigger: "preload" });
       return { publicAccessToken };
     },
     accessToken: ({ chatId }) =>
@@ -35,6 +37,14 @@ export function transport(options = {}) {
 
 export const send = async (page, text, trigger = "submit-message") =>
   reader(await page.sendMessages({ trigger, chatId: CHAT, messages: [user(text)] }));
+
+// Starts the session with its first message in it, and reads the answer on a page that opens later.
+export async function startWith(text) {
+  const payload = { trigger: "submit-message", message: user(text) };
+  const { publicAccessToken } = await start(CHAT, "assistant", payload);
+  const page = transport({ sessions: { [CHAT]: { publicAccessToken } } });
+  return reader(await page.reconnectToStream({ chatId: CHAT }));
+}
 
 export function reader(stream) {
   const source = stream.getReader();

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.sdk.conftest import node
+from tests.sdk.conftest import TWO_DELTAS, node
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -41,16 +41,7 @@ def test_the_agent_writes_in_the_way_that_is_wanted(run_scenario: Scenario, way:
 
 def test_a_first_turn_brings_the_chunks_of_a_message(run_scenario: Scenario):
     seen = run_scenario("firstTurn")
-    assert [chunk["type"] for chunk in seen] == [
-        "start",
-        "start-step",
-        "text-start",
-        "text-delta",
-        "text-delta",
-        "text-end",
-        "finish-step",
-        "finish",
-    ]
+    assert [chunk["type"] for chunk in seen] == TWO_DELTAS
     assert "".join(chunk.get("delta", "") for chunk in seen) == "1 Hello"
 
 

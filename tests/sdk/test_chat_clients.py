@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.sdk.conftest import TWO_DELTAS
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -48,16 +50,7 @@ def test_a_preloaded_run_serves_the_first_message(run_scenario: Scenario):
 def test_tokens_come_one_by_one_as_time_passes(run_scenario: Scenario):
     seen = run_scenario("tokens")
     assert seen["steps"] == ["", "one", "one two"]
-    assert seen["types"] == [
-        "start",
-        "start-step",
-        "text-start",
-        "text-delta",
-        "text-delta",
-        "text-end",
-        "finish-step",
-        "finish",
-    ]
+    assert seen["types"] == TWO_DELTAS
     assert (seen["state"]["isStreaming"], seen["state"]["lastEventId"]) == (False, "8")
 
 

@@ -107,6 +107,12 @@ def say(page: Page, text: str) -> None:
     page.get_by_role("button", name="Send").click()
 
 
+def ask(page: Page, text: str) -> None:
+    """Send a message, and wait until the answer has begun."""
+    say(page, text)
+    shows(page, "status", "streaming")
+
+
 def shows(page: Page, what: str, text: str) -> None:
     """Wait until the last of something on the page has a text."""
     from playwright.sync_api import expect  # noqa: PLC0415
@@ -118,14 +124,12 @@ def test_tokens_appear_one_by_one_as_the_clock_advances(
     page: Page, session_lab_server: sl.LocalServer, scripted_agent: SetAgent
 ):
     scripted_agent("echo", pace="1s")
-    say(page, "one two three")
-    shows(page, "status", "streaming")
+    ask(page, "one two three")
     for text in ("one", "one two", "one two three"):
         session_lab_server.advance("1s")
         shows(page, "assistant", text)
     shows(page, "status", "ready")
-    say(page, "four")
-    shows(page, "status", "streaming")
+    ask(page, "four")
     session_lab_server.advance("1s")
     shows(page, "assistant", "four")
 
@@ -134,8 +138,7 @@ def test_a_stop_ends_the_answer_and_the_next_one_is_whole(
     page: Page, session_lab_server: sl.LocalServer, scripted_agent: SetAgent
 ):
     scripted_agent("echo", pace="1s")
-    say(page, "one two three")
-    shows(page, "status", "streaming")
+    ask(page, "one two three")
     session_lab_server.advance("2s")
     shows(page, "assistant", "one two")
     page.get_by_role("button", name="Stop").click()
@@ -143,8 +146,7 @@ def test_a_stop_ends_the_answer_and_the_next_one_is_whole(
     assert session_lab_server.control("GET", "/overview")["runs"][0]["activeMs"] == 2000
     session_lab_server.advance("1m")
     shows(page, "assistant", "one two")
-    say(page, "four")
-    shows(page, "status", "streaming")
+    ask(page, "four")
     session_lab_server.advance("1s")
     shows(page, "assistant", "four")
 
@@ -153,8 +155,7 @@ def test_a_reload_in_mid_stream_resumes(
     page: Page, session_lab_server: sl.LocalServer, scripted_agent: SetAgent
 ):
     scripted_agent("echo", pace="1s")
-    say(page, "one two three")
-    shows(page, "status", "streaming")
+    ask(page, "one two three")
     session_lab_server.advance("1s")
     shows(page, "assistant", "one")
     page.reload()

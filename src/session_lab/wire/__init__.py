@@ -65,8 +65,6 @@ else:
             "BlockedRun",
             "OpenedChannel",
             "RetrievedWaitpoint",
-            "BlockedRun",
-            "RetrievedWaitpoint",
             "SnapshotUrl",
             "TokenClaims",
             "TranscriptReply",

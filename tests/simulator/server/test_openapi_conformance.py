@@ -58,10 +58,8 @@ def described() -> tuple[Any, dict[str, str]]:
 SCHEMA, THERE = described()
 
 
-# A stream stays open until its world's time passes, and there is no store for snapshots.
-@SCHEMA.exclude(
-    operation_id=["sessions.stream", "side_channels.stream", "snapshots.read", "snapshots.write"]
-).parametrize()
+# A stream stays open until its world's time passes.
+@SCHEMA.exclude(operation_id=["sessions.stream", "side_channels.stream"]).parametrize()
 @SCHEMA.given(is_there=st.booleans())
 @settings(max_examples=settings().max_examples // 4)
 def test_requests_by_the_description_are_answered_by_the_description(
@@ -74,9 +72,6 @@ def test_requests_by_the_description_are_answered_by_the_description(
     names = case.path_parameters
     if is_there:
         case.path_parameters = {name: THERE.get(name, text) for name, text in names.items()}
-    if "channel" in names:
-        # The description does not say what the name of a side channel may be made of.
-        case.path_parameters = {**case.path_parameters, "channel": "notes"}
     response = case.call_and_validate(headers=HEADERS, checks=CHECKS)
     if response.status_code == 400:
         assert MALFORMED.search(response.text) is None

@@ -31,14 +31,14 @@ _DEFAULT_RESET = 1_000
 
 
 class ConnectionRefused(Exception):  # noqa: N818  a signal to what carries requests, not an error
-    """There is no reply, and the request had no effect."""
+    """No reply comes, and the request had no effect."""
 
     def __init__(self) -> None:
         super().__init__("a fault refused the connection before the request had any effect")
 
 
 class ConnectionLost(Exception):  # noqa: N818  a signal to what carries requests, not an error
-    """There is no reply, though the request had its effect."""
+    """No reply comes, though the request had its effect."""
 
     def __init__(self) -> None:
         super().__init__("a fault lost the reply after the request had its effect")

@@ -259,7 +259,7 @@ def _command_problem(record: NewRecord) -> str | None:
             problem = f"A fencing token has at most {_MAX_FENCE_BYTES} bytes."
             return None if size <= _MAX_FENCE_BYTES else problem
         case command:
-            return f"There is no command {command!r}; there are trim and fence."
+            return f"{command!r} is not a command; the commands are trim and fence."
 
 
 def _control(headers: Headers) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final, get_args
+from typing import TYPE_CHECKING, Any, Final
 
 from pydantic.json_schema import models_json_schema
 
@@ -55,7 +55,6 @@ _HEADERS: Final[Mapping[str, Document]] = {
     },
     "X-Peek-Settled": {"enum": ["1"]},
 }
-_PATH_PARAMETERS: Final[Mapping[str, Document]] = {"io": {"enum": list(get_args(wire.ChannelName))}}
 
 
 def describe() -> Document:
@@ -91,12 +90,13 @@ def describe() -> Document:
 
 def _operation(route: Route) -> Document:
     named = re.findall(r"\{(\w+)\}", route.endpoint.path)
+    in_path = dict(_members(route.params))
     described: Document = {
         "operationId": route.endpoint.name,
         "summary": route.summary,
         "parameters": [
-            *(_parameter(name, "path", _PATH_PARAMETERS.get(name, _TEXT)) for name in named),
-            *(_parameter(name, "query", schema) for name, schema in _query(route.query)),
+            *(_parameter(name, "path", in_path.get(name, _TEXT)) for name in named),
+            *(_parameter(name, "query", schema) for name, schema in _members(route.query)),
             *(_parameter(name, "header", _HEADERS.get(name, _TEXT)) for name in route.headers),
         ],
         "responses": _responses(route),
@@ -117,16 +117,16 @@ def _parameter(name: str, place: str, schema: Document) -> Document:
     return {"name": name, "in": place, "required": required, "schema": schema, **style}
 
 
-def _query(schema: ZodType | None) -> Iterator[tuple[str, Document]]:
+def _members(schema: ZodType | None) -> Iterator[tuple[str, Document]]:
     if isinstance(schema, zod.Refine):
-        yield from _query(schema.schema)
+        yield from _members(schema.schema)
     elif isinstance(schema, zod.Object):
         for name, member in schema.members.items():
             yield name, _json_schema(member)
 
 
 def _json_schema(schema: ZodType) -> Document:
-    """Describe what a parameter of a query documents that it takes."""
+    """Describe what a parameter of a path or query documents that it takes."""
     described = _TEXT
     match schema:
         case zod.Optional():

@@ -36,7 +36,8 @@ class Sequencer:
 
     First the backend's clock is moved to the clock that it follows, if there is one; then the
     request is written down, where there is a file; then the backend answers; then whoever waits
-    for news of a stream that has changed is woken. Everything happens in one thread, and nothing is awaited in between.
+    for news of a stream that has changed is woken. Everything happens in one thread, and nothing is
+    awaited in between.
 
     Parameters
     ----------

@@ -113,7 +113,7 @@ class AgentRequests(WorldReads):
         Raises
         ------
         SimulationError
-            There is no such session.
+            The world has no session of this key.
         """
         record = control_record(control, tuple((headers or {}).items()))
         return self._write_to_session(key, record, io, channel, environment)
@@ -143,7 +143,7 @@ class AgentRequests(WorldReads):
         Raises
         ------
         SimulationError
-            There is no such session.
+            The world has no session of this key.
         """
         body = enveloped(data, self._new_part_id()).encode()
         return self._write_to_session(key, NewRecord(body), io, channel, environment)

@@ -24,6 +24,7 @@ from session_lab.simulator.api.lists.session_list import status_at
 from session_lab.simulator.api.stores.stream_names import BASIN, store_token, stream_name
 from session_lab.simulator.model.records import StreamKey
 from session_lab.simulator.model.run_payload import turn_duration_problem
+from session_lab.simulator.world.turns import TURN_COMPLETE
 from session_lab.wire.limits import MAX_STREAM_TIMEOUT_SECONDS, RESERVED_ID_PREFIX
 
 if TYPE_CHECKING:
@@ -40,7 +41,6 @@ _FOR_KEYS_ONLY = "requires secret key authentication"
 _DEFAULT_PATIENCE = 60
 _STORE_SETTINGS = {"x-s2-flush-interval-ms": "100", "x-s2-max-retries": "10"}
 _MOST_DIGITS = 18
-_TURN_COMPLETE = "turn-complete"
 _START_HEADER = "x-trigger-stream-start"
 
 
@@ -184,7 +184,7 @@ def _position(last_event_id: str) -> int:
 def _is_settled(newest: Sequence[Record]) -> bool:
     """Return whether the newest of the last two records that is not a command ends a turn."""
     told = [record for record in newest if record.command is None]
-    return bool(told) and told[-1].control == _TURN_COMPLETE
+    return bool(told) and told[-1].control == TURN_COMPLETE
 
 
 def open_(context: Context) -> Response:

@@ -72,7 +72,7 @@ def answer(request: Request, world: World, environments: Sequence[Environment]) 
     method = "GET" if request.method == "HEAD" else request.method
     found = _object(request.path)
     if found is None:
-        return _error(404, "NoSuchKey", "There is no such object.")
+        return _error(404, "NoSuchKey", "No object has this path.")
     environment, session_id = found
     given = query_values(request.query).get("grant", "")
     own = [each for each in environments if each.id == environment]

@@ -51,28 +51,15 @@ def is_for_stream_store(path: str) -> bool:
 
 def refusal(request: Request, world: World, environments: Sequence[Environment]) -> Response | None:
     """Return why the store lets nobody write here; None where it does."""
-    found = _stream(request)
-    if isinstance(found, Response):
-        return found
-    name, _ = found
-    given = request.headers.get("authorization", "").removeprefix("Bearer ").strip()
-    if not is_opened_by(given, name, environments, world.now):
-        message = "The access token does not open this stream; the PUT of a channel gives one."
-        return _error(403, "permission_denied", message)
-    if request.method != _APPEND.method:
-        return _error(403, "permission_denied", "The access token is for appending alone.")
-    return None
+    opened = _opened(request, world, environments)
+    return opened if isinstance(opened, Response) else None
 
 
 def append(request: Request, world: World, environments: Sequence[Environment]) -> Response:
     """Append a batch of records and acknowledge it, in the form in which it came."""
-    refused = refusal(request, world, environments)
-    if refused is not None:
-        return refused
-    found = _stream(request)
-    if isinstance(found, Response):
-        return found
-    _, key = found
+    key = _opened(request, world, environments)
+    if isinstance(key, Response):
+        return key
     is_protobuf = request.headers.get("content-type", "").startswith(PROTOBUF)
     try:
         if is_protobuf:
@@ -101,14 +88,22 @@ def append(request: Request, world: World, environments: Sequence[Environment]) 
     return Response(200, {"content-type": "application/json"}, write_json(start, end))
 
 
-def _stream(request: Request) -> tuple[str, StreamKey] | Response:
-    """Return a stream by its name, or the answer to a path that names none."""
+def _opened(
+    request: Request, world: World, environments: Sequence[Environment]
+) -> StreamKey | Response:
+    """Return the stream that a request may append to, or why it may not."""
     path = request.path
     name = unquote(path.removeprefix(_ROOT).removesuffix(_END), errors="replace")
     key = stream_key(name) if path.endswith(_END) else None
-    if key is not None:
-        return name, key
-    return _error(404, "stream_not_found", "There is no such stream.")
+    if key is None:
+        return _error(404, "stream_not_found", "No stream has this path.")
+    given = request.headers.get("authorization", "").removeprefix("Bearer ").strip()
+    if not is_opened_by(given, name, environments, world.now):
+        message = "The access token does not open this stream; the PUT of a channel gives one."
+        return _error(403, "permission_denied", message)
+    if request.method != _APPEND.method:
+        return _error(403, "permission_denied", "The access token is for appending alone.")
+    return key
 
 
 def _not_appended(status: int, error: str, key: StreamKey, world: World) -> Response:

@@ -1,8 +1,9 @@
 """A small schema language with the semantics of zod 3.
 
 A schema is a frozen value whose ``safe_parse`` returns what it made of a value, or an
-:class:`Invalid` with every issue. A value of the wrong type *aborts* its schema: no rule that builds on the value is tried
-any more. A value that only breaks a bound does not, so further issues can follow.
+:class:`Invalid` with every issue. A value of the wrong type *aborts* its schema: no rule that builds
+on the value is tried any more. A value that only breaks a bound does not, so further issues can
+follow.
 """
 
 from __future__ import annotations

@@ -107,7 +107,7 @@ several; a single task never profits from the burst
         Raises
         ------
         DataError
-            There is no such plan or environment.
+            The plan or the environment is not one of them.
 
         Examples
         --------
