@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
+import pandas as pd
 import pytest
 
 if TYPE_CHECKING:
@@ -116,6 +117,31 @@ def test_running_the_notebook_again_leaves_no_widgets_behind(notebook: Page):
     while _printed(notebook, EXPLORER) == old:
         notebook.wait_for_timeout(100)
     assert _printed(notebook, WIDGETS) == before
+
+
+def test_the_toolbar_copies_the_code_and_writes_files_beside_the_notebook(notebook: Page, lab: Any):
+    explorer = notebook.locator(".jp-OutputArea-output:has(.widget-tab)").first
+    # The last change that the notebook makes to the explorer; from then on it rests.
+    explorer.get_by_role("button", name="lang:ja").wait_for()
+    notebook.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    explorer.get_by_role("button", name="Copy the code of this view").click()
+    notebook.wait_for_function(
+        "async code => await navigator.clipboard.readText() === code",
+        arg=explorer.locator("pre:visible").inner_text(),
+    )
+    for content, name in (
+        ("the sessions selected as CSV", "tags.csv"),
+        ("the picture as PNG", "tags.png"),
+        ("the code", "tags.py"),
+        ("the sessions selected as CSV", "tags-2.csv"),
+    ):
+        explorer.get_by_role("button", name=f"Write {content} to a file").click()
+        explorer.get_by_text(f"Written to {name}").wait_for()
+    n = int(_printed(notebook, "print(len(explorer.rows()))"))
+    assert [len(pd.read_csv(lab.folder / name)) for name in ("tags.csv", "tags-2.csv")] == [n, n]
+    assert n > 0
+    assert (lab.folder / "tags.png").read_bytes().startswith(b"\x89PNG")
+    assert ".plot()" in (lab.folder / "tags.py").read_text(encoding="utf-8")
 
 
 def _printed(notebook: Page, code: str) -> str:

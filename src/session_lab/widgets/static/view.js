@@ -27,7 +27,14 @@ function pointsOf(line) {
   return points;
 }
 
-const EXPORTS = { PNG: "png", SVG: "svg", CSV: "csv", Parquet: "parquet", Code: "code" };
+// What each button writes: the kind of file by which the kernel knows it, and its content.
+const EXPORTS = {
+  PNG: ["png", "the picture as PNG"],
+  SVG: ["svg", "the picture as SVG"],
+  CSV: ["csv", "the sessions selected as CSV"],
+  Parquet: ["parquet", "the sessions selected as Parquet"],
+  Code: ["code", "the code"],
+};
 
 function render({ model, el }) {
   const tools = document.createElement("div");
@@ -83,12 +90,8 @@ function render({ model, el }) {
     send({ reset: true });
   });
   addTool("Copy code", "Copy the code of this view", copyCode);
-  for (const [name, kind] of Object.entries(EXPORTS)) {
-    const what = { csv: "the sessions selected", parquet: "the sessions selected", code: "the code" };
-    addTool(name, `Write ${what[kind] ?? "the picture"} to a file beside the notebook`, () =>
-      send({ export: kind }),
-    );
-  }
+  for (const [name, [kind, content]] of Object.entries(EXPORTS))
+    addTool(name, `Write ${content} to a file beside the notebook`, () => send({ export: kind }));
 
   const send = (gesture) => {
     clearTimeout(waiting);
