@@ -112,6 +112,15 @@ def test_of_less_than_two_hours_the_numbers_are_those_of_all(replayed: sl.Replay
     assert f"all that is known sessions created {len(few)}" in text
 
 
+def test_the_cost_at_a_glance_is_that_of_its_chapter(replayed: sl.Replay):
+    runs = replayed.runs.head(3).assign(cost_in_cents=150.0, base_cost_in_cents=50.0)
+    sessions = replayed.sessions.head(3)
+    sessions.attrs["observed_at"] = runs.attrs["observed_at"] = "2026-01-01T00:35:00Z"
+    text = " ".join(re.sub("<[^>]+>", " ", report_html(sessions, runs)).split())
+    assert "cost of the runs triggered 6.00" in text
+    assert sl.churn.cost(runs).charged == 6
+
+
 def test_one_period_or_one_class_draws_no_empty_axis():
     frame = sessions_frame(200)
     hour = frame[frame["created_at"] < frame["created_at"].min().floor("h") + pd.Timedelta("1h")]

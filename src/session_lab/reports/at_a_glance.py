@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from session_lab.analysis import lifetimes
+from session_lab.analysis.churn.prices import charged_dollars
 from session_lab.analysis.display import read_duration
 from session_lab.errors import SessionLabError, SessionLabWarning
 
@@ -22,7 +23,6 @@ __all__ = ["Fact", "Glance", "at_a_glance"]
 _PERIODS = {"7 days": pd.Timedelta(days=7), "day": pd.Timedelta(days=1), "hour": pd.Timedelta("1h")}
 _TIMES = (("sessions", "created_at"), ("runs", "triggered_at"), ("operations", "at"))
 _NOTHING = "not known"
-_CENTS = 100
 
 
 class Fact(NamedTuple):
@@ -116,11 +116,12 @@ class _Numbers:
         return _milliseconds(sum((runs[name].sum() for name in names), pd.Timedelta(0)))
 
     def cost(self) -> float | None:
+        """Return what the platform charged for the runs, as the chapter on their cost has it."""
         runs = self._given.runs
-        cents = None if runs is None else runs.get("cost_in_cents")
-        if cents is None or cents.isna().all():
+        try:
+            return None if runs is None else charged_dollars(runs)[0]
+        except SessionLabError:
             return None
-        return float(cents.sum()) / _CENTS
 
 
 _FACTS: tuple[tuple[str, Callable[[_Numbers], float | None], Callable[[float], str]], ...] = (

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 import pandas as pd
 
-from session_lab.analysis.churn.prices import PriceList, billed_time, charged_cents, check_price
+from session_lab.analysis.churn.prices import PriceList, billed_time, charged_dollars, check_price
 from session_lab.analysis.display import money
 from session_lab.analysis.engines import pandas_frame
 from session_lab.analysis.observation import warn_of_doubles
 from session_lab.analysis.results import Result
 from session_lab.errors import DataError, DataWarning
 from session_lab.frames import NAT, durations
+from session_lab.mistyped import level_of_caller
 from session_lab.wire.limits import MACHINES
 
 if TYPE_CHECKING:
@@ -196,7 +197,7 @@ def cost(
         check_price(price, machine)
     runs = pandas_frame(runs, "runs")
     warn_of_doubles(runs, "run_id", source="runs")
-    billed, (charged, uncharged) = billed_time(runs), _charged(runs)
+    billed, (charged, uncharged) = billed_time(runs), charged_dollars(runs)
     if not per_second and (charged is None or prices is not None):
         message = "there is no price, and no run tells what was charged; give one per preset"
         raise DataError(message, column="prices")
@@ -205,7 +206,9 @@ def cost(
     if unknown and per_second:
         told = _told(unknown, len(runs), "the billed time")
         warnings.warn(
-            f"runs: {told}: what is priced is the least that they cost", DataWarning, stacklevel=2
+            f"runs: {told}: what is priced is the least that they cost",
+            DataWarning,
+            stacklevel=level_of_caller(),
         )
     return Cost(
         billed=pd.Timedelta(int(billed[billed != NAT].sum()), unit="ms"),
@@ -218,15 +221,6 @@ def cost(
         uncharged=0 if charged is None else uncharged,
         source=source,
     )
-
-
-def _charged(runs: pd.DataFrame) -> tuple[float | None, int]:
-    """Return what the platform charged, in dollars, and of how many runs a part is not told."""
-    parts = [charged_cents(runs, name) for name in ("cost_in_cents", "base_cost_in_cents")]
-    lacking = np.isnan(parts)
-    if lacking.all():
-        return None, len(runs)
-    return float(np.nansum(parts)) / 100, int(lacking.any(axis=0).sum())
 
 
 def _told(unknown: int, runs: int, what: str) -> str:

@@ -26,7 +26,15 @@ if TYPE_CHECKING:
 
     from session_lab.analysis.engines import AnyFrame
 
-__all__ = ["Plan", "PriceList", "billed_time", "charged_cents", "check_price", "prices"]
+__all__ = [
+    "Plan",
+    "PriceList",
+    "billed_time",
+    "charged_cents",
+    "charged_dollars",
+    "check_price",
+    "prices",
+]
 
 
 @dataclass(frozen=True)
@@ -273,6 +281,15 @@ def charged_cents(runs: pd.DataFrame, name: str) -> NDArray[np.float64]:
     except (TypeError, ValueError):
         message = f"the column holds {column.dtype} where numbers are expected"
         raise DataError(message, source="runs", column=name) from None
+
+
+def charged_dollars(runs: pd.DataFrame) -> tuple[float | None, int]:
+    """Return what the platform charged, in dollars, and of how many runs a part is not told."""
+    parts = [charged_cents(runs, name) for name in ("cost_in_cents", "base_cost_in_cents")]
+    lacking = np.isnan(parts)
+    if lacking.all():
+        return None, len(runs)
+    return float(np.nansum(parts)) / 100, int(lacking.any(axis=0).sum())
 
 
 def check_price(price: object, name: str) -> None:
