@@ -58,9 +58,7 @@ def concurrency(result: Concurrency, ax: Axes | None = None) -> Axes:
         ax.axhline(result.limit, color=INK, ls="--", lw=1, label=f"limit {result.limit:,}")
         told.append(f"limit {result.limit:,}")
     if len(frame):
-        locator = mdates.AutoDateLocator(maxticks=7)
-        ax.xaxis.set_major_locator(locator)
-        ax.xaxis.set_major_formatter(mdates.ConciseDateFormatter(locator))
+        _dates(ax)
     ax.set_ylim(bottom=0)
     if len(ax.get_lines()) > 1:
         ax.legend(frameon=False, labelcolor=INK)
@@ -89,9 +87,7 @@ def slot_waits(result: SlotWaits, ax: Axes | None = None) -> Axes:
     ax.step(frame["time"], held, where="post", color=COLOURS[0], lw=1, label="executing")
     ax.axhline(result.limit, color=INK, ls="--", lw=1, label=f"limit {result.limit:,}")
     if len(frame):
-        locator = mdates.AutoDateLocator(maxticks=7)
-        ax.xaxis.set_major_locator(locator)
-        ax.xaxis.set_major_formatter(mdates.ConciseDateFormatter(locator))
+        _dates(ax)
     ax.set_ylim(bottom=0)
     ax.legend(frameon=False, labelcolor=INK)
     p95 = read_duration(round(result.quantile(0.95).total_seconds() * 1000))
@@ -100,6 +96,12 @@ def slot_waits(result: SlotWaits, ax: Axes | None = None) -> Axes:
         f"at most {result.longest_line:,}; {result.waited_share:.1%} of turns waited, p95 {p95}."
     )
     return tidy(ax, title=result.title, x="time (UTC)", y="runs", alt=alt)
+
+
+def _dates(ax: Axes) -> None:
+    locator = mdates.AutoDateLocator(maxticks=7)
+    ax.xaxis.set_major_locator(locator)
+    ax.xaxis.set_major_formatter(mdates.ConciseDateFormatter(locator))
 
 
 def _mean_of(result: Concurrency, name: str) -> float:

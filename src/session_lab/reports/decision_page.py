@@ -99,10 +99,7 @@ def _savings(decision: Decision) -> str:
         return ""
     rows = {row["measure"]: row for row in decision.expected.to_dict("records")}
     cost, wait = rows["cost"], rows[decision.wait]
-    shown = {
-        side: money(float(cost[side]), "$" if decision.cost_unit == "dollars" else "")
-        for side in ("today", "proposed")
-    }
+    shown = {side: _cost(decision, cost[side]) for side in ("today", "proposed")}
     unit = "" if decision.cost_unit == "dollars" else f" {decision.cost_unit}"
     waits = [_wait(float(wait[side]), str(wait["unit"])) for side in ("today", "proposed")]
     words = decision.wait.replace("_", " ")
@@ -114,6 +111,10 @@ def _savings(decision: Decision) -> str:
 
 def _wait(value: float, unit: str) -> str:
     return f"{value:.1%}" if unit == "share" else read_duration(round(value * 1000))
+
+
+def _cost(decision: Decision, value: Any) -> str:  # noqa: ANN401  a cell of a frame
+    return money(float(value), "$" if decision.cost_unit == "dollars" else "")
 
 
 def _winners(decision: Decision) -> _Table:
@@ -145,7 +146,7 @@ def _winners(decision: Decision) -> _Table:
                 *shares,
                 f"{one['as_good']:.0%}",
                 shown,
-                money(float(one["cost"]), "$" if decision.cost_unit == "dollars" else ""),
+                _cost(decision, one["cost"]),
             ]
         )
     columns = ["policy", "wins", "chats vary", "platform varies", "as good"]
@@ -154,14 +155,13 @@ def _winners(decision: Decision) -> _Table:
 
 def _sensitivity(decision: Decision) -> _Table:
     frame = decision.sensitivity
-    dollars = "$" if decision.cost_unit == "dollars" else ""
     unit = str(decision.expected.set_index("measure").loc[decision.wait, "unit"])
     rows = [
         [
             str(row["assumption"]),
             "the same" if row["same"] else str(row["settings"]),
             _wait(float(row["wait"]), unit),
-            money(float(row["cost"]), dollars),
+            _cost(decision, row["cost"]),
         ]
         for row in frame.to_dict("records")
     ]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from session_lab.timing import Instant
 
-__all__ = ["Concurrency", "concurrency"]
+__all__ = ["Concurrency", "concurrency", "mean_over", "spans_of"]
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -120,10 +120,7 @@ class Concurrency(Result):
         return pd.Timestamp(int(self.time[numbers.argmax()]), unit="ms", tz="UTC")
 
     def _mean(self, numbers: NDArray[np.int64]) -> float:
-        last = self.time[-1:] if self.until is None else np.array([self.until])
-        spans = np.diff(np.concatenate([self.time, np.maximum(last, self.time[-1:])]))
-        total = int(spans.sum())
-        return float((numbers * spans).sum() / total) if total else 0.0
+        return mean_over(spans_of(self.time, self.until), numbers)
 
     def to_frame(self) -> pd.DataFrame:
         """Return ``time`` (``datetime64[ms, UTC]``), ``alive`` and, if known, ``executing``."""
@@ -185,6 +182,18 @@ def concurrency(
         None if held is None else held.cumsum()[changed],
         limit,
     )
+
+
+def spans_of(time: NDArray[np.int64], until: int | None) -> NDArray[np.int64]:
+    """Return how long each step of a step function lasts: the last one up to a horizon, or 0."""
+    last = time[-1:] if until is None else np.array([until])
+    return np.diff(np.concatenate([time, np.maximum(last, time[-1:])]))
+
+
+def mean_over(spans: NDArray[np.int64], numbers: NDArray[np.int64]) -> float:
+    """Return the mean of a step function over time; 0 where it lasts no time."""
+    total = int(spans.sum())
+    return float((numbers * spans).sum() / total) if total else 0.0
 
 
 def _net(time: NDArray[np.int64], changes: SlotChanges) -> NDArray[np.int64]:

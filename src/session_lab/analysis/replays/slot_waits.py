@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import pandas as pd
 
+from session_lab.analysis.replays.concurrency import mean_over, spans_of
 from session_lab.analysis.results import Result
 from session_lab.frames import NAT, to_instants
 
@@ -90,14 +91,12 @@ class SlotWaits(Result):
     @property
     def mean(self) -> float:
         """Runs that hold a slot, averaged from the first change to the horizon or the last."""
-        spans = self._spans()
-        total = int(spans.sum())
-        return float((self.executing * spans).sum() / total) if total else 0.0
+        return mean_over(spans_of(self.time, self.until), self.executing)
 
     @property
     def at_limit(self) -> timedelta:
         """For how long every slot was held."""
-        held = self._spans()[self.executing >= self.limit]
+        held = spans_of(self.time, self.until)[self.executing >= self.limit]
         return timedelta(milliseconds=int(held.sum()))
 
     @property
@@ -149,10 +148,6 @@ class SlotWaits(Result):
     def overview(self) -> pd.DataFrame:
         """Return the summary: there are too many steps to read."""
         return self.summary()
-
-    def _spans(self) -> NDArray[np.int64]:
-        last = self.time[-1:] if self.until is None else np.array([self.until])
-        return np.diff(np.concatenate([self.time, np.maximum(last, self.time[-1:])]))
 
 
 def nearest_rank(ordered: NDArray[np.int64], q: float) -> int:

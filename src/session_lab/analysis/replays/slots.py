@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 __all__ = ["RunSpans", "ServedTurns", "SlotChanges", "slot_changes"]
 
+_FAR = 1 << 62
+"""An instant that nothing reaches."""
+
 
 class ServedTurns(NamedTuple):
     """Turns that were served, in order of arrival.
@@ -116,6 +119,3 @@ def slot_changes(turns: ServedTurns, runs: RunSpans, *, until: int | None = None
     return SlotChanges(
         np.concatenate(taken).astype(np.int64), np.concatenate(given_back).astype(np.int64)
     )
-
-
-_FAR = 1 << 62

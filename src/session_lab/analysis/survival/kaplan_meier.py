@@ -303,8 +303,8 @@ def kaplan_meier(
     The estimate is that of Kaplan and Meier (1958), the variance Greenwood's (1926), the interval
     ``S ** exp(-+ z se / (S log S))`` unless another is asked for (Kalbfleisch and Prentice 2002,
     section 1.4). With fractional weights the variance is robust (the infinitesimal jackknife), as
-    in R; intervals of restricted means take these weights for counts, as R does too. Both bounds are 1 before the first event, and not estimable where the estimate is
-    0. Events come before censorings at equal times.
+    in R; intervals of restricted means take these weights for counts, as R does too. Both bounds
+    are 1 before the first event, and not estimable where the estimate is 0. Events come before censorings at equal times.
 
     Examples
     --------

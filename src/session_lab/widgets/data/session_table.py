@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from session_lab.analysis.display import cell_texts
 from session_lab.errors import DataError
+from session_lab.frames import in_one_piece
 from session_lab.frames.selection import one_of
 
 if TYPE_CHECKING:
@@ -120,11 +121,9 @@ class SessionTable:
         """Return what a column is sorted by."""
         column = self._prepared.frame[by]
         try:
-            array = pa.array(column, from_pandas=True)
+            array = in_one_piece(pa.array(column, from_pandas=True))
         except pa.ArrowException:
-            array = pa.array(column.astype("string"), from_pandas=True)
-        if isinstance(array, pa.ChunkedArray):
-            array = array.combine_chunks()
+            array = in_one_piece(pa.array(column.astype("string"), from_pandas=True))
         if pa.types.is_list(array.type) or pa.types.is_large_list(array.type):
             return pc.call_function("list_value_length", [array])
         return array.cast(array.type.value_type) if pa.types.is_dictionary(array.type) else array
