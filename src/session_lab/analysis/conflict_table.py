@@ -11,6 +11,7 @@ import pandas as pd
 from session_lab.errors import DataError, DataWarning
 from session_lab.frames import NAT, column_of, instants
 from session_lab.frames.build import TEXT_DTYPE
+from session_lab.mistyped import level_of_caller
 from session_lab.timing import duration_text
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def count_refusals(
             f"{int(early.sum()):,} operations were refused before the end of their session; how "
             "long after it they came is unknown"
         )
-        warnings.warn(message, DataWarning, stacklevel=4)
+        warnings.warn(message, DataWarning, stacklevel=level_of_caller())
     unknown = (ended_at == NAT) | early
     classes = np.searchsorted(_EDGES, since, side="right")
     place = np.where(unknown, len(SINCE) - 1, classes)

@@ -24,7 +24,7 @@ from session_lab.analysis.results import Result
 from session_lab.errors import DataError, DataWarning
 from session_lab.frames import instants
 from session_lab.frames.build import TEXT_DTYPE
-from session_lab.mistyped import no_attribute
+from session_lab.mistyped import level_of_caller, no_attribute
 from session_lab.timing import duration_text, to_milliseconds
 
 if TYPE_CHECKING:
@@ -228,7 +228,7 @@ def _warn_of_doubled_starts(frame: pd.DataFrame) -> None:
             "what was joined or put together stands there twice, and each row counts; keep one of "
             "each"
         )
-        warnings.warn(message, DataWarning, stacklevel=3)
+        warnings.warn(message, DataWarning, stacklevel=level_of_caller())
 
 
 def _flags(frame: pd.DataFrame, *, missing: bool) -> NDArray[np.bool_]:

@@ -59,7 +59,7 @@ def observation(
         return max(known)
     newest = max((int(column.max(initial=0)) for column in times), default=0)
     if matters and newest:
-        warn_of_unknown_observation(newest, source, stacklevel=level_of_caller() + 1)
+        warn_of_unknown_observation(newest, source)
     return newest
 
 

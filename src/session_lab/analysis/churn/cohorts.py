@@ -23,6 +23,7 @@ from session_lab.analysis.periods import (
 from session_lab.analysis.results import Result
 from session_lab.errors import DataError, DataWarning
 from session_lab.frames import to_instants
+from session_lab.mistyped import level_of_caller
 from session_lab.timing import Instant, instant_text
 
 if TYPE_CHECKING:
@@ -280,7 +281,7 @@ def _warn_of_span(acts: Activity, period: Period) -> None:
         f"{instant_text(int(acts.at.min()))}: cohorts without members are left out and ages from "
         f"{_MOST:,} on are not followed; is that time right?"
     )
-    warnings.warn(message, DataWarning, stacklevel=3)
+    warnings.warn(message, DataWarning, stacklevel=level_of_caller())
 
 
 def _by_calendar(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from session_lab.errors import DataError, StatisticalWarning
+from session_lab.mistyped import level_of_caller
 from session_lab.simulator import RandomStream
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ def paired_ratio_differences(
         ends[:, known] = np.nanquantile(differences[:, known], shares, axis=0)
     else:
         message = f"{n} chats give no interval; it takes two or more"
-        warnings.warn(message, StatisticalWarning, stacklevel=3)
+        warnings.warn(message, StatisticalWarning, stacklevel=level_of_caller())
     return Interval(first, second, second - first, ends[0], ends[1])
 
 

@@ -16,6 +16,7 @@ from session_lab.analysis.survival.tables.event_table import tabulate
 from session_lab.analysis.survival.tables.sample import check_aligned, check_sample, events_of
 from session_lab.analysis.survival.tables.time_axis import numbers
 from session_lab.errors import DataError, StatisticalWarning
+from session_lab.mistyped import level_of_caller
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
@@ -299,20 +300,20 @@ def _weights_of(
 
 
 def warn_of_weak_comparison(result: GroupComparison) -> None:
-    """Warn, on behalf of the caller's caller, of a test that its data can hardly support."""
+    """Warn of a test that its data can hardly support."""
     quiet = [str(name) for name, n in zip(result.groups, result.observed, strict=True) if not n]
     if not result.df:
         problem = (
             "nothing tells the groups apart: whenever something happened, only one group was at "
             "risk or all who were at risk ended; use a finer resolution, or observe longer"
         )
-        warnings.warn(problem, StatisticalWarning, stacklevel=3)
+        warnings.warn(problem, StatisticalWarning, stacklevel=level_of_caller())
     elif quiet:
         problem = (
             f"no event was seen in {', '.join(quiet)}, so the chi-square approximation is rough; "
             "observe longer, or put groups together"
         )
-        warnings.warn(problem, StatisticalWarning, stacklevel=3)
+        warnings.warn(problem, StatisticalWarning, stacklevel=level_of_caller())
 
 
 def holm(p_values: NDArray[np.float64]) -> NDArray[np.float64]:

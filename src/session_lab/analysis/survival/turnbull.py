@@ -13,6 +13,7 @@ from session_lab.analysis.survival.results import AssumingResult
 from session_lab.analysis.survival.tables.sample import check_aligned, check_times
 from session_lab.analysis.survival.tables.time_axis import number_of, numbers, value_of
 from session_lab.errors import DataError, StatisticalWarning
+from session_lab.mistyped import level_of_caller
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -154,11 +155,11 @@ def turnbull(after: ArrayLike, by: ArrayLike) -> IntervalSurvival:
     mass, steps, converged = _maximise(first, last, len(begin))
     if not converged:
         problem = f"the masses still move after {steps:,} steps; read the curve as a rough one"
-        warnings.warn(problem, StatisticalWarning, stacklevel=2)
+        warnings.warn(problem, StatisticalWarning, stacklevel=level_of_caller())
     finite = np.isfinite(end)
     if not finite.any():
         problem = "no end was seen, so the curve stays at 1; observe longer"
-        warnings.warn(problem, StatisticalWarning, stacklevel=2)
+        warnings.warn(problem, StatisticalWarning, stacklevel=level_of_caller())
     held = finite & (mass > 1e-12)
     return IntervalSurvival(
         left=_as(begin[held], axis),

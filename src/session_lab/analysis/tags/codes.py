@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from session_lab.analysis.engines import AnyFrame
 
-__all__ = ["TagCodes", "codes_of", "prepare"]
+__all__ = ["TagCodes", "prepare"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -182,11 +182,6 @@ def prepare(frame: AnyFrame | TagCodes, *, column: str = "tags") -> TagCodes:
     >>> dict(zip(codes.names, codes.counts().tolist()))
     {'eu': 2, 'vip': 1}
     """
-    return codes_of(frame, column=column)
-
-
-def codes_of(frame: AnyFrame | TagCodes, *, column: str = "tags") -> TagCodes:
-    """Do what :func:`prepare` does; a warning is on behalf of the caller's caller."""
     if isinstance(frame, TagCodes):
         return frame
     warn_of_doubles(frame, "session_id", source="sessions")

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from session_lab.analysis.results import Result
-from session_lab.analysis.tags.codes import codes_of
+from session_lab.analysis.tags.codes import prepare
 from session_lab.errors import DataError
 from session_lab.frames.build import TEXT_DTYPE
 
@@ -130,7 +130,7 @@ def cooccurrence(frame: AnyFrame | TagCodes, *, top: int = 30) -> Cooccurrence:
     """
     if top < 1:
         raise DataError(f"{top} tags make no pair; give a number from 1", column="top")
-    codes = codes_of(frame)
+    codes = prepare(frame)
     counts = codes.counts()
     places = np.argsort(-counts, kind="stable")[: min(top, int((counts > 0).sum()))]
     names = tuple(codes.names[place] for place in places)

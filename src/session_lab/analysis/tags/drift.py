@@ -19,6 +19,7 @@ from session_lab.analysis.tags.concentration import jensen_shannon
 from session_lab.errors import DataError, DataWarning, StatisticalWarning
 from session_lab.frames import NAT, milliseconds, to_instants
 from session_lab.frames.build import TEXT_DTYPE
+from session_lab.mistyped import level_of_caller
 from session_lab.timing import duration_text
 
 if TYPE_CHECKING:
@@ -259,7 +260,7 @@ def _followed(
 def _warn_of_undated(undated: int, at: str) -> None:
     if undated:
         message = f"{undated:,} sessions without {at} belong to no period and were left out"
-        warnings.warn(message, DataWarning, stacklevel=3)
+        warnings.warn(message, DataWarning, stacklevel=level_of_caller())
 
 
 def _sums(places: NDArray[np.int64], n: NDArray[np.int64], size: int) -> NDArray[np.int64]:
@@ -290,4 +291,4 @@ def _warn_of_few(uses: NDArray[np.int64]) -> None:
             f"{few:,} of {len(uses):,} periods have fewer than {_FEW} uses of tags; their shares "
             "and distances are mostly chance, so take longer periods"
         )
-        warnings.warn(message, StatisticalWarning, stacklevel=3)
+        warnings.warn(message, StatisticalWarning, stacklevel=level_of_caller())

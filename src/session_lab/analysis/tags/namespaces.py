@@ -11,9 +11,10 @@ import numpy as np
 import pandas as pd
 
 from session_lab.analysis.results import Result
-from session_lab.analysis.tags.codes import codes_of
+from session_lab.analysis.tags.codes import prepare
 from session_lab.errors import DataError, StatisticalWarning
 from session_lab.frames.build import TEXT_DTYPE
+from session_lab.mistyped import level_of_caller
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -145,7 +146,7 @@ def namespaces(frame: AnyFrame | TagCodes, *, separator: str = ":") -> Namespace
     """
     if not separator:
         raise DataError("there is nothing to split at; give a separator", column="separator")
-    codes = codes_of(frame)
+    codes = prepare(frame)
     counts = codes.counts()
     spaces, places = _spaces_of(codes.names, separator)
     tags, uses = _by_namespace(places, counts, len(spaces))
@@ -175,7 +176,7 @@ def _warn(
             "values; shares and distances of such tags say little, so keep ids in external_id or "
             "metadata, or drop them before counting"
         )
-        warnings.warn(message, StatisticalWarning, stacklevel=4)
+        warnings.warn(message, StatisticalWarning, stacklevel=level_of_caller())
 
 
 @lru_cache(maxsize=4)

@@ -18,6 +18,7 @@ from session_lab.frames.files.atomic_files import whole_file, write_parquet
 from session_lab.frames.files.sources import Source, shown_name
 from session_lab.frames.loaders.observation import observed_at
 from session_lab.frames.values import json_text
+from session_lab.mistyped import level_of_caller
 from session_lab.timing import instant_text
 
 if TYPE_CHECKING:
@@ -117,7 +118,7 @@ def _parquet_ready(df: pd.DataFrame) -> pd.DataFrame:
             pa.array(df[name], from_pandas=True)
         except (pa.ArrowException, TypeError, OverflowError):
             ready = ready.copy(deep=False)
-            ready[name] = _as_text(_objects(df[name]), str(name), stacklevel=4)
+            ready[name] = _as_text(_objects(df[name]), str(name))
     return ready
 
 
@@ -159,7 +160,7 @@ def _are_strange(values: list[Any]) -> bool:
     return len(kinds) > 1 or not kinds <= {str, int, float, bool, list, dict}
 
 
-def _as_text(values: list[Any], name: str, *, stacklevel: int = 5) -> list[str | None]:
+def _as_text(values: list[Any], name: str) -> list[str | None]:
     message = f"the column {name} holds values that the file has no form for; they become text"
-    warnings.warn(message, DataWarning, stacklevel=stacklevel)
+    warnings.warn(message, DataWarning, stacklevel=level_of_caller())
     return [None if value is None else str(value) for value in values]

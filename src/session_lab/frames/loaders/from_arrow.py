@@ -15,6 +15,7 @@ from session_lab.frames.build import NAT, TEXT_DTYPE, Coded, build, in_one_piece
 from session_lab.frames.lifetime_columns import derive_lifetimes
 from session_lab.frames.loaders.observation import observe
 from session_lab.frames.schema import RUNS, SESSIONS, Kind
+from session_lab.mistyped import level_of_caller
 from session_lab.timing import instant_text
 from session_lab.wire.run.run_status import FINAL_STATUSES
 
@@ -122,7 +123,7 @@ def _warn_of_contradictions(table: pa.Table, data: dict[str, Any], source: str) 
         message = (
             f"{source}: of {table.num_rows:,} rows {told}. sl.validate names each and what to do"
         )
-        warnings.warn(message, DataWarning, stacklevel=4)
+        warnings.warn(message, DataWarning, stacklevel=level_of_caller())
 
 
 def runs_from(table: pa.Table, observation: Observation | None, source: str) -> pd.DataFrame:
@@ -167,7 +168,7 @@ def _warn_of_seconds(times: NDArray[np.int64], source: str, column: str) -> None
             f"{int(early.sum()) - 1:,} more lie in the first weeks of 1970; numbers are taken for "
             "milliseconds, and these look like seconds"
         )
-        warnings.warn(message, DataWarning, stacklevel=4)
+        warnings.warn(message, DataWarning, stacklevel=level_of_caller())
 
 
 def _with_others(frame: pd.DataFrame, table: pa.Table) -> pd.DataFrame:

@@ -20,6 +20,7 @@ from session_lab.frames.loaders.from_arrow import runs_from, sessions_from
 from session_lab.frames.loaders.observation import Observation
 from session_lab.frames.loaders.rows import Places, Unusual, table_of_columns, table_of_rows
 from session_lab.frames.loaders.run_sessions import join_runs
+from session_lab.mistyped import level_of_caller
 from session_lab.timing import instant_text, to_instant
 
 if TYPE_CHECKING:
@@ -143,7 +144,7 @@ def _collect(
         known = format.schema.names
         others = sorted({name for table in tables for name in table.column_names} - set(known))
         message = f"{name}: the columns {', '.join(others)} hold values of several kinds and were left out"
-        warnings.warn(message, DataWarning, stacklevel=4)
+        warnings.warn(message, DataWarning, stacklevel=level_of_caller())
         joined = pa.concat_tables([table.select(known) for table in tables])
     return format, joined.combine_chunks()
 
@@ -196,6 +197,6 @@ def _newest_versions(table: pa.Table, source: str) -> pa.Table:
             f"{source}: of {len(codes):,} rows {len(codes) - len(newest):,} are older versions of a "
             f"session and {int(deleted.sum()):,} are deleted; both were left out"
         )
-        warnings.warn(message, DataWarning, stacklevel=4)
+        warnings.warn(message, DataWarning, stacklevel=level_of_caller())
         table = table.take(newest[~deleted])
     return table.drop_columns(["_version", "_is_deleted"])

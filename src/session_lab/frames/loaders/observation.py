@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from session_lab.errors import DataError, DataWarning
+from session_lab.mistyped import level_of_caller
 from session_lab.timing import instant_text, to_instant
 
 if TYPE_CHECKING:
@@ -51,14 +52,14 @@ def observed_at(frame: pd.DataFrame) -> int | None:
     return to_instant(told, name=_NAME)
 
 
-def warn_of_unknown_observation(newest: int, source: str, *, stacklevel: int) -> None:
+def warn_of_unknown_observation(newest: int, source: str) -> None:
     """Warn that the newest instant in some rows stands for when they were read."""
     warnings.warn(
         f"{source}: nothing tells when the rows were read, so the newest instant in them, "
         f"{instant_text(newest)}, stands for it; what is open may have lasted longer. Pass "
         "observed_at= to say it",
         DataWarning,
-        stacklevel=stacklevel,
+        stacklevel=level_of_caller(),
     )
 
 
@@ -95,5 +96,5 @@ class Observation:
             return self._given
         if self._told is not None or newest is None:
             return self._told if newest is None or self._told is None else max(self._told, newest)
-        warn_of_unknown_observation(newest, source, stacklevel=5)
+        warn_of_unknown_observation(newest, source)
         return newest

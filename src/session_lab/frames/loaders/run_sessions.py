@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from session_lab.errors import DataError, DataWarning
+from session_lab.mistyped import level_of_caller
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -102,7 +103,7 @@ def walk_runs(retrieve: Callable[[str], Any], sessions: pd.DataFrame) -> Iterato
             run_id = payload.get("previousRunId")
     if cut:
         message = f"runs: {cut} walks ended at a run whose payload did not come with it"
-        warnings.warn(message, DataWarning, stacklevel=2)
+        warnings.warn(message, DataWarning, stacklevel=level_of_caller())
 
 
 def _known(sessions: pd.DataFrame | None) -> dict[str, str]:
@@ -137,4 +138,4 @@ def _tell_lost(owners: list[str | None], tag: str) -> None:
             f"runs: {lost:,} of {len(owners):,} runs name no known session by a tag like {tag!r}, "
             "so their session_id is missing; pass sessions=, or tag= as your triggerConfig has it"
         )
-        warnings.warn(message, DataWarning, stacklevel=4)
+        warnings.warn(message, DataWarning, stacklevel=level_of_caller())

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from session_lab.errors import DataError, DataWarning
 from session_lab.frames import column_of, in_one_piece
+from session_lab.mistyped import level_of_caller
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -38,7 +39,7 @@ class Codes(NamedTuple):
         lacking = int(len(has_id) - np.count_nonzero(has_id))
         if lacking:
             message = f"{source}: {lacking:,} rows have no {column} and are left out"
-            warnings.warn(message, DataWarning, stacklevel=4)
+            warnings.warn(message, DataWarning, stacklevel=level_of_caller())
         return has_id
 
 
@@ -101,7 +102,7 @@ def session_rows(owner: Codes, sessions: pd.DataFrame) -> NDArray[np.int64]:
     stray = int(np.count_nonzero(is_stray))
     if stray:
         message = f"{stray:,} runs belong to sessions that are not in the sessions frame"
-        warnings.warn(f"{message}; they are left out", DataWarning, stacklevel=3)
+        warnings.warn(f"{message}; they are left out", DataWarning, stacklevel=level_of_caller())
     return found
 
 
