@@ -51,7 +51,9 @@ def test_a_horizon_cuts_every_shard(events: pd.DataFrame, folder: Path):
 
 def test_a_dask_cluster_gives_the_same_rows(events: pd.DataFrame, folder: Path):
     distributed = pytest.importorskip("distributed")
-    with distributed.Client(processes=False, dashboard_address=None, n_workers=2) as client:
+    with distributed.Client(
+        processes=False, dashboard_address="127.0.0.1:0", n_workers=2
+    ) as client:
         parts = sl.sweep(folder, GRID, platform=PLATFORM, scheduler=client)
     pd.testing.assert_frame_equal(parts, sl.sweep(events, GRID, platform=PLATFORM))
 

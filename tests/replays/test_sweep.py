@@ -382,7 +382,7 @@ class _DiesOnce:
         self.folder, self.deaths = folder, deaths
 
     def transition(self, key: Any, _start: str, finish: str, **_: Any) -> None:
-        if finish != "executing" or not str(key).startswith("_measure"):
+        if finish != "executing" or not str(key).startswith("measure"):
             return
         for number in range(self.deaths):
             try:
@@ -397,7 +397,7 @@ def cluster() -> Iterator[Any]:
     distributed = pytest.importorskip("distributed")
     with (
         distributed.LocalCluster(
-            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0"
+            n_workers=2, threads_per_worker=1, processes=True, dashboard_address="127.0.0.1:0"
         ) as local,
         distributed.Client(local) as client,
     ):
