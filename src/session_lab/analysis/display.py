@@ -111,14 +111,17 @@ def _readable(frame: pd.DataFrame) -> pd.DataFrame:
     return texts
 
 
-def cell_texts(column: pd.Series) -> list[str]:
-    """Write the values of a column as short texts, nothing where one is missing."""
+def cell_texts(column: pd.Series, longest: int = _LONGEST) -> list[str]:
+    """Write the values of a column as texts, nothing where one is missing.
+
+    A text of more than ``longest`` characters loses its middle.
+    """
     if pd.api.types.is_float_dtype(column):
         texts = _decimals(column)
     elif pd.api.types.is_datetime64_any_dtype(column):
         texts = _instants(column)
     else:
-        texts = [_one(value) for value in column.astype(object)]
+        texts = [_one(value, longest) for value in column.astype(object)]
     return ["" if missing else text for text, missing in zip(texts, column.isna(), strict=True)]
 
 
@@ -147,7 +150,7 @@ def _instants(column: pd.Series) -> list[str]:
     return [str(text) for text in column.dt.strftime(form)]
 
 
-def _one(value: Any) -> str:  # noqa: ANN401  whatever stands in a table
+def _one(value: Any, longest: int) -> str:  # noqa: ANN401  whatever stands in a table
     match value:
         case pd.Timedelta() | np.timedelta64():
             text = read_duration(round(pd.Timedelta(value) / pd.Timedelta(1, "ms")))
@@ -160,5 +163,5 @@ def _one(value: Any) -> str:  # noqa: ANN401  whatever stands in a table
         case float() | np.floating():
             text = _decimals(pd.Series([value]))[0]
         case _:
-            text = short_text(str(value), _LONGEST)
+            text = short_text(str(value), longest)
     return text

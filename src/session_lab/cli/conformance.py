@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import typer
 
+from session_lab.cli.shared.tables import show
 from session_lab.errors import DataError
 
 if TYPE_CHECKING:
@@ -46,6 +47,8 @@ def conformance(
 
     Example: session-lab conformance https://api.trigger.dev --live --json
     """
+    import pandas as pd
+
     from session_lab.client import Client
     from session_lab.conformance import conform
 
@@ -57,7 +60,14 @@ def conformance(
     # The ids must be new to the environment, whatever was tried there before.
     prefix = f"conformance-{uuid.uuid4().hex[:12]}"
     report = conform(connect, secret_key, url=url, prefix=prefix)
-    typer.echo(json.dumps(report.to_dict(), indent=2) if as_json else str(report))
+    if as_json:
+        typer.echo(json.dumps(report.to_dict(), indent=2))
+    else:
+        show(
+            f"{report.url}: {len(report.verdicts)} behaviours",
+            pd.DataFrame(report.verdicts)[["behaviour", "verdict", "source", "detail"]],
+            report.counts,
+        )
     if report.differences:
         raise typer.Exit(3)
 

@@ -9,6 +9,7 @@ import typer
 
 import session_lab as sl
 from session_lab.cli.shared.output import AsJson, Quiet, shows_progress
+from session_lab.cli.shared.tables import show
 from session_lab.timing import duration_text
 
 __all__ = ["demo"]
@@ -34,6 +35,8 @@ def demo(
 
     Example: session-lab demo --json
     """
+    import pandas as pd
+
     sample = sl.traffic.sample_path("chats.ndjson")
     events = sl.traffic.read(sample)
     played = {
@@ -49,17 +52,24 @@ def demo(
         results = {timeout: replay.to_dict() for timeout, replay in played.items()}
         typer.echo(json.dumps(results, indent=2))
         return
-    typer.echo(f"{len(events):,} events of generated chats, replayed under four idle timeouts")
-    typer.echo("(a run boots in 3 s and wakes in 1 s)\n")
-    typer.echo(
-        f"{'idle timeout':>12}  {'mean wait':>9}  {'p95 wait':>9}  {'billed hours':>12}  {'runs':>6}"
+    show(
+        f"{len(events):,} events of generated chats, replayed under four idle timeouts",
+        "(a run boots in 3 s and wakes in 1 s)",
+        "",
+        pd.DataFrame([_row(timeout, replay) for timeout, replay in played.items()]),
+        "",
+        "What to open next",
     )
-    for timeout, replay in played.items():
-        summary = replay.summary()
-        mean, p95 = (duration_text(summary.waits[name]) for name in ("mean", "p95"))
-        billed = summary.time["billed"] / _HOUR
-        runs = summary.totals["runs"]
-        typer.echo(f"{timeout:>12}  {mean:>9}  {p95:>9}  {billed:>12.1f}  {runs:>6,}")
-    typer.echo("\nWhat to open next")
     for what, how in _NEXT.items():
         typer.echo(f"  {what:<16}  {how.format(sample=shlex.quote(str(sample)))}")
+
+
+def _row(timeout: str, replay: sl.Replay) -> dict[str, object]:
+    summary = replay.summary()
+    return {
+        "idle timeout": timeout,
+        "mean wait": duration_text(summary.waits["mean"]),
+        "p95 wait": duration_text(summary.waits["p95"]),
+        "billed hours": summary.time["billed"] / _HOUR,
+        "runs": summary.totals["runs"],
+    }

@@ -10,6 +10,7 @@ import typer
 import session_lab as sl
 from session_lab.cli.shared.events_file import EventsFile, takes_events_file
 from session_lab.cli.shared.output import AsJson
+from session_lab.cli.shared.tables import show
 
 __all__ = ["generate"]
 
@@ -155,7 +156,7 @@ def generate(
         typer.echo(f"wrote {len(events):,} events of {result['chats']:,} chats to {out}")
         typer.echo(f"digest {result['digest']}")
         if closeness is not None:
-            typer.echo(f"{workload}\n{closeness}")
+            show(str(workload), closeness.title, closeness.overview(), closeness.formula)
 
 
 def _is_said(context: typer.Context, name: str) -> bool:

@@ -13,6 +13,7 @@ from session_lab.cli.shared import policy as flags
 from session_lab.cli.shared.events_file import EventsFile, takes_events_file
 from session_lab.cli.shared.limits import ConcurrencyLimit, Plan, limits_of
 from session_lab.cli.shared.output import AsJson, Quiet, shows_progress
+from session_lab.cli.shared.tables import show
 
 __all__ = ["replay"]
 
@@ -98,4 +99,6 @@ def replay(
     if as_json:
         typer.echo(json.dumps(played.to_dict(), indent=2))
     else:
-        typer.echo(f"{played.summary().to_text()}\n{_MORE}\ndigest {played.digest()}")
+        summary = played.summary()
+        show(summary.overview(), *summary.sentences, _MORE)
+        typer.echo(f"digest {played.digest()}")

@@ -15,6 +15,7 @@ from session_lab.cli.shared.events_file import EventsFile, takes_events_file
 from session_lab.cli.shared.numbers import number, price, values
 from session_lab.cli.shared.output import Quiet, shows_progress
 from session_lab.cli.shared.pictures import check_suffix, draw
+from session_lab.cli.shared.tables import show
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -132,7 +133,7 @@ def sweep(
         told |= {"settings": choice.settings, "rule": choice.rule}
         typer.echo(json.dumps({**told, "sensitivity": dict(choice.sensitivity)}, indent=2))
     else:
-        typer.echo(repr(choice))
+        show(choice.title, choice.overview(), choice.formula, choice.notes)
 
 
 def _assumption(pair: str) -> tuple[str, list[Any]]:

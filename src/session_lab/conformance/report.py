@@ -56,6 +56,12 @@ class ConformanceReport:
         """The verdicts where the API does something else."""
         return tuple(verdict for verdict in self.verdicts if verdict.verdict == "differs")
 
+    @property
+    def counts(self) -> str:
+        """How many behaviours hold and how many differ, in words."""
+        n_differing = len(self.differences)
+        return f"{len(self.verdicts) - n_differing} hold, {n_differing} differ"
+
     def __str__(self) -> str:
         """Write a line for each behaviour, and the count."""
         lines = [f"{self.url}: {len(self.verdicts)} behaviours"]
@@ -63,9 +69,7 @@ class ConformanceReport:
             lines.append(f"  {verdict.verdict:<8} {verdict.behaviour}  [{verdict.source}]")
             if verdict.detail:
                 lines.append(f"           {verdict.detail}")
-        n_differing = len(self.differences)
-        lines.append(f"{len(self.verdicts) - n_differing} hold, {n_differing} differ")
-        return "\n".join(lines)
+        return "\n".join([*lines, self.counts])
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as JSON values."""

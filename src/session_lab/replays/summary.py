@@ -117,6 +117,11 @@ class ReplaySummary(Result):
         ]
         return pd.DataFrame(rows, columns=["section", "name", "value"])
 
+    def overview(self) -> pd.DataFrame:
+        """Return the table as it is read: a section is named where it begins."""
+        frame = self.to_frame()
+        return frame.assign(section=frame["section"].where(~frame["section"].duplicated(), ""))
+
     def to_text(self) -> str:
         """Return the sections as text, one number a line, and how billed time is counted."""
         width = max(len(name) for numbers in self._sections().values() for name in numbers)
@@ -126,9 +131,11 @@ class ReplaySummary(Result):
             lines += [
                 f"  {name:<{width}}  {_shown(section, name, v):>12}" for name, v in numbers.items()
             ]
-        return "\n".join([*lines, *self._below()])
+        return "\n".join([*lines, *self.sentences])
 
-    def _below(self) -> tuple[str, ...]:
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """How billed time is counted, where the prices come from, and the notes."""
         priced = (f"cost: {self.prices}",) if self.prices else ()
         return (self.formula, *priced, *self.notes)
 
@@ -138,10 +145,8 @@ class ReplaySummary(Result):
 
     def to_html(self) -> str:
         """Return the sections as one HTML table."""
-        frame = self.to_frame()
-        frame["section"] = frame["section"].where(~frame["section"].duplicated(), "")
-        table = frame.to_html(index=False, border=0)
-        return result_html(self.title, table, (*self._below(), _HOW))
+        table = self.overview().to_html(index=False, border=0)
+        return result_html(self.title, table, (*self.sentences, _HOW))
 
 
 def summarise(

@@ -13,6 +13,7 @@ from session_lab.cli.shared import policy as flags
 from session_lab.cli.shared.environment import Between, Until, part_of, plain
 from session_lab.cli.shared.output import AsJson
 from session_lab.cli.shared.pictures import check_suffix, draw
+from session_lab.cli.shared.tables import show
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -85,9 +86,7 @@ def calibrate(
             told["promises"] = plain(found.promises)
         typer.echo(json.dumps(told | {"notes": list(found.notes)}, indent=2))
     else:
-        typer.echo(found.overview().to_string(index=False, na_rep=""))
-        for note in found.notes:
-            typer.echo(f"- {note}")
+        show(found.overview(), found.notes)
     if found.is_kept is False or (found.is_kept is None and found.is_fit is False):
         raise typer.Exit(3)
 

@@ -13,6 +13,7 @@ from session_lab.cli.shared import grid
 from session_lab.cli.shared.environment import Between, Until, part_of
 from session_lab.cli.shared.numbers import number, price
 from session_lab.cli.shared.output import AsJson, Quiet, shows_progress
+from session_lab.cli.shared.tables import show
 
 __all__ = ["decide"]
 
@@ -118,6 +119,8 @@ def decide(
     if as_json:
         typer.echo(json.dumps(found.promise(), indent=2))
     else:
-        typer.echo(found.to_text())
+        told = (*found.remarks, found.slots, *filter(None, [found.calibration]))
+        head = (found.headline, f"asked: {found.question}", found.sureness)
+        show(*head, "", found.overview(), "", told)
     if not found.is_met:
         raise typer.Exit(_UNMET)

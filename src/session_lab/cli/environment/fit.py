@@ -18,6 +18,7 @@ from session_lab.cli.shared.environment import (
 )
 from session_lab.cli.shared.output import AsJson
 from session_lab.cli.shared.pictures import check_suffix, draw
+from session_lab.cli.shared.tables import show
 
 __all__ = ["fit"]
 
@@ -67,6 +68,4 @@ def fit(
         told |= {"parameters": plain(found.parameters), "notes": list(found.notes)}
         typer.echo(json.dumps(told, indent=2))
         return
-    typer.echo(found.summary().to_string(index=False))
-    for note in found.notes:
-        typer.echo(f"- {note}")
+    show(found.summary(), found.notes)

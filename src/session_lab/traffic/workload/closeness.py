@@ -57,7 +57,7 @@ class Closeness:
     title: ClassVar[str] = "Generated traffic against recorded traffic"
     formula: ClassVar[str] = (
         "distance: the greatest difference of the two empirical distribution functions, 0 to 1 "
-        "(Kolmogorov and Smirnov). ChatStatistics that do not begin with a start are left out; a log that "
+        "(Kolmogorov and Smirnov). Chats that do not begin with a start are left out; a log that "
         "ends in the middle of chats shows fewer and shorter thinks than there were."
     )
 
@@ -65,13 +65,17 @@ class Closeness:
         """Return the numbers as a table."""
         return self.table.copy()
 
+    def overview(self) -> pd.DataFrame:
+        """Return the table as it is read: as the measures differ, each number has four digits."""
+        return self.table.map(lambda value: f"{value:.4g}" if isinstance(value, float) else value)
+
     def summary(self) -> dict[str, float]:
         """Return the distance of each measure."""
         return dict(zip(self.table["measure"], self.table["distance"].tolist(), strict=True))
 
     def __repr__(self) -> str:
         """Show the title, the table and the formula."""
-        shown = self.table.to_string(index=False, float_format=lambda value: f"{value:.4g}")
+        shown = self.overview().to_string(index=False)
         return f"{self.title} (seed {self.seed})\n{shown}\n{self.formula}"
 
 

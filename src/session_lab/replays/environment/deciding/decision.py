@@ -289,13 +289,6 @@ class Decision(Result):
             rows.append({"measure": self._label(row), **cells})
         return pd.DataFrame(rows)
 
-    def to_text(self) -> str:
-        """Return the decision as text: what to do, how sure that is, and what to expect."""
-        table = self.overview().to_string(index=False)
-        head = (self.headline, f"asked: {self.question}", self.sureness)
-        told = [*self.remarks, self.slots, *([self.calibration] if self.calibration else [])]
-        return "\n".join([*head, "", table, "", *(f"- {each}" for each in told)])
-
     def _label(self, row: dict[Any, Any]) -> str:
         name = row["measure"]
         if name == "cost":
