@@ -89,6 +89,26 @@ def test_hours_weekdays_and_bursts_come_back():
     assert len(generate(found, 3)["external_id"].unique()) == pytest.approx(expected, rel=0.1)
 
 
+def test_peaks_within_the_hour_are_said_to_be_lost():
+    events = generate(ChatWorkload(duration="1d", chats_per_hour=100), 3)
+    chats = events.groupby("external_id")["at"].transform("min")
+    # Every eighth chat is brought forward to the first two minutes of its hour, as if by a timer.
+    is_timed = pd.factorize(events["external_id"])[0] % 8 == 0
+    full_hour = chats.dt.floor("h")
+    earlier = (chats - full_hour) * (29 / 30)
+    events["at"] = events["at"].where(~is_timed, events["at"] - earlier.dt.floor("ms"))
+    with pytest.warns(sl.DataWarning, match=r"crowd within the hour.*these peaks are lost") as said:
+        found = fit(events.sort_values("at", kind="stable"))
+    assert said[0].filename == __file__
+    assert found.bursts_per_day == 0
+
+
+@pytest.mark.parametrize("per_hour", [1.0, 3.0, 40.0])
+def test_even_arrivals_have_no_peaks(per_hour: float):
+    for seed in range(2):
+        fit(generate(ChatWorkload(duration="12h", chats_per_hour=per_hour), seed))
+
+
 def test_one_kind_of_think_is_told_from_two():
     plain = ChatWorkload(duration="10h", chats_per_hour=300, return_share=0)
     found = fit(generate(plain, 4))

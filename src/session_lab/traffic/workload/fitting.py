@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from session_lab.errors import DataError, DataWarning
 from session_lab.frames import NAT, milliseconds
+from session_lab.mistyped import level_of_caller
 from session_lab.simulator.model.randomness import exponential, logarithm
 from session_lab.timing import LONGEST_DURATION, duration_text, instant_text
 from session_lab.traffic.workload.arrivals import hours_of, weights_of
@@ -43,6 +44,9 @@ _WIDEST_SPREAD = 5.0
 _HIDDEN = 0.005
 # Standard errors, about, from which on a difference is none of chance.
 _FAR = 3.0
+# The same for peaks, of which a fit warns, and how much they must add to the variance to matter.
+_SURELY = 6.0
+_UNEVEN = 1.25
 
 
 class _Mixture(NamedTuple):
@@ -61,9 +65,10 @@ def fit(events: pd.DataFrame) -> ChatWorkload:
     and the durations of turns are mixtures of two log-normal distributions, fitted by
     expectation maximisation; where one does as well by the Bayesian information criterion,
     nobody returns and no turn is long. Where far too many are exactly as long as the longest, a
-    recorder cut them there, and they count as longer. Shares are shares. Bursts are five-minute counts of
-    more than 5 and 4.5 standard deviations above the hour's rate, at least three times. Zipf's
-    exponent is that of the greatest likelihood. All is rounded to four digits.
+    recorder cut them there, and they count as longer. Shares are shares. Bursts are five-minute
+    counts of more than 5 and 4.5 standard deviations above the hour's rate, at least three times;
+    of other peaks within the hour, which are lost, a DataWarning tells. Zipf's exponent is that of
+    the greatest likelihood. All is rounded to four digits.
 
     Parameters
     ----------
@@ -97,7 +102,7 @@ def fit(events: pd.DataFrame) -> ChatWorkload:
             f"{chats.began_before:,} of {chats.began_before + n:,} chats began before the log, so it "
             "is taken for a window cut out of steady traffic"
         )
-        warnings.warn(message, DataWarning, stacklevel=2)
+        warnings.warn(message, DataWarning, stacklevel=level_of_caller())
     _warn_of_cuts(chats)
     course = _course(chats)
     found = _arrivals(chats) | _turns(chats, course) | _thinks(chats, course) | _shares(chats)
@@ -114,7 +119,7 @@ def _warn_of_cuts(chats: ChatStatistics) -> None:
                 f"{int((spans == bound).sum()):,} of {len(spans):,} {name} last exactly "
                 f"{duration_text(bound)}, the longest: they are taken for cut there, and for longer"
             )
-            warnings.warn(message, DataWarning, stacklevel=3)
+            warnings.warn(message, DataWarning, stacklevel=level_of_caller())
 
 
 def _arrivals(chats: ChatStatistics) -> dict[str, Any]:
@@ -137,6 +142,7 @@ def _arrivals(chats: ChatStatistics) -> dict[str, Any]:
     bursts = _bursts((bins.counts - rate.expected)[sudden], sudden, window)
     if not bursts:
         rate = _rate(bins.counts, bins, window)
+    _warn_of_peaks(bins, sudden & bool(bursts))
     return {
         "start": instant_text(first),
         "duration": duration_text(window),
@@ -172,6 +178,35 @@ def _rate(steady: NDArray[np.float64], bins: _Bins, window: int) -> _Rate:
 def _sudden(bins: _Bins, rate: _Rate) -> NDArray[np.bool_]:
     sudden: NDArray[np.bool_] = bins.counts > rate.expected + 4.5 * np.sqrt(rate.expected) + 5
     return sudden
+
+
+def _warn_of_peaks(bins: _Bins, is_burst: NDArray[np.bool_]) -> None:
+    """Warn where an hour without a fitted burst is less even than those that a workload draws.
+
+    Given how many an hour has, its five minutes share them by a multinomial law, whose chi-squared
+    statistic has mean and half the variance as degrees of freedom (Cochran, Annals of Mathematical
+    Statistics 23, 1952).
+    """
+    hours = np.cumsum(np.diff(bins.hour, prepend=bins.hour[0]) != 0)
+    is_whole = bins.spent == bins.spent.max()
+    arrived, whole, bursts = (
+        np.bincount(hours, values)[hours] for values in (bins.counts * is_whole, is_whole, is_burst)
+    )
+    told = is_whole & (arrived > 0) & (bursts == 0)
+    expected = arrived / np.maximum(whole, 1)
+    freedom = int(told.sum()) - len(np.unique(hours[told]))
+    if freedom < 1:
+        return
+    unevenness = float(((bins.counts - expected)[told] ** 2 / expected[told]).sum())
+    ratio = unevenness / freedom
+    if ratio > _UNEVEN and unevenness - freedom > _SURELY * math.sqrt(2 * freedom):
+        busiest = int((bins.counts * told).argmax())
+        message = (
+            f"arrivals crowd within the hour: five-minute counts vary {ratio:.1f} times as much as "
+            f"chance explains (up to {bins.counts[busiest]:,.0f} of an hour's {arrived[busiest]:,.0f}); "
+            "a workload spreads those of an hour evenly, so these peaks are lost"
+        )
+        warnings.warn(message, DataWarning, stacklevel=level_of_caller())
 
 
 def _unevenness(steady: NDArray[np.float64], bins: _Bins, window: int) -> dict[str, Any]:
