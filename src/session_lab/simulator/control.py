@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["answer", "is_control"]
 
 _ROOT: Final = "_lab"
+_BELOW: Final = f"/{_ROOT}/"
 
 
 class _Body(BaseModel):
@@ -94,7 +95,7 @@ def is_control(path: str) -> bool:
     >>> is_control("/_lab/clock"), is_control("/api/v1/runs")
     (True, False)
     """
-    return f"{path}/".startswith(f"/{_ROOT}/")
+    return path.startswith(_BELOW) or path == f"/{_ROOT}"
 
 
 def answer(backend: Backend, request: Request) -> Response:
@@ -288,11 +289,11 @@ def _overview(backend: Backend, _request: Request, _: str) -> Response:
 
 
 def _to_page(_backend: Backend, _request: Request, _: str) -> Response:
-    return Response(308, {"location": f"/{_ROOT}/"}, b"")
+    return Response(308, {"location": _BELOW}, b"")
 
 
 def _page(_backend: Backend, request: Request, _: str) -> Response:
-    return page_file(request.path.removeprefix(f"/{_ROOT}/") or "index.html")
+    return page_file(request.path.removeprefix(_BELOW) or "index.html")
 
 
 def _runs(backend: Backend, _request: Request, _: str) -> Response:

@@ -38,7 +38,7 @@ class Http1Connection(HttpToolsProtocol):
     def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401  uvicorn's own
         super().__init__(*args, **options)
         self._timer: asyncio.TimerHandle | None = None
-        self._head_bytes = 0
+        self._patience: float | None = None
         self._unread_bytes = 0
         self._is_in_head = True
         self._is_refused = False
@@ -50,6 +50,7 @@ class Http1Connection(HttpToolsProtocol):
         super().connection_made(transport)
         self._extensions: dict[str, dict[object, object]] = {HANG_UP: {"cut": transport.abort}}
         self._allow(HEAD_SECONDS)
+        self._start_timer()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection."""
@@ -74,28 +75,22 @@ class Http1Connection(HttpToolsProtocol):
         self._unread_bytes = self._unread_bytes + len(data) if self._is_in_head else 0
         if self._unread_bytes > MAX_HEAD_BYTES:
             self._refuse()
+        self._start_timer()
 
     def on_message_begin(self) -> None:
         """Wait for the rest of a request's head."""
         super().on_message_begin()
         self.scope["extensions"] = self._extensions
-        self._head_bytes = 0
         self._is_in_head = True
         self._allow(HEAD_SECONDS)
-
-    def on_url(self, url: bytes) -> None:
-        """Keep a piece of the target."""
-        if self._has_room(url):
-            super().on_url(url)
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Keep a header."""
-        if self._has_room(name, value):
-            super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         """Start the application, and wait for the body."""
         self._is_in_head = False
+        if len(self.url) + sum([len(name) + len(value) for name, value in self.headers]) > (
+            MAX_HEAD_BYTES
+        ):
+            self._refuse()
         if not self._is_refused:
             self._allow(BODY_SECONDS)
             super().on_headers_complete()
@@ -126,12 +121,6 @@ class Http1Connection(HttpToolsProtocol):
         protocol.connection_made(self.transport)
         protocol.data_received(data)
 
-    def _has_room(self, *parts: bytes) -> bool:
-        self._head_bytes += sum(map(len, parts))
-        if self._head_bytes > MAX_HEAD_BYTES:
-            self._refuse()
-        return not self._is_refused
-
     def _refuse(self) -> None:
         if not self._is_refused:
             self._is_refused = True
@@ -139,11 +128,18 @@ class Http1Connection(HttpToolsProtocol):
             self.transport.close()
 
     def _allow(self, seconds: float) -> None:
-        """Cut the connection unless the timer is stopped or set again within some time."""
+        """Let a client have some time for what comes next, from when its last piece is read."""
         self._stop_timer()
-        self._timer = self.loop.call_later(seconds, self.transport.abort)
+        self._patience = seconds
+
+    def _start_timer(self) -> None:
+        """Cut the connection after the time that is allowed; of a request read whole, none is."""
+        if self._patience is not None:
+            self._timer = self.loop.call_later(self._patience, self.transport.abort)
+            self._patience = None
 
     def _stop_timer(self) -> None:
+        self._patience = None
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

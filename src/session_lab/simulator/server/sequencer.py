@@ -161,6 +161,8 @@ class Sequencer:
         """Wake whoever waits for a stream that has changed since this was last called."""
         before, self._seen = self._seen, self._sight()
         world, n_entries, _ = self._seen
+        if not self._news:
+            return
         if before[0] is not world or before[1] > n_entries or before[2] != self._seen[2]:
             self._wake_all()
             return

@@ -71,10 +71,9 @@ def _stored(value: Json, depth_left: int) -> Json:
             raise StoreError(f"the store takes no more than {_DEEPEST} levels")
         if isinstance(value, list):
             return [_stored(item, depth_left - 1) for item in value]
+        stored_text("".join(value))
         return {
-            stored_text(key): _stored(item, depth_left - 1)
-            for key, item in value.items()
-            if key != "__proto__"
+            key: _stored(item, depth_left - 1) for key, item in value.items() if key != "__proto__"
         }
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
