@@ -302,19 +302,27 @@ def test_what_changed_past_the_requests_is_announced_too(sequencer: Sequencer):
     play(scene)
 
 
-def test_a_backlog_comes_in_pieces_of_a_mebibyte_and_no_faster_than_it_is_read(
-    sequencer: Sequencer,
+@pytest.mark.parametrize("text", ["x" * 900_000, '"\u00e9 1.0 e5}' * 60_000], ids=["plain", "odd"])
+def test_a_backlog_comes_in_events_of_a_mebibyte_and_no_faster_than_it_is_read(
+    sequencer: Sequencer, text: str
 ):
-    for _ in range(30):
-        sequencer.backend.world.append("chat-1", "x" * 900_000, io="out")
+    for _ in range(10):
+        sequencer.backend.world.append("chat-1", text, io="out")
 
     async def scene() -> None:
         async with aclosing(follow(sequencer)) as stream:
-            found = []
-            while len(found) < 30:
-                chunk = await anext(stream)
-                assert len(chunk) < 1024 * 1024
-                found += numbers(*read(chunk))
-            assert found == list(range(30))
+            found, event = [], b""
+            while len(found) < 10:
+                piece = await anext(stream)
+                assert len(piece) <= 64 * 1024
+                event += piece
+                if event.endswith(b"\n\n"):
+                    [batch] = read(event)
+                    assert [json.loads(each["body"])["data"] for each in batch[1]["records"]] == [
+                        text
+                    ]
+                    found += numbers(batch)
+                    event = b""
+            assert found == list(range(10))
 
     play(scene)

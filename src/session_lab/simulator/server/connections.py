@@ -128,7 +128,7 @@ class Http1Connection(HttpToolsProtocol):
             self.transport.close()
 
     def _allow(self, seconds: float) -> None:
-        """Let a client have some time for what comes next, from when its last piece is read."""
+        """Allow a client some time for what comes next, from when its last piece is read."""
         self._stop_timer()
         self._patience = seconds
 

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 __all__ = ["sse_follow"]
 
-_LARGE_BYTES: Final = 64 * 1024
+_PIECE_BYTES: Final = 64 * 1024
+"""What is written at once; of a batch, so much waits in memory for a reader that is slow."""
 PING_EVERY: Final = 10_000
 """Milliseconds between pings; the store leaves 5 to 15 s between them, at random."""
 
@@ -40,8 +41,9 @@ async def sse_follow(sequencer: Sequencer, follow: Follow) -> AsyncIterator[byte
             break  # Another world has taken this one's place.
         if batch := next_batch(world, follow, writer):
             deadline = waited + follow.patience * 1000
-            may_be_large = len(batch) > _LARGE_BYTES
-            yield batch
+            may_be_large = len(batch) > _PIECE_BYTES
+            for start in range(0, len(batch), _PIECE_BYTES):
+                yield batch[start : start + _PIECE_BYTES]
         elif waited >= deadline:
             break
         elif waited >= next_ping:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING, Final
 
-from session_lab.simulator.api.javascript.json_text import Json, render_json
+from session_lab.simulator.api.javascript.json_text import Json, render_texts
 from session_lab.simulator.model.records import metered_bytes
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ class EventWriter:
 
     def ping(self, tail: Position, now: int) -> bytes:
         """Write that the connection lives, and where the channel ends."""
-        return _event("ping", render_json({"timestamp": now, "tail": _tail(tail)}))
+        return _event("ping", render_texts({"timestamp": now, "tail": _tail(tail)}))
 
     def _fitting(self, records: Sequence[Record]) -> int:
         """Find how many records the next batch holds, and count them and their bytes."""
@@ -103,7 +103,7 @@ def _event(name: str, data: bytes, mark: str | None = None) -> bytes:
 def _batch(records: tuple[Record, ...], tail: Position | None) -> bytes:
     """Write the data of a batch; readers of one stream mostly want the same ones."""
     batch: dict[str, Json] = {"records": [_store_record(record) for record in records]}
-    return render_json(batch if tail is None else batch | {"tail": _tail(tail)})
+    return render_texts(batch if tail is None else batch | {"tail": _tail(tail)})
 
 
 def _store_record(record: Record) -> Json:
