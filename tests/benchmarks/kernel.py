@@ -15,7 +15,6 @@ import pandas as pd
 
 import session_lab as sl
 from session_lab.traffic.columnar import GroupedLog, SweptLog
-from session_lab.traffic.columnar.log import part
 from session_lab.traffic.engine.engine_result import NAT, OPS, EngineResult
 from session_lab.traffic.played_shards import play_shards
 from tests.benchmarks.harness import Benchmark, Side
@@ -135,15 +134,14 @@ def against_c(timings: Timings) -> Iterator[tuple[Side, Side]]:
 def swept_against_c(timings: Timings) -> Iterator[tuple[Side, Side]]:
     """One policy of a sweep on one core, over the same grouped columns."""
     log = columns(1_000_000, 100_000)
-    grouped, hashes = log.grouped(), hashes_of(log.chat)
-    swept, laid_out = SweptLog(grouped), part(grouped.columns, 0, 100_000)
+    swept, hashes = SweptLog(log.grouped()), hashes_of(log.chat)
     yield (
         _by_cpu(
             "a policy of a sweep, 1,000,000 events",
             lambda: swept.outcome([timings], keep_waits=False).tally,
             _of_sums,
         ),
-        _by_cpu("a loop in C", lambda: sum_in_c(laid_out, hashes, timings), _of_sums),
+        _by_cpu("a loop in C", lambda: sum_in_c(swept.columns, hashes, timings), _of_sums),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,10 +13,10 @@ from session_lab.traffic.engine.engine_result import NAT, NONE, OPS
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from session_lab.traffic.columnar.layout import Answers, ExpandedAnswers
+    from session_lab.traffic.columnar.layout import Answers, ExpandedAnswers, RunColumns
     from session_lab.traffic.columnar.sums import OutcomeSums
 
-__all__ = ["add_missing", "find_sessions", "finish", "gather", "group", "scatter"]
+__all__ = ["add_missing", "finish", "group", "write_columns"]
 
 _NAT = np.int64(NAT)
 _START, _MESSAGE, _CLOSE = map(OPS.index, ("start", "message", "close"))
@@ -27,17 +27,24 @@ _MESSAGE_MISSING, _CLOSE_MISSING, _RETRIEVE_MISSING = (
 
 
 @allocating
-def find_sessions(
+def group(
     chat: NDArray[np.integer], op: NDArray[np.int8], n_chats: int, session: NDArray[np.int32]
-) -> NDArray[np.int32]:
-    """Map each event to its session row, or NONE where there is none yet.
+) -> tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.int32]]:
+    """Sort events by session, keeping their order in it.
 
     The first start of a chat creates its session, whatever it is answered, so sessions can be
-    numbered, in order of creation, before any event is played. ``session`` is filled; the events
-    that create are returned.
+    numbered, in order of creation, before any event is played. ``session`` is filled with the
+    session row of each event, or NONE where there is none yet.
+
+    Returns
+    -------
+    created_by, bounds, order : ndarray
+        The events that create sessions; the events of session ``s`` are
+        ``order[bounds[s]:bounds[s + 1]]``.
     """
     session_of = np.full(n_chats, NONE, np.int32)
     created_by = np.empty(n_chats, np.int32)
+    bounds = np.zeros(n_chats + 1, np.int64)
     n_sessions = 0
     for event in range(len(chat)):
         found = session_of[chat[event]]
@@ -47,26 +54,9 @@ def find_sessions(
             created_by[n_sessions] = event
             n_sessions += 1
         session[event] = found
-    return created_by[:n_sessions].copy()
-
-
-@allocating
-def group(
-    session: NDArray[np.int32], n_sessions: int
-) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
-    """Sort events by session, keeping their order in it.
-
-    Returns
-    -------
-    bounds, order : ndarray
-        The events of session ``s`` are ``order[bounds[s]:bounds[s + 1]]``.
-    """
-    bounds = np.zeros(n_sessions + 1, np.int64)
-    for event in range(len(session)):
-        if session[event] >= 0:
-            bounds[session[event] + 1] += 1
-    for place in range(n_sessions):
-        bounds[place + 1] += bounds[place]
+        if found >= 0:
+            bounds[found + 1] += 1
+    bounds = bounds[: n_sessions + 1].cumsum()
     order = np.empty(bounds[n_sessions], np.int32)
     free = bounds[:-1].copy()
     for event in range(len(session)):
@@ -74,21 +64,28 @@ def group(
         if found >= 0:
             order[free[found]] = event
             free[found] += 1
-    return bounds, order
+    return created_by[:n_sessions].copy(), bounds, order
 
 
 @compiled
-def gather(order: NDArray[np.int32], column: NDArray[Any], into: NDArray[Any]) -> None:
-    """Copy the values of a column that stand at ``order``."""
-    for place in range(len(order)):
-        into[place] = column[np.uint64(order[place])]
-
-
-@compiled
-def scatter(order: NDArray[np.int32], column: NDArray[Any], into: NDArray[Any]) -> None:
-    """Put the values of a column where ``order`` says."""
-    for place in range(len(order)):
-        into[np.uint64(order[place])] = column[place]
+def write_columns(rows: NDArray[np.int64], columns: RunColumns) -> None:
+    """Write rows of runs as columns."""
+    owner, number, reason, triggered_at, status, ended_at = columns[:6]
+    end_cause, turns, resumes, active, idle, suspended = columns[6:]
+    for row in range(len(rows)):
+        place = np.uint64(row)
+        owner[place] = rows[row, 0]
+        number[place] = rows[row, 1]
+        reason[place] = rows[row, 2]
+        triggered_at[place] = rows[row, 3]
+        status[place] = rows[row, 4]
+        ended_at[place] = rows[row, 5]
+        end_cause[place] = rows[row, 6]
+        turns[place] = rows[row, 7]
+        resumes[place] = rows[row, 8]
+        active[place] = rows[row, 9]
+        idle[place] = rows[row, 10]
+        suspended[place] = rows[row, 11]
 
 
 @compiled
@@ -100,7 +97,7 @@ def finish(  # noqa: PLR0917
     behind: NDArray[np.int64],
     n_runs: NDArray[np.int32],
     answers: Answers,
-    table: NDArray[np.int16],
+    table: ExpandedAnswers,
     told: ExpandedAnswers,
 ) -> None:
     """Expand verdicts, and turn the numbers of runs into their rows, in place.
@@ -109,21 +106,26 @@ def finish(  # noqa: PLR0917
     newest run; where that is left out, the newest that is shown.
     """
     verdicts, waits, numbers = answers
+    status_codes, errors, cachings, kinds = table
     status_code, error, is_cached, start_kind = told
-    for event in range(first, last):
+    for place in range(first, last):
+        event = np.uint64(place)
         found, row = session[event], np.int64(NONE)
         if found < 0:
-            verdict = _missing(op[event])
+            verdict = np.uint64(_missing(op[event]))
             waits[event] = _NAT
         else:
-            verdict = np.int64(verdicts[event])
-            if numbers[event] >= 0 and n_runs[found] > 0:
-                row = behind[found] - n_runs[found] + min(numbers[event], n_runs[found] - 1)
+            verdict = np.uint64(verdicts[event])
+            n_shown = np.int64(n_runs[np.uint64(found)])
+            number = min(np.int64(numbers[event]), n_shown - 1)
+            # All bits of NONE are set, as are those of a negative number shifted out: no branch,
+            # which the processor would guess wrong for every other event.
+            row = (behind[np.uint64(found)] - n_shown + number) | (number >> 63)
         numbers[event] = row
-        status_code[event] = table[verdict, 0]
-        error[event] = table[verdict, 1]
-        is_cached[event] = table[verdict, 2]
-        start_kind[event] = table[verdict, 3]
+        status_code[event] = status_codes[verdict]
+        error[event] = errors[verdict]
+        is_cached[event] = cachings[verdict]
+        start_kind[event] = kinds[verdict]
 
 
 @compiled

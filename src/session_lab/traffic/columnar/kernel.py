@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from session_lab.simulator.model.run_rules import DEAD
-from session_lab.traffic.columnar.compiling import compiled, inlined
+from session_lab.traffic.columnar.compiling import compiled, inlined, prefetch
 from session_lab.traffic.columnar.draws import crashes
 from session_lab.traffic.columnar.layout import Int64, RunColumns
 from session_lab.traffic.columnar.run_row import (
@@ -70,6 +70,9 @@ _HELD_FROM = N_FIELDS
 RUN_FIELDS = N_FIELDS + 1
 """Behind the fields of a run stands since when it holds its slot."""
 
+_AHEAD = 16
+"""What an event needs is fetched from memory when so many others come before it."""
+
 _NAT, _NONE = np.int64(NAT), np.int64(NONE)
 _NO_HASH = np.uint64(0)
 _INITIAL, _CONTINUATION, _UPGRADED, _RESUMED = map(
@@ -94,11 +97,10 @@ def play_sessions(  # noqa: PLR0917  a call of a part that writes so much would 
 ) -> tuple[int, int]:
     """Play the sessions from ``first`` up to ``last``.
 
-    The columns of events, and those of answers, begin with the first of these sessions. Runs are
-    written from row 0 on, with the columns of :class:`RunColumns`. With ``sums`` what comes of them
-    is only added up, and of the answers the longer waits are written, one after the other, as long
-    as there is room: numba compiles a kernel for each. ``run`` is room for the run at hand. Where
-    there is a demand, the slots that runs hold are added to it.
+    Runs are written from row 0 on, with the columns of :class:`RunColumns`. With ``sums`` what
+    comes of them is only added up, and of the answers the longer waits are written, one after the
+    other, as long as there is room: numba compiles a kernel for each. ``run`` is room for the run
+    at hand. Where there is a demand, the slots that runs hold are added to it.
 
     Returns
     -------
@@ -109,7 +111,6 @@ def play_sessions(  # noqa: PLR0917  a call of a part that writes so much would 
     bounds, _, ats, ops, turn_durations, expiries, policies, hashes = columns
     timings, times, crash_rate, deploys, until, refused_start_rewrites = book
     updates, closed, n_runs = sessions
-    begin = bounds[first]
     rows, n_long = 0, 0
     for session in range(first, last):
         rows_before = rows
@@ -120,8 +121,7 @@ def play_sessions(  # noqa: PLR0917  a call of a part that writes so much would 
         updated_at, closed_at, accepted, settled = _NAT, _NAT, np.int64(0), np.int64(0)
         forget(run)
         for place in range(bounds[session], bounds[session + 1]):
-            # An index without a sign is not looked at for one that counts from the end.
-            event = np.uint64(place - begin)
+            event = _event_at(columns, answers, sums, place)
             at, op = ats[event], ops[event]
             is_expired = expires_at != _NAT and expires_at < at
             is_new = updated_at == _NAT
@@ -175,6 +175,30 @@ def play_sessions(  # noqa: PLR0917  a call of a part that writes so much would 
             closed[session] = closed_at
             n_runs[session] = rows - rows_before
     return rows, n_long
+
+
+@inlined
+def _event_at(
+    columns: Columns, answers: Answers, sums: OutcomeSums | None, place: Int64
+) -> np.uint64:
+    """Return the event at a place of its session.
+
+    What a later event needs, and where its answer will stand, begins to be fetched from memory.
+    """
+    order = columns.order
+    # An index without a sign is not looked at for one that counts from the end.
+    if len(order) == 0:
+        return np.uint64(place)
+    later = np.uint64(order[np.uint64(min(place + _AHEAD, len(order) - 1))])
+    prefetch(columns.at, later)
+    prefetch(columns.op, later)
+    if len(columns.turn_duration):
+        prefetch(columns.turn_duration, later)
+    if sums is None:
+        prefetch(answers.verdict, later)
+        prefetch(answers.waited, later)
+        prefetch(answers.number, later)
+    return np.uint64(order[np.uint64(place)])
 
 
 @inlined

@@ -69,8 +69,8 @@ class Columns(NamedTuple):
     """Sessions, and their events.
 
     The events of session ``s`` are ``order[bounds[s]:bounds[s + 1]]``, in order of time; the first
-    of them is the start that creates it. Where ``order`` is empty the columns of events are those
-    of some sessions only, one session behind the other, and begin with the first of them.
+    of them is the start that creates it. Where ``order`` is empty the columns of events have one
+    session behind the other.
     ``turn_duration`` is empty where no event has one, ``policy`` where there is but one, and
     ``hashes`` where nothing is drawn.
     """
@@ -192,9 +192,9 @@ class RunColumns(NamedTuple):
     suspended: NDArray[np.int64]
 
     @classmethod
-    def of(cls, rows: NDArray[np.int64]) -> RunColumns:
-        """Turn rows into columns, each as narrow as what it holds."""
-        return cls(*(rows[:, place].astype(dtype) for place, dtype in enumerate(_RUN_DTYPES)))
+    def empty(cls, n: int) -> RunColumns:
+        """Allocate columns, each as narrow as what it holds."""
+        return cls(*(np.empty(n, dtype) for dtype in _RUN_DTYPES))
 
 
 _RUN_DTYPES = ("i4", "i4", "i1", "i8", "i1", "i8", "i1", "i4", "i4", "i8", "i8", "i8")
@@ -248,11 +248,12 @@ def _constant_or_table(time: int | tuple[int, ...]) -> tuple[int, NDArray[np.int
     return 0, np.array(time, dtype=np.int64)
 
 
-def verdict_table(profile: Profile) -> NDArray[np.int16]:
-    """Map each verdict to the status code, and the codes of error, caching and kind."""
+def verdict_table(profile: Profile) -> ExpandedAnswers:
+    """Map each verdict to what it says."""
     rows: list[tuple[int, int, int, int]] = []
     for name, (_, usual, error, is_cached) in _ANSWERS.items():
         status = profile.append_to_closed if name == "append closed" else usual
         code = NONE if error is None else ERRORS.index(error)
         rows += [(status, code, is_cached, kind) for kind in range(NONE, 7)]
-    return np.array(rows, dtype=np.int16)
+    status_code, *codes = np.array(rows, dtype=np.int16).T
+    return ExpandedAnswers(status_code.copy(), *(column.astype(np.int8) for column in codes))

@@ -11,7 +11,7 @@ import numpy as np
 from session_lab.errors import DataError
 from session_lab.simulator import profile_named
 from session_lab.traffic.columnar.draws import SessionIds
-from session_lab.traffic.columnar.grouping import add_missing, find_sessions, gather, group, scatter
+from session_lab.traffic.columnar.grouping import add_missing, group
 from session_lab.traffic.columnar.kernel import RUN_FIELDS, play_sessions
 from session_lab.traffic.columnar.layout import (
     Answers,
@@ -21,7 +21,7 @@ from session_lab.traffic.columnar.layout import (
     rulebook,
 )
 from session_lab.traffic.columnar.outcome import Outcome, add_up, chunks_of, processors
-from session_lab.traffic.columnar.unpack import RunsSoFar, tell
+from session_lab.traffic.columnar.unpack import RunsSoFar, tell, to_columns
 from session_lab.traffic.engine.engine_result import NAT, EngineResult, Log
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from session_lab.simulator import Profile, Timings
     from session_lab.traffic.columnar.layout import Demand, Rulebook
 
-__all__ = ["PROFILE", "GroupedLog", "part"]
+__all__ = ["PROFILE", "GroupedLog"]
 
 _MOST_EVENTS = 2**31 - 1
 PROFILE = profile_named("2026-10")
@@ -98,8 +98,7 @@ class GroupedLog:
         none = np.empty(0, dtype=np.int64)
         self.session = np.empty(len(at), dtype=np.int32)
         n_chats = int(chat.max(initial=-1)) + 1
-        self.created_by = find_sessions(chat, op, n_chats, self.session)
-        bounds, order = group(self.session, len(self.created_by))
+        self.created_by, bounds, order = group(chat, op, n_chats, self.session)
         self.columns = Columns(
             bounds=bounds,
             order=order,
@@ -211,15 +210,10 @@ class GroupedLog:
 
         def play_chunk(chunk: tuple[int, int]) -> RunColumns:
             room = spare.pop() if spare else _Room.of(columns, chunks, book, demand)
-            some = part(columns, *chunk, room.columns)
             rows, _ = play_sessions(
-                *chunk, some, book, room.answers, sessions, room.runs, None, room.run, room.demand
+                *chunk, columns, book, answers, sessions, room.runs, None, room.run, room.demand
             )
-            order = columns.order[columns.bounds[chunk[0]] : columns.bounds[chunk[1]]]
-            scatter(order, room.answers.verdict, answers.verdict)
-            scatter(order, room.answers.waited, answers.waited)
-            scatter(order, room.answers.number, answers.number)
-            made = RunColumns.of(room.runs[:rows])
+            made = to_columns(room.runs[:rows])
             spare.append(room)
             return made
 
@@ -266,7 +260,7 @@ class GroupedLog:
             The same for any number of workers.
         """
         columns, book = self.prepared(policies, profile, until)
-        sums, waits = add_up(columns, part, book, workers=workers, keep_waits=keep_waits)
+        sums, waits = add_up(columns, book, workers=workers, keep_waits=keep_waits)
         add_missing(sums, columns.op, self.session)
         return Outcome(len(columns.at), len(self.created_by), profile, sums, waits)
 
@@ -284,34 +278,9 @@ class GroupedLog:
         return self.ids.hashed_for(book, columns), book
 
 
-def part(columns: Columns, first: int, last: int, room: Columns | None = None) -> Columns:
-    """Return columns with the events of some sessions only, one session behind the other.
-
-    ``room`` is written over if it is given.
-    """
-    order = columns.order[columns.bounds[first] : columns.bounds[last]]
-    room = _room_for_events(columns, len(order)) if room is None else room
-    gather(order, columns.at, room.at)
-    gather(order, columns.op, room.op)
-    gather(order[: len(room.turn_duration)], columns.turn_duration, room.turn_duration)
-    return room._replace(hashes=columns.hashes)
-
-
-def _room_for_events(columns: Columns, n: int) -> Columns:
-    durations = columns.turn_duration
-    return columns._replace(
-        order=columns.order[:0].copy(),
-        at=np.empty(n, columns.at.dtype),
-        op=np.empty(n, columns.op.dtype),
-        turn_duration=np.empty(n if len(durations) else 0, durations.dtype),
-    )
-
-
 class _Room(NamedTuple):
     """What a chunk is played in; what is never written of it costs no memory."""
 
-    columns: Columns
-    answers: Answers
     runs: NDArray[np.int64]
     run: NDArray[np.int64]
     demand: Demand | None
@@ -331,8 +300,6 @@ class _Room(NamedTuple):
         if demand is not None:
             demand = demand._replace(changes=np.zeros_like(demand.changes))
         return cls(
-            _room_for_events(columns, most),
-            Answers.empty(most),
             np.empty((rows, len(RunColumns._fields)), np.int64),
             np.empty(RUN_FIELDS, np.int64),
             demand,

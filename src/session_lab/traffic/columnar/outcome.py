@@ -17,8 +17,6 @@ from session_lab.traffic.columnar.sums import EXACT, OutcomeSums, bin_ends
 from session_lab.traffic.engine.engine_result import CAUSES, KINDS, NONE, REASONS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from numpy.typing import NDArray
 
     from session_lab.simulator import Profile
@@ -108,9 +106,10 @@ class Outcome:
     def answers(self) -> dict[str, int]:
         """Events by operation and answer, as in ``"message 404 Resource not found"``."""
         counts: dict[str, int] = {}
-        rows = verdict_table(self.profile)[::8].tolist()
+        table = verdict_table(self.profile)
+        statuses, errors = table.status_code[::8].tolist(), table.error[::8].tolist()
         by_answer = self.tally.verdicts.reshape(-1, 8).sum(axis=1).tolist()
-        for op, (status, error, *_), n in zip(ANSWER_OPS, rows, by_answer, strict=True):
+        for op, status, error, n in zip(ANSWER_OPS, statuses, errors, by_answer, strict=True):
             if n:
                 counts[f"{op} {status}" + ("" if error == NONE else f" {ERRORS[error]}")] = n
         return counts
@@ -154,7 +153,6 @@ class Outcome:
 
 def add_up(
     columns: Columns,
-    part: Callable[[Columns, int, int], Columns],
     book: Rulebook,
     *,
     workers: int | None,
@@ -162,8 +160,7 @@ def add_up(
 ) -> tuple[OutcomeSums, NDArray[np.int64] | None]:
     """Play all sessions, and return their sums and, if they are to be kept, the longer waits.
 
-    ``part`` takes the events of some sessions out of the columns. The waits stand by session, then
-    in order of arrival. ``workers`` is how many threads share the work, None for one for each
+    The waits stand by session, then in order of arrival. ``workers`` is how many threads share the work, None for one for each
     processor; what is returned does not depend on it.
     """
     chunks = chunks_of(columns.bounds)
@@ -179,9 +176,8 @@ def add_up(
         for first, last in share:
             size = int(columns.bounds[last] - columns.bounds[first]) if keep_waits else 0
             answers = Answers.empty(size)
-            some = part(columns, first, last)
             _, n_long = play_sessions(
-                first, last, some, book, answers, sessions, no_runs, sums, run, None
+                first, last, columns, book, answers, sessions, no_runs, sums, run, None
             )
             waits.append(answers.waited[:n_long].copy())
         return sums, waits

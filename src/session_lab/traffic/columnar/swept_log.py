@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from session_lab.traffic.columnar.grouping import add_missing
 from session_lab.traffic.columnar.layout import rulebook
-from session_lab.traffic.columnar.log import PROFILE, part
+from session_lab.traffic.columnar.log import PROFILE
 from session_lab.traffic.columnar.outcome import Outcome, add_up
 from session_lab.traffic.columnar.sums import OutcomeSums
 
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from session_lab.simulator import Profile, Timings
-    from session_lab.traffic.columnar.layout import Columns
     from session_lab.traffic.columnar.log import GroupedLog
 
 __all__ = ["SweptLog"]
@@ -50,16 +49,22 @@ class SweptLog:
         self._n_events = len(columns.at)
         self._missing = OutcomeSums.empty()
         add_missing(self._missing, columns.op, log.session)
-        self._columns = part(columns, 0, len(columns.bounds) - 1)
+        order, durations = columns.order, columns.turn_duration
+        self.columns = columns._replace(
+            order=order[:0].copy(),
+            at=columns.at[order],
+            op=columns.op[order],
+            turn_duration=durations[order] if len(durations) else durations,
+        )
 
     def expiring(self, after: int) -> SweptLog:
         """Return the log with sessions that expire so many ms after they begin; NAT for never.
 
         It shares all else with this one.
         """
-        created_at = self._columns.at[self._columns.bounds[:-1]]
+        created_at = self.columns.at[self.columns.bounds[:-1]]
         other = copy.copy(self)
-        vars(other)["_columns"] = self._columns.expiring(created_at, after)
+        other.columns = self.columns.expiring(created_at, after)
         return other
 
     def outcome(
@@ -73,16 +78,7 @@ class SweptLog:
     ) -> Outcome:
         """Return what :meth:`GroupedLog.outcome` returns, which see."""
         book = rulebook(policies, profile, until)
-        columns = self._ids.hashed_for(book, self._columns)
-        sums, waits = add_up(columns, _part, book, workers=workers, keep_waits=keep_waits)
+        columns = self._ids.hashed_for(book, self.columns)
+        sums, waits = add_up(columns, book, workers=workers, keep_waits=keep_waits)
         sums.add(self._missing)
         return Outcome(self._n_events, len(columns.bounds) - 1, profile, sums, waits)
-
-
-def _part(columns: Columns, first: int, last: int) -> Columns:
-    events = slice(columns.bounds[first], columns.bounds[last])
-    return columns._replace(
-        at=columns.at[events],
-        op=columns.op[events],
-        turn_duration=columns.turn_duration[events],
-    )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from session_lab.traffic.columnar.grouping import finish
+from session_lab.traffic.columnar.grouping import finish, write_columns
 from session_lab.traffic.columnar.layout import ExpandedAnswers, RunColumns, verdict_table
 from session_lab.traffic.engine.engine_result import NONE, EngineResult
 
@@ -18,17 +18,24 @@ if TYPE_CHECKING:
     from session_lab.simulator import Profile
     from session_lab.traffic.columnar.layout import Answers, SessionColumns
 
-__all__ = ["RunsSoFar", "tell"]
+__all__ = ["RunsSoFar", "tell", "to_columns"]
 
 _SPARE = 16
 """Columns grow by one part in so many: rarely, and without much room that is never used."""
+
+
+def to_columns(rows: NDArray[np.int64]) -> RunColumns:
+    """Return runs, as the kernel writes them, as columns."""
+    columns = RunColumns.empty(len(rows))
+    write_columns(rows, columns)
+    return columns
 
 
 class RunsSoFar:
     """Columns of runs that grow part by part, so that no two copies of all runs are in memory."""
 
     def __init__(self) -> None:
-        self._columns = RunColumns.of(np.empty((0, len(RunColumns._fields)), np.int64))
+        self._columns = RunColumns.empty(0)
         self._n = 0
 
     def add(self, part: RunColumns) -> None:

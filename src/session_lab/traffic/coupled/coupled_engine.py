@@ -10,7 +10,7 @@ import numpy as np
 from session_lab.traffic.columnar.compiling import allocating
 from session_lab.traffic.columnar.layout import RunColumns
 from session_lab.traffic.columnar.log import PROFILE
-from session_lab.traffic.columnar.unpack import RunsSoFar, tell
+from session_lab.traffic.columnar.unpack import RunsSoFar, tell, to_columns
 from session_lab.traffic.coupled.play import Play
 from session_lab.traffic.coupled.state import QUEUED_COLUMN
 from session_lab.traffic.engine.engine_result import NAT
@@ -65,7 +65,7 @@ def play_coupled(
     told, queued_parts = RunsSoFar(), [np.empty(0, np.int64)]
 
     def keep(rows: NDArray[np.int64]) -> None:
-        told.add(RunColumns.of(rows))
+        told.add(to_columns(rows))
         queued_parts.append(rows[:, QUEUED_COLUMN].copy())
 
     play.run(keep, progress)
