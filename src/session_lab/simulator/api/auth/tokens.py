@@ -7,12 +7,11 @@ against a present that is handed in instead of the machine's clock.
 from __future__ import annotations
 
 import functools
-import hmac
 from typing import TYPE_CHECKING, Any
 
 import jwt
 from jwt.algorithms import HMACAlgorithm
-from jwt.utils import base64url_decode, base64url_encode
+from jwt.utils import base64url_decode
 
 from session_lab.simulator.api.javascript.json_text import parse_json, render_json
 
@@ -45,8 +44,7 @@ class _PlatformKeys(HMACAlgorithm):
 
 _SIGNATURES = jwt.PyJWS(algorithms=[])
 _SIGNATURES.register_algorithm(_ALGORITHM, _PlatformKeys(HMACAlgorithm.SHA256))
-_HEADER = base64url_encode(b'{"alg":"%s"}' % _ALGORITHM.encode())
-_keyed = functools.lru_cache(maxsize=256)(functools.partial(hmac.new, digestmod="sha256"))
+_NO_TYPE = {"typ": ""}
 
 
 def session_token(*, environment_id: str, secret_key: str, session_key: str, now: int) -> str:
@@ -86,10 +84,7 @@ def sign(claims: Claims, secret_key: str) -> str:
     >>> sign({"sub": "env_lab"}, "tr_dev_example")
     'eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJlbnZfbGFiIn0.NLM0TJQ3FpgM2PPZ72UeelaU0IpmhfK0SYHsI0ehP2U'
     """
-    signed = b"%s.%s" % (_HEADER, base64url_encode(render_json(claims)))
-    signature = _keyed(secret_key.encode()).copy()  # A key is prepared once, not for every token.
-    signature.update(signed)
-    return (b"%s.%s" % (signed, base64url_encode(signature.digest()))).decode()
+    return _SIGNATURES.encode(render_json(claims), secret_key, _ALGORITHM, headers=_NO_TYPE)
 
 
 def unverified_claims(token: str) -> Claims | None:
