@@ -262,6 +262,8 @@ def _converted(column: pa.Array, field: Field, format: RowFormat) -> pa.Array:
 
 
 def _texts(column: pa.Array) -> pa.Array:
+    if column.type == _TEXT:
+        return column
     if pa.types.is_null(column.type):
         return pa.nulls(len(column), _TEXT)
     if pa.types.is_dictionary(column.type):
@@ -273,12 +275,12 @@ def _texts(column: pa.Array) -> pa.Array:
         return words.take(column.indices)
     if not _is_text(column.type) and not _is_binary(column.type):
         raise Unusual
-    return column if column.type == _TEXT else column.cast(_TEXT)
+    return column.cast(_TEXT)
 
 
 def _is_text(kind: pa.DataType) -> bool:
-    is_view = str(kind) == "string_view"
-    return is_view or bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+    is_known = pa.types.is_string(kind) or pa.types.is_large_string(kind)
+    return bool(is_known) or str(kind) == "string_view"
 
 
 def _is_binary(kind: pa.DataType) -> bool:
@@ -306,17 +308,19 @@ def _instants(column: pa.Array, *, naive_is_utc: bool) -> pa.Array:
         raise Unusual
     if column.type.tz is None and not naive_is_utc:
         raise Unusual
-    whole = column.cast(pa.int64())
+    whole = column.view(pa.int64())
     parts = _PER_SECOND[column.type.unit]
-    known = np.asarray(whole.fill_null(0))
-    # What is finer than a millisecond is cut off, before 1970 too.
-    milliseconds = known // (parts // 1000) if parts > 1000 else known * (1000 // parts)
-    if len(known) and not (
-        milliseconds.min() >= _FIRST_INSTANT and milliseconds.max() <= LAST_INSTANT
-    ):
+    if parts < 1000:
+        whole = pc.call_function("multiply_checked", [whole, 1000 // parts])
+    elif parts > 1000:
+        # What is finer than a millisecond is cut off, before 1970 too.
+        known = np.asarray(whole.fill_null(0)) // (parts // 1000)
+        mask = np.asarray(whole.is_null()) if whole.null_count else None
+        whole = pa.array(known, pa.int64(), mask=mask)
+    first, last = pc.call_function("min_max", [whole]).as_py().values()
+    if first is not None and not (_FIRST_INSTANT <= first and last <= LAST_INSTANT):
         raise Unusual
-    mask = np.asarray(whole.is_null()) if whole.null_count else None
-    return pa.array(milliseconds, _INSTANT, mask=mask)
+    return whole.view(_INSTANT)
 
 
 def _instants_of_text(column: pa.Array, *, naive_is_utc: bool) -> pa.Array:
@@ -367,6 +371,8 @@ def _flags(column: pa.Array) -> pa.Array:
 
 def _tag_lists(column: pa.Array) -> pa.Array:
     kind = column.type
+    if kind == ARROW_TYPES[Kind.TAGS] and not column.values.null_count:
+        return column
     if pa.types.is_null(kind):
         return pa.nulls(len(column), ARROW_TYPES[Kind.TAGS])
     if _is_text(kind) or pa.types.is_dictionary(kind):
