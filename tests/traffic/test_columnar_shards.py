@@ -167,3 +167,30 @@ def test_a_missing_value_is_refused(tmp_path: Path, column: str, values: list[ob
 
 def test_a_directory_without_shards_is_refused(tmp_path: Path):
     assert str(tmp_path) in str(refusal(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "problem"),
+    [
+        ("turn_duration", -5, "-5 ms is negative"),
+        ("turn_duration", 10**13, "is longer than a century"),
+        ("expires_at", -1, "lies outside the years 1970 to 9999"),
+        ("at", "noon", "'noon' is not an ISO 8601 time"),
+        ("op", "sing", "'sing' is not an operation"),
+        ("external_id", "", "cannot be an external id"),
+        ("external_id", "session_1", "cannot be an external id"),
+        ("external_id", 1.0, "1.0 is neither text nor a whole number"),
+    ],
+)
+def test_a_shard_is_held_to_what_every_event_is_held_to(
+    tmp_path: Path, column: str, value: object, problem: str
+):
+    good = {"at": 1, "op": "start", "external_id": 1}
+    words = {"op": "start", "at": "2026-01-01T00:00:00Z", "external_id": "a"}
+    first = words[column] if isinstance(value, str) else 1.0 if isinstance(value, float) else 1
+    table = {name: [one, one] for name, one in good.items()} | {column: [first, value]}
+    pq.write_table(pa.table(table), tmp_path / "one.parquet")
+    error = refusal(tmp_path)
+    row = 0 if isinstance(value, float) else 1
+    assert (error.source, error.row, error.column) == ("one.parquet", row, column)
+    assert problem in str(error)

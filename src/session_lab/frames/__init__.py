@@ -17,7 +17,9 @@ from session_lab.frames.digest import digest
 from session_lab.frames.events.check_events import check_events
 from session_lab.frames.events.event_columns import (
     UnusualError,
+    event_array,
     event_cells,
+    event_column,
     event_columns,
     join_events,
     table_of_rows,
@@ -70,8 +72,10 @@ __all__ = [
     "digest",
     "durations",
     "empty",
+    "event_array",
     "event_cell",
     "event_cells",
+    "event_column",
     "event_columns",
     "event_value",
     "in_one_piece",

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from session_lab.errors import DataError
+from session_lab.frames import EVENTS, UnusualError, event_array, event_column
 from session_lab.frames.files.sources import Source
-from session_lab.timing import LAST_INSTANT
 from session_lab.traffic.columnar.draws import SessionIds
 from session_lab.traffic.columnar.log import PROFILE, GroupedLog
 from session_lab.traffic.engine.engine_result import NAT, OPS
@@ -32,10 +31,9 @@ __all__ = ["Shard", "play_shards", "read_shard"]
 
 _REQUIRED = ("at", "op", "external_id")
 _OPTIONAL = ("turn_duration", "expires_at")
-_RANGES = {
-    "at": (0, LAST_INSTANT, "lies outside the years 1970 to 9999"),
-    "op": (0, len(OPS) - 1, "is not the place of an operation"),
-    "external_id": (0, 2**63 - 1, "is negative"),
+_PLACES = {
+    "op": (len(OPS) - 1, "is not the place of an operation"),
+    "external_id": (2**63 - 1, "is negative"),
 }
 _BATCH = 1 << 18
 
@@ -176,13 +174,22 @@ def _ids(
     """Give external ids numbers from 0 on, and list them by their number."""
     kind = parquet.schema_arrow.field("external_id").type
     kind = kind.value_type if pa.types.is_dictionary(kind) else kind
-    if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
+    if pa.types.is_integer(kind):
         return _dense(_column(parquet, "external_id", file))
     column = parquet.read(["external_id"], use_threads=False)["external_id"]
     if column.null_count:
         raise DataError("a value is missing", source=file, column="external_id")
-    # As one chunk, so that there is one list of ids.
-    encoded = column.cast(pa.large_string()).combine_chunks().dictionary_encode()
+    field = EVENTS.column("external_id")
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        # As one chunk, so that there is one list of ids.
+        texts = column.cast(pa.large_string()).combine_chunks()
+    else:
+        texts = event_array(column.to_pylist(), field, source=file)
+    encoded = texts.dictionary_encode()
+    try:
+        event_column(encoded.dictionary, field)
+    except UnusualError:
+        event_array(texts.to_pylist(), field, source=file)  # It names the row.
     return encoded.indices.to_numpy(), encoded.dictionary
 
 
@@ -191,34 +198,39 @@ def _column(parquet: pq.ParquetFile, name: str, file: str) -> NDArray[Any]:
     values = np.empty(parquet.metadata.num_rows, np.int8 if name == "op" else np.int64)
     begin = 0
     for batch in parquet.iter_batches(_BATCH, columns=[name], use_threads=False):
-        numbers = _numbers(batch.column(name), name, file)
-        _refuse_out_of_range(numbers, name, begin, file)
+        numbers = _numbers(batch.column(name), name, begin, file)
         values[begin : begin + len(numbers)] = numbers
         begin += len(numbers)
     return values
 
 
-def _numbers(column: pa.Array, name: str, file: str) -> NDArray[np.int64]:
+def _numbers(column: pa.Array, name: str, first_row: int, file: str) -> NDArray[np.int64]:
     """Turn a column into whole numbers, with NAT for what is missing."""
     kind = column.type
     if pa.types.is_dictionary(kind):
         column, kind = column.cast(kind.value_type), kind.value_type
+    if name in _REQUIRED and column.null_count:
+        raise DataError("a value is missing", source=file, column=name)
     try:
-        if name == "op" and (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
-            known = pc.SetLookupOptions(value_set=pa.array(OPS, kind))
-            column = pc.call_function("index_in", [column], known).fill_null(len(OPS))
-        elif pa.types.is_timestamp(kind):
-            column = column.cast(pa.timestamp("ms", kind.tz))
+        if pa.types.is_timestamp(kind):
+            column = column.cast(pa.timestamp("ms", kind.tz)).cast(pa.int64())
         elif pa.types.is_duration(kind):
-            column = column.cast(pa.duration("ms"))
-        elif not pa.types.is_integer(kind):
-            raise pa.ArrowTypeError(f"{kind} is not a kind of whole number")
-        column = column.cast(pa.int64())
+            column = column.cast(pa.duration("ms")).cast(pa.int64())
     except pa.ArrowException as error:
         message = f"the column cannot be used: {error}"
         raise DataError(message, source=file, column=name) from error
-    if name in _REQUIRED and column.null_count:
-        raise DataError("a value is missing", source=file, column=name)
+    if name in _PLACES and pa.types.is_integer(kind):
+        places: NDArray[np.int64] = column.cast(pa.int64()).to_numpy(zero_copy_only=False)
+        _refuse_out_of_range(places, name, first_row, file)
+        return places
+    field = EVENTS.column(name)
+    try:
+        column = event_column(column, field)
+    except UnusualError:
+        column = event_array(column.to_pylist(), field, source=file, first_row=first_row)
+    if name == "op":
+        known = np.array([OPS.index(op) for op in column.dictionary.to_pylist()], np.int64)
+        return known.take(np.asarray(column.indices))
     numbers: NDArray[np.int64] = column.fill_null(NAT).to_numpy(zero_copy_only=False)
     return numbers
 
@@ -236,10 +248,8 @@ def _dense(ids: NDArray[np.int64]) -> tuple[NDArray[np.integer], NDArray[np.int6
 
 def _refuse_out_of_range(values: NDArray[np.int64], name: str, first_row: int, file: str) -> None:
     """Refuse what only a mistake can have made; the first value is that of ``first_row``."""
-    if name not in _RANGES:
-        return
-    low, high, problem = _RANGES[name]
-    wrong = (values < low) | (values > high)
+    high, problem = _PLACES[name]
+    wrong = (values < 0) | (values > high)
     if wrong.any():
         place = int(wrong.argmax())
         message = f"{values[place]} {problem}"

@@ -18,17 +18,20 @@ from session_lab.errors import DataError
 from session_lab.frames.build import NAT, Coded, build, in_one_piece
 from session_lab.frames.events.event_values import NOTHING, event_cell, event_value
 from session_lab.frames.schema import EVENTS, Kind
+from session_lab.frames.values import is_missing
 from session_lab.timing import LAST_INSTANT, LONGEST_DURATION
 from session_lab.wire.limits import RESERVED_ID_PREFIX
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from session_lab.frames.schema import Column
 
 __all__ = [
     "UnusualError",
+    "event_array",
     "event_cells",
+    "event_column",
     "event_columns",
     "events_from_table",
     "join_events",
@@ -85,11 +88,66 @@ def event_columns(columns: Mapping[str, pa.Array | pa.ChunkedArray], n: int) -> 
             continue
         if not column.optional and values.null_count:
             raise UnusualError
-        try:
-            checked[column.name] = _CHECKS[column.kind](in_one_piece(values), column)
-        except (pa.ArrowException, UnicodeError, OverflowError) as error:
-            raise UnusualError from error
+        checked[column.name] = event_column(values, column)
     return pa.table(checked)
+
+
+def event_column(values: pa.Array | pa.ChunkedArray, column: Column) -> pa.Array:
+    """Check one of these columns.
+
+    Raises
+    ------
+    UnusualError
+        Anything in it is not plainly right.
+    """
+    try:
+        return _CHECKS[column.kind](in_one_piece(values), column)
+    except (pa.ArrowException, UnicodeError, OverflowError) as error:
+        raise UnusualError from error
+
+
+def event_array(
+    values: Iterable[object], column: Column, *, source: str, first_row: int = 0
+) -> pa.Array:
+    """Make such a column of values that need a closer look each.
+
+    Parameters
+    ----------
+    values : iterable
+        As JSON, Parquet, NumPy or pandas give them.
+    column : Column
+        Of the events schema.
+    source : str
+        What errors call it.
+    first_row : int
+        The row of the first value, for errors.
+
+    Raises
+    ------
+    DataError
+        A value cannot be used; the error names its row.
+    """
+    read = []
+    for row, value in enumerate(values, first_row):
+        plain = _plain(value, column.kind)
+        try:
+            read.append(None if plain is None else event_value(column, plain, column.name))
+        except DataError as error:
+            message = str(error.args[0])
+            raise DataError(message, source=source, row=row, column=column.name) from None
+    return pa.array(read, _TYPES[column.kind])
+
+
+def _plain(value: Any, kind: Kind) -> Any:  # noqa: ANN401  of any kind
+    if isinstance(value, (np.ndarray, np.generic)):
+        value = value.tolist()
+    if is_missing(value):
+        return None
+    if isinstance(value, tuple):
+        return list(value)
+    # Gaps make floats of whole numbers.
+    is_whole = kind is Kind.CODE and isinstance(value, float) and value.is_integer()
+    return int(value) if is_whole else value
 
 
 def event_cells(values: pa.Array, column: Column) -> pa.Array:
@@ -175,10 +233,10 @@ def join_events(tables: Sequence[pa.Table]) -> pd.DataFrame:
     return events_from_table(pa.concat_tables(tables, promote_options="default"))
 
 
-def events_from_table(table: pa.Table) -> pd.DataFrame:
-    """Make an events frame of a table of checked events."""
+def events_from_table(table: pa.Table, *, empty: Sequence[str] = ()) -> pd.DataFrame:
+    """Make an events frame of a table of checked events; it also has the columns named empty."""
     table = table.unify_dictionaries()
-    data: dict[str, Any] = {}
+    data: dict[str, Any] = dict.fromkeys(empty)
     for name in table.column_names:
         values = in_one_piece(table[name])
         data[name] = _TAKERS.get(EVENTS.column(name).kind, _as_it_is)(values)
@@ -303,7 +361,9 @@ def _is_text(kind: pa.DataType) -> bool:
 def _tags(values: pa.Array, _: Column) -> pa.Array:
     kind = values.type
     is_list = pa.types.is_list(kind) or pa.types.is_large_list(kind)
-    if not is_list or not _is_text(kind.value_type) or values.flatten().null_count:
+    if not is_list or values.flatten().null_count:
+        raise UnusualError
+    if not _is_text(kind.value_type) and not pa.types.is_null(kind.value_type):
         raise UnusualError
     return values.cast(pa.list_(pa.string()))
 

@@ -318,7 +318,7 @@ def _instants(column: pa.Array, *, naive_is_utc: bool) -> pa.Array:
         mask = np.asarray(whole.is_null()) if whole.null_count else None
         whole = pa.array(known, pa.int64(), mask=mask)
     first, last = pc.call_function("min_max", [whole]).as_py().values()
-    if first is not None and not (_FIRST_INSTANT <= first and last <= LAST_INSTANT):
+    if first is not None and not (first >= _FIRST_INSTANT and last <= LAST_INSTANT):
         raise Unusual
     return whole.view(_INSTANT)
 
