@@ -25,7 +25,7 @@ def test_longer_idle_timeouts_cost_more_and_wait_less():
     hours = [float(row[3]) for row in rows]
     assert hours == sorted(set(hours))
     replays = json.loads(run("demo", "--json"))
-    waits = [replay["waits"]["mean"] for replay in replays.values()]
+    waits = [replay["waits_ms"]["mean"] for replay in replays.values()]
     assert waits == sorted(set(waits), reverse=True)
 
 

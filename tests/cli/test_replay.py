@@ -346,4 +346,4 @@ def test_the_first_turn_of_recorded_calls_lasts_as_long_as_it_is_said(
     sl.traffic.write_journal(sim.journal, path)
     results = json.loads(run(str(path), "--format", "journal", "--json", *flags))
     assert results["totals"]["turns served"] == 2
-    assert results["time"]["active"] == active
+    assert results["time_ms"]["active"] == active

@@ -37,10 +37,10 @@ def test_the_result_as_json_has_times_in_milliseconds():
     told = json.loads(run(*GRID, "--json"))
     frame = expected()
     assert [row["max_turns"] for row in told["policies"]] == [2, 100, 2, 100]
-    assert [row["idle_timeout"] for row in told["policies"]] == [5_000, 5_000, 60_000, 60_000]
-    assert [row["expiry"] for row in told["policies"]] == [None] * 4
+    assert [row["idle_timeout_ms"] for row in told["policies"]] == [5_000, 5_000, 60_000, 60_000]
+    assert [row["expiry_ms"] for row in told["policies"]] == [None] * 4
     billed = [billed.total_seconds() * 1000 for billed in frame["billed"]]
-    assert [row["billed"] for row in told["policies"]] == billed
+    assert [row["billed_ms"] for row in told["policies"]] == billed
     assert told["settings"] == sl.recommend(frame).settings
 
 
@@ -49,7 +49,7 @@ def test_rows_and_picture_are_written(tmp_path: Path):
     run(*GRID, "--out", str(parquet), "--plot", str(picture))
     run(*GRID, "--out", str(csv))
     pd.testing.assert_frame_equal(pd.read_parquet(parquet), expected())
-    assert pd.read_csv(csv)["idle_timeout"].tolist() == [5_000, 5_000, 60_000, 60_000]
+    assert pd.read_csv(csv)["idle_timeout_ms"].tolist() == [5_000, 5_000, 60_000, 60_000]
     assert "<svg" in picture.read_text(encoding="utf-8")
 
 
@@ -65,7 +65,7 @@ def test_a_recording_is_read_as_its_flags_say(tmp_path: Path):
         result = CliRunner().invoke(app, arguments, catch_exceptions=False)
     assert result.exit_code == 0, result.output
     # The turn of ten seconds has run for five of them.
-    assert [row["billed"] for row in json.loads(result.stdout)["policies"]] == [5_000, 5_000]
+    assert [row["billed_ms"] for row in json.loads(result.stdout)["policies"]] == [5_000, 5_000]
 
 
 def test_the_recommendation_follows_the_choice():

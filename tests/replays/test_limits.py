@@ -98,9 +98,9 @@ def test_slots_tell_what_the_limit_did(engine: str):
     assert any("never rank limits by cost" in note for note in slots.notes)
     section = replay.summary().to_dict()["slots"]
     assert section["peak executing"] == 2
-    assert section["at the limit"] == 15_000
+    assert section["at the limit (ms)"] == 15_000
     assert section["turns that waited"] == 1
-    assert section["queued max"] == 14_000
+    assert section["queued max (ms)"] == 14_000
     assert replay.to_dict()["limits"] == {"base": 1, "burst_factor": 2.0, "per_task": {}}
     assert replay.concurrency().peak_executing == 2
     assert replay.concurrency().notes == ("at most 2 of the 2 slots are held at once",)

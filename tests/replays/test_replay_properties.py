@@ -285,12 +285,12 @@ def test_the_summary_counts_what_the_frames_hold(events: list[Event], policy: Po
     assert sum(summary["outcomes"].values()) == len(operations)
     assert sum(summary["start_kinds"].values()) == runs["turns"].sum()
     assert sum(summary["reasons"].values()) == sum(summary["end_causes"].values()) == len(runs)
-    assert summary["time"]["billed"] == ms(runs["active"].sum()) + ms(runs["idle"].sum())
+    assert summary["time_ms"]["billed"] == ms(runs["active"].sum()) + ms(runs["idle"].sum())
     waits = np.array([ms(wait) for wait in operations["waited"].dropna()])
     for name, share in {"p50": 0.5, "p90": 0.9, "p99": 0.99, "max": 1.0}.items():
         if len(waits):
             expected = np.quantile(waits, share, method="inverted_cdf")
-            assert summary["waits"][name] == expected
+            assert summary["waits_ms"][name] == expected
 
 
 def frames(replay: sl.Replay) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 import warnings
 from typing import Annotated, Any, cast
@@ -56,6 +57,10 @@ def main() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("always", SessionLabWarning)
         warnings.showwarning = _show_warning
+        # An argument or a tag that no encoding has a form for is shown by its number.
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="backslashreplace")
         try:
             # Typer's own way of showing errors takes a box of several lines.
             sys.exit(app(sys.argv[1:] or ["--help"], standalone_mode=False))
@@ -63,7 +68,9 @@ def main() -> None:
             typer.echo(f"session-lab: {_usage(error)}", err=True)
             sys.exit(2)
         except (SessionLabError, OSError) as error:
-            typer.echo(f"session-lab: {error}", err=True)
+            # What was noted on the way, such as how far it got, belongs to it.
+            told = "; ".join([str(error), *getattr(error, "__notes__", ())])
+            typer.echo(f"session-lab: {told}", err=True)
             sys.exit(2)
 
 

@@ -26,6 +26,7 @@ COMMANDS = {
     "decide": "Choose a run policy from what was recorded, and write a page about it to be sent.",
     "replay": "Replay recorded chat traffic: what it would have cost, how long chats waited.",
     "sweep": "Replay recorded chat traffic under many policies, and recommend one.",
+    "live": "Replay recorded chat traffic against an environment; nothing is sent without --send.",
     "report": "Write a report on sessions: tags, lifetimes and churn, with pictures.",
     "generate": "Generate chat traffic: starts, messages and closes, drawn from a workload.",
     "conformance": "Try whether an API behaves as the Sessions API does, one behaviour at a time.",
@@ -38,6 +39,7 @@ _FOLDERS: dict[str, str] = dict.fromkeys(("fit", "calibrate", "decide"), "enviro
 
 _PREFIX = "SESSION_LAB"
 _FILE = "session-lab.toml"
+_INTERRUPTED = 130
 
 
 class Commands(TyperGroup):
@@ -60,6 +62,15 @@ class Commands(TyperGroup):
         command = _imported(name)
         _obey_settings(command, name, ctx)
         return name, command, rest
+
+    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401
+        """Run the command; Ctrl-C ends it with what was noted on the way, and no traceback."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as stopped:
+            for note in getattr(stopped, "__notes__", ()):
+                typer.echo(f"session-lab: {note}", err=True)
+            raise typer.Exit(_INTERRUPTED) from None
 
 
 def module_of(name: str) -> ModuleType:

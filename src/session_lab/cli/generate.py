@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import asdict, fields, replace
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -24,8 +23,11 @@ def _flag(name: str, text: str) -> typer.models.OptionInfo:
 def generate(
     context: typer.Context,
     out: Annotated[
-        Path,
-        typer.Argument(help="Where to: .ndjson, .jsonl, .csv or .parquet.", show_default=False),
+        str,
+        typer.Argument(
+            help="Where to: .ndjson, .jsonl, .csv or .parquet; - for standard output, as NDJSON.",
+            show_default=False,
+        ),
     ],
     *,
     fit: Annotated[
@@ -123,6 +125,8 @@ def generate(
 
     Example: session-lab generate chats.ndjson --seed 7 --duration 2h --chats-per-hour 150
 
+    Example: session-lab generate - --chats-per-hour 600 | session-lab replay -
+
     Example: session-lab generate month.parquet --fit chats.ndjson --duration 30d
 
     Example: session-lab generate more.ndjson --fit ours.csv --log messages --column at=time:s
@@ -142,7 +146,7 @@ def generate(
     events = sl.traffic.generate(workload, seed)
     sl.traffic.write(events, out)
     result = {
-        "path": str(out),
+        "path": out,
         "events": len(events),
         "chats": events["external_id"].nunique(),
         "digest": digest({EVENTS: events}),
@@ -150,13 +154,17 @@ def generate(
     closeness = None if recorded is None else compare(recorded, events, seed=seed)
     if closeness is not None:
         result |= {"workload": asdict(workload), "distances": closeness.summary()}
+    is_stream = out == "-"
     if as_json:
-        typer.echo(json.dumps(result, indent=2))
+        typer.echo(json.dumps(result, indent=2), err=is_stream)
     else:
-        typer.echo(f"wrote {len(events):,} events of {result['chats']:,} chats to {out}")
-        typer.echo(f"digest {result['digest']}")
+        typer.echo(
+            f"wrote {len(events):,} events of {result['chats']:,} chats to {out}", err=is_stream
+        )
+        typer.echo(f"digest {result['digest']}", err=is_stream)
         if closeness is not None:
-            show(str(workload), closeness.title, closeness.overview(), closeness.formula)
+            told = (str(workload), closeness.title, closeness.overview(), closeness.formula)
+            show(*told, err=is_stream)
 
 
 def _is_said(context: typer.Context, name: str) -> bool:

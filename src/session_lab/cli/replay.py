@@ -17,7 +17,7 @@ from session_lab.cli.shared.tables import show
 
 __all__ = ["replay"]
 
-_MORE = "--json prints exact numbers, times in milliseconds; --out DIR keeps every event and run"
+_MORE = "--json prints exact numbers; --out DIR keeps every event and run"
 
 
 def _engines(incomplete: str) -> list[str]:

@@ -73,7 +73,8 @@ def sweep(
         str | None, _choice("--at-most", "The longest that will do; else the knee of the front.")
     ] = None,
     out: Annotated[
-        Path | None, typer.Option("--out", help="A row for each policy: .csv or .parquet.")
+        str | None,
+        typer.Option("--out", help="A row for each policy: .csv or .parquet; - for CSV."),
     ] = None,
     plot: Annotated[
         Path | None, typer.Option("--plot", help="The front as a picture: .png, .svg or .pdf.")
@@ -86,9 +87,7 @@ def sweep(
             "as sl.traffic.shard leaves them: read one after the other, for logs beyond memory.",
         ),
     ] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print all as JSON; times are milliseconds.")
-    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
     quiet: Quiet = False,
 ) -> None:
     """Replay recorded chat traffic under many policies, and recommend one.
@@ -103,7 +102,8 @@ def sweep(
     Example: session-lab sweep trace.jsonl --idle-timeout 10s,1m,5m --boot-time 3s --wait wait_mean
     --plot front.png
     """
-    check_suffix(out, "--out", (".csv", ".parquet"))
+    if out != "-":
+        check_suffix(out, "--out", (".csv", ".parquet"))
     check_suffix(plot)
     tried = grid.grid_of(context)
     if not tried:
@@ -131,9 +131,11 @@ def sweep(
     if as_json:
         told = {"policies": _plain(frame).to_dict("records"), "recommended": choice.chosen}
         told |= {"settings": choice.settings, "rule": choice.rule}
-        typer.echo(json.dumps({**told, "sensitivity": dict(choice.sensitivity)}, indent=2))
+        told |= {"sensitivity": dict(choice.sensitivity)}
+        typer.echo(json.dumps(told, indent=2), err=out == "-")
     else:
-        show(choice.title, choice.overview(), choice.formula, choice.notes)
+        parts = (choice.title, choice.overview(), choice.formula, choice.notes)
+        show(*parts, err=out == "-")
 
 
 def _assumption(pair: str) -> tuple[str, list[Any]]:
@@ -145,10 +147,11 @@ def _assumption(pair: str) -> tuple[str, list[Any]]:
     return field, values(field, text)
 
 
-def _write(frame: pd.DataFrame, path: Path) -> None:
+def _write(frame: pd.DataFrame, path: str) -> None:
     from session_lab.frames import whole_file, write_parquet
+    from session_lab.frames.files.sources import written_suffix
 
-    if path.suffix == ".parquet":
+    if written_suffix(path) == ".parquet":
         write_parquet(frame, path)
         return
     with whole_file(path) as draft:
@@ -156,7 +159,7 @@ def _write(frame: pd.DataFrame, path: Path) -> None:
 
 
 def _plain(frame: pd.DataFrame) -> pd.DataFrame:
-    """Write durations as whole milliseconds; what is missing is None."""
+    """Write durations as whole milliseconds, in columns called so; what is missing is None."""
     import pandas as pd
 
     from session_lab.frames import NAT, milliseconds
@@ -165,4 +168,5 @@ def _plain(frame: pd.DataFrame) -> pd.DataFrame:
     for name in frame.columns[[dtype.kind == "m" for dtype in frame.dtypes]]:
         numbers = [None if n == NAT else int(n) for n in milliseconds(frame[name])]
         plain[name] = pd.Series(numbers, dtype=object)
+        plain = plain.rename(columns={name: f"{name}_ms"})
     return plain.where(plain.notna(), None)

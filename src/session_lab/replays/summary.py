@@ -31,6 +31,10 @@ _MANY = 5
 _QUANTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "max": 1.0}
 
 
+_UNITS = {"waits": "waits_ms", "time": "time_ms", "cost": "cost_dollars"}
+"""What sections are called where their numbers stand without units."""
+
+
 @dataclass(frozen=True, repr=False)
 class ReplaySummary(Result):
     """What came of a replay.
@@ -99,8 +103,15 @@ class ReplaySummary(Result):
         return (*notes, f"{share}: the log holds no start of their chats")
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the numbers as plain dictionaries: counts, and milliseconds for times."""
-        return {**self._sections(), "prices": self.prices, "notes": list(self.notes)}
+        """Return the numbers as plain dictionaries; names of times and sums of money end in units."""
+        sections = {
+            _UNITS.get(section, section): {
+                f"{name} (ms)" if section == "slots" and _is_time(section, name) else name: value
+                for name, value in numbers.items()
+            }
+            for section, numbers in self._sections().items()
+        }
+        return {**sections, "prices": self.prices, "notes": list(self.notes)}
 
     def _sections(self) -> dict[str, dict[str, Any]]:
         sections = ("totals", "outcomes", "start_kinds", "waits", "reasons", "end_causes", "time")
@@ -241,13 +252,16 @@ def _quantiles(ordered: np.ndarray) -> dict[str, int]:
     return {"mean": round(float(ordered.mean())), **found}
 
 
+def _is_time(section: str, name: str) -> bool:
+    return section in {"waits", "time"} or name.startswith(("queued ", "at the limit"))
+
+
 def _shown(section: str, name: str, value: object) -> str:
     if value is None:
         return "none"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    is_time = section in {"waits", "time"} or name.startswith(("queued ", "at the limit"))
-    if is_time and isinstance(value, int):
+    if _is_time(section, name) and isinstance(value, int):
         return read_duration(value)
     if section == "cost" and isinstance(value, float):
         return money(value)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from pathlib import Path
+import os
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,10 +19,10 @@ from session_lab.frames import (
     whole_file,
     write_parquet,
 )
+from session_lab.frames.files.sources import shown_name, written_suffix
 from session_lab.simulator.world.journal import to_line
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Callable, Iterable, Iterator
 
     import pandas as pd
@@ -48,7 +48,9 @@ def write(events: pd.DataFrame, path: str | os.PathLike[str]) -> None:
     events : DataFrame
         An events frame.
     path : path
-        Where to; its ending says how: .ndjson or .jsonl, .csv, or .parquet.
+        Where to; its ending says how: .ndjson or .jsonl, .csv, or .parquet, and after that .gz,
+        .zst, .bz2 or .lz4 if it is to be packed. Also an address, or ``"-"`` for standard output,
+        which gets NDJSON.
 
     Raises
     ------
@@ -58,6 +60,7 @@ def write(events: pd.DataFrame, path: str | os.PathLike[str]) -> None:
     Examples
     --------
     >>> import tempfile
+    >>> from pathlib import Path
     >>> import pandas as pd
     >>> events = pd.DataFrame({
     ...     "at": pd.to_datetime(["2026-01-01T09:00:00Z"]),
@@ -70,11 +73,11 @@ def write(events: pd.DataFrame, path: str | os.PathLike[str]) -> None:
     >>> print(path.read_text(), end="")
     {"at": "2026-01-01T09:00:00.000Z", "op": "start", "external_id": "chat-1", "turn_duration": 2000}
     """
-    path = Path(path)
-    writer = _WRITERS.get(path.suffix)
+    suffix = written_suffix(path)
+    writer = _WRITERS.get(suffix)
     if writer is None:
-        message = f"the ending {path.suffix!r} is none of {', '.join(_WRITERS)}"
-        raise DataError(message, source=str(path))
+        message = f"the ending {suffix!r} is none of {', '.join(_WRITERS)}"
+        raise DataError(message, source=shown_name(os.fspath(path)))
     writer(check_events(events), path)
 
 
@@ -91,6 +94,7 @@ def write_journal(entries: Iterable[Entry], path: str | os.PathLike[str]) -> Non
     Examples
     --------
     >>> import tempfile
+    >>> from pathlib import Path
     >>> from session_lab.simulator import World
     >>> world = World()
     >>> _ = world.start(external_id="chat-1", type="chat.agent", task_identifier="support")
@@ -104,7 +108,7 @@ def write_journal(entries: Iterable[Entry], path: str | os.PathLike[str]) -> Non
         file.writelines(to_line(entry) + "\n" for entry in entries)
 
 
-def _write_ndjson(events: pd.DataFrame, path: Path) -> None:
+def _write_ndjson(events: pd.DataFrame, path: str | os.PathLike[str]) -> None:
     names = list(events.columns)
     with whole_file(path) as draft, draft.open("w", encoding="utf-8", newline="\n") as file:
         for row in _rows(events):
@@ -114,7 +118,7 @@ def _write_ndjson(events: pd.DataFrame, path: Path) -> None:
             file.write(_to_json(given) + "\n")
 
 
-def _write_csv(events: pd.DataFrame, path: Path) -> None:
+def _write_csv(events: pd.DataFrame, path: str | os.PathLike[str]) -> None:
     with whole_file(path) as draft, draft.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(events.columns)
@@ -124,7 +128,7 @@ def _write_csv(events: pd.DataFrame, path: Path) -> None:
             )
 
 
-_WRITERS: dict[str, Callable[[pd.DataFrame, Path], None]] = {
+_WRITERS: dict[str, Callable[[pd.DataFrame, str | os.PathLike[str]], None]] = {
     ".ndjson": _write_ndjson,
     ".jsonl": _write_ndjson,
     ".csv": _write_csv,

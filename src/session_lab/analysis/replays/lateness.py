@@ -31,20 +31,29 @@ class Lateness(Result):
         How long after that it went out, in milliseconds.
     answer : ndarray of int64, shape (n,)
         How long after that its answer came.
+    first_chunk, complete : ndarray of int64
+        How long after they were sent the first chunk of an answer came and turns were complete, of
+        the turns of which that was seen.
     """
 
     since: NDArray[np.int64]
     late: NDArray[np.int64]
     answer: NDArray[np.int64]
+    first_chunk: NDArray[np.int64]
+    complete: NDArray[np.int64]
 
     title: ClassVar[str] = "Lateness of a live replay"
     formula: ClassVar[str] = (
-        "late = sent - due; answer = answered - sent; quantiles by nearest rank"
+        "late = sent - due; answer = answered by the API - sent; first chunk and complete, of turns "
+        "that were followed = seen on out - sent; quantiles by nearest rank"
     )
 
     def summary(self) -> dict[str, dict[str, int]]:
         """Return the mean (rounded) and quantiles of each, in milliseconds."""
-        return {name: _quantiles(np.sort(getattr(self, name))) for name in ("late", "answer")}
+        told = {"late": self.late, "answer": self.answer}
+        seen = {"first chunk": self.first_chunk, "complete": self.complete}
+        told |= {name: spans for name, spans in seen.items() if len(spans)}
+        return {name: _quantiles(np.sort(spans)) for name, spans in told.items()}
 
     def to_frame(self) -> pd.DataFrame:
         """Return ``measure, mean, p50, p90, p95, p99, max``, as durations."""
@@ -62,17 +71,22 @@ def lateness(operations: pd.DataFrame) -> Lateness:
     Parameters
     ----------
     operations : DataFrame
-        The operations of a live replay, which have ``due_at``, ``sent_at`` and ``answered_at``.
+        The operations of a live replay, which have ``due_at``, ``sent_at``, ``answered_at``,
+        ``first_chunk_at`` and ``completed_at``.
     """
     due_at, sent_at, answered_at = (
         milliseconds(operations[name]) for name in ("due_at", "sent_at", "answered_at")
     )
+    seen = [milliseconds(operations[name]) for name in ("first_chunk_at", "completed_at")]
+    first_chunk, complete = (at[at != NAT] - sent_at[at != NAT] for at in seen)
     order = np.argsort(due_at, kind="stable")
     since = due_at[order]
     return Lateness(
         since=since - since[:1],
         late=(sent_at - due_at)[order],
         answer=(answered_at - sent_at)[order],
+        first_chunk=first_chunk,
+        complete=complete,
     )
 
 

@@ -19,10 +19,12 @@ _PICTURES = (".png", ".svg", ".pdf")
 
 
 def check_suffix(
-    path: Path | None, flag: str = "--plot", suffixes: tuple[str, ...] = _PICTURES
+    path: Path | str | None, flag: str = "--plot", suffixes: tuple[str, ...] = _PICTURES
 ) -> None:
     """Raise a DataError where the file that a flag names is of another kind: by default a picture."""
-    if path is not None and path.suffix not in suffixes:
+    from session_lab.frames.files.sources import written_suffix
+
+    if path is not None and written_suffix(path) not in suffixes:
         raise sl.DataError(f"{path} does not end in one of {', '.join(suffixes)}", column=flag)
 
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Literal
 
 import typer
 
+from session_lab.cli.shared.output import is_watched
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -21,18 +23,19 @@ _NO_LIMIT = 1_000_000
 _GAPS = (2, 1)
 
 
-def show(*parts: str | tuple[str, ...] | pd.DataFrame) -> None:
+def show(*parts: str | tuple[str, ...] | pd.DataFrame, err: bool = False) -> None:
     """Print sentences, lists of sentences and tables below each other.
 
     On a terminal they are wrapped between words, the widest columns of a table first; a table that
     does not fit even so becomes a paragraph for each row, under what stands in its first column.
-    Through a pipe or into a file every sentence and every row is one line.
+    Through a pipe or into a file every sentence and every row is one line. With ``err`` it goes to
+    standard error, where the result itself goes to standard output.
     """
     from rich.console import Console
 
     console = Console(
         file=io.StringIO(),
-        width=None if sys.stdout.isatty() else _NO_LIMIT,
+        width=None if is_watched(sys.stderr if err else sys.stdout) else _NO_LIMIT,
         color_system=None,
         highlight=False,
         markup=False,
@@ -47,7 +50,7 @@ def show(*parts: str | tuple[str, ...] | pd.DataFrame) -> None:
             else:
                 console.print(*_fitted(part, console.width), sep="\n")
         for line in caught.get().splitlines():
-            typer.echo(line.rstrip())
+            typer.echo(line.rstrip(), err=err)
 
 
 def _grid(rows: Iterable[tuple[str, ...]]) -> Table:

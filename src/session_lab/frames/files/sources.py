@@ -32,7 +32,7 @@ from session_lab.extras import require
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
 
-__all__ = ["PACKINGS", "Place", "Source", "file_system", "reading", "shown_name"]
+__all__ = ["PACKINGS", "Place", "Source", "file_system", "reading", "shown_name", "written_suffix"]
 
 Place = str | os.PathLike[str] | IO[Any]
 """What public arguments take as a place to read: a path, an address, ``-``, or an open file."""
@@ -393,6 +393,18 @@ def shown_name(place: str) -> str:
 
 def _first(error: Exception) -> str:
     return _SECRET.sub("...", (str(error) or type(error).__name__).splitlines()[0])
+
+
+def written_suffix(path: str | os.PathLike[str]) -> str:
+    """Return the ending by which a file is to be written; standard output gets lines of JSON.
+
+    Examples
+    --------
+    >>> written_suffix("s3://bucket/week.csv.gz"), written_suffix("-")
+    ('.csv', '.ndjson')
+    """
+    text = os.fspath(path)
+    return ".ndjson" if text == "-" else _suffix(shown_name(text))
 
 
 def _suffix(name: str) -> str:

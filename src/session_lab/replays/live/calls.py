@@ -103,6 +103,10 @@ class Calls:
                 message = "the start names no task; give task_identifier="
                 raise DataError(message, source="events", row=row, column="task_identifier")
 
+    def brings_turn(self, row: int) -> bool:
+        """Check whether a start carries the first turn."""
+        return self._turns is not None and bool(self._turns[row])
+
     @staticmethod
     def part_id(row: int) -> str:
         """Name the record that a message becomes."""
@@ -123,13 +127,14 @@ class Calls:
                 return LiveCall(op, {"id": name})
 
     def _start(self, row: int, due_at: int) -> dict[str, Any]:
-        has_turn = self._turns is not None and self._turns[row]
         preload = {"chatId": self.names[row], "trigger": "preload"}
         expires_in = int(self._expires_in[row])
         return {
             "type": self._types[row],
             "task_identifier": self._tasks[row],
-            "trigger_config": {"base_payload": self._turn(row) if has_turn else preload},
+            "trigger_config": {
+                "base_payload": self._turn(row) if self.brings_turn(row) else preload
+            },
             "external_id": self.names[row],
             "tags": None if self._tags is None else self._tags[row],
             "expires_at": None if expires_in == NAT else instant_text(max(due_at + expires_in, 0)),

@@ -9,6 +9,7 @@ from tqdm import tqdm
 
 from session_lab.errors import DataError
 from session_lab.frames import EVENTS, check_events, digest
+from session_lab.replays.live.answers import Answers
 from session_lab.replays.live.calls import Calls
 from session_lab.replays.live.journal import Journal
 from session_lab.replays.live.results import LivePlan, LiveReplay, operations_of
@@ -46,6 +47,7 @@ class _Options(TypedDict, total=False):
     allow_production: bool
     journal: str | os.PathLike[str] | None
     close: bool
+    follow: Duration | None
     progress: bool
 
 
@@ -81,6 +83,7 @@ def replay_live(
     allow_production: bool = False,
     journal: str | os.PathLike[str] | None = None,
     close: bool = True,
+    follow: Duration | None = None,
     progress: bool = False,
 ) -> LivePlan | LiveReplay:
     """Replay traffic against a live environment, with care.
@@ -137,6 +140,10 @@ def replay_live(
         Where to keep what was sent and answered, one JSON object a line, without keys.
     close : bool
         Whether chats that were started and not closed are closed at the end.
+    follow : str or timedelta, optional
+        Follow the channel ``out`` of each chat, to see when the first chunk of an answer comes and
+        when its turn is complete, and wait so long at the end for those that have not come. At most
+        64 chats are followed at a time. By default nobody looks.
     progress : bool
         Show progress on standard error.
 
@@ -188,18 +195,32 @@ def replay_live(
         pass
     if dry_run:
         return sketch
-    asking = Asking(client, calls, plan, book, concurrency=concurrency, rate=rate)
+    answers = None if follow is None else _answers(client, calls, book, follow)
+    asking = Asking(client, calls, plan, book, concurrency=concurrency, rate=rate, answers=answers)
     with (
         book,
         tqdm(total=len(rows), unit=" events", desc="live", delay=1, disable=not progress) as bar,
     ):
-        left_open = asking.run(
-            rows, origin, progress=bar.update, close=close, resumable=journal is not None
-        )
-    operations = operations_of(ordered, book)
+        try:
+            left_open = asking.run(
+                rows, origin, progress=bar.update, close=close, resumable=journal is not None
+            )
+        finally:
+            if answers is not None:
+                answers.stop()
+    seen = {} if answers is None else answers.seen()
+    operations = operations_of(ordered, book, seen)
     if order is not None:
         operations = operations.set_axis(order).sort_index().reset_index(drop=True)
-    return LiveReplay(operations, plan, book.prefix, len(ordered) - len(rows), left_open)
+    unseen = sum(each is None for each in seen.values())
+    return LiveReplay(operations, plan, book.prefix, len(ordered) - len(rows), left_open, unseen)
+
+
+def _answers(client: Client, calls: Calls, book: Journal, patience: Duration) -> Answers:
+    if not Answers.can_follow(client):
+        message = "on a clock that stands still nobody sees how long an answer takes; leave it out"
+        raise DataError(message, column="follow")
+    return Answers(client, calls, book, patience)
 
 
 def _refuse_production(client: Client, *, allowed: bool) -> None:

@@ -11,15 +11,18 @@ import pandas as pd
 from session_lab.analysis.replays.fidelity import Agreement, agreement, recorded_outcomes
 from session_lab.analysis.replays.lateness import Lateness, lateness
 from session_lab.errors import DataError
-from session_lab.frames import OPERATIONS, Kind, Schema, build, milliseconds, to_instants
+from session_lab.frames import NAT, OPERATIONS, Kind, Schema, build, milliseconds, to_instants
 from session_lab.frames.schema import Column
 from session_lab.timing import duration_text
 from session_lab.traffic.engine.engine_frames import recorded_columns
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
+
+    from numpy.typing import NDArray
 
     from session_lab.client import Client, Request
+    from session_lab.replays.live.answers import Seen
     from session_lab.replays.live.calls import Calls, LiveCall
     from session_lab.replays.live.journal import Journal
     from session_lab.replays.live.schedule import Schedule
@@ -36,6 +39,8 @@ LIVE_OPERATIONS = Schema(
         Column("sent_at", Kind.INSTANT, "when it went out"),
         Column("answered_at", Kind.INSTANT, "when its answer came"),
         Column("late", Kind.DURATION, "from due_at to sent_at"),
+        Column("first_chunk_at", Kind.INSTANT, "when the first chunk of the turn's answer came"),
+        Column("completed_at", Kind.INSTANT, "when the turn was complete"),
     ),
 )
 """The operations frame with the times of a live replay."""
@@ -97,8 +102,8 @@ class LiveReplay:
     ----------
     operations : DataFrame
         One row per event, in the order of the input: the columns of a replay's operations, and
-        ``name`` (the external id that was sent), ``due_at``, ``sent_at``, ``answered_at`` and
-        ``late``. How turns start is not told by the API, so ``start_kind`` and ``waited`` are NA.
+        ``name`` (the external id that was sent), ``due_at``, ``sent_at``, ``answered_at``,
+        ``late``, and of turns that were followed ``first_chunk_at`` and ``completed_at``. How turns start is not told by the API, so ``start_kind`` and ``waited`` are NA.
     schedule : Schedule
         When each event was due.
     prefix : str
@@ -107,6 +112,8 @@ class LiveReplay:
         How many events had been answered before, as the journal knew.
     left_open : tuple of str
         The names of the chats that should have been closed at the end and were not.
+    n_unseen : int
+        How many turns were not seen to be complete, where somebody looked.
     """
 
     operations: pd.DataFrame
@@ -114,9 +121,10 @@ class LiveReplay:
     prefix: str
     n_resumed: int = 0
     left_open: tuple[str, ...] = ()
+    n_unseen: int = 0
 
     def lateness(self) -> Lateness:
-        """Return how late requests went out, and how long their answers took."""
+        """Return how late requests went out, how long the API and, if seen, the agent took."""
         return lateness(self.operations)
 
     def divergence(self, expected: Replay | None = None) -> Agreement:
@@ -149,13 +157,16 @@ class LiveReplay:
         late = self.lateness().summary()["late"]
         shown = f", late by {late['p99']} ms (p99)" if late else ""
         left = f", {len(self.left_open):,} chats left open" if self.left_open else ""
+        left += f", {self.n_unseen:,} turns not seen to be complete" if self.n_unseen else ""
         return (
             f"LiveReplay({len(self.operations):,} events, {self.schedule.loop} loop, "
             f"speed={self.schedule.speed:g}, prefix={self.prefix!r}{shown}{left})"
         )
 
 
-def operations_of(events: pd.DataFrame, book: Journal) -> pd.DataFrame:
+def operations_of(
+    events: pd.DataFrame, book: Journal, seen: Mapping[int, Seen | None]
+) -> pd.DataFrame:
     """Make the operations frame of events that have all been answered."""
     n = len(events)
     sent = [book.sent[row] for row in range(n)]
@@ -186,8 +197,19 @@ def operations_of(events: pd.DataFrame, book: Journal) -> pd.DataFrame:
         "sent_at": sent_at,
         "answered_at": np.array([at for _, at in answers], dtype=np.int64),
         "late": sent_at - due_at,
+        "first_chunk_at": _times(seen, "first_chunk_at", n),
+        "completed_at": _times(seen, "completed_at", n),
     }
     return build(LIVE_OPERATIONS, data | recorded_columns(events), n=n)
+
+
+def _times(seen: Mapping[int, Seen | None], name: str, n: int) -> NDArray[np.int64]:
+    times = np.full(n, NAT, dtype=np.int64)
+    for row, each in seen.items():
+        at = getattr(each, name, None)
+        if at is not None:
+            times[row] = at
+    return times
 
 
 def shown(client: Client, call: LiveCall) -> Request:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from session_lab.client import Client
+    from session_lab.replays.live.answers import Answers
     from session_lab.replays.live.schedule import Schedule
 
 __all__ = ["Asking", "outstanding"]
@@ -68,6 +69,8 @@ class Asking:
         Where to take notes.
     concurrency, rate
         As of ``replay_live``.
+    answers : Answers, optional
+        What looks for the answers of agents.
     """
 
     def __init__(
@@ -79,6 +82,7 @@ class Asking:
         *,
         concurrency: int,
         rate: float | None,
+        answers: Answers | None = None,
     ) -> None:
         self._client = client
         self._calls = calls
@@ -86,6 +90,7 @@ class Asking:
         self._book = book
         self._concurrency = concurrency
         self._rate = rate
+        self._answers = answers
 
     def run(
         self,
@@ -99,6 +104,8 @@ class Asking:
         """Ask, and clean up whatever happens; return the chats that could not be closed."""
         try:
             self._ask(rows, origin, progress)
+            if self._answers is not None:
+                self._answers.wait()
         except BaseException as error:
             keeps = not close or (resumable and isinstance(error, APIError))
             left_open = self._opened() if keeps else self._close()
@@ -131,6 +138,8 @@ class Asking:
             if isinstance(step, Answered):
                 if isinstance(step.answer, LiveAnswer):
                     self._book.note_answer(step.row, step.answer, step.at)
+                    if self._answers is not None:
+                        self._answers.note(step.row)
                     progress(1)
                 return
             sent_at = self._client.clock.milliseconds()

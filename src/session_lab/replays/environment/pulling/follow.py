@@ -8,11 +8,11 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
-from session_lab.errors import APIError
+from session_lab.errors import SessionLabError
 from session_lab.replays.environment.assembling.tables import is_final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from session_lab.client import Client
     from session_lab.replays.environment.evidence.pieces import Facts, Pieces
@@ -34,6 +34,10 @@ def live_sessions(facts: Facts) -> list[str]:
     return [id_ for _, id_ in sorted(live, reverse=True)]
 
 
+def _server_time(record: ChannelRecord) -> int | None:
+    return None if record.timestamp is None else round(record.timestamp.timestamp() * 1000)
+
+
 class Follower:
     """Follows ``out`` of some sessions, each in a thread of its own.
 
@@ -45,10 +49,20 @@ class Follower:
         Where answers are written down.
     most : int
         How many sessions are followed at once.
+    time_of : callable
+        Takes a record and returns when it came, in milliseconds since 1970; by default what the
+        server says.
     """
 
-    def __init__(self, client: Client, pieces: Pieces, most: int) -> None:
+    def __init__(
+        self,
+        client: Client,
+        pieces: Pieces,
+        most: int,
+        time_of: Callable[[ChannelRecord], int | None] = _server_time,
+    ) -> None:
         self._client, self._pieces, self._most = client, pieces, most
+        self._time_of = time_of
         self._last: dict[str, int] = {}
         self._threads: dict[str, threading.Thread] = {}
         self._is_over = threading.Event()
@@ -88,8 +102,8 @@ class Follower:
                 if self._is_over.is_set():
                     return
                 self._pieces.add({"out": session, "answers": [answer]})
-        except APIError:
-            return  # The next pass opens it again, if the session still lives.
+        except SessionLabError:
+            return  # The next pass opens it again, if the session lives and the client is open.
 
     def _answers(
         self, session: str, records: Iterator[ChannelRecord]
@@ -97,9 +111,9 @@ class Follower:
         """Iterate over answers: number on ``in``, first chunk, end."""
         first: int | None = None
         for record in records:
-            if record.timestamp is None:
+            at = self._time_of(record)
+            if at is None:
                 continue
-            at = round(record.timestamp.timestamp() * 1000)
             if record.control == _TURN_COMPLETE:
                 told = record.header(_EVENT_ID) or ""
                 self._last[session] = record.seq_num
