@@ -1,44 +1,23 @@
-"""JupyterLab and a browser, both on this machine and for as long as the tests take."""
+"""JupyterLab and pages of a browser for the tests."""
 
 from __future__ import annotations
 
-import os
-import secrets
 import shutil
-import socket
-import subprocess
-import sys
-import time
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
-from urllib.error import URLError
-from urllib.request import urlopen
+from typing import TYPE_CHECKING
 
 import pytest
+
+from tests.browser.jupyter import chromium, started_lab
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from playwright.sync_api import Page
 
+    from tests.browser.jupyter import Lab
+
 ROOT = Path(__file__).parents[2]
-FLAGS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-)
-PATIENCE = 90
-
-
-class Lab(NamedTuple):
-    """Where a JupyterLab listens, the key to it, and the folder that it shows."""
-
-    url: str
-    token: str
-    folder: Path
 
 
 @pytest.fixture(scope="session")
@@ -51,67 +30,18 @@ def screenshots() -> Path:
 
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """Start JupyterLab over a copy of the explorer notebook, away from the user's own settings."""
+    """Start JupyterLab over a copy of the explorer notebook."""
     home = tmp_path_factory.mktemp("lab")
     shutil.copy(ROOT / "notebooks" / "11-explorers.ipynb", home / "explorers.ipynb")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    token = secrets.token_hex(16)
-    options = {
-        "ServerApp.ip": "127.0.0.1",
-        "ServerApp.port": port,
-        "ServerApp.port_retries": 0,
-        "ServerApp.root_dir": home,
-        "ServerApp.open_browser": False,
-        "ServerApp.allow_root": True,
-        "IdentityProvider.token": token,
-        "LabApp.expose_app_in_browser": True,
-        # Neither news nor updates: nothing leaves this machine.
-        "LabApp.check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
-        "LabApp.extension_manager": "readonly",
-    }
-    folders = ("JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR", "JUPYTERLAB_SETTINGS_DIR", "IPYTHONDIR")
-    own = {name: str(home / name.lower()) for name in (*folders, "JUPYTERLAB_WORKSPACES_DIR")}
-    settings = home / "jupyterlab_settings_dir" / "@jupyterlab" / "apputils-extension"
-    settings.mkdir(parents=True)
-    (settings / "notification.jupyterlab-settings").write_text('{"fetchNews": "false"}')
-    with (home / "lab.log").open("w") as log:
-        server = subprocess.Popen(
-            [sys.executable, "-m", "jupyterlab", *(f"--{k}={v}" for k, v in options.items())],
-            env={**os.environ, **own},
-            stdout=log,
-            stderr=log,
-        )
-        try:
-            _wait_for(f"http://127.0.0.1:{port}/api", server, home / "lab.log")
-            yield Lab(f"http://127.0.0.1:{port}", token, home)
-        finally:
-            # It ends its kernels itself.
-            server.terminate()
-            server.wait(30)
+    with started_lab(home) as lab:
+        yield lab
 
 
 @pytest.fixture
 def page() -> Iterator[Page]:
     """Open a page in headless Chromium."""
-    playwright = pytest.importorskip("playwright.sync_api")
-    with playwright.sync_playwright() as started:
-        browser = started.chromium.launch(
-            executable_path=shutil.which("chromium"), args=list(FLAGS)
-        )
+    pytest.importorskip("playwright.sync_api")
+    with chromium() as browser:
         new = browser.new_page(viewport={"width": 1100, "height": 1800})
         new.set_default_timeout(30_000)
         yield new
-        browser.close()
-
-
-def _wait_for(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
-    until = time.monotonic() + PATIENCE
-    while time.monotonic() < until and server.poll() is None:
-        try:
-            with urlopen(url, timeout=5):  # noqa: S310  loopback
-                return
-        except (URLError, OSError):
-            time.sleep(0.2)
-    raise RuntimeError(f"JupyterLab did not start:\n{log.read_text()[-2_000:]}")

@@ -215,7 +215,7 @@ def survival(
         warn_if_weak(table)
         return estimate_survival(table, level=level, assumptions=assumptions, interval=interval)
     groups = _groups(df, by, lives, top)
-    assumptions = _grouped_notes(assumptions, groups, by)
+    assumptions = (*assumptions, *group_notes(_named(by), groups.rest, overlap=groups.overlap))
     tables = _tables(lives, outcome, groups)
     warn_of_weak_groups({name: weakness_of(table) for name, table in tables.items()}, _named(by))
     parts = {
@@ -288,7 +288,7 @@ def incidence(
         warn_if_weak(table)
         return estimate_incidence(table, CAUSES, level=level, assumptions=assumptions)
     groups = _groups(df, by, lives, top)
-    assumptions = _grouped_notes(assumptions, groups, by)
+    assumptions = (*assumptions, *group_notes(_named(by), groups.rest, overlap=groups.overlap))
     tables = _tables(lives, lives.outcome, groups, causes=len(CAUSES))
     warn_of_weak_groups({name: weakness_of(table) for name, table in tables.items()}, _named(by))
     parts = {
@@ -484,7 +484,6 @@ def _named(by: By) -> str:
     return by if isinstance(by, str) else ", ".join(by)
 
 
-def _grouped_notes(assumptions: tuple[str, ...], groups: Groups, by: By) -> tuple[str, ...]:
-    overlap = (_OVERLAP.format(by=_named(by)),) if groups.overlap else ()
-    rest = (groups.rest,) if groups.rest else ()
-    return (*assumptions, *overlap, *rest)
+def group_notes(by: str, rest: str, *, overlap: bool) -> tuple[str, ...]:
+    """Return what is to be said of groups: that they overlap, and which were put together."""
+    return (*((_OVERLAP.format(by=by),) if overlap else ()), *((rest,) if rest else ()))

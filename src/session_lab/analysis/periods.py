@@ -111,11 +111,16 @@ def numbers(instants: NDArray[np.int64], period: Period, zone: str) -> NDArray[n
     [0, 1]
     """
     _check_zone(zone)
-    local = to_instants(instants).dt.tz_convert(zone).dt.tz_localize(None).to_numpy()
+    local = instants
+    if zone != "UTC":
+        shown = to_instants(instants).dt.tz_convert(zone).dt.tz_localize(None).to_numpy()
+        local = shown.astype("datetime64[ms]").astype(np.int64)
     if period == "1mo":
-        months: NDArray[np.int64] = local.astype("datetime64[M]").astype(np.int64)
+        months: NDArray[np.int64] = (
+            local.view("datetime64[ms]").astype("datetime64[M]").astype(np.int64)
+        )
         return months
-    days: NDArray[np.int64] = local.astype("datetime64[D]").astype(np.int64)
+    days: NDArray[np.int64] = local // _DAY
     return days if period == "1d" else (days + _MONDAY) // 7
 
 

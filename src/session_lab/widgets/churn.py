@@ -188,7 +188,9 @@ class ChurnExplorer(Explorer[ChurnState]):
             return f"there are no {source}"
         if lacking := super()._lacking(state):
             return lacking
-        return None if len(self._chosen(state)) else f"the sessions selected have no {source}"
+        rows = self._rows_of(source, state)
+        has_rows = rows is None or rows.any(self._mask(state))
+        return None if has_rows else f"the sessions selected have no {source}"
 
     def _code(self, state: ChurnState) -> str:
         sessions, source = selected(state.selection), self._source(state)

@@ -122,13 +122,26 @@ class LifetimeExplorer(Explorer[LifetimeState]):
         super().__init__(state, panel or SelectionPanel(self._prepared), shared=shared)
 
     def _result(self, state: LifetimeState) -> Result:
-        lives = self._lives_at(state.resolution) if state.by is None else None
+        lives = self._lives_at(state.resolution)
         if lives is None:
             return self._by_frame(state)
         rows = self._prepared.rows(state.selection)
+        if state.by is not None:
+            return self._by_group(lives, state, state.by) or self._by_frame(state)
         if state.view == "incidence":
             return lives.incidence(rows)
         return lives.survival(rows, state.expiry)
+
+    def _by_group(self, lives: PreparedLives, state: LifetimeState, by: str) -> Result | None:
+        """Count codes of groups; None where the frame lacks something, which the analysis says."""
+        rows = self._prepared.rows(state.selection)
+        try:
+            groups = self._prepared.members(by)
+        except DataError:
+            return None
+        if state.view == "incidence":
+            return lives.incidence_by(by, groups, rows, state.top)
+        return lives.survival_by(by, groups, rows, state.top, state.expiry)
 
     def _by_frame(self, state: LifetimeState) -> Result:
         columns = ("lifetime", "end_cause", *(() if state.by is None else (state.by,)))

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from session_lab.analysis.churn.activity import activity
+from session_lab.analysis.churn.order.successors import LARGE, passes
 from session_lab.analysis.periods import (
     LENGTHS,
     Period,
@@ -322,12 +323,16 @@ def _active(
     shape: tuple[int, int],
 ) -> NDArray[np.int64]:
     """Count the members of each cohort who were active at each age that was over for them."""
+    if len(who) >= LARGE:
+        cells = np.zeros(shape, dtype=np.int64)
+        if passes().count_active(who, age, over, place, cells):
+            return cells
     n_cohorts, n_ages = shape
     counted = age < over[who]
     distinct = _distinct(who[counted] * max(n_ages, 1) + age[counted], len(over) * max(n_ages, 1))
     member, at_age = np.divmod(distinct, max(n_ages, 1))
-    cells = np.bincount(place[member] * n_ages + at_age, minlength=n_cohorts * n_ages)
-    return cells.reshape(n_cohorts, n_ages).astype(np.int64)
+    found = np.bincount(place[member] * n_ages + at_age, minlength=n_cohorts * n_ages)
+    return found.reshape(n_cohorts, n_ages).astype(np.int64)
 
 
 def _distinct(cells: NDArray[np.int64], n: int) -> NDArray[np.int64]:

@@ -31,6 +31,10 @@ __all__ = [
     "commonest",
     "groups_of",
     "holds_lists",
+    "kept_apart",
+    "other_name",
+    "rest_note",
+    "warn_of_ungrouped",
     "warn_of_weak_groups",
 ]
 
@@ -97,9 +101,7 @@ def groups_of(frame: pd.DataFrame) -> Groups:
     if members.empty:
         raise DataError("no row has a value, so there are no groups", column=by)
     without = len(frame) - members["row"].nunique()
-    if without:
-        problem = f"rows without a value in {by}, which belong to no group: {without:,}"
-        warnings.warn(problem, DataWarning, stacklevel=level_of_caller())
+    warn_of_ungrouped(by, without)
     keys = members.drop(columns="row")
     found_keys, codes = np.unique(keys.to_numpy(), axis=0, return_inverse=True)
     values_of = [
@@ -110,28 +112,44 @@ def groups_of(frame: pd.DataFrame) -> Groups:
 
 
 def commonest(groups: Groups, top: int) -> Groups:
-    """Keep the groups with the most rows, and put the others together into one, which comes last.
-
-    Of groups with as many rows, those that come first are kept.
-    """
+    """Keep the groups with the most rows, and put the others together into one, which comes last."""
     n = len(groups.names)
     if n <= top:
         return groups
-    kept = np.sort(np.argsort(-np.bincount(groups.codes, minlength=n), kind="stable")[:top])
-    place = np.full(n, top)
-    place[kept] = np.arange(top)
+    kept, place = kept_apart(np.bincount(groups.codes, minlength=n), top)
     # A row may belong to several of the others, and counts once in what they become.
     pairs = np.unique(np.stack([groups.rows, place[groups.codes]]), axis=1)
     first = groups.names[0]
-    other: Hashable = f"other ({n - top:,})"
+    other: Hashable = other_name(n - top)
     if isinstance(first, Names):
         other = Names((other, *[""] * (len(first) - 1)))
     return Groups(
         (*(groups.names[one] for one in kept), other),
         pairs[0].astype(np.intp),
         pairs[1].astype(np.intp),
-        f"apart: the {top:,} groups with the most sessions; the other {n - top:,} are one group",
+        rest_note(n, top),
     )
+
+
+def kept_apart(counts: NDArray[np.int64], top: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return which groups have the most rows, and the place of every group; the others share one.
+
+    Of groups with as many rows, those that come first are kept.
+    """
+    kept = np.sort(np.argsort(-counts, kind="stable")[:top])
+    place = np.full(len(counts), len(kept))
+    place[kept] = np.arange(len(kept))
+    return kept, place
+
+
+def other_name(n: int) -> str:
+    """Name the group that so many groups were put together into."""
+    return f"other ({n:,})"
+
+
+def rest_note(n: int, top: int) -> str:
+    """Describe that of ``n`` groups all but the commonest were put together."""
+    return f"apart: the {top:,} groups with the most sessions; the other {n - top:,} are one group"
 
 
 def _members(column: pd.Series) -> tuple[NDArray[np.intp], pd.Series]:
@@ -171,6 +189,13 @@ def _lists_of(column: pd.Series) -> pa.Array:
         message = "holds values that name no group; give lists of text, or one value a row"
         raise DataError(message, column=str(column.name))
     return lists
+
+
+def warn_of_ungrouped(by: str, without: int) -> None:
+    """Warn of rows that belong to no group, if there are any."""
+    if without:
+        problem = f"rows without a value in {by}, which belong to no group: {without:,}"
+        warnings.warn(problem, DataWarning, stacklevel=level_of_caller())
 
 
 def warn_of_weak_groups(weaknesses: Mapping[Hashable, str | None], by: str) -> None:

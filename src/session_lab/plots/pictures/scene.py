@@ -31,8 +31,11 @@ _STYLE: dict[Any, Any] = {
     "path.simplify": True,
 }
 _NO_METADATA = dict.fromkeys(("Date", "Creator", "Format", "Type"))
-_DECIMALS = re.compile(r"(\.\d)\d+")
+_DECIMALS = re.compile(r"(?<=\.\d)\d+")
 _TAG = re.compile(r"<[^>]*>")
+_SAME = re.compile(r"(?<=; )font-family: [^;]*; | transform=\"rotate\(-0 [^)]*\)\"")
+"""What every text says alike: its family, which stands once for all, and that it is not turned."""
+_FAMILY = "'DejaVu Sans', Verdana, sans-serif"
 _BREAKS = re.compile(r"\s*\n\s*")
 _METADATA = re.compile(r"^.*?<svg|<metadata>.*?</metadata>|<!--.*?-->", re.DOTALL)
 _SIZE = re.compile(r' (width|height)="[\d.]+pt"', re.ASCII)
@@ -166,9 +169,10 @@ def _shortened(svg: str) -> str:
     """
     svg = _METADATA.sub(lambda found: "<svg" if found[0].endswith("<svg") else "", svg)
     svg = _BREAKS.sub(" ", _SIZE.sub("", svg, count=2))
+    svg = svg.replace("<svg", f'<svg font-family="{_FAMILY}"', 1)
     return _TAG.sub(_shortened_tag, svg)
 
 
 def _shortened_tag(tag: re.Match[str]) -> str:
     """Shorten the numbers of a tag; text between tags is someone's, and stays as it is."""
-    return _DECIMALS.sub(r"\1", tag[0]).replace(INK, "currentColor")
+    return _SAME.sub("", _DECIMALS.sub("", tag[0])).replace(INK, "currentColor")

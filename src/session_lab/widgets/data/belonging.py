@@ -8,7 +8,11 @@ import numpy as np
 import pandas as pd
 
 from session_lab.analysis.churn.order.codes import id_codes
+from session_lab.analysis.periods import LENGTHS
+from session_lab.errors import DataError
+from session_lab.frames import instants, observed_at
 from session_lab.frames.of_sessions import session_key
+from session_lab.widgets.data.session_index import kernels
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,6 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["Belonging", "OwnedRows"]
 
 _IDS = ("session_id", "external_id")
+_LONGEST = 900 * LENGTHS["1d"]
+"""Beyond it cohorts warn of odd times, by the rows they stand in."""
 
 
 class Belonging:
@@ -60,12 +66,18 @@ class Belonging:
         rows: NDArray[np.bool_] = keep[self.owner.codes]
         return rows
 
+    def any(self, chosen: NDArray[np.bool_]) -> bool:
+        """Return whether a row belongs to one of the sessions chosen."""
+        return bool((self.places[chosen] >= 0).any())
+
 
 class OwnedRows:
     """Rows and their sessions, for analyses of any selection: their ids are read once.
 
     Ids are codes of categories, which both frames share; and where every run stands once, it goes
-    without its own id, so that no analysis looks for doubles again.
+    without its own id, so that no analysis looks for doubles again. Of operations, of which only
+    cohorts by days and weeks are made, those go that tell them nothing: when someone was there the
+    same day already.
 
     Parameters
     ----------
@@ -104,6 +116,8 @@ class OwnedRows:
                 )
         if "run_id" in self._rows and not frame["run_id"].duplicated().any():
             del self._rows["run_id"]
+        if "at" in self._rows and "external_id" in self._rows:
+            self._keep(_telling(self._rows, self._belonging.owner.codes))
         self._sessions = sessions[[name for name in of_sessions if name in sessions]]
         self._sessions = self._with_codes(self._sessions)
 
@@ -117,6 +131,15 @@ class OwnedRows:
             **{key: pd.Categorical.from_codes(self._belonging.places, dtype=kind)}
         )
 
+    def _keep(self, rows: NDArray[np.bool_]) -> None:
+        owner = self._belonging.owner
+        self._belonging.owner = owner._replace(codes=owner.codes[rows])
+        self._rows = self._rows[rows]
+
+    def any(self, chosen: NDArray[np.bool_] | None) -> bool:
+        """Return whether there are rows of the sessions chosen."""
+        return len(self._rows) > 0 if chosen is None else self._belonging.any(chosen)
+
     def rows(self, chosen: NDArray[np.bool_] | None) -> pd.DataFrame:
         """Return the rows of the sessions chosen; all rows where there is no choice."""
         return self._rows if chosen is None else self._rows[self._belonging.rows(chosen)]
@@ -124,3 +147,29 @@ class OwnedRows:
     def sessions(self, chosen: NDArray[np.bool_] | None) -> pd.DataFrame:
         """Return the sessions chosen."""
         return self._sessions if chosen is None else self._sessions[chosen]
+
+
+def _telling(rows: pd.DataFrame, sessions: NDArray[np.integer]) -> NDArray[np.bool_]:
+    """Return which operations decide on what days, of the calendar or elapsed, ids were active.
+
+    All of them where they are not in order of time, where nothing tells until when they were
+    observed, which is then the latest of them, or where a warning would name their rows.
+    """
+    every = np.ones(len(rows), dtype=np.bool_)
+    try:
+        at = instants(rows, "at", source="of_sessions")
+    except DataError:
+        return every  # The analysis says what is wrong.
+    if not len(at) or observed_at(rows) is None or at[-1] - at[0] > _LONGEST:
+        return every
+    if (at[1:] < at[:-1]).any():
+        return every
+    who = rows["external_id"].array.codes.astype(np.int64)
+    # Of an id with several sessions some may be chosen and others not, so all its rows stay.
+    last = np.zeros(who.max(initial=-1) + 2, dtype=np.int64)
+    last[who] = sessions
+    is_spread = np.zeros(len(last), dtype=np.bool_)
+    is_spread[who[last[who] != sessions]] = True
+    who[is_spread[who]] = -1
+    kept: NDArray[np.bool_] = kernels().first_of_days(who, at, len(last), LENGTHS["1d"])
+    return kept

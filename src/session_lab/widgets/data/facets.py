@@ -87,8 +87,8 @@ def _counts(
     prepared: IndexedSessions, name: str, rows: NDArray[np.bool_] | None
 ) -> NDArray[np.int64]:
     codes, present = prepared.coded(name)
+    chosen = np.asarray(codes if rows is None else codes[rows], dtype=np.int64)
     # One entry more than there are values, for the code -1 of what is missing.
-    shifted = np.asarray(codes, dtype=np.int64) + 1
-    found = np.bincount(shifted if rows is None else shifted[rows], minlength=len(present) + 1)[1:]
+    found = np.bincount(chosen + 1, minlength=len(present) + 1)[1:]
     by_name = dict(zip(present, found.tolist(), strict=True))
     return np.array([by_name.get(one, 0) for one in prepared.values(name)], dtype=np.int64)

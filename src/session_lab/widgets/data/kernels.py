@@ -10,7 +10,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["count_ends", "rows_with", "take_codes"]
+__all__ = ["count_ends", "count_ends_by_group", "first_of_days", "rows_with", "take_codes"]
 
 
 @numba.njit(cache=True, nogil=True)
@@ -60,3 +60,44 @@ def count_ends(
     """Add each chosen row to ``counts`` at its cell."""
     for row in range(len(rows)):
         counts[cells[row]] += rows[row]
+
+
+@numba.njit(cache=True, nogil=True)
+def count_ends_by_group(
+    counts: NDArray[np.int64],
+    cells: NDArray[np.int64],
+    groups: NDArray[np.int64],
+    offsets: NDArray[np.int64],
+) -> None:
+    """Add each row to ``counts`` at its cell, once in each of its groups; a cell of -1 is left out."""
+    last = np.full(len(counts), -1, np.int64)
+    for row in range(len(cells)):
+        if cells[row] >= 0:
+            for place in range(offsets[row], offsets[row + 1]):
+                group = groups[place]
+                counts[group, cells[row]] += last[group] != row
+                last[group] = row
+
+
+@numba.njit(cache=True, nogil=True)
+def first_of_days(
+    owners: NDArray[np.int64], at: NDArray[np.int64], n: int, day: int
+) -> NDArray[np.bool_]:
+    """Return which rows, in order of time, are the first of their owner and day.
+
+    Of a day of the calendar, or of one counted from the owner's first row; all rows without an
+    owner are among them.
+    """
+    first = np.zeros(n, np.int64)
+    calendar, elapsed = np.full(n, -1, np.int64), np.full(n, -1, np.int64)
+    is_first = np.ones(len(at), np.bool_)
+    for row in range(len(at)):
+        owner = owners[row]
+        if owner < 0:
+            continue
+        if elapsed[owner] < 0:
+            first[owner] = at[row]
+        days = at[row] // day, (at[row] - first[owner]) // day
+        is_first[row] = days[0] != calendar[owner] or days[1] != elapsed[owner]
+        calendar[owner], elapsed[owner] = days
+    return is_first

@@ -73,6 +73,15 @@ class IndexedSessions:
         self.column("tags")
         return tags.prepare(self.frame)
 
+    def members(self, name: str) -> TagCodes:
+        """Return the values of a column as codes; of tags each session may have several."""
+        if name == "tags":
+            return self.tags
+        codes, names = self.coded(name)
+        present = codes >= 0
+        offsets = np.concatenate([[0], np.cumsum(present)])
+        return tags.TagCodes(tuple(names), codes[present], offsets)
+
     @cached_property
     def _owners(self) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
         """The row of each use of a tag, and how many uses each row has."""

@@ -14,7 +14,7 @@ from numba import njit
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["count", "follow", "follow_spread", "spread"]
+__all__ = ["count", "count_active", "follow", "follow_spread", "spread"]
 
 _NAT = -(2**63)
 _NEVER = _NAT + 1
@@ -32,6 +32,32 @@ def count(codes: NDArray[np.integer], counts: NDArray[np.int32]) -> None:
     for code in codes:
         if code >= 0:
             counts[code] += 1
+
+
+@njit(cache=True)
+def count_active(
+    who: NDArray[np.int64],
+    age: NDArray[np.int64],
+    over: NDArray[np.int64],
+    place: NDArray[np.int64],
+    cells: NDArray[np.int64],
+) -> bool:
+    """Add each member to the cell of its place once for each age that was over, rows in order.
+
+    Returns
+    -------
+    bool
+        Whether no member's ages go back; else nothing added counts.
+    """
+    last = np.full(len(over), -1, np.int64)
+    for i in range(len(who)):
+        member = who[i]
+        if age[i] < last[member]:
+            return False
+        if last[member] < age[i] < over[member]:
+            cells[place[member], age[i]] += 1
+        last[member] = age[i]
+    return True
 
 
 @njit(cache=True)

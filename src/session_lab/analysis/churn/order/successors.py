@@ -24,6 +24,7 @@ __all__ = [
     "chain_by_passes",
     "chain_by_sorting",
     "counts_of",
+    "passes",
     "previous_runs",
 ]
 
@@ -59,7 +60,7 @@ def counts_of(codes: NDArray[np.integer], n_sessions: int) -> NDArray[np.int64]:
         return np.bincount(codes[codes >= 0], minlength=n_sessions).astype(np.int64)
     # In half the memory more counts are at hand at a time.
     counts = np.zeros(n_sessions, dtype=np.int32)
-    _passes().count(codes, counts)
+    passes().count(codes, counts)
     return counts.astype(np.int64)
 
 
@@ -118,16 +119,17 @@ def chain_by_passes(
     n_sessions: int,
 ) -> Chain:
     """Follow runs in one pass where rows stand in order of trigger, else in three."""
-    passes = _passes()
+    compiled = passes()
     gap, last_end = np.empty(len(codes), np.int64), np.empty(n_sessions, np.int64)
-    known = passes.follow(codes, triggered, ended, gap, last_end)
+    known = compiled.follow(codes, triggered, ended, gap, last_end)
     if known < 0:
-        starts, records = passes.spread(codes, triggered, ended, n_sessions)
-        known = passes.follow_spread(starts, records, gap, last_end)
+        starts, records = compiled.spread(codes, triggered, ended, n_sessions)
+        known = compiled.follow_spread(starts, records, gap, last_end)
     return Chain(gap, last_end, known)
 
 
-def _passes() -> ModuleType:
+def passes() -> ModuleType:
+    """Return the compiled passes."""
     # The compiler takes its time to load, and small frames never need it.
     from session_lab.analysis.churn.order import compiled  # noqa: PLC0415
 
