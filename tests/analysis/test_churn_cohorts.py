@@ -6,6 +6,7 @@ from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from typing import Any
+from unittest import mock
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -74,6 +75,14 @@ def test_retention_counts_whose_period_was_over(
     assert dict(zip(cells, table["observed"], strict=True)) == observed
     assert dict(zip(cells, table["active"], strict=True)) == {c: active[c] for c in observed}
     assert found.members.sum() == len(first)
+
+
+@given(rows=acts, day=st.sampled_from(["calendar", "elapsed"]))
+def test_a_compiled_pass_counts_as_a_table_does(rows: list[tuple[str, int]], day: Any):
+    for frame in (frame_of(rows), frame_of(sorted(rows, key=lambda row: row[1]))):
+        counted = churn.cohorts(frame, day=day).active
+        with mock.patch("session_lab.analysis.churn.cohorts.LARGE", 0):
+            assert churn.cohorts(frame, day=day).active.tolist() == counted.tolist()
 
 
 @given(rows=acts, freq=freqs, zone=zones)

@@ -16,6 +16,7 @@ from session_lab.frames import RUNS as SCHEMA
 from session_lab.frames import empty
 from session_lab.widgets import ChurnExplorer, ChurnState, Selection
 from session_lab.widgets.churn import ChurnView
+from session_lab.widgets.data.belonging import OwnedRows
 from tests.widgets.looking import control, picture, text
 from tests.widgets.replays import OPERATIONS, RUNS, SESSIONS
 
@@ -40,9 +41,13 @@ states = st.builds(
 )
 
 
-@pytest.fixture(scope="module", params=[True, False], ids=["with operations", "runs alone"])
+ORDERED = OPERATIONS.sort_values("at", kind="stable")
+"""As a log has them; then only what tells of days is kept."""
+
+
+@pytest.fixture(scope="module", params=[ORDERED, None], ids=["with operations", "runs alone"])
 def explorer(request: pytest.FixtureRequest) -> Iterator[ChurnExplorer]:
-    made = ChurnExplorer(RUNS, SESSIONS, OPERATIONS if request.param else None)
+    made = ChurnExplorer(RUNS, SESSIONS, request.param)
     made.hide()
     yield made
     made.close()
@@ -87,6 +92,19 @@ def test_cohorts_are_of_operations_where_there_are_some():
     control(explorer, "Show").value = "cohorts"
     assert explorer.code() == "sl.churn.cohorts(operations, freq='1d', day='calendar')"
     explorer.close()
+
+
+def test_operations_that_tell_nothing_new_of_days_are_not_kept():
+    kept = OwnedRows(ORDERED, SESSIONS, ("external_id", "at"), ("session_id",)).rows(None)
+    assert len(kept) < len(ORDERED)
+    unknown = ORDERED.copy()
+    unknown.attrs.clear()
+    for frame in (
+        OPERATIONS,
+        unknown,
+    ):  # Neither in order, nor observed until a time that is known.
+        whole = OwnedRows(frame, SESSIONS, ("external_id", "at"), ("session_id",)).rows(None)
+        assert len(whole) == len(ORDERED)
 
 
 def test_every_view_has_a_picture_and_a_table():
