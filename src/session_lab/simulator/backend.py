@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, cast
 from session_lab.errors import DataError, SimulationError
 from session_lab.simulator.agent.scripted_agent import ScriptedAgent
 from session_lab.simulator.api import error_responses
+from session_lab.simulator.api.auth import session_token
 from session_lab.simulator.api.rate_limiting import identifier_of
 from session_lab.simulator.api.routing import answer, refuse_early, session_asked_for
 from session_lab.simulator.api.stores import stream_store
@@ -364,6 +365,16 @@ class Backend:
             self._fault_state = fault_state
             self._buckets = buckets
 
+    def _token_of(self, environment_id: str, session_key: str, now: int) -> str | None:
+        """Make the public token of a session; None where its environment has no key here."""
+        for environment in self.environments:
+            if environment.id == environment_id:
+                key = environment.secret_key
+                return session_token(
+                    environment_id=environment_id, secret_key=key, session_key=session_key, now=now
+                )
+        return None
+
     def _begin(self, seed: int, now: int) -> None:
         self.world = World(
             seed=seed,
@@ -372,6 +383,7 @@ class Backend:
             platform=self._platform,
             profile=self._profile,
             agent=self._first_agent,
+            mint=self._token_of,
         )
         self._buckets = {}
         self.faults = self._first_faults

@@ -10,6 +10,7 @@ import pytest
 import session_lab as sl
 from session_lab.errors import DataError, SimulationError
 from session_lab.simulator import Snapshot, World
+from session_lab.simulator.world.channels import Stream
 
 
 def said(text: str, **payload: Any) -> str:
@@ -22,10 +23,18 @@ def said(text: str, **payload: Any) -> str:
 STOP = json.dumps({"kind": "stop"})
 
 
+@pytest.fixture(autouse=True)
+def _whole_conversations(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep what agents trim, so that tests can look at a whole conversation."""
+    monkeypatch.setattr(Stream, "_trim", lambda *_: None)
+
+
 def written(world: World, key: str = "chat") -> list[str]:
     """Return what stands on ``out``: the types of chunks with their texts, and control records."""
     shown = []
     for record in world.records(key):
+        if record.command:
+            continue
         chunk = {"type": record.control} if record.control else record.data
         extra = chunk.get("delta", chunk.get("errorText", ""))
         shown.append(f"{chunk['type']} {extra}".strip())

@@ -22,6 +22,8 @@ __all__ = [
     "FENCED",
     "MAX_STREAM_BYTES",
     "OUT_OF_SEQUENCE",
+    "TRIM_HEADERS",
+    "TURN_COMPLETE",
     "NewRecord",
     "Position",
     "Record",
@@ -150,6 +152,13 @@ class Record(NamedTuple):
         except (ValueError, RecursionError):
             return {}
         return envelope if isinstance(envelope, dict) else {}
+
+
+TURN_COMPLETE = "turn-complete"
+"""The control record that an agent writes on ``out`` when a turn has ended."""
+
+TRIM_HEADERS: Headers = (("", "trim"),)
+"""What makes a record a command to forget those before a number, which is its body."""
 
 
 def enveloped(data: object, part_id: str) -> str:

@@ -11,12 +11,19 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from session_lab.simulator.model.records import Position, Record, metered_bytes
+from session_lab.simulator.model.records import (
+    TRIM_HEADERS,
+    TURN_COMPLETE,
+    NewRecord,
+    Position,
+    Record,
+    metered_bytes,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
-    from session_lab.simulator.model.records import NewRecord
+    from session_lab.simulator.world.turns import Output
 
 __all__ = ["PART_ID_LIFE", "Stream"]
 
@@ -35,7 +42,7 @@ class Stream:
     claims : dict of str to int
         When each part id was claimed.
     completed : int
-        How many of its records, kept or not, say of a turn under a run policy that it has ended.
+        How much of what turns under a run policy bring it has taken.
     first : int
         The number of the first record that no trim has removed.
     fence : str
@@ -84,6 +91,17 @@ class Stream:
             elif record.command == "fence":
                 self.fence = record.body.decode("utf-8", "replace")
         return first
+
+    def take(self, output: Iterable[Output]) -> None:
+        """Store what turns bring next; what ends a turn may trim what lies more than a turn back."""
+        for each in output:
+            self.completed += 1
+            self.add(each.body, each.at, each.headers)
+            if each.trims:
+                ends = [record.seq for record in self.records if record.control == TURN_COMPLETE]
+                if len(ends) > 1:
+                    point = ends[-2].to_bytes(8, "big")
+                    self.write([NewRecord(point, TRIM_HEADERS)], each.at)
 
     def since(self, start: int, most: int | None = None) -> list[Record]:
         """Return the kept records from a number on, at most so many."""

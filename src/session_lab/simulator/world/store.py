@@ -43,9 +43,7 @@ class Store(StoredWorld):
     def open_stream(self, key: StreamKey, now: int) -> Stream:
         """Return a stream to write to; what has been read from it by now is stored first."""
         stream = self.state.streams.setdefault(key, Stream())
-        for record in self._fresh(key, stream, now):
-            stream.add(record.body, record.at, record.headers)
-            stream.completed += 1
+        stream.take(self._fresh(key, stream, now))
         return stream
 
     def stop(self, ordinal: int, step: Step, now: int) -> Step:
@@ -155,6 +153,7 @@ class Store(StoredWorld):
         self.state.journal.append(entry)
         if ordinal is not None:
             self._output.pop(ordinal, None)
+            self._seen.pop(ordinal, None)
         if step.reply.start is not None and ordinal is not None:
             self._accepted.setdefault(ordinal, []).append(entry.seq)
             if answer is not None:

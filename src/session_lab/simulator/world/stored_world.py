@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from session_lab.simulator.model import runs as run_model
@@ -23,7 +25,10 @@ if TYPE_CHECKING:
     from session_lab.simulator.world.state import RunRecord, State
     from session_lab.simulator.world.turns import Output, ServedTurn, Written
 
-__all__ = ["Shown", "StoredWorld"]
+__all__ = ["Mint", "Shown", "StoredWorld"]
+
+Mint = Callable[[str, str, int], str | None]
+"""What makes public tokens: of an environment, for a session's key, at an instant."""
 
 
 class Shown(NamedTuple):
@@ -46,12 +51,20 @@ class StoredWorld:
         What the environment does to them.
     state : State
         What is known already.
+    mint : callable, optional
+        Makes the public token of an environment's session, by its key, at an instant.
     """
 
     def __init__(
-        self, seed: int, policy: RunPolicy | None, platform: Platform | None, state: State
+        self,
+        seed: int,
+        policy: RunPolicy | None,
+        platform: Platform | None,
+        state: State,
+        mint: Mint | None = None,
     ) -> None:
         self.state = state
+        self._mint = mint
         self._scheme = IdScheme.from_seed(seed)
         self._timings = None if policy is None else policy.timings(platform, seed)
         self._sessions: dict[str, SessionIndex] = {}
@@ -65,6 +78,7 @@ class StoredWorld:
         for waitpoint in state.waitpoints.values():
             self._list_waitpoint(waitpoint)
         self._output: dict[int, list[Output]] = {}
+        self._seen: dict[int, Stream] = {}
         self._written: dict[int, Written] = {}
         self._accepted: dict[int, list[int]] = {}
         for entry in state.journal:
@@ -200,23 +214,11 @@ class StoredWorld:
         self, key: StreamKey, now: int, start: int = 0, most: int | None = None
     ) -> Sequence[Record]:
         """Return a stream's records from a number on; what turns brought by now is on ``out``."""
-        stream = self.stream(key)
-        found = stream.since(start, most)
-        fresh = self._fresh(key, stream, now)
-        if not fresh:
-            return found
-        first = max(start - stream.next_seq, 0)
-        last = None if most is None else first + most - len(found)
-        seqs = range(stream.next_seq + first, stream.next_seq + len(fresh))
-        return found + [
-            Record(seq, *new) for seq, new in zip(seqs, fresh[first:last], strict=False)
-        ]
+        return self._stream_by(key, now).since(start, most)
 
     def tail(self, key: StreamKey, now: int) -> Position:
         """Return where a stream ends."""
-        stream = self.stream(key)
-        fresh = self._fresh(key, stream, now)
-        return Position(stream.next_seq + len(fresh), fresh[-1].at) if fresh else stream.tail
+        return self._stream_by(key, now).tail
 
     def next_record_at(self, key: StreamKey, now: int) -> int | None:
         """Return when the next record comes into a stream by time alone; None: none does."""
@@ -257,6 +259,18 @@ class StoredWorld:
         output = self._output_of(key)
         return output[stream.completed : bisect_right(output, now, key=_at)]
 
+    def _stream_by(self, key: StreamKey, now: int) -> Stream:
+        """Return a stream as it is read: with what turns have brought by now, stored or not."""
+        stream = self.stream(key)
+        fresh, ordinal = self._fresh(key, stream, now), self.find(key.session, key.environment)
+        if not fresh or ordinal is None:
+            return stream
+        seen = self._seen.get(ordinal)
+        if seen is None:
+            seen = self._seen[ordinal] = stream.copy()
+        seen.take(fresh[seen.completed - stream.completed :])
+        return seen
+
     def _output_of(self, key: StreamKey) -> list[Output]:
         """Return all that turns bring into a stream, kept until a request changes it."""
         ordinal = self.find(key.session, key.environment)
@@ -267,7 +281,8 @@ class StoredWorld:
             n_runs = self.state.sessions[ordinal].n_runs
             runs = (self.state.runs[ordinal, number] for number in range(n_runs))
             records = {record.run_id: record for record in runs}
-            output = output_of(self._turns(ordinal), records, self._written)
+            mint = self._mint and partial(self._mint, key.environment, key.session)
+            output = output_of(self._turns(ordinal), records, self._written, mint)
             self._output[ordinal] = output
         return output
 

@@ -6,23 +6,21 @@ import json
 from typing import TYPE_CHECKING, NamedTuple
 
 from session_lab.simulator.model import run_rules
-from session_lab.simulator.model.records import CONTROL_HEADER, enveloped
+from session_lab.simulator.model.records import CONTROL_HEADER, TURN_COMPLETE, enveloped
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from session_lab.simulator.agent.answers import Answer
     from session_lab.simulator.model.settings.policy import Timings
     from session_lab.simulator.world.journal import Entry
     from session_lab.simulator.world.state import RunRecord
 
-__all__ = ["TURN_COMPLETE", "Output", "ServedTurn", "Written", "output_of", "served_turns"]
-
-TURN_COMPLETE = "turn-complete"
-"""The control record that an agent writes on ``out`` when a turn has ended."""
+__all__ = ["Output", "ServedTurn", "Written", "output_of", "served_turns"]
 
 _UPGRADE_REQUIRED = "upgrade-required"
 _EVENT_ID_HEADER = "session-in-event-id"
+_FRESH_TOKEN = "public-access-token"  # noqa: S105  a header's name
 
 
 class ServedTurn(NamedTuple):
@@ -64,11 +62,24 @@ class ServedTurn(NamedTuple):
 
 
 class Output(NamedTuple):
-    """A record that a turn brings onto ``out``: when, in milliseconds since 1970, and what."""
+    """A record that a turn brings onto ``out``.
+
+    Attributes
+    ----------
+    at : int
+        When, in milliseconds since 1970.
+    body : str
+        Its text.
+    headers : tuple of (str, str)
+        Those of a control record.
+    trims : bool
+        Whether the agent then has the store forget what lies before the turn-complete before.
+    """
 
     at: int
     body: str
     headers: tuple[tuple[str, str], ...] = ()
+    trims: bool = False
 
 
 class Written(NamedTuple):
@@ -150,7 +161,10 @@ def served_turns(
 
 
 def output_of(
-    turns: Iterable[ServedTurn], records: Mapping[str, RunRecord], written: dict[int, Written]
+    turns: Iterable[ServedTurn],
+    records: Mapping[str, RunRecord],
+    written: dict[int, Written],
+    mint: Callable[[int], str | None] | None,
 ) -> list[Output]:
     """Return what the turns of a session bring onto ``out``, in order, what lies ahead included.
 
@@ -165,20 +179,24 @@ def output_of(
     written : dict of int to Written
         What was returned before, by the places of requests in the journal; what has not changed is
         taken from it, and the rest is put into it.
+    mint : callable, optional
+        Makes a public token of the session at an instant, which scripted agents hand out.
     """
     output: list[Output] = []
     for turn in turns:
         triggered_at = records[turn.run_id].run.triggered_at
         known = written.get(turn.seq)
         if known is None or (known.turn, known.triggered_at) != (turn, triggered_at):
-            known = Written(turn, triggered_at, _write(turn, triggered_at))
+            known = Written(turn, triggered_at, _write(turn, triggered_at, mint))
             written[turn.seq] = known
         output += known.output
     output.sort(key=lambda record: record.at)
     return output
 
 
-def _write(turn: ServedTurn, triggered_at: int) -> list[Output]:
+def _write(
+    turn: ServedTurn, triggered_at: int, mint: Callable[[int], str | None] | None
+) -> list[Output]:
     """Return what a turn brings onto ``out``, as far as its run lives to write it."""
     output: list[Output] = []
     if turn.answer is not None:
@@ -189,8 +207,12 @@ def _write(turn: ServedTurn, triggered_at: int) -> list[Output]:
             if at <= turn.ended_at:
                 output.append(Output(at, enveloped(json.loads(part.chunk), f"{turn.seq}-{n}")))
     if turn.is_complete and turn.is_begun:
-        heard = () if turn.event_id is None else ((_EVENT_ID_HEADER, str(turn.event_id)),)
-        output.append(_control(TURN_COMPLETE, turn.ended_at, *heard))
+        headers = [] if turn.event_id is None else [(_EVENT_ID_HEADER, str(turn.event_id))]
+        has_agent = turn.answer is not None
+        token = mint(turn.ended_at) if has_agent and mint is not None else None
+        if token is not None:
+            headers.insert(0, (_FRESH_TOKEN, token))
+        output.append(_control(TURN_COMPLETE, turn.ended_at, *headers)._replace(trims=has_agent))
     return output
 
 

@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from session_lab.simulator.model.settings.platform import Platform
     from session_lab.simulator.model.settings.policy import Timings
     from session_lab.simulator.world.journal import Entry
+    from session_lab.simulator.world.stored_world import Mint
     from session_lab.timing import Clock, Duration, Instant
 
 __all__ = ["ENVIRONMENT", "World"]
@@ -79,6 +80,9 @@ class World(AgentRequests):
         Where the time comes from; by default a virtual clock that stands at ``now``.
     agent : ScriptedAgent or what stands for one, optional
         What serves turns; see :attr:`agent`.
+    mint : callable, optional
+        Makes public tokens, of an environment's id, a session's key and an instant; scripted agents
+        hand them out.
 
     Attributes
     ----------
@@ -112,7 +116,9 @@ is spent, so start a new session under another external id
         profile: str = "2026-10",
         clock: Clock | None = None,
         agent: object = None,
+        mint: Mint | None = None,
     ) -> None:
+        self._mint = mint
         self.seed = to_seed(seed)
         self._agent = ScriptedAgent.of(agent)
         if self._agent is not None and policy is None:
@@ -121,7 +127,7 @@ is spent, so start a new session under another external id
         self.profile = profile_named(profile)
         self.clock: Clock = VirtualClock(now) if clock is None else clock
         self.trigger_fault: str | None = None
-        self._store = Store(self.seed, self.policy, self.platform, State())
+        self._store = self._store_of(State())
 
     @property
     def agent(self) -> ScriptedAgent | None:
@@ -137,7 +143,7 @@ is spent, so start a new session under another external id
         self._agent = ScriptedAgent.of(choice)
         if self._agent is not None and self.policy is None:
             self.policy = RunPolicy()
-            self._store = Store(self.seed, self.policy, self.platform, self._store.state)
+            self._store = self._store_of(self._store.state)
 
     def start(
         self,
@@ -456,19 +462,20 @@ is spent, so start a new session under another external id
         self._agent = snapshot.agent
         if isinstance(self.clock, VirtualClock):
             self.clock = VirtualClock(snapshot.now)
-        self._store = Store(
-            snapshot.seed, snapshot.policy, snapshot.platform, snapshot.state.copy()
-        )
+        self._store = self._store_of(snapshot.state.copy())
 
     def fork(self) -> World:
         """Return a second world that stands where this one does and goes its own way."""
-        other = World(now=self.now)
+        other = World(now=self.now, mint=self._mint)
         other.restore(self.snapshot())
         return other
 
     def diff(self, other: World) -> tuple[Difference, ...]:
         """Return what differs between this world and another: session by session, run by run."""
         return differences(self.snapshot(), other.snapshot())
+
+    def _store_of(self, state: State) -> Store:
+        return Store(self.seed, self.policy, self.platform, state, self._mint)
 
     def __repr__(self) -> str:
         """Show the seed, the instant and how much there is."""

@@ -22,9 +22,8 @@ from session_lab.simulator.api.javascript.json_text import Json, parse_json, ren
 from session_lab.simulator.api.javascript.numbers import to_number
 from session_lab.simulator.api.lists.session_list import status_at
 from session_lab.simulator.api.stores.stream_names import BASIN, store_token, stream_name
-from session_lab.simulator.model.records import StreamKey
+from session_lab.simulator.model.records import TURN_COMPLETE, StreamKey
 from session_lab.simulator.model.run_payload import turn_duration_problem
-from session_lab.simulator.world.turns import TURN_COMPLETE
 from session_lab.wire.limits import MAX_STREAM_TIMEOUT_SECONDS, RESERVED_ID_PREFIX
 
 if TYPE_CHECKING:
