@@ -17,6 +17,7 @@ import pytest
 from session_lab.simulator.api.auth import Environment
 from session_lab.simulator.api.stores.append_messages import _messages
 from session_lab.simulator.backend import Backend
+from session_lab.simulator.server import app
 from session_lab.simulator.server.app import make_app
 from session_lab.simulator.server.http2 import PREFACE
 from session_lab.simulator.server.sequencer import Sequencer
@@ -183,6 +184,19 @@ def test_a_reply_may_come_before_the_body_has_ended(raw: RawClient):
     raw.frames.send_data(1, b"{" * 1_000)
     raw.frames.reset_stream(1)
     raw.flush()
+    raw.ask("GET", "/_lab/clock")
+    raw.until(h2.events.ResponseReceived)
+
+
+@pytest.mark.parametrize("sent", [b"", b"{"], ids=["nothing", "a piece"])
+def test_a_body_that_does_not_end_ends_its_stream(
+    raw: RawClient, sent: bytes, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(app, "BODY_SECONDS", 0.2)
+    stream_id = raw.ask("POST", "/_lab/clock/advance", end=False)
+    raw.frames.send_data(stream_id, sent)
+    raw.flush()
+    raw.until(h2.events.StreamReset)
     raw.ask("GET", "/_lab/clock")
     raw.until(h2.events.ResponseReceived)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from starlette.responses import JSONResponse, StreamingResponse
 
@@ -28,13 +28,16 @@ if TYPE_CHECKING:
 
     from session_lab.simulator.server.sequencer import Sequencer
 
-__all__ = ["DOCUMENTED_KEY", "HANG_UP", "make_app"]
+__all__ = ["BODY_SECONDS", "DOCUMENTED_KEY", "HANG_UP", "make_app"]
 
 HANG_UP = "session_lab.hang_up"
 """The extension of ASGI's scope in which a server offers the function to ``cut`` a connection."""
 
 DOCUMENTED_KEY = "tr_dev_local"
 """The key that ``session-lab serve`` takes if none is chosen; everybody can know it."""
+
+BODY_SECONDS: Final = 60
+"""How long a client has for a request's body."""
 
 _DESCRIPTION = "/openapi.json"
 _SNAPSHOT = "/_lab/snapshot"
@@ -88,10 +91,15 @@ class _App:
     async def _answer(
         self, request: http_types.Request, scope: Scope, receive: Receive, send: Send
     ) -> None:
+        reading = _body(receive, _most_bytes(request))
+        if scope.get("http_version") == "2":  # A connection of HTTP/1.1 is cut by its own timer.
+            reading = asyncio.wait_for(reading, BODY_SECONDS)
         try:
-            body = await _body(receive, _most_bytes(request))
+            body = await reading
         except _TooLargeError:
             await _respond(_too_large(request), scope, send)
+            return
+        except TimeoutError:
             return
         if body is None:
             return

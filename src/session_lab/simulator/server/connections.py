@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from session_lab.simulator.server.app import HANG_UP
+from session_lab.simulator.server.app import BODY_SECONDS, HANG_UP
 from session_lab.simulator.server.http2 import PREFACE, Http2Connection
 
 if TYPE_CHECKING:
@@ -15,14 +15,12 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp
 
-__all__ = ["BODY_SECONDS", "HEAD_SECONDS", "IDLE_SECONDS", "MAX_HEAD_BYTES", "Http1Connection"]
+__all__ = ["HEAD_SECONDS", "IDLE_SECONDS", "MAX_HEAD_BYTES", "Http1Connection"]
 
 MAX_HEAD_BYTES: Final = 64 * 1024
 """The longest request line with its headers; what is longer is answered 431."""
 HEAD_SECONDS: Final = 10
 """How long a client has for its request line and headers, also for the first of a connection."""
-BODY_SECONDS: Final = 60
-"""How long a client has for a request's body."""
 IDLE_SECONDS: Final = 15
 """How long a connection is kept between two requests."""
 
