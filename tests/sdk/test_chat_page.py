@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.browser.conftest import FLAGS
+from tests.browser.jupyter import FLAGS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -125,6 +126,115 @@ def test_each_turn_hands_out_a_fresh_token_that_opens_the_session_alone():
 
     backend.world.start("other")
     assert (status(first), status(fresh), status(fresh, "other")) == (401, 200, 403)
+
+
+SCRIPT = [
+    {
+        "when": "weather",
+        "reply": [
+            {"reasoning": "I had better look."},
+            {"tool": "weather", "input": {"city": "Oslo"}, "output": {"celsius": 4}},
+            {"tool": "wind", "error": "out of order"},
+            {"tool": "ask"},
+            {"data": "card", "value": [1]},
+            {"chunk": {"type": "data-hint", "data": 2, "transient": True}},
+            "Four degrees.",
+        ],
+    },
+    {"when": "fail", "reply": ["So", {"error": "Sorry."}]},
+    {"when": "die", "reply": ["So", {"crash": True}]},
+    {"echo": True},
+]
+
+
+def kept(world: World) -> dict[str, Any]:
+    snapshot = world.chat_snapshot("chat")
+    return {} if snapshot is None else json.loads(snapshot.body)
+
+
+def test_the_messages_of_a_chat_are_kept_when_a_turn_has_ended():
+    world = World(agent=sl.ScriptedAgent(SCRIPT, pace="10ms"))
+    world.start("chat", trigger_config={"basePayload": {"message": "Hello"}})
+    assert world.chat_snapshot("chat") is None
+    talk(world, "The weather?")
+    session_id = world.sessions[0].session_id.removeprefix("session_")
+    first, second, third, fourth = kept(world)["messages"]
+    assert first == {"id": "user_1", "role": "user", "parts": [{"type": "text", "text": "Hello"}]}
+    assert second["id"] == f"msg_{session_id}_1"
+    assert third == json.loads(said("The weather?"))["payload"]["message"]
+    assert fourth["parts"] == [
+        {"type": "step-start"},
+        {"type": "reasoning", "text": "I had better look.", "state": "done"},
+        {
+            "type": "tool-weather",
+            "toolCallId": "call_2_0",
+            "state": "output-available",
+            "input": {"city": "Oslo"},
+            "output": {"celsius": 4},
+        },
+        {"type": "step-start"},
+        {
+            "type": "tool-wind",
+            "toolCallId": "call_2_1",
+            "state": "output-error",
+            "input": {},
+            "errorText": "out of order",
+        },
+        {"type": "step-start"},
+        {"type": "tool-ask", "toolCallId": "call_2_2", "state": "input-available", "input": {}},
+        {"type": "step-start"},
+        {"type": "data-card", "data": [1]},
+        {"type": "text", "text": "Four degrees.", "state": "done"},
+    ]
+    end = [record for record in world.records("chat") if record.control][-1]
+    assert (kept(world)["lastOutEventId"], kept(world)["lastInEventId"]) == (str(end.seq), "0")
+    assert kept(world)["savedAt"] == end.at
+
+
+def test_a_turn_that_has_no_end_is_not_kept_and_a_failed_one_is():
+    world = World(agent=sl.ScriptedAgent(SCRIPT))
+    talk(world, "fail", "die", "One")
+    assert [message["id"] for message in kept(world)["messages"]][::2] == ["fail", "One"]
+
+
+def test_a_response_that_is_written_anew_takes_the_place_of_the_one_before():
+    world = World(agent=["First.", "Again."])
+    talk(world, "One")
+    world.append(
+        "chat", json.dumps({"kind": "message", "payload": {"trigger": "regenerate-message"}})
+    )
+    texts = [message["parts"][-1]["text"] for message in kept(world)["messages"]]
+    assert texts == ["One", "Again."]
+
+
+def test_history_goes_on_from_what_was_put():
+    backend = Backend([LAB], agent="echo")
+    world, key = backend.world, {"authorization": f"Bearer {LAB.secret_key}"}
+    world.start("chat")
+    old = {"version": 1, "messages": [{"id": "old", "role": "user", "parts": []}]}
+    world.write_chat_snapshot("chat", json.dumps(old).encode(), "application/json")
+    world.clock.advance("1s")
+    talk(world, "One", "Two")
+    reply = backend.handle(Request("GET", "/api/v1/sessions/chat/transcript", headers=key))
+    ids = [message["id"] for message in json.loads(reply.body)["messages"]]
+    assert (ids[0], ids[1], ids[3]) == ("old", "One", "Two")
+
+
+@pytest.mark.parametrize(
+    "chunk",
+    [
+        {"type": "text-delta", "delta": "lost"},
+        {"type": "text-end"},
+        {"type": "tool-output-available", "output": 1},
+        {"type": "start", "messageId": 5},
+        {"type": "-"},
+        {"type": ""},
+    ],
+)
+def test_odd_chunks_of_a_script_do_no_harm(chunk: dict[str, Any]):
+    world = World(agent=sl.ScriptedAgent([[{"chunk": chunk}, "Fine."]]))
+    talk(world, "One")
+    assert kept(world)["messages"][0]["id"] == "One"
 
 
 def test_an_environment_that_has_no_key_here_hands_out_none():

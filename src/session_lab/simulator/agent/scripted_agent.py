@@ -31,7 +31,8 @@ class ScriptedAgent:
     """An agent that serves the turns of a simulated world by a script.
 
     It writes on ``out`` what chat clients read: the chunks of a message one after the other, and a
-    ``turn-complete`` at the end. A ``stop`` on ``in`` ends the turn that is being served. Its turns
+    ``turn-complete`` with a fresh token at the end. Then it trims what lies more than a turn back,
+    and keeps the chat's messages in its snapshot, as agents of the SDK do. A ``stop`` on ``in`` ends the turn that is being served. Its turns
     last as long as their script, and runs follow the world's run policy, by default
     ``RunPolicy()``.
 

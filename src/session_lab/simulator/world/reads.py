@@ -206,6 +206,9 @@ class WorldReads:
         return None if found is None or found.stream.environment != environment else found
 
     def chat_snapshot(self, key: str, *, environment: str = ENVIRONMENT) -> ChatSnapshot | None:
-        """Return what an agent has kept of a session's chat; None where it has kept nothing."""
-        row = self.session(key, environment=environment)
-        return None if row is None else self._store.state.chat_snapshots.get(row.session_id)
+        """Return what an agent has kept of a session's chat; None where it has kept nothing.
+
+        Scripted agents keep its messages when a turn has ended.
+        """
+        ordinal = self._store.find(key, environment)
+        return None if ordinal is None else self._store.chat_snapshot(ordinal, self.now)

@@ -5,19 +5,24 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from session_lab.simulator.agent.agent_turn import turn_of_payload, turn_of_record
+from session_lab.simulator.agent.chat_history import add_turn, write_history
 from session_lab.simulator.model import runs as run_model
 from session_lab.simulator.model.ids import IdScheme
-from session_lab.simulator.model.records import Position, Record, StreamKey
+from session_lab.simulator.model.records import TURN_COMPLETE, Position, Record, StreamKey
 from session_lab.simulator.model.run_payload import overrides_of
+from session_lab.simulator.model.transcripts import read_transcript
 from session_lab.simulator.world.channels import Stream
 from session_lab.simulator.world.lists.indexes import RunIndex, SessionIndex
+from session_lab.simulator.world.state import ChatSnapshot
 from session_lab.simulator.world.turns import output_of, served_turns
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from session_lab.simulator.agent.agent_turn import AgentTurn
     from session_lab.simulator.model.machine import Row, SessionState
     from session_lab.simulator.model.settings.platform import Platform
     from session_lab.simulator.model.settings.policy import RunPolicy, Timings
@@ -225,6 +230,41 @@ class StoredWorld:
         output = self._output_of(key)
         place = bisect_right(output, now, key=_at)
         return output[place].at if place < len(output) else None
+
+    def chat_snapshot(self, ordinal: int, now: int) -> ChatSnapshot | None:
+        """Return what agents have kept of a session's chat: the last that was put, and what followed."""
+        row = self.state.sessions[ordinal].row
+        kept = self.state.chat_snapshots.get(row.session_id)
+        messages, last = [] if kept is None else list(read_transcript(kept.body).messages), None
+        for number, turn in enumerate(self._turns(ordinal), start=1):
+            is_written = turn.is_complete and turn.is_begun and turn.ended_at <= now
+            is_newer = kept is None or kept.at < turn.ended_at
+            if turn.answer is not None and turn.answer.parts and is_written and is_newer:
+                asked = self._asked(row, number, turn)
+                messages = add_turn(messages, asked, [part.chunk for part in turn.answer.parts])
+                last = turn
+        if last is None:
+            return kept
+        out = self.records(self.stream_key(row.session_id, row.environment, "out", None), now)
+        ends = [each for each in out if each.control == TURN_COMPLETE and each.at <= last.ended_at]
+        body = write_history(
+            messages,
+            saved_at=last.ended_at,
+            last_out=ends[-1].seq if ends else None,
+            last_in=last.event_id,
+        )
+        return ChatSnapshot(last.ended_at, "application/json", body)
+
+    def _asked(self, row: Row, number: int, turn: ServedTurn) -> AgentTurn:
+        """Return a turn as its agent got to see it."""
+        given: dict[str, Any] = {"external_id": row.external_id, "session_id": row.session_id}
+        given |= {"number": number, "previous": ""}
+        if turn.event_id is None:
+            payload = self.state.runs[self.state.run_ids[turn.run_id]].payload
+            return turn_of_payload(payload, **given)
+        heard = self.stream(self.stream_key(row.session_id, row.environment, "in", None))
+        texts = [str(record.data) for record in heard.since(turn.event_id, 1)]
+        return turn_of_record(texts[0] if texts else "", **given)
 
     def last_heard(self, ordinal: int) -> str:
         """Return what the user wrote last, as far as an agent has heard it."""
