@@ -107,7 +107,9 @@ def in_one_piece(values: pa.Array | pa.ChunkedArray) -> pa.Array:
     >>> in_one_piece(pa.chunked_array([["a"], ["b"]])).to_pylist()
     ['a', 'b']
     """
-    return values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
+    if not isinstance(values, pa.ChunkedArray):
+        return values
+    return values.chunk(0) if values.num_chunks == 1 else values.combine_chunks()
 
 
 def to_instants(milliseconds: NDArray[np.int64]) -> pd.Series:

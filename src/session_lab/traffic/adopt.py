@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import pandas as pd
+import pyarrow as pa
 
-from session_lab.frames import check_events
+from session_lab.frames import check_events, in_one_piece
 from session_lab.traffic.engine.time_order import sorted_by_time
 
 if TYPE_CHECKING:
+    import pandas as pd
     from numpy.typing import NDArray
 
 __all__ = ["BegunBefore", "adopt", "begun_before", "first_events", "with_starts"]
@@ -79,6 +80,7 @@ def adopt(events: pd.DataFrame) -> pd.DataFrame:
 
     Examples
     --------
+    >>> import pandas as pd
     >>> log = pd.DataFrame({
     ...     "at": pd.to_datetime(["2026-01-01T09:00:00Z", "2026-01-01T09:01:00Z"]),
     ...     "op": "message", "external_id": "chat-1",
@@ -107,18 +109,18 @@ def with_starts(events: pd.DataFrame) -> pd.DataFrame:
 
 def first_events(events: pd.DataFrame) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return the row of each chat's first event, and the chat of each event."""
-    chat, ids = pd.factorize(events["external_id"])
-    first = np.full(len(ids), len(events), np.int64)
-    np.minimum.at(first, chat, np.arange(len(events)))
-    return first, np.asarray(chat, np.int64)
+    ids = in_one_piece(pa.array(events["external_id"])).dictionary_encode().indices
+    # Chats are numbered as they appear.
+    chat = np.asarray(ids, np.int64)
+    first = np.flatnonzero(np.diff(np.maximum.accumulate(chat), prepend=-1))
+    return first, chat
 
 
 def _lacks_start(
     events: pd.DataFrame, first: NDArray[np.int64], chat: NDArray[np.int64]
 ) -> NDArray[np.bool_]:
-    op = events["op"].to_numpy()
-    lacks: NDArray[np.bool_] = np.asarray(op[first] != "start")
-    is_message = np.asarray(op == "message")
+    is_start, is_message = ((events["op"] == op).to_numpy(bool) for op in ("start", "message"))
+    lacks = ~is_start[first]
     lacks &= np.bincount(chat[is_message], minlength=len(first)) > 0
     if "recorded_status" in events:
         status = events["recorded_status"].iloc[first]

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Detected", "detect"]
 
 _ARCHIVE = re.compile(r'\s*\{\s*"log"\s*:')
-_LINE_END = re.compile(r"[\r\n]+")
+_LINE = re.compile(r"[^\r\n]*[^\s][^\r\n]*")
 _HEAD = 1 << 20
 _SHOWN = 12
 
@@ -79,7 +79,8 @@ def detect(path: Place | Source) -> Detected:
 def _head(source: Source) -> tuple[Head, str]:
     """Look at the beginning of a file; what was seen is for the case that nobody knows it."""
     text = _decoded(source.head(_HEAD))
-    first = next((line for line in _LINE_END.split(text) if line.strip()), "")
+    found = _LINE.search(text)
+    first = found[0] if found else ""
     if source.suffix in {".csv", ".tsv"}:
         header = _cells(first)
         return Head(source.suffix, header=header), f"its header has {_listed(header)}"

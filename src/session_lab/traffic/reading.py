@@ -169,6 +169,8 @@ def _moved(events: pd.DataFrame) -> Iterator[str]:
     place = np.asarray(events.index, np.int64)
     at = np.empty(len(events), np.int64)
     at[place] = milliseconds(events["at"])
+    if (at[1:] >= at[:-1]).all():
+        return
     order = np.argsort(at, kind="stable")
     moved = int((order != np.arange(len(order))).sum())
     if moved:

@@ -162,10 +162,15 @@ def event_cells(values: pa.Array, column: Column) -> pa.Array:
     values = without_nothing(values, ("", "\\N") if kind in _PLAIN_TEXT else ("", *NOTHING))
     if kind in _PLAIN_TEXT:
         return values
-    if kind in _NUMBERS and _match(values, "all"):
-        return values.cast(pa.int64())
-    if kind is Kind.INSTANT and not _match(values, "any"):
-        return values
+    if kind in _NUMBERS:
+        are_whole = pc.call_function("ascii_is_decimal", [values])
+        if (
+            pc.call_function("all", [are_whole]).as_py() is not False
+            and _longest(values) <= _DIGITS
+        ):
+            return values.cast(pa.int64())
+        if kind is Kind.INSTANT and not pc.call_function("any", [are_whole]).as_py():
+            return values
     encoded = values.dictionary_encode()
     try:
         cells = [event_cell(column, text) for text in encoded.dictionary.to_pylist()]
@@ -177,7 +182,7 @@ def event_cells(values: pa.Array, column: Column) -> pa.Array:
 
 _PLAIN_TEXT = frozenset({Kind.TEXT, Kind.CATEGORY})
 _NUMBERS = frozenset({Kind.INSTANT, Kind.DURATION, Kind.CODE})
-_WHOLE = pc.MatchSubstringOptions("^-?[0-9]{1,18}$")
+_DIGITS = 18
 
 
 def without_nothing(values: pa.Array, nothing: Sequence[str] = ("", *NOTHING)) -> pa.Array:
@@ -197,11 +202,10 @@ def without_nothing(values: pa.Array, nothing: Sequence[str] = ("", *NOTHING)) -
     return pc.call_function("if_else", [is_nothing, pa.scalar(None, values.type), values])
 
 
-def _match(texts: pa.Array, how: str) -> bool:
-    """Return whether all known texts, or any of them, are whole numbers."""
-    matches = pc.call_function("match_substring_regex", [texts], _WHOLE)
-    found = pc.call_function(how, [matches]).as_py()
-    return how == "all" if found is None else bool(found)
+def _longest(texts: pa.Array) -> int:
+    """Return how many bytes the longest text has."""
+    lengths = pc.call_function("binary_length", [texts])
+    return pc.call_function("max", [lengths]).as_py() or 0
 
 
 def table_of_rows(events: Sequence[Mapping[str, Any]]) -> pa.Table:

@@ -12,7 +12,7 @@ import io
 import re
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -43,7 +43,7 @@ U = TypeVar("U")
 
 _SIZE = 1 << 20
 _LONGEST = 64 << 20
-_QUOTE = ord('"')
+_QUOTE, _LINE_FEED, _RETURN, _BRACE, _END_BRACE = b'"\n\r{}'
 _UTF16 = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 
 
@@ -109,7 +109,7 @@ def _cut(chunks: Iterable[bytes], source: str, find_end: Callable[[bytes], int])
         end = find_end(held)
         if end:
             yield Block(held[:end], line)
-            line += held.count(b"\n", 0, end)
+            line += np.count_nonzero(np.frombuffer(held, np.uint8, end) == _LINE_FEED)
         rest = held[end:]
         if len(rest) > _LONGEST:
             message = f"the line is longer than {_LONGEST >> 20} MiB"
@@ -155,6 +155,8 @@ def _check_beginning(first: bytes, source: str) -> None:
 
 def check_utf8(data: bytes) -> bool:
     """Check whether a block is UTF-8 throughout, also where nobody reads it."""
+    if data.isascii():
+        return True
     try:
         pa.array([data], pa.large_binary()).cast(pa.large_string())
     except pa.ArrowInvalid:
@@ -164,14 +166,22 @@ def check_utf8(data: bytes) -> bool:
 
 # Lists as deep and numbers as long as Python's own reader refuses stand in long lines only.
 _LONG_LINE = 1_900
+_DEEP = 200
+_LONG_NUMBER = re.compile(rb"[0-9]{4000}")
+_BLANK = np.isin(np.arange(256), list(b" \t\r"))
 
 
-def json_table(block: Block, fields: Mapping[str, pa.DataType]) -> pa.Table | None:
+def json_table(
+    block: Block,
+    fields: Mapping[str, pa.DataType],
+    *,
+    others: Literal["ignore", "error"] = "ignore",
+) -> pa.Table | None:
     """Read a block of JSON lines with Arrow, or return None where it needs a closer look.
 
     That is where a line is not one object, an object has a field twice, a value has another type
-    than ``fields`` says, or Arrow and Python might read it in two ways. Fields that are not named
-    are left out; those that a line lacks are null.
+    than ``fields`` says, or Arrow and Python might read it in two ways. Fields that a line lacks are
+    null.
 
     Parameters
     ----------
@@ -179,23 +189,42 @@ def json_table(block: Block, fields: Mapping[str, pa.DataType]) -> pa.Table | No
         Of :func:`line_blocks`.
     fields : mapping of str to Arrow type
         What to read.
+    others : {"ignore", "error"}
+        Whether a field that is not named is left out, or needs a closer look.
     """
-    lines = [line for line in block.data.split(b"\n") if line and not line.isspace()]
-    # Arrow stops the process at a first value `null`, and takes two objects on a line.
-    whole = all(
-        line.startswith(b"{") and line.rstrip(b"\r \t").endswith(b"}") and len(line) < _LONG_LINE
-        for line in lines
-    )
-    if not lines or not whole or not check_utf8(block.data):
+    n = _count_objects(block.data)
+    if not n or not check_utf8(block.data):
         return None
     schema = pa.schema(list(fields.items()))
-    options = pajson.ParseOptions(explicit_schema=schema, unexpected_field_behavior="ignore")
+    options = pajson.ParseOptions(explicit_schema=schema, unexpected_field_behavior=others)
     read = pajson.ReadOptions(use_threads=False, block_size=len(block.data) + 1)
     try:
         table = pajson.read_json(io.BytesIO(block.data), read, options)
     except pa.ArrowException:
         return None
-    return table if table.num_rows == len(lines) else None
+    return table if table.num_rows == n else None
+
+
+def _count_objects(data: bytes) -> int:
+    """Count the lines of a block that hold something; 0 where one may be more or less than an object.
+
+    Arrow stops the process at a first value `null`, and takes two objects on a line.
+    """
+    held = np.frombuffer(data, np.uint8)
+    ends = np.flatnonzero(held == _LINE_FEED)
+    starts = np.concatenate([[0], ends + 1])
+    ends = np.append(ends, len(data))
+    for start, end in zip(
+        *(place[ends - starts >= _LONG_LINE] for place in (starts, ends)), strict=True
+    ):
+        brackets = data.count(b"[", start, end) + data.count(b"{", start, end)
+        if brackets > _DEEP or _LONG_NUMBER.search(data, start, end):
+            return 0
+    while (is_blank := (ends > starts) & _BLANK[held[ends - 1]]).any():
+        ends = ends - is_blank
+    starts, ends = (place[ends > starts] for place in (starts, ends))
+    are_objects = (held[starts] == _BRACE) & (held[ends - 1] == _END_BRACE)
+    return len(starts) if are_objects.all() else 0
 
 
 def delimiter_of(header: str) -> str:
@@ -293,8 +322,12 @@ def csv_table(
         Whether quotes enclose cells.
     """
     data = block.data
-    odd = b"\r" in data.replace(b"\r\n", b"\n") or not check_utf8(data)
-    if odd or (quoted and _has_stray_quotes(data, delimiter.encode())):
+    has_lone_return = data.count(b"\r") != data.count(b"\r\n")
+    if (
+        has_lone_return
+        or not check_utf8(data)
+        or (quoted and _has_stray_quotes(data, delimiter.encode()))
+    ):
         return None
     types = dict.fromkeys(names, pa.large_string())
     try:
@@ -338,13 +371,22 @@ def _has_stray_quotes(data: bytes, delimiter: bytes) -> bool:
 def in_order(work: Callable[[T], U], items: Iterable[T], *, workers: int = 2) -> Iterator[U]:
     """Work on items side by side and give the results in their order.
 
-    No more than ``workers`` items and one are under way at a time.
+    No more than ``workers`` items and one are under way at a time. Where the items end in an error,
+    it is raised after the results of those before it.
     """
+    coming = iter(items)
     with ThreadPoolExecutor(workers) as pool:
         under_way: deque[Future[U]] = deque()
-        for item in items:
-            under_way.append(pool.submit(work, item))
-            if len(under_way) > workers:
+        failure, is_over = None, False
+        while under_way or not is_over:
+            try:
+                while not is_over and len(under_way) <= workers:
+                    under_way.append(pool.submit(work, next(coming)))
+            except StopIteration:
+                is_over = True
+            except DataError as error:
+                failure, is_over = error, True
+            if under_way:
                 yield under_way.popleft().result()
-        while under_way:
-            yield under_way.popleft().result()
+        if failure is not None:
+            raise failure

@@ -93,15 +93,30 @@ class Piece(NamedTuple):
 def json_pieces(
     source: Source, bad: BadRows, types: Callable[[Block], Mapping[str, pa.DataType]]
 ) -> Generator[Piece]:
-    """Read JSON lines block by block; ``types`` says what fields to look for in one."""
+    """Read JSON lines block by block; ``types`` says what fields to look for in one.
+
+    To look for fields that a file does not have takes time. So all are looked for in the first
+    block, and in the others those that were found so far, unless there turn out to be others.
+    """
+    found: dict[str, pa.DataType] = {}
+    has_others = False
+
+    def read(block: Block) -> Piece:
+        nonlocal found, has_others
+        table, tried = None, {} if has_others else found
+        if tried:
+            table = json_table(block, tried, others="error")
+        if table is None:
+            fields = types(block)
+            table = json_table(block, fields)
+            if table is not None:
+                seen = [name for name in fields if table[name].null_count < table.num_rows]
+                found = found | {name: fields[name] for name in seen}
+                has_others = has_others or found == tried
+        return Piece(table, partial(json_records, block, source.name, bad))
+
     with source.open() as stream:
-        blocks = line_blocks(stream, source.name, size=BLOCK_SIZE)
-
-        def read(block: Block) -> Piece:
-            table = json_table(block, types(block))
-            return Piece(table, partial(json_records, block, source.name, bad))
-
-        yield from in_order(read, blocks)
+        yield from in_order(read, line_blocks(stream, source.name, size=BLOCK_SIZE))
 
 
 def json_lines(source: Source, bad: BadRows) -> Iterator[tuple[int, dict[str, Any]]]:
