@@ -71,7 +71,7 @@ def written(folder: Path, kind: str) -> Path:
         make: Callable[[int], dict[str, Any]] = (
             (lambda n: {"timestamp": n * 1000, "output_length": n, "hash_ids": [0, n % 3, n]})
             if kind == "mooncake"
-            else lambda n: {"chat_id": n, "parent_chat_id": n - 4 if n > 4 else -1, "timestamp": n / 3, "output_length": n}
+            else lambda n: {"chat_id": n, "parent_chat_id": n - 4 if n > 4 else -1, "timestamp": n / 8, "output_length": n, "type": "text"}
         )  # fmt: skip
         path.write_text("".join(json.dumps(make(n)) + "\n" for n in range(1, 60)))
     return path
@@ -168,13 +168,18 @@ def test_many_damaged_files_are_read_or_refused_with_their_place(
     hold_against_rows(tmp_path, kind, 5_000, monkeypatch)
 
 
-@pytest.mark.parametrize("kind", ["ndjson", "csv"])
-def test_a_good_file_is_read_as_its_rows_are(
+@pytest.mark.parametrize("kind", ["ndjson", "csv", "mooncake", "burstgpt", "bailian"])
+def test_a_good_file_is_read_in_blocks_as_its_rows_are(
     tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
 ):
     path = written(tmp_path, kind)
     monkeypatch.setattr(text_rows, "BLOCK_SIZE", 500)
-    pd.testing.assert_frame_equal(sl.traffic.read(path), EVENTS.reset_index(drop=True))
+    with pytest.MonkeyPatch.context() as rows_alone:
+        rows_alone.setattr(text_rows, "json_table", lambda *_, **__: None)
+        rows_alone.setattr(text_rows, "csv_table", lambda *_, **__: None)
+        expected = sl.traffic.read(path)
+    if kind in {"ndjson", "csv"}:
+        pd.testing.assert_frame_equal(expected, EVENTS.reset_index(drop=True))
     for rows in ("json_records", "_csv_rows"):
         monkeypatch.setattr(text_rows, rows, lambda *_: pytest.fail("not by rows"))
-    pd.testing.assert_frame_equal(sl.traffic.read(path), EVENTS.reset_index(drop=True))
+    pd.testing.assert_frame_equal(sl.traffic.read(path), expected)

@@ -36,6 +36,7 @@ __all__ = [
     "events_from_table",
     "join_events",
     "table_of_rows",
+    "whole_numbers",
     "without_nothing",
 ]
 
@@ -162,15 +163,10 @@ def event_cells(values: pa.Array, column: Column) -> pa.Array:
     values = without_nothing(values, ("", "\\N") if kind in _PLAIN_TEXT else ("", *NOTHING))
     if kind in _PLAIN_TEXT:
         return values
-    if kind in _NUMBERS:
-        are_whole = pc.call_function("ascii_is_decimal", [values])
-        if (
-            pc.call_function("all", [are_whole]).as_py() is not False
-            and _longest(values) <= _DIGITS
-        ):
-            return values.cast(pa.int64())
-        if kind is Kind.INSTANT and not pc.call_function("any", [are_whole]).as_py():
-            return values
+    if kind in _NUMBERS and (whole := whole_numbers(values)) is not None:
+        return whole
+    if kind is Kind.INSTANT and not _are_digits(values, "any"):
+        return values
     encoded = values.dictionary_encode()
     try:
         cells = [event_cell(column, text) for text in encoded.dictionary.to_pylist()]
@@ -202,10 +198,17 @@ def without_nothing(values: pa.Array, nothing: Sequence[str] = ("", *NOTHING)) -
     return pc.call_function("if_else", [is_nothing, pa.scalar(None, values.type), values])
 
 
-def _longest(texts: pa.Array) -> int:
-    """Return how many bytes the longest text has."""
+def whole_numbers(texts: pa.Array) -> pa.Array | None:
+    """Read texts as whole numbers of at most 18 digits; None where one of them is anything else."""
     lengths = pc.call_function("binary_length", [texts])
-    return pc.call_function("max", [lengths]).as_py() or 0
+    longest = pc.call_function("max", [lengths]).as_py() or 0
+    return texts.cast(pa.int64()) if longest <= _DIGITS and _are_digits(texts, "all") else None
+
+
+def _are_digits(texts: pa.Array, how: str) -> bool:
+    """Return whether all known texts, or any of them, have digits only."""
+    found = pc.call_function(how, [pc.call_function("ascii_is_decimal", [texts])]).as_py()
+    return how == "all" if found is None else bool(found)
 
 
 def table_of_rows(events: Sequence[Mapping[str, Any]]) -> pa.Table:

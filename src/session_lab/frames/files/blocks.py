@@ -109,7 +109,7 @@ def _cut(chunks: Iterable[bytes], source: str, find_end: Callable[[bytes], int])
         end = find_end(held)
         if end:
             yield Block(held[:end], line)
-            line += np.count_nonzero(np.frombuffer(held, np.uint8, end) == _LINE_FEED)
+            line += int(np.count_nonzero(np.frombuffer(held, np.uint8, end) == _LINE_FEED))
         rest = held[end:]
         if len(rest) > _LONGEST:
             message = f"the line is longer than {_LONGEST >> 20} MiB"

@@ -10,14 +10,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
+
 from session_lab.errors import DataError
+from session_lab.frames import UnusualError
 from session_lab.traffic.formats.format import Format, in_first_line
-from session_lab.traffic.parsing import token_trace
-from session_lab.traffic.parsing.text_rows import BadRows, json_lines
-from session_lab.traffic.parsing.token_trace import TraceRequest
+from session_lab.traffic.parsing import token_trace, trace_requests
+from session_lab.traffic.parsing.text_rows import BadRows, json_pieces
+from session_lab.traffic.parsing.trace_requests import TraceRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import pandas as pd
 
@@ -28,6 +31,13 @@ __all__ = ["FORMAT"]
 
 _FIELDS = ("chat_id", "parent_chat_id", "timestamp", "output_length")
 _NO_PARENT = -1
+_TYPES = {
+    "chat_id": pa.int64(),
+    "parent_chat_id": pa.int64(),
+    "timestamp": pa.float64(),
+    "output_length": pa.int64(),
+    "type": pa.string(),
+}
 
 
 def _read(source: Source, options: ReadOptions, bad: BadRows) -> pd.DataFrame:
@@ -37,18 +47,25 @@ def _read(source: Source, options: ReadOptions, bad: BadRows) -> pd.DataFrame:
     parent was cut off the trace are one conversation, called after it.
     """
     parents: dict[int, int] = {}
-    found: list[tuple[int, TraceRequest]] = []
-    for number, record in json_lines(source, bad):
-        try:
-            request_id, parent, request = _request(record, options)
-            _adopt(parents, request_id, parent)
-        except DataError as error:
-            bad.report(error, source=source.name, row=number)
-        else:
-            found.append((request_id, request))
-    return token_trace.to_events(
-        [request._replace(chat=f"conv-{_root(parents, one)}") for one, request in found]
-    )
+    ids: list[int] = []
+
+    def of_table(table: pa.Table) -> pa.Table:
+        requests = _requests(table, options)
+        found = [table[name].to_pylist() for name in ("chat_id", "parent_chat_id")]
+        _adopt_all(parents, *found)
+        ids.extend(found[0])
+        return requests
+
+    def of_row(record: Mapping[str, Any]) -> TraceRequest:
+        request_id, parent, request = _request(record, options)
+        _adopt(parents, request_id, parent)
+        ids.append(request_id)
+        return request
+
+    pieces = json_pieces(source, bad, lambda _: _TYPES)
+    requests = trace_requests.read_requests(pieces, of_table, of_row, source, bad)
+    roots = pa.array([str(_root(parents, one)) for one in ids], pa.large_string())
+    return trace_requests.to_events(trace_requests.named(requests, "conv-", roots))
 
 
 FORMAT = Format("bailian", _read, in_first_line(*_FIELDS))
@@ -66,10 +83,40 @@ def _request(record: Mapping[str, Any], options: ReadOptions) -> tuple[int, int,
         turn_duration=token_trace.turn_of_tokens(
             tokens, options.tokens_per_second, "output_length"
         ),
-        chat="",
-        tags=(token_trace.tag_of("type", kind, "type"),) if isinstance(kind, str) else (),
+        tag=token_trace.tag_of("type", kind, "type") if isinstance(kind, str) else None,
     )
     return record["chat_id"], record["parent_chat_id"], request
+
+
+def _requests(table: pa.Table, options: ReadOptions) -> pa.Table:
+    """Do what :func:`_request` does to columns."""
+    fields = [trace_requests.column(table, name) for name in _FIELDS]
+    if any(field.null_count for field in fields):
+        raise UnusualError
+    seconds, tokens = fields[2:]
+    kinds = trace_requests.column(table, "type") if "type" in table.column_names else None
+    return trace_requests.requests_of(
+        trace_requests.after_seconds(options.origin, seconds),
+        trace_requests.turns_of_tokens(tokens, options.tokens_per_second),
+        tag=None if kinds is None else trace_requests.texts_after("type:", kinds),
+    )
+
+
+def _adopt_all(parents: dict[int, int], ids: Sequence[int], of: Sequence[int]) -> None:
+    """Adopt all requests, or none of them.
+
+    Raises
+    ------
+    UnusualError
+        One of them cannot be.
+    """
+    for place, (request_id, parent) in enumerate(zip(ids, of, strict=True)):
+        try:
+            _adopt(parents, request_id, parent)
+        except DataError as error:
+            for earlier in ids[:place]:
+                del parents[earlier]
+            raise UnusualError from error
 
 
 def _adopt(parents: dict[int, int], request_id: int, parent: int) -> None:

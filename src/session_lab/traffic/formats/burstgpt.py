@@ -10,16 +10,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from session_lab.errors import DataError
+import numpy as np
+import pyarrow as pa
+
+from session_lab.frames.events.event_columns import whole_numbers, without_nothing
 from session_lab.traffic.formats.format import Format, in_header
-from session_lab.traffic.parsing import token_trace
-from session_lab.traffic.parsing.text_rows import BadRows, csv_records
-from session_lab.traffic.parsing.token_trace import TraceRequest
+from session_lab.traffic.parsing import token_trace, trace_requests
+from session_lab.traffic.parsing.text_rows import BadRows, csv_pieces
+from session_lab.traffic.parsing.trace_requests import TraceRequest
+from session_lab.traffic.parsing.units import column_in_milliseconds
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     import pandas as pd
+    from numpy.typing import NDArray
 
     from session_lab.frames.files.sources import Source
     from session_lab.traffic.formats.format import ReadOptions
@@ -27,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["FORMAT"]
 
 _FIELDS = ("Timestamp", "Response tokens")
+_OPTIONAL = ("Session ID", "Elapsed time", "Model")
 _FIRST_LINE = 2
 
 
@@ -38,18 +44,26 @@ def _read(source: Source, options: ReadOptions, bad: BadRows) -> pd.DataFrame:
     as long as its response takes to generate. The model is a tag. Requests that failed got no
     answer and are left out.
     """
-    found, failed = [], 0
-    for number, record in csv_records(source, bad):
-        try:
-            request = _request(record, options)
-        except DataError as error:
-            bad.report(error, source=source.name, row=number)
-            continue
+    failed = 0
+
+    def of_table(table: pa.Table) -> pa.Table:
+        nonlocal failed
+        requests, has_answer = _requests(table, options)
+        failed += len(has_answer) - int(np.count_nonzero(has_answer))
+        return requests.filter(pa.array(has_answer))
+
+    def of_row(record: Mapping[str, Any]) -> TraceRequest | None:
+        nonlocal failed
+        request = _request(record, options)
         failed += request is None
-        if request is not None:
-            found.append(request)
+        return request
+
+    pieces = csv_pieces(source, bad, lambda _, text: text or None)
+    requests = trace_requests.read_requests(pieces, of_table, of_row, source, bad)
     bad.leave_out(failed, "requests that failed (0 response tokens)")
-    return token_trace.to_events(_named(found))
+    lines = np.empty(requests.num_rows, np.int64)
+    lines[trace_requests.in_order(requests)] = np.arange(len(lines)) + _FIRST_LINE
+    return trace_requests.to_events(trace_requests.named(requests, "request-", pa.array(lines)))
 
 
 FORMAT = Format("burstgpt", _read, in_header(*_FIELDS))
@@ -59,7 +73,7 @@ def _request(record: Mapping[str, Any], options: ReadOptions) -> TraceRequest | 
     token_trace.require(record, *_FIELDS)
     tokens = token_trace.tokens_of(record["Response tokens"], "Response tokens")
     at = token_trace.instant_of_seconds(options.origin, record["Timestamp"], "Timestamp")
-    session, elapsed, model = (record.get(name) for name in ("Session ID", "Elapsed time", "Model"))
+    session, elapsed, model = map(record.get, _OPTIONAL)
     if elapsed is None:
         lasts = token_trace.turn_of_tokens(tokens, options.tokens_per_second, "Response tokens")
     else:
@@ -69,15 +83,28 @@ def _request(record: Mapping[str, Any], options: ReadOptions) -> TraceRequest | 
     return TraceRequest(
         at=at,
         turn_duration=lasts,
-        chat="" if session is None else token_trace.external_id_of("conv", session, "Session ID"),
-        tags=() if model is None else (f"model:{model}",),
+        chat=None if session is None else token_trace.external_id_of("conv", session, "Session ID"),
+        tag=None if model is None else f"model:{model}",
     )
 
 
-def _named(requests: Sequence[TraceRequest]) -> list[TraceRequest]:
-    """Name requests that belong to no conversation by the line they have in order of time."""
-    named = list(requests)
-    for place, row in enumerate(sorted(range(len(requests)), key=requests.__getitem__)):
-        if not requests[row].chat:
-            named[row] = requests[row]._replace(chat=f"request-{place + _FIRST_LINE}")
-    return named
+def _requests(table: pa.Table, options: ReadOptions) -> tuple[pa.Table, NDArray[np.bool_]]:
+    """Do what :func:`_request` does to columns; which requests have an answer stands beside."""
+    found = {
+        name: without_nothing(trace_requests.column(table, name), [""])
+        for name in (*_FIELDS, *_OPTIONAL)
+        if name in _FIELDS or name in table.column_names
+    }
+    at, tokens = (found[name] for name in _FIELDS)
+    lasts = trace_requests.turns_of_tokens(tokens, options.tokens_per_second)
+    session, elapsed, model = map(found.get, _OPTIONAL)
+    if elapsed is not None:
+        seconds = column_in_milliseconds(elapsed, "s")
+        lasts = np.where(np.asarray(elapsed.is_valid()), np.asarray(seconds.fill_null(0)), lasts)
+    requests = trace_requests.requests_of(
+        trace_requests.after_seconds(options.origin, at),
+        lasts,
+        None if session is None else trace_requests.texts_after("conv-", session),
+        None if model is None else trace_requests.texts_after("model:", model),
+    )
+    return requests, np.asarray(whole_numbers(tokens)) > 0

@@ -16,24 +16,32 @@ time since the answer before was there; and numbers may have fractions.
 
 from __future__ import annotations
 
+import json
 import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
 from session_lab.errors import DataError
+from session_lab.frames import UnusualError
 from session_lab.timing import to_instant
 from session_lab.traffic.formats.format import Format
-from session_lab.traffic.parsing import token_trace
-from session_lab.traffic.parsing.text_rows import BadRows, json_lines
+from session_lab.traffic.parsing import token_trace, trace_requests
+from session_lab.traffic.parsing.text_rows import BadRows, json_pieces
+from session_lab.traffic.parsing.trace_requests import TraceRequest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    import pandas as pd
+    from numpy.typing import NDArray
 
+    from session_lab.frames.files.blocks import Block
     from session_lab.frames.files.sources import Source
     from session_lab.traffic.formats.format import Head, ReadOptions
 
-__all__ = ["FORMAT", "Conversations"]
+__all__ = ["FORMAT", "conversations"]
 
 _SHORTEST_PREFIX = 2
 _ALIASES = {
@@ -43,63 +51,145 @@ _ALIASES = {
 }
 
 
-class Conversations:
-    """Which conversation each request belongs to, told from its prefix blocks.
+def conversations(blocks: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the conversation of each request, numbered in order of appearance.
 
-    Blocks form a trie; a node remembers the latest conversation one of whose requests consists,
-    but for its last block, of the blocks on the way to it.
+    Parameters
+    ----------
+    blocks : array of int
+        The prefix blocks of all requests, one after the other.
+    lengths : array of int
+        How many of them each request has, in order of time.
 
     Examples
     --------
-    >>> conversations = Conversations()
-    >>> [conversations.of(ids) for ids in ([0, 1, 2], [0, 9, 8], [0, 1, 3, 4])]
+    >>> conversations(np.array([0, 1, 2, 0, 9, 8, 0, 1, 3, 4]), np.array([3, 3, 4])).tolist()
     [0, 1, 0]
     """
+    beginnings = _beginnings(blocks, lengths)
+    ends = np.cumsum(lengths)
+    is_long = lengths > _SHORTEST_PREFIX
+    but_last = beginnings[ends[is_long] - 2]
+    # Only what some request consists of, but for its last block, can be continued.
+    is_made = np.zeros(len(blocks), np.bool_)
+    is_made[but_last] = True
+    may_continue = is_made[beginnings]
+    found = beginnings[may_continue].tolist()
+    bounds = np.concatenate([[0], np.cumsum(may_continue)])[np.concatenate([[0], ends])].tolist()
+    made = np.full(len(lengths), -1)
+    made[is_long] = but_last
+    latest: dict[int, int] = {}
+    numbers, n = [], 0
+    for place, beginning in enumerate(made.tolist()):
+        known = reversed(found[bounds[place] : bounds[place + 1]])
+        number = next((latest[one] for one in known if one in latest), n)
+        n = max(n, number + 1)
+        if beginning >= 0:
+            latest[beginning] = number
+        numbers.append(number)
+    return np.asarray(numbers, np.int64)
+
+
+def _beginnings(blocks: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the number of the beginning that ends with each block; equal ones have one number."""
+    codes = np.asarray(pd.factorize(blocks)[0], np.int64)
+    found = np.empty(len(blocks), np.int64)
+    by_length = np.argsort(-lengths, kind="stable")
+    places = (np.cumsum(lengths) - lengths)[by_length]
+    n_longer = len(lengths) - np.cumsum(np.bincount(lengths))
+    before, n = np.zeros(len(lengths), np.int64), 0
+    for depth, longer in enumerate(n_longer.tolist()):
+        here = places[:longer] + depth
+        pairs = before[:longer] * len(blocks) + codes[here]
+        numbers, different = pd.factorize(pairs)
+        before = found[here] = numbers + n
+        n += len(different)
+    return found
+
+
+class _Prefixes:
+    """The prefix blocks of requests, as they stand in the file."""
 
     def __init__(self) -> None:
-        self._children: dict[tuple[int, int], int] = {}
-        self._latest: dict[int, int] = {}
-        self.n = 0
+        self._blocks: list[NDArray[Any]] = [np.empty(0, np.int64)]
+        self._lengths: list[NDArray[np.int64]] = [np.empty(0, np.int64)]
 
-    def of(self, blocks: Sequence[int]) -> int:
-        """Return the conversation of the next request, numbered in order of appearance."""
-        conversation = self._continued(blocks)
-        if conversation is None:
-            conversation = self.n
-            self.n += 1
-        node = 0
-        for block in blocks[:-1]:
-            node = self._children.setdefault((node, block), len(self._children) + 1)
-        if len(blocks) > _SHORTEST_PREFIX:
-            self._latest[node] = conversation
-        return conversation
+    def add(self, blocks: NDArray[Any], lengths: NDArray[np.int64]) -> None:
+        self._blocks.append(blocks)
+        self._lengths.append(lengths)
 
-    def _continued(self, blocks: Sequence[int]) -> int | None:
-        node, found = 0, None
-        for block in blocks:
-            child = self._children.get((node, block))
-            if child is None:
-                break
-            node = child
-            found = self._latest.get(node, found)
-        return found
+    def add_row(self, blocks: Sequence[int]) -> None:
+        try:
+            found: NDArray[Any] = np.array(blocks, np.int64)
+        except OverflowError:
+            found = np.array(blocks, object)
+        self.add(found, np.array([len(blocks)]))
+
+    def whole(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return all blocks, by numbers in the same order, and how many of them each request has."""
+        blocks = np.concatenate(self._blocks)
+        if blocks.dtype == object:
+            blocks = np.unique(blocks, return_inverse=True)[1]
+        return blocks, np.concatenate(self._lengths)
 
 
-class _Request(NamedTuple):
-    """One request; requests compare by instant, then by what tells their order within it.
+class _Reader(NamedTuple):
+    """Reads requests; their blocks are put aside, and when each session's answer was there."""
 
-    Of requests for one answer the one that got more of it stands first.
+    options: ReadOptions
+    prefixes: _Prefixes
+    free_at: dict[str | None, int]
+
+    def of_row(self, record: Mapping[str, Any]) -> TraceRequest:
+        request, blocks = _request(record, self.options, self.free_at)
+        self.prefixes.add_row(blocks)
+        if request.chat is not None:
+            self.free_at[request.chat] = request.at + request.turn_duration
+        return request
+
+    def of_table(self, table: pa.Table) -> pa.Table:
+        since = trace_requests.column(table, "timestamp")
+        passed = np.asarray(since.fill_null(np.nan))
+        if not ((passed >= 0) & (passed < 2**53)).all():
+            raise UnusualError
+        at = self.options.origin + np.rint(passed).astype(np.int64)
+        tokens = trace_requests.column(table, "output_length")
+        lasts = trace_requests.turns_of_tokens(tokens, self.options.tokens_per_second)
+        chat = None
+        if "session_id" in table.column_names:
+            session = trace_requests.column(table, "session_id")
+            chat = trace_requests.texts_after("chat-", session)
+        requests = trace_requests.requests_of(at, lasts, chat)
+        self.prefixes.add(*_lists(table))
+        if chat is not None and chat.null_count < len(chat):
+            self.free_at.update(zip(chat.to_pylist(), (at + lasts).tolist(), strict=True))
+        return requests
+
+
+def _lists(table: pa.Table) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the blocks of some requests, and how many each has."""
+    if "hash_ids" not in table.column_names:
+        return np.empty(0, np.int64), np.zeros(table.num_rows, np.int64)
+    lists = trace_requests.column(table, "hash_ids")
+    lengths = trace_requests.known(lists.value_lengths())
+    return trace_requests.known(lists.flatten()), lengths
+
+
+def _types(block: Block) -> dict[str, pa.DataType]:
+    """Return the fields to look for in a block.
+
+    To Arrow a list that is null and one that is not there are the same, and to us they are not.
     """
-
-    at: int
-    newest_block: int
-    blocks: tuple[int, ...]
-    less: int
-    session: str
-
-    @property
-    def turn_duration(self) -> int:
-        return -self.less
+    types = {"timestamp": pa.float64(), "output_length": pa.int64(), "session_id": pa.string()}
+    if b'"hash_ids"' in block.data or b"\\u" in block.data:
+        types["hash_ids"] = pa.list_(pa.int64())
+    try:
+        record = json.loads(block.data.partition(b"\n")[0])
+    except (ValueError, RecursionError):
+        return types
+    if isinstance(record, dict) and isinstance(record.get("session_id"), int):
+        types["session_id"] = pa.int64()
+    return types
 
 
 def _read(source: Source, options: ReadOptions, bad: BadRows) -> pd.DataFrame:
@@ -109,25 +199,52 @@ def _read(source: Source, options: ReadOptions, bad: BadRows) -> pd.DataFrame:
     messages; a turn lasts as long as its output takes to generate. Conversations are called
     ``conv-<n>``, numbered in order of time, or ``chat-<session_id>``.
     """
-    free_at: dict[str, int] = {}
-    requests: list[_Request] = []
-    for number, record in json_lines(source, bad):
-        try:
-            request = _request(record, options, free_at)
-        except DataError as error:
-            bad.report(error, source=source.name, row=number)
-            continue
-        requests.append(request)
-        if request.session:
-            free_at[request.session] = request.at + request.turn_duration
-    order = sorted(range(len(requests)), key=requests.__getitem__)
-    conversations = Conversations()
-    named = [token_trace.TraceRequest(one.at, one.turn_duration, one.session) for one in requests]
-    for place in order:
-        if not named[place].chat:
-            conversation = conversations.of(requests[place].blocks)
-            named[place] = named[place]._replace(chat=f"conv-{conversation}")
-    return token_trace.to_events(named, order)
+    reader = _Reader(options, _Prefixes(), {})
+    pieces = json_pieces(source, bad, _types)
+    requests = trace_requests.read_requests(pieces, reader.of_table, reader.of_row, source, bad)
+    blocks, lengths = reader.prefixes.whole()
+    order = _in_order(requests, blocks, lengths)
+    is_of_none = np.asarray(requests["chat"].is_null())
+    numbers = np.zeros(len(order), np.int64)
+    places = order[is_of_none[order]]
+    numbers[places] = conversations(*_chosen(blocks, lengths, places))
+    requests = trace_requests.named(requests, "conv-", pa.array(numbers))
+    return trace_requests.to_events(requests, order)
+
+
+def _chosen(
+    blocks: NDArray[np.int64], lengths: NDArray[np.int64], places: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the blocks of the requests at some places, and how many each has."""
+    chosen = lengths[places]
+    shifts = (np.cumsum(lengths) - lengths)[places] - (np.cumsum(chosen) - chosen)
+    return blocks[np.repeat(shifts, chosen) + np.arange(chosen.sum())], chosen
+
+
+def _in_order(
+    requests: pa.Table, blocks: NDArray[np.int64], lengths: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Return the places of requests in order of time, and within an instant of their newest block.
+
+    After that it is their blocks, how long answers took, the longest first, and the session: of
+    requests for one answer the one that got more of it stands first.
+    """
+    at, lasts = (np.asarray(requests[name]) for name in ("at", "turn_duration"))
+    ends = np.cumsum(lengths)
+    newest = np.full(len(lengths), -1)
+    if len(blocks):
+        has_any = lengths > 0
+        newest[has_any] = np.maximum.reduceat(blocks, (ends - lengths)[has_any])
+    order = np.lexsort((newest, at))
+    tied = trace_requests.ties(order, at, newest)
+    chats = requests["chat"]
+
+    def key(place: int) -> tuple[Any, ...]:
+        own = tuple(blocks[ends[place] - lengths[place] : ends[place]].tolist())
+        return at[place], newest[place], own, -lasts[place], chats[place].as_py() or ""
+
+    order[tied] = sorted(order[tied].tolist(), key=key)
+    return order
 
 
 def _recognise(head: Head) -> str | None:
@@ -143,19 +260,21 @@ FORMAT = Format("mooncake", _read, _recognise)
 
 
 def _request(
-    record: Mapping[str, Any], options: ReadOptions, free_at: Mapping[str, int]
-) -> _Request:
+    record: Mapping[str, Any], options: ReadOptions, free_at: Mapping[str | None, int]
+) -> tuple[TraceRequest, Sequence[int]]:
     session = record.get("session_id")
     if session is not None and (isinstance(session, bool) or not isinstance(session, (str, int))):
         raise DataError(f"{session!r} is neither text nor a whole number", column="session_id")
-    chat = "" if session is None else token_trace.external_id_of("chat", session, "session_id")
+    chat = None
+    if session is not None:
+        chat = token_trace.external_id_of("chat", session, "session_id")
     tokens, tokens_name = _field(record, "output_length")
     lasts = token_trace.turn_of_tokens(
         token_trace.tokens_of(tokens, tokens_name), options.tokens_per_second, tokens_name
     )
     blocks = _blocks(record.get("hash_ids", []))
     at = _at(record, options.origin, free_at.get(chat))
-    return _Request(at, max(blocks, default=-1), blocks, -lasts, chat)
+    return TraceRequest(at, lasts, chat), blocks
 
 
 def _field(record: Mapping[str, Any], name: str) -> tuple[Any, str]:
@@ -168,10 +287,10 @@ def _field(record: Mapping[str, Any], name: str) -> tuple[Any, str]:
     return record[name], name
 
 
-def _blocks(value: object) -> tuple[int, ...]:
+def _blocks(value: object) -> Sequence[int]:
     if not isinstance(value, list) or not all(type(block) is int for block in value):
         raise DataError(f"{value!r} is not a list of whole numbers", column="hash_ids")
-    return tuple(value)
+    return value
 
 
 def _at(record: Mapping[str, Any], origin: int, free_at: int | None) -> int:

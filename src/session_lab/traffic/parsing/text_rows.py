@@ -32,7 +32,6 @@ __all__ = [
     "BadRows",
     "Piece",
     "csv_pieces",
-    "csv_records",
     "json_lines",
     "json_pieces",
     "json_records",
@@ -168,23 +167,6 @@ def csv_pieces(
 
         yield read(header.rest)
         yield from in_order(read, blocks)
-
-
-def _text_or_none(_: str, text: str) -> str | None:
-    return text or None
-
-
-def csv_records(source: Source, bad: BadRows) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield the number of each row's last line and its cells by the names in the header."""
-    with source.open() as stream:
-        blocks = row_blocks(stream, source.name, size=BLOCK_SIZE)
-        first = next(blocks, None)
-        if first is None:
-            return
-        header = _header(first, source.name)
-        yield from _csv_rows(header.rest, header, source.name, bad, _text_or_none)
-        for block in blocks:
-            yield from _csv_rows(block, header, source.name, bad, _text_or_none)
 
 
 def _header(block: Block, source: str) -> _Header:

@@ -1,28 +1,22 @@
-"""From the requests of a serving trace to events: which chat each belongs to is known already."""
+"""Values of serving traces, as instants, durations, ids and tags."""
 
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, NamedTuple
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from session_lab.errors import DataError
-from session_lab.frames import EVENTS, event_value, join_events, table_of_rows
+from session_lab.frames import EVENTS, event_value
 from session_lab.timing import LONGEST_DURATION, to_instant
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    import pandas as pd
+    from collections.abc import Mapping
 
 __all__ = [
-    "TraceRequest",
     "external_id_of",
     "instant_of_seconds",
     "require",
     "tag_of",
-    "to_events",
     "tokens_of",
     "turn_of_seconds",
     "turn_of_tokens",
@@ -30,57 +24,6 @@ __all__ = [
 
 _BEYOND = Decimal(10) ** 18
 _LONGEST_NUMBER = 19
-
-
-class TraceRequest(NamedTuple):
-    """One request: when, how long its answer took, of which chat, and what is known of it.
-
-    Requests compare by these, in this order, so sorting them puts those of one instant in an order
-    that has nothing to do with where they stand in a file.
-    """
-
-    at: int
-    turn_duration: int
-    chat: str
-    tags: tuple[str, ...] = ()
-
-
-def to_events(requests: Sequence[TraceRequest], order: Sequence[int] | None = None) -> pd.DataFrame:
-    """Make events of requests: the earliest of a chat is its start, the others are messages.
-
-    Each carries its turn; a start asks for the tags of its request.
-
-    Parameters
-    ----------
-    requests : sequence of TraceRequest
-        As they stand in the file.
-    order : sequence of int, optional
-        Their places in order of time; by default as they compare.
-
-    Returns
-    -------
-    DataFrame
-        The events in order of time. The index holds the place of each among the requests.
-    """
-    if order is None:
-        order = sorted(range(len(requests)), key=requests.__getitem__)
-    has_tags = any(request.tags for request in requests)
-    started: set[str] = set()
-    events: list[dict[str, Any]] = []
-    for place in order:
-        request = requests[place]
-        event: dict[str, Any] = {
-            "at": request.at,
-            "op": "message" if request.chat in started else "start",
-            "external_id": request.chat,
-            "turn_duration": request.turn_duration,
-        }
-        if request.chat not in started:
-            started.add(request.chat)
-            if has_tags:
-                event["tags"] = list(request.tags)
-        events.append(event)
-    return join_events([table_of_rows(events)]).set_axis(np.asarray(order, np.int64))
 
 
 def require(record: Mapping[str, Any], *fields: str) -> None:

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from session_lab.errors import DataError
 from session_lab.frames import UnusualError
+from session_lab.frames.events.event_columns import whole_numbers
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,8 +28,7 @@ UNITS: Final = {
 
 _NANOSECONDS: Final = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
 _BEYOND: Final = Decimal(10) ** 18
-_DECIMAL: Final = r"^[0-9]{1,10}(\.[0-9]{1,6})?$"
-_WHOLE: Final = r"^[0-9]{1,18}$"
+_DECIMAL: Final = pc.MatchSubstringOptions(r"^[0-9]{1,10}(\.[0-9]{1,6})?$")
 # Below this a number of millionths is the only one of as few digits that a float can mean.
 _EXACT: Final = 2.0**32
 _MILLION: Final = 10**6
@@ -120,20 +120,12 @@ def _exactly(values: pa.Array) -> tuple[int, NDArray[np.int64]]:
         return _MILLION, parts.astype(np.int64)
     if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
         raise UnusualError
-    if _all_match(values, _WHOLE):
-        return 1, np.asarray(values.cast(pa.int64()))
-    if not _all_match(values, _DECIMAL):
+    whole = whole_numbers(values)
+    if whole is not None:
+        return 1, np.asarray(whole)
+    are_decimals = pc.call_function("match_substring_regex", [values], _DECIMAL)
+    if pc.call_function("all", [are_decimals]).as_py() is False:
         raise UnusualError
     # As decimals of six places, which are whole numbers of millionths as they lie in memory.
     decimals = values.cast(pa.decimal128(17, 6))
     return _MILLION, np.frombuffer(decimals.buffers()[1], np.int64)[::2][: len(values)].copy()
-
-
-def _all_match(values: pa.Array, pattern: str) -> bool:
-    options = pc.MatchSubstringOptions(pattern)
-    return bool(
-        pc.call_function(
-            "all", [pc.call_function("match_substring_regex", [values], options)]
-        ).as_py()
-        is not False
-    )
