@@ -16,9 +16,11 @@ import pyarrow as pa
 import pyarrow.fs as pafs
 import pytest
 from moto.moto_server.threaded_moto_server import ThreadedMotoServer
+from tqdm import tqdm
 
 import session_lab as sl
 from session_lab.frames import whole_file, write_parquet
+from session_lab.frames.files import progress
 from session_lab.frames.files.sources import Source, shown_name
 
 if TYPE_CHECKING:
@@ -280,3 +282,50 @@ def test_a_link_stays_a_link(tmp_path: Path):
         draft.write_text("after")
     assert (tmp_path / "link").is_symlink()
     assert (tmp_path / "real").read_text() == "after"
+
+
+def bars_of(monkeypatch: pytest.MonkeyPatch) -> list[tqdm[Any]]:
+    """Keep what would be shown."""
+    bars: list[tqdm[Any]] = []
+
+    def shown(**told: Any) -> tqdm[Any]:
+        bars.append(tqdm(**told, file=io.StringIO()))
+        return bars[-1]
+
+    monkeypatch.setattr(progress, "tqdm", shown)
+    return bars
+
+
+@pytest.mark.parametrize("kind", ["ndjson", "ndjson.gz", "csv", "parquet", "folder", "stream"])
+def test_progress_counts_the_bytes_of_the_file(
+    tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+):
+    place: Any = tmp_path / f"log.{kind}"
+    events = sl.traffic.read(sl.traffic.sample_path("chats.ndjson"))
+    if kind == "folder":
+        sl.traffic.write_shards(events, place, shards=3)
+    else:
+        sl.traffic.write(events, place.with_suffix(".ndjson") if kind == "stream" else place)
+    if kind == "stream":
+        place = io.BytesIO(place.with_suffix(".ndjson").read_bytes())
+    bars = bars_of(monkeypatch)
+    pd.testing.assert_frame_equal(sl.traffic.read(place, progress=True), events)
+    (bar,) = bars
+    if kind == "stream":
+        assert bar.total is None
+        assert bar.n == len(place.getvalue())
+    else:
+        assert bar.n == bar.total == sum(part.size for part in Source(place).parts())
+
+
+def test_progress_is_shown_for_frames_of_files_and_not_unless_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    path = tmp_path / "sessions.csv"
+    frame = sl.replay(sl.traffic.read(sl.traffic.sample_path("chats.ndjson"))).sessions
+    sl.write_frame(frame, path)
+    bars = bars_of(monkeypatch)
+    sl.read_sessions(path)
+    assert not bars
+    sl.read_sessions(path, progress=True)
+    assert [(bar.n, bar.delay) for bar in bars] == [(path.stat().st_size, 1)]

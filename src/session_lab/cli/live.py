@@ -114,7 +114,8 @@ def live(
     from session_lab.replays.live import LivePlan, LiveReplay
 
     check_suffix(out, "--out", (".csv", ".parquet", ".ndjson", ".jsonl"))
-    events = events_file.read(path)
+    progress = shows_progress(quiet=quiet)
+    events = events_file.read(path, progress=progress)
     with sl.Client(base_url=base_url) as client:
         if not allow_production and client.environment not in {"dev", "stg", "preview"}:
             message = (
@@ -138,7 +139,7 @@ def live(
             journal=journal,
             close=not keep_open,
             follow=None if follow == "none" else follow,
-            progress=shows_progress(quiet=quiet),
+            progress=progress,
         )
     if isinstance(done, LivePlan):
         frame, told = done.to_frame(), _planned(done)

@@ -82,7 +82,8 @@ def replay(
 
     Example: session-lab replay trace.jsonl --format mooncake --json
     """
-    events = events_file.read(path, turn_duration=turn_duration)
+    progress = shows_progress(quiet=quiet)
+    events = events_file.read(path, turn_duration=turn_duration, progress=progress)
     played = sl.replay(
         events,
         flags.policy_of(context),
@@ -91,7 +92,7 @@ def replay(
         seed=seed,
         until=until,
         engine=engine,
-        progress=shows_progress(quiet=quiet),
+        progress=progress,
     )
     if out is not None:
         played.save(out)

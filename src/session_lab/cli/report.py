@@ -45,10 +45,11 @@ def report(
     """
     from session_lab import reports
 
-    frame = sl.read_sessions(sessions)
-    their_runs = None if runs is None else sl.read_runs(runs, sessions=frame)
+    progress = shows_progress(quiet=quiet)
+    frame = sl.read_sessions(sessions, progress=progress)
+    their_runs = None if runs is None else sl.read_runs(runs, sessions=frame, progress=progress)
     asked = None if operations is None else _operations(operations)
-    reports.report(out, frame, their_runs, asked, title=title, progress=shows_progress(quiet=quiet))
+    reports.report(out, frame, their_runs, asked, title=title, progress=progress)
     if as_json:
         typer.echo(json.dumps({"path": str(out), "sessions": len(frame)}, indent=2))
     else:

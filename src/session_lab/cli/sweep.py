@@ -108,7 +108,10 @@ def sweep(
     tried = grid.grid_of(context)
     if not tried:
         raise sl.DataError("there is nothing to try; give values, as in --idle-timeout 5s,30s,2m")
-    events = path if sharded else events_file.read(path, turn_duration=turn_duration)
+    progress = shows_progress(quiet=quiet)
+    events = (
+        path if sharded else events_file.read(path, turn_duration=turn_duration, progress=progress)
+    )
     frame = sl.sweep(
         events,
         tried,
@@ -119,7 +122,7 @@ def sweep(
         until=until,
         prices=dict(map(price, prices)) if prices else None,
         per_run=per_run,
-        progress=shows_progress(quiet=quiet),
+        progress=progress,
     )
     limit = at_most if at_most is None or wait.startswith("wait") else number("--at-most", at_most)
     choice = sl.recommend(frame, wait=wait, at_most=limit)

@@ -9,6 +9,7 @@ import numpy as np
 
 from session_lab.errors import DataError, DataWarning
 from session_lab.frames import milliseconds
+from session_lab.frames.files.progress import shown
 from session_lab.frames.files.sources import Source
 from session_lab.timing import duration_text, instant_text
 from session_lab.traffic.adopt import begun_before, with_starts
@@ -51,6 +52,7 @@ def read(
     first_turn: Duration = "0s",
     adopt: bool = False,
     skip_bad_rows: bool = False,
+    progress: bool = False,
 ) -> pd.DataFrame:
     """Read recorded traffic as an events frame.
 
@@ -92,6 +94,8 @@ def read(
     skip_bad_rows : bool
         Leave out rows that cannot be used instead of raising at the first. The first ten are
         shown in a :class:`DataWarning`; ``attrs["bad_rows"]`` lists all.
+    progress : bool
+        Show on standard error how much of the file was read.
 
     Returns
     -------
@@ -126,7 +130,8 @@ def read(
     options = ReadOptions.of(table, origin, tokens_per_second, first_turn)
     bad = BadRows(collect=skip_bad_rows)
     try:
-        events = (read_folder if source.is_dir() else found.read)(source, options, bad)
+        with shown(source, progress=progress):
+            events = (read_folder if source.is_dir() else found.read)(source, options, bad)
     except DataError as error:
         if not detected.is_certain and not columns:
             error.args = (f"{error.args[0]} (the file {detected})", *error.args[1:])
@@ -157,10 +162,10 @@ def _refuse_for_traces(detected: Detected, source: Source, **options: object) ->
 
 def _skipped(bad: BadRows) -> Iterator[str]:
     if bad.errors:
-        shown = [str(error) for error in bad.errors[:_SHOWN]]
+        lines = [str(error) for error in bad.errors[:_SHOWN]]
         if len(bad.errors) > _SHOWN:
-            shown.append(f"and {len(bad.errors) - _SHOWN:,} more")
-        listed = "\n".join(shown)
+            lines.append(f"and {len(bad.errors) - _SHOWN:,} more")
+        listed = "\n".join(lines)
         yield f"skipped {len(bad.errors)} rows that cannot be used:\n{listed}"
 
 

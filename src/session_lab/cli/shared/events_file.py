@@ -80,7 +80,9 @@ class EventsFile:
         bool, _option("--skip-bad-rows", "Report bad rows and go on without them.")
     ] = False
 
-    def read(self, path: str, *, turn_duration: str | None = None) -> pd.DataFrame:
+    def read(
+        self, path: str, *, turn_duration: str | None = None, progress: bool = False
+    ) -> pd.DataFrame:
         """Read it, and warn on standard error if it holds nothing.
 
         Parameters
@@ -89,6 +91,8 @@ class EventsFile:
             Where it is.
         turn_duration : str, optional
             How long turns last of which nobody says.
+        progress : bool
+            Show how much of it was read.
         """
         events = sl.traffic.read(
             path,
@@ -102,6 +106,7 @@ class EventsFile:
             first_turn=self.first_turn or turn_duration or "0s",
             adopt=self.adopt,
             skip_bad_rows=self.skip_bad_rows,
+            progress=progress,
         )
         if events.empty:
             typer.echo(f"session-lab: {path}: there are no events to replay", err=True)

@@ -19,6 +19,7 @@ from session_lab.frames.files.blocks import (
     row_texts,
     split_row,
 )
+from session_lab.frames.files.progress import shown
 from session_lab.frames.files.sources import Source, reading
 from session_lab.frames.loaders.from_rows import Batch, RowSource, runs_of_rows, sessions_of_rows
 from session_lab.frames.values import decoded, unescaped
@@ -51,7 +52,9 @@ _MAGIC = {b"PAR1": "parquet", b"ARROW1": "feather"}
 _UNTOLD = {"", ".txt", ".log", ".dat"}
 
 
-def read_sessions(path: Place, *, observed_at: Instant | None = None) -> pd.DataFrame:
+def read_sessions(
+    path: Place, *, observed_at: Instant | None = None, progress: bool = False
+) -> pd.DataFrame:
     """Read sessions from a file.
 
     Parameters
@@ -67,6 +70,8 @@ def read_sessions(path: Place, *, observed_at: Instant | None = None) -> pd.Data
     observed_at : str or datetime, optional
         When the rows were read from the platform; by default what the file says, else as for
         :func:`session_lab.sessions_frame`.
+    progress : bool
+        Show on standard error how much of the file was read.
 
     Returns
     -------
@@ -80,7 +85,8 @@ def read_sessions(path: Place, *, observed_at: Instant | None = None) -> pd.Data
         The file is of no known kind, or a row cannot be used; the error names line and column.
     """
     source = Source(path)
-    return sessions_of_rows(_open(source), source.name, observed_at)
+    with shown(source, progress=progress):
+        return sessions_of_rows(_open(source), source.name, observed_at)
 
 
 def read_runs(
@@ -89,6 +95,7 @@ def read_runs(
     sessions: pd.DataFrame | None = None,
     tag: str = "chat:{external_id}",
     observed_at: Instant | None = None,
+    progress: bool = False,
 ) -> pd.DataFrame:
     """Read runs from a file.
 
@@ -100,7 +107,7 @@ def read_runs(
         (Postgres), which tells reasons and no statuses.
     sessions, tag
         For rows that do not name their session, as for :func:`session_lab.runs_frame`.
-    observed_at : str or datetime, optional
+    observed_at, progress
         As for :func:`read_sessions`.
 
     Returns
@@ -114,7 +121,8 @@ def read_runs(
         The file is of no known kind, or a row cannot be used.
     """
     source = Source(path)
-    return runs_of_rows(_open(source), source.name, observed_at, sessions, tag)
+    with shown(source, progress=progress):
+        return runs_of_rows(_open(source), source.name, observed_at, sessions, tag)
 
 
 def _open(source: Source) -> list[RowSource]:
@@ -154,6 +162,7 @@ def _parquet(source: Source) -> RowSource:
             for batch in opened.iter_batches(_BATCH, columns=wanted):
                 yield _arrow_batch(pa.Table.from_batches([batch]), place, source)
                 place += batch.num_rows
+                source.on_bytes(source.size * batch.num_rows // opened.metadata.num_rows)
 
     names = _unindexed(schema)
     return RowSource(source.name, "row", names, batches, _told(schema), source.size)

@@ -30,7 +30,7 @@ from session_lab.errors import DataError
 from session_lab.extras import require
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterator, Sequence
 
 __all__ = ["PACKINGS", "Place", "Source", "file_system", "reading", "shown_name", "written_suffix"]
 
@@ -69,6 +69,8 @@ class Source:
     suffix : str
         The ending of its name in lower case, without that of a packing: ``".ndjson"`` of
         ``"chats.NDJSON.gz"``.
+    on_bytes : callable
+        Is given the number of bytes, as they lie there, whenever some were read.
 
     Examples
     --------
@@ -84,6 +86,7 @@ class Source:
             return
         self._file: IO[Any] | None = None
         self._kept = _Kept()
+        self.on_bytes: Callable[[int], object] = _pass_over
         if not isinstance(place, (str, os.PathLike)):
             if not hasattr(place, "read"):
                 message = f"{place!r} is not a path, an address or an open file"
@@ -184,6 +187,7 @@ class Source:
 
     def _part(self, path: str) -> Source:
         part = Source(path)
+        part.on_bytes = self.on_bytes
         part.__dict__["_place"] = (self._place[0], path)
         if not self.is_local:
             part._text = f"{self._text.partition('://')[0]}://{path}"
@@ -206,7 +210,7 @@ class Source:
                 return
             with reading(self.name):
                 unpacked = pa.CompressedInputStream(raw, packing)
-            with io.BufferedReader(_Stream(unpacked, self.name), _CHUNK) as plain:
+            with io.BufferedReader(_Stream(unpacked, self.name, _pass_over), _CHUNK) as plain:
                 yield plain
 
     def head(self, size: int = 4096) -> bytes:
@@ -250,7 +254,8 @@ class Source:
     def _raw(self) -> Generator[io.BufferedReader[Any]]:
         """Open it as it lies there. What can be read only once is kept, to be read again."""
         if self.is_stream:
-            with io.BufferedReader(_Stream(self._once(), self.name, keep=True), _CHUNK) as raw:
+            kept = _Stream(self._once(), self.name, self.on_bytes, keep=True)
+            with io.BufferedReader(kept, _CHUNK) as raw:
                 yield raw
             return
         if not self.exists():
@@ -264,7 +269,7 @@ class Source:
                 if self.is_local
                 else system.open_input_stream(path, compression=None)
             )
-        with io.BufferedReader(_Stream(opened, self.name), _CHUNK) as raw:
+        with io.BufferedReader(_Stream(opened, self.name, self.on_bytes), _CHUNK) as raw:
             yield raw
 
     def _once(self) -> IO[bytes]:
@@ -279,6 +284,10 @@ class Source:
                     for chunk in _chunks(self._file or sys.stdin.buffer):
                         kept.write(chunk)
         return self._kept.make()
+
+
+def _pass_over(_: int) -> None:
+    """Return nothing, where nobody counts bytes."""
 
 
 class _Kept:
@@ -298,8 +307,15 @@ class _Kept:
 class _Stream(io.RawIOBase):
     """A file whose failures are errors of ours."""
 
-    def __init__(self, file: Any, name: str, *, keep: bool = False) -> None:  # noqa: ANN401
-        self._of, self._name, self._keep = file, name, keep
+    def __init__(
+        self,
+        file: Any,  # noqa: ANN401
+        name: str,
+        on_bytes: Callable[[int], object],
+        *,
+        keep: bool = False,
+    ) -> None:
+        self._of, self._name, self._on_bytes, self._keep = file, name, on_bytes, keep
 
     def readable(self) -> bool:
         return True
@@ -308,6 +324,7 @@ class _Stream(io.RawIOBase):
         with reading(self._name):
             data = self._of.read(len(buffer))
         buffer[: len(data)] = data
+        self._on_bytes(len(data))
         return len(data)
 
     def close(self) -> None:

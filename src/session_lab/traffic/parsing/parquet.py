@@ -40,6 +40,7 @@ def pieces(source: Source, columns: ColumnMap) -> Generator[Piece]:
         with reading(source.name), source.parquet() as file:
             table = file.read(columns=columns.present(file.schema_arrow.names))
             table.validate(full=True)
+        source.on_bytes(source.size)
     except DataError:  # The rows tell which it is, or that it is none of Parquet.
         table = None
     yield Piece(table, partial(_rows, source))
