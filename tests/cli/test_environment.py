@@ -73,6 +73,11 @@ def test_a_model_that_is_off_ends_with_3(week: Path, tmp_path: Path):
     assert "- not fit for decisions: " in run("calibrate", week, "--policy", model, code=3)
 
 
+def test_a_calibration_takes_limits(week: Path):
+    told = run("calibrate", week, "--plan", "hobby", code=None)
+    assert "wait once more" in told
+
+
 def test_what_a_decision_promised_is_held_against_what_happened(week: Path, tmp_path: Path):
     decision = tmp_path / "decision.json"
     document = {

@@ -7,7 +7,7 @@ hundred times as many chats on the true platform.
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -16,6 +16,9 @@ from session_lab.analysis.replays.rules import Rule
 from session_lab.replays.environment.deciding.outcomes import Chats
 from session_lab.replays.environment.deciding.question import SHARES
 from session_lab.replays.environment.deciding.settings import candidates
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 GRID = {"idle_timeout": ["5s", "10s", "20s", "30s", "1m", "2m", "5m"]}
 WAITS = ("wait_mean", "wait_p95", "resumed")
@@ -47,8 +50,21 @@ def distribution(rng: np.random.Generator, median: float) -> sl.Distribution:
     return sl.Distribution.of((times * 1000).astype("timedelta64[ms]"))
 
 
-def world(seed: int, *, truth: int = TRUTH, draws: int = 20, resamples: int = 400) -> Truth | None:
-    """Draw a world, decide in it, and look at what was right; None where nothing is asked."""
+class World(NamedTuple):
+    """A recording, what is asked of it, and what is true of each policy of the grid."""
+
+    seed: int
+    recording: sl.Recording
+    wait: str
+    at_most: str | float
+    limit: float
+    """The same, as waits are told."""
+    waits: NDArray[np.float64]
+    cost: NDArray[np.float64]
+
+
+def drawn(seed: int, *, truth: int = TRUTH) -> World | None:
+    """Draw a world; None where nothing is asked."""
     rng = np.random.default_rng(seed)
     workload = {
         "chats_per_hour": float(rng.uniform(5, 40)),
@@ -100,22 +116,28 @@ def world(seed: int, *, truth: int = TRUTH, draws: int = 20, resamples: int = 40
         sl.ChatWorkload(duration=f"{hours * 60:.0f}min", **workload), seed=seed
     )
     recording = sl.Recording.of_replay(sl.replay(events, policy, platform, seed=seed), events)
+    cost = billed * 3.38e-5 + runs * 2.5e-5
+    return World(seed, recording, wait, at_most, limit, waits, cost)
+
+
+def decided(world: World, *, draws: int = 20, resamples: int = 400) -> Truth:
+    """Decide in a world, and look at what was right."""
     decision = sl.decide(
-        recording,
+        world.recording,
         GRID,
-        at_most=at_most,
-        wait=wait,
+        at_most=world.at_most,
+        wait=world.wait,
         draws=draws,
         resamples=resamples,
         calibrated=False,
-        seed=seed,
+        seed=world.seed,
     )
-    cost = billed * 3.38e-5 + runs * 2.5e-5
-    rule = Rule("at_most", limit * (1 + 1e-4))
+    waits, cost = world.waits, world.cost
+    rule = Rule("at_most", world.limit * (1 + 1e-4))
     asked = waits[None], cost[None], waits[None]
     best, chosen = int(rule.choose(*asked)[0]), decision.chosen
     # Where no policy is within the limit, those that wait as little as the best are.
-    allowed = max(limit, float(waits[best])) * (1 + 1e-4)
+    allowed = max(world.limit, float(waits[best])) * (1 + 1e-4)
     within = waits <= allowed
     return Truth(
         best,
@@ -126,7 +148,7 @@ def world(seed: int, *, truth: int = TRUTH, draws: int = 20, resamples: int = 40
         bool(within[chosen]),
         float(cost[chosen] / cost[best] - 1),
         float(max(waits[chosen] / allowed - 1, 0.0)),
-        len(recording.sessions),
+        len(world.recording.sessions),
     )
 
 

@@ -55,6 +55,22 @@ def test_days_that_were_held_out_are_told_by_the_days_before(recording: sl.Recor
     assert found.sessions == len(after.sessions)
 
 
+def test_what_was_recorded_under_a_limit_is_reproduced_under_it_alone(recording: sl.Recording):
+    events, slots = recording.events, 2
+    under = sl.replay(events, POLICY, PLATFORM, limits=slots, until=UNTIL, seed=3)
+    limited = sl.Recording.of_replay(under, events)
+    same = sl.calibrate(limited, POLICY, PLATFORM, limits=slots, seed=9)
+    assert same.is_fit
+    assert any("wait in line too" in note for note in same.notes)
+    without = sl.calibrate(limited, POLICY, PLATFORM, seed=9)
+    assert without.is_fit is False
+    assert "wait_mean" in without.summary()["off"]
+    # What was fitted holds the line already.
+    twice = sl.calibrate(limited, POLICY, limits=slots)
+    assert any("wait once more" in note for note in twice.notes)
+    assert measure(twice, "wait_mean")["replayed"] > measure(same, "wait_mean")["replayed"]
+
+
 @pytest.mark.parametrize(
     ("policy", "platform", "off", "way"),
     [

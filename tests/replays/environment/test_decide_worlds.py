@@ -6,12 +6,12 @@ import sys
 
 import pytest
 
-from tests.replays.environment.decision_worlds import Summary, Truth, summary_of, world
+from tests.replays.environment.decision_worlds import Summary, Truth, decided, drawn, summary_of
 
 
 def worlds(seeds: range, *, truth: int, draws: int, resamples: int) -> list[Truth]:
-    drawn = (world(seed, truth=truth, draws=draws, resamples=resamples) for seed in seeds)
-    return [one for one in drawn if one is not None]
+    found = (drawn(seed, truth=truth) for seed in seeds)
+    return [decided(one, draws=draws, resamples=resamples) for one in found if one is not None]
 
 
 def shown(summary: Summary) -> str:

@@ -11,6 +11,7 @@ import typer
 import session_lab as sl
 from session_lab.cli.shared import policy as flags
 from session_lab.cli.shared.environment import Between, Until, part_of, plain
+from session_lab.cli.shared.limits import ConcurrencyLimit, Plan, limits_of
 from session_lab.cli.shared.output import AsJson
 from session_lab.cli.shared.pictures import check_suffix, draw
 from session_lab.cli.shared.tables import show
@@ -45,6 +46,8 @@ def calibrate(
             "used.",
         ),
     ] = None,
+    concurrency_limit: ConcurrencyLimit = None,
+    plan: Plan = None,
     tolerance: Annotated[
         float, typer.Option("--tolerance", help="By how much, relatively, a model may be off.")
     ] = 0.1,
@@ -77,7 +80,14 @@ def calibrate(
         model: tuple[Any, sl.Platform | None] = fitted.policy, fitted.platform
     else:
         model = flags.policy_of(context, ()), flags.platform_of(context)
-    found = sl.calibrate(recording, *model, promised=promised, tolerance=tolerance, seed=seed)
+    found = sl.calibrate(
+        recording,
+        *model,
+        limits=limits_of(concurrency_limit, plan),
+        promised=promised,
+        tolerance=tolerance,
+        seed=seed,
+    )
     if plot is not None:
         draw(found, plot)
     if as_json:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from session_lab.simulator import Platform, RunPolicy
+    from session_lab.simulator import ConcurrencyLimits, Platform, RunPolicy
 
 __all__ = ["calibrate", "compared"]
 
@@ -42,6 +42,11 @@ _BLOCKS = 2_000
 _RESAMPLES = 1_000
 _BY_DAY = ("runs_per_session", "wait_mean", "billed_per_session", "cost_per_session")
 _DAY = 86_400_000
+_TWICE = (
+    "the fitted boots and resumes contain what runs waited in line, and under limits they wait once "
+    "more: give a platform of times without a line"
+)
+_IN_LINE = "executing counts runs that wait in line too, on both sides"
 _NEEDED = (
     ("sessions", "session_id"),
     *(("runs", name) for name in ("session_id", "triggered_at", "ended_at")),
@@ -54,6 +59,7 @@ def calibrate(
     policy: RunPolicy | Mapping[str, RunPolicy] | None = None,
     platform: Platform | None = None,
     *,
+    limits: ConcurrencyLimits | int | None = None,
     promised: Mapping[str, Mapping[str, float]] | None = None,
     tolerance: float = 0.1,
     level: float = 0.95,
@@ -70,6 +76,9 @@ def calibrate(
         What the team has chosen; by default what is fitted to the same recording.
     platform : Platform, optional
         What the environment does; by default what is fitted to the same recording.
+    limits : ConcurrencyLimits or int, optional
+        How many runs may execute at once, as in ``sl.replay``. Fitted boots and resumes contain what
+        the recorded runs waited in line, so give a platform of times without a line.
     promised : mapping, optional
         What a decision promised, by measure: ``{"wait_p95": {"value": 1.2, "lower": 1.0, "upper":
         1.5}}``, in the units of :attr:`Calibration.measures`.
@@ -111,7 +120,11 @@ def calibrate(
         platform = fitted.platform if platform is None else platform
         told = "the model was fitted to the same recording, so that it agrees proves little"
         caveats = (told, *fitted.caveats)
-    again = replay(recording.events, policy, platform, until=recording.observed_at, seed=seed)
+        if limits is not None and platform is fitted.platform:
+            caveats = (_TWICE, *caveats)
+    again = replay(
+        recording.events, policy, platform, limits=limits, until=recording.observed_at, seed=seed
+    )
     return compared(
         recording,
         again,
@@ -167,6 +180,8 @@ def compared(
     if unpriced.any():
         told = f"{int(unpriced.sum()):,} sessions with runs of unknown billed time are left out of"
         caveats = (*caveats, f"{told} billed time and cost")
+    if again.limits is not None:
+        caveats = (*caveats, _IN_LINE)
     judged = [verdict(row, tolerance) for _, row in measures.iterrows()]
     if len(names) < LEAST_SESSIONS:
         judged = [None if one is None else "open" for one in judged]
