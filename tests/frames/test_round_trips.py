@@ -203,9 +203,9 @@ def test_frames_of_every_engine_and_of_sql_are_taken():
 
 
 QUERY = """run_id,task_identifier,status,triggered_at,executed_at,completed_at,usage_duration,\
-compute_cost,invocation_cost,queued_duration,tags,task_version,machine,is_warm_start
+compute_cost,invocation_cost,queued_duration,tags,task_version,machine,is_warm_start,max_duration
 run_a,agent,Timed out,2026-04-24 09:00:00.123,2026-04-24 09:00:01.000,,1500,0.0001,0.000025,12,\
-"[""chat:x""]",20260424.1,small-1x,true
+"[""chat:x""]",20260424.1,small-1x,true,300
 """
 
 
@@ -222,6 +222,7 @@ def test_the_query_page_exports_runs(tmp_path: Path):
     )
     assert row["started_at"] == pd.Timestamp("2026-04-24T09:00:01Z")
     assert (row["billed"], row["queued"]) == (pd.Timedelta("1.5s"), pd.Timedelta("12ms"))
+    assert row["max_duration"] == pd.Timedelta("5min")
     assert row["cost_in_cents"] == pytest.approx(0.01)
     assert row["base_cost_in_cents"] == pytest.approx(0.0025)
     assert (row["version"], row["machine"], row["is_warm_start"]) == (

@@ -73,6 +73,7 @@ DTYPES: dict[str, dict[str, Any]] = {
         "suspended": DURATION,
         "billed": DURATION,
         "queued": DURATION,
+        "max_duration": DURATION,
         "cost_in_cents": pd.Float64Dtype(),
         "base_cost_in_cents": pd.Float64Dtype(),
         "task_identifier": CATEGORY,

@@ -199,6 +199,7 @@ RUNS = Schema(
         Column("suspended", Kind.DURATION, "time suspended, not billed"),
         _known("billed", Kind.DURATION, "time that is billed, as one sum", "durationMs"),
         _known("queued", Kind.DURATION, "time it waited for its place in the queue"),
+        _known("max_duration", Kind.DURATION, "the active time after which it is ended"),
         Column(
             "cost_in_cents",
             Kind.NUMBER,

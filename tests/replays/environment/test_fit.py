@@ -195,6 +195,34 @@ def test_sessions_from_before_a_change_do_not_hide_it():
     assert any(one.note.endswith("do not allow this value") for one in fit.rows)
 
 
+def test_sessions_with_an_idle_timeout_of_their_own_are_said(recording: sl.Recording):
+    own = recorded(replace(POLICY, idle_timeout="2m"), seed=2, chats_per_hour=10)
+    both = joined(recording, renamed(own, "-own"))
+    fit = sl.fit(both)
+    assert fit.policy.idle_timeout == "45 s"
+    assert "triggerConfig.idleTimeoutInSeconds" in row(fit, "idle_timeout").note
+    assert any("all sessions are replayed alike" in note for note in fit.notes)
+    assert not any("triggerConfig" in note for note in sl.fit(recording).notes)
+
+
+def test_a_cap_that_runs_tell_is_known_before_one_has_ended_by_it(recording: sl.Recording):
+    capped = pd.Series(pd.Timedelta("1h"), recording.runs.index, dtype="timedelta64[ms]")
+    fit = sl.fit(replace(recording, runs=recording.runs.assign(max_duration=capped)))
+    assert fit.policy.max_duration == "1 h"
+    assert row(fit, "max_duration").source == "runs.max_duration"
+    # A session may have its own, or be the only one that has one.
+    some = capped.copy()
+    some[::10] = pd.NaT
+    told = row(
+        sl.fit(replace(recording, runs=recording.runs.assign(max_duration=some))), "max_duration"
+    )
+    assert told.value == 3_600_000
+    assert "triggerConfig.maxDuration" in told.note
+    fit = sl.fit(replace(recording, runs=recording.runs.assign(max_duration=capped[::10])))
+    assert row(fit, "max_duration").value is None
+    assert fit.policy.max_duration is None
+
+
 def test_clocks_that_differ_by_some_milliseconds_change_nothing(recording: sl.Recording):
     rng = np.random.default_rng(1)
 

@@ -178,6 +178,10 @@ def _in_cents(column: pa.Array) -> pa.Array:
     return pc.call_function("multiply", [column, pa.scalar(100.0)])
 
 
+def _in_milliseconds(column: pa.Array) -> pa.Array:
+    return pc.call_function("multiply", [column, pa.scalar(1_000.0)])
+
+
 def _status_names(column: pa.Array) -> pa.Array:
     """Make the API's names of the query page's words: ``Timed out`` is ``TIMED_OUT``."""
     upper = pc.call_function("utf8_upper", [column])
@@ -332,6 +336,7 @@ QUERY_RUNS = RowFormat(
             "ended_at": "completed_at",
             "billed": "usage_duration",
             "queued": "queued_duration",
+            "max_duration": "max_duration",
             "cost_in_cents": "compute_cost",
             "base_cost_in_cents": "invocation_cost",
             "task_identifier": "task_identifier",
@@ -348,6 +353,7 @@ QUERY_RUNS = RowFormat(
             "status": _status_names,
             "cost_in_cents": _in_cents,
             "base_cost_in_cents": _in_cents,
+            "max_duration": _in_milliseconds,
             "version": _without_empty,
             "machine": _without_empty,
             "region": _without_empty,

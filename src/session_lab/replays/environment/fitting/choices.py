@@ -8,7 +8,12 @@ import numpy as np
 
 from session_lab.frames import NAT
 from session_lab.replays.environment.fitting.constants import Bounds, constants
-from session_lab.replays.environment.fitting.parameters import Parameter, of_constants, unknown
+from session_lab.replays.environment.fitting.parameters import (
+    OWN,
+    Parameter,
+    of_constants,
+    unknown,
+)
 from session_lab.simulator.model.run_rules import END_CAUSES, FOR_EVER, START_KINDS
 
 if TYPE_CHECKING:
@@ -54,6 +59,7 @@ def choices(
             task=task,
             source=source,
             nothing="no run was suspended",
+            own="idleTimeoutInSeconds",
         ),
         *of_constants(
             "turn_timeout",
@@ -125,6 +131,9 @@ def _caps(evidence: Evidence, mine: NDArray[np.bool_], task: str | None) -> list
         ("max_turns", _MAX_TURNS, runs.turns, "turns"),
         ("max_duration", _MAX_DURATION, runs.active, "ms"),
     ):
+        if unit == "ms" and (told := mine & (runs.max_duration != NAT)).any():
+            rows += _told_cap(evidence, mine, told, task)
+            continue
         known = mine & (counted != NAT) & (counted > 0)
         capped = known & (runs.cause == cause)
         others = known & ~capped
@@ -138,8 +147,30 @@ def _caps(evidence: Evidence, mine: NDArray[np.bool_], task: str | None) -> list
             source=f"runs.{'turns' if unit == 'turns' else 'active'} of runs that ended by it",
             nothing="no run ended by it",
             unit=unit,
+            own="maxDuration" if unit == "ms" else None,
         )
     return rows
+
+
+def _told_cap(
+    evidence: Evidence, mine: NDArray[np.bool_], told: NDArray[np.bool_], task: str | None
+) -> list[Parameter]:
+    """Return the rows of a cap on active time that runs tell; those that tell none have none."""
+    runs, source = evidence.runs, "runs.max_duration"
+    free = int(mine.sum() - told.sum())
+    note = f"{OWN.format('maxDuration')}: {free:,} of {mine.sum():,} runs have no cap"
+    if free > told.sum():
+        return [
+            unknown("max_duration", note, task=task, source=source, observations=int(told.sum()))
+        ]
+    caps = runs.max_duration[told]
+    found = constants(Bounds.of((runs.triggered[told], caps, caps)))
+    rows = of_constants(
+        "max_duration", found, task=task, source=source, nothing="", own="maxDuration"
+    )
+    if not free:
+        return rows
+    return [row._replace(note="; ".join(filter(None, (row.note, note)))) for row in rows]
 
 
 def _preloads(evidence: Evidence, chosen: NDArray[np.bool_], task: str | None) -> list[Parameter]:

@@ -8,11 +8,11 @@ import numpy as np
 
 from session_lab.simulator.model.run_rules import FOR_EVER
 
-__all__ = ["Bounds", "Constant", "constants"]
+__all__ = ["SPARE", "Bounds", "Constant", "constants"]
 
 Integers = Any
 
-_SPARE = 0.01
+SPARE = 0.01
 """So many of the observations may contradict a value that is not thought to have changed."""
 _PLACES = 64
 """At so many places a change is looked for at first; the best one is then refined."""
@@ -177,7 +177,7 @@ def _periods(bounds: Bounds, begin: int, depth: int = 3) -> list[tuple[int, int]
     n = len(bounds.at)
     whole = [(begin, begin + n)]
     contradicting = n - _best(bounds)[2]
-    if contradicting <= max(_LEAST - 1, _SPARE * n) or n < 2 * _LEAST or not depth:
+    if contradicting <= max(_LEAST - 1, SPARE * n) or n < 2 * _LEAST or not depth:
         return whole
     at = _change(bounds)
     if at is None:

@@ -45,6 +45,7 @@ class Runs(NamedTuple):
     cause: Integers
     turns: Integers
     active: Integers
+    max_duration: Integers
     billed: Integers
     cents: NDArray[np.float64]
     base_cents: NDArray[np.float64]
@@ -173,6 +174,7 @@ def _runs(
         cause=causes,
         turns=_whole(frame, "turns", n),
         active=active,
+        max_duration=durations_of(frame, "max_duration", "runs"),
         billed=billed,
         cents=_numbers(frame, "cost_in_cents", n),
         base_cents=_numbers(frame, "base_cost_in_cents", n),

@@ -243,7 +243,7 @@ def fit(recording: Recording, *, level: float = 0.95, seed: int = 0) -> Fit:
         crashes=platforms.crashes(evidence),
         sessions=int(evidence.runs.session.max(initial=-1)) + 1,
         runs=len(evidence.runs.session),
-        caveats=(*caveats, *_stand_ins(rows), *_changes(history), *recording.notes),
+        caveats=(*caveats, *_stand_ins(rows), *_own(rows), *_changes(history), *recording.notes),
         level=level,
     )
 
@@ -326,6 +326,16 @@ def _stand_ins(rows: list[Parameter]) -> list[str]:
             shown = getattr(RunPolicy(), row.parameter) if value is None else value
             told.append(f"{row.parameter}{whose} is {row.note}; {shown} stands in for it")
     return told
+
+
+def _own(rows: list[Parameter]) -> list[str]:
+    """Return a sentence for each choice that single sessions seem to make for themselves."""
+    return [
+        f"{row.parameter}{'' if row.task is None else f' of {row.task}'}: {row.note}; all sessions "
+        f"are replayed alike"
+        for row in rows
+        if "triggerConfig" in row.note
+    ]
 
 
 def _changes(history: tuple[Period, ...]) -> list[str]:

@@ -9,6 +9,7 @@ import pandas as pd
 
 from session_lab.analysis.display import read_duration, short_text
 from session_lab.frames import NAT, to_instants
+from session_lab.replays.environment.fitting.constants import SPARE
 from session_lab.replays.environment.fitting.samples import LEAST_SESSIONS
 from session_lab.timing import instant_text
 
@@ -18,8 +19,9 @@ if TYPE_CHECKING:
     from session_lab.replays.environment.fitting.constants import Constant
     from session_lab.replays.environment.fitting.samples import Estimate, Sample
 
-__all__ = ["Parameter", "of_constants", "of_sample", "table", "unknown", "with_texts"]
+__all__ = ["OWN", "Parameter", "of_constants", "of_sample", "table", "unknown", "with_texts"]
 
+OWN = "sessions may have their own (triggerConfig.{}, which no list tells)"
 STATISTICS = {"p50": 0.5, "p95": 0.95}
 """The quantiles that a fit tells beside the mean of times that differ."""
 
@@ -151,8 +153,12 @@ def of_constants(
     source: str,
     nothing: str,
     unit: str = "ms",
+    own: str | None = None,
 ) -> list[Parameter]:
-    """Return the values of what a team has set, one for each period, or why there is none."""
+    """Return the values of what a team has set, one for each period, or why there is none.
+
+    ``own`` is the field by which a single session may have its own.
+    """
     if not found:
         return [unknown(parameter, nothing, task=task, unit=unit, source=source)]
     rows: list[Parameter] = []
@@ -167,6 +173,8 @@ def of_constants(
         elif len(found) > 1:
             notes.append(f"until it was changed, {instant_text(found[place + 1].since or 0)}")
         if one.contradicting:
+            if own is not None and one.contradicting > SPARE * one.observations:
+                notes.append(OWN.format(own))
             notes.append(f"{one.contradicting:,} observations do not allow this value")
         exact = one.measured
         rows.append(
