@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
-from session_lab.errors import APIStatusError, BadRequestError
+from session_lab.errors import APIStatusError, APITimeoutError, BadRequestError
 from session_lab.replays.environment.assembling.assemble import unsure_starts
 from session_lab.replays.environment.assembling.tables import is_final
 from session_lab.replays.environment.evidence.owners import owners_of
@@ -148,11 +148,12 @@ class Pull:
             until = min(begin + span - 1, last)
             try:
                 rows = self._asking.queried_runs(tasks, (begin, until))
-            except APIStatusError as error:
-                if error.status_code not in _NO_QUERY:
+            except (APIStatusError, APITimeoutError) as error:
+                if isinstance(error, APIStatusError) and error.status_code not in _NO_QUERY:
                     raise
                 span = (until - begin + 1) // 2
-                if isinstance(error, BadRequestError) and span >= _SHORTEST_WINDOW:
+                is_slow = isinstance(error, (BadRequestError, APITimeoutError))
+                if is_slow and span >= _SHORTEST_WINDOW:
                     continue
                 self._pieces.add({"note": _no_query(error)})
                 self._pieces.add_rows("runs", [], {"query": {"is_refused": True}})
@@ -271,8 +272,11 @@ def _newest(row: dict[str, Any]) -> int:
     return max((to_instant(text) for text in texts if text), default=0)
 
 
-def _no_query(error: APIStatusError) -> str:
+def _no_query(error: APIStatusError | APITimeoutError) -> str:
+    told = "did not answer in time"
+    if isinstance(error, APIStatusError):
+        told = f"was refused with status {error.status_code}"
     return (
-        f"the query API was refused with status {error.status_code}, so runs come from the list: it "
-        "tells neither machines nor warm starts nor how long they were queued"
+        f"the query API {told}, so runs come from the list: it tells neither machines nor warm starts "
+        "nor how long they were queued"
     )
