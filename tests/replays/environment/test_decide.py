@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from html.parser import HTMLParser
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,9 +18,6 @@ import session_lab as sl
 from session_lab.replays.environment.deciding.outcomes import _quantiles
 from session_lab.replays.environment.deciding.settings import candidates
 from session_lab.replays.environment.deciding.stand_ins import with_stand_ins
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 GRID = {"idle_timeout": ["5s", "30s", "2m"], "turn_timeout": ["10m", "1h"]}
 TODAY = sl.RunPolicy(idle_timeout="45s")
@@ -213,6 +211,32 @@ def test_a_time_that_is_not_identified_makes_it_less_sure(events: pd.DataFrame):
     assert with_stand_ins(Known()).platform == PLATFORM
 
 
+def test_the_few_sessions_that_tell_a_time_are_taken_with_how_few_they_are(events: pd.DataFrame):
+    long = sl.RunPolicy(idle_timeout="8m")
+    platform = sl.Platform(boot_time="3s", resume_time={0: "4s", 0.5: "6s", 1: "9s"})
+    played = sl.replay(events, long, platform)
+    woken = played.operations.query("start_kind == 'resumed'")["external_id"].unique()
+    some = events[~events["external_id"].isin(woken[6:])].reset_index(drop=True)
+    fitted = sl.fit(sl.Recording.of_replay(sl.replay(some, long, platform), some))
+    assert "resume_time" not in fitted.samples
+    n = fitted.few["resume_time"].sessions
+    assert 3 < n < 12
+    careful = with_stand_ins(fitted)
+    assert any(f"what {n} sessions tell is taken" in note for note in careful.caveats)  # type: ignore[attr-defined]
+    # They take longer than a boot, as they were seen to.
+    seen = fitted.few["resume_time"].times
+    drawn = [platform.resume_time for _, platform in careful.draws(20)]
+    means = [_mean(one) for one in drawn]
+    assert min(means) >= seen.min()
+    assert np.std(means) > np.std(seen) / np.sqrt(n)
+
+
+def _mean(time: Any) -> float:
+    if isinstance(time, str):
+        return pd.Timedelta(time.replace("min", "m")) / pd.Timedelta(milliseconds=1)
+    return float(np.mean([ms for _, ms in time.quantiles]))
+
+
 def test_how_well_the_model_fits_is_said_in_a_sentence(recording: sl.Recording):
     found = decided(recording, at_most="1s", calibrated=True)
     assert "fit for decisions" in found.calibration
@@ -275,6 +299,9 @@ def test_questions_that_cannot_be_answered_are_refused(
 def test_only_recordings_are_decided_on(recording: sl.Recording):
     with pytest.raises(sl.DataError, match="DataFrame is not a Recording"):
         sl.decide(recording.events)  # type: ignore[arg-type]
+    for shards in ("s3://bucket/shards", Path("shards")):
+        with pytest.raises(sl.DataError, match=r"is not a Recording; .* shard by shard"):
+            sl.decide(shards)  # type: ignore[arg-type]
     with pytest.raises(sl.DataError, match="0 chats are too few"):
         decided(recording.between("2020-01-01T00:00:00Z", "2020-01-02T00:00:00Z"))
 

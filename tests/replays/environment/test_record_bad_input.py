@@ -275,7 +275,7 @@ def test_a_trace_that_cannot_be_read_is_named(sim: sl.Simulator, text: str):
 
 
 @pytest.mark.parametrize("no_answer", [False, True], ids=["refused", "no-answer"])
-def test_a_query_that_takes_too_long_is_asked_for_less_time(sim: sl.Simulator, no_answer: bool):
+def test_a_query_that_takes_too_long_is_asked_for_less_time(sim: sl.Simulator, *, no_answer: bool):
     whole = sl.record(sim.client(), rate=None)
 
     def fails(request: httpx.Request) -> int:
@@ -294,6 +294,8 @@ def test_a_query_that_takes_too_long_is_asked_for_less_time(sim: sl.Simulator, n
 
     assert sl.record(tampered(sim, slow), rate=None).digest() == whole.digest()
     assert len(spans) > 3
-    never = sl.record(tampered(sim, lambda r, b: fails(r) if "query" in r.url.path else b), rate=None)
+    never = sl.record(
+        tampered(sim, lambda r, b: fails(r) if "query" in r.url.path else b), rate=None
+    )
     told = "did not answer in time" if no_answer else "refused with status 400"
     assert told in never.notes[0]

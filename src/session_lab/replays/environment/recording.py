@@ -8,6 +8,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+import pandas as pd
 import pyarrow.parquet as pq
 
 from session_lab.errors import DataError
@@ -28,8 +29,6 @@ from session_lab.timing import instant_text, to_instant
 if TYPE_CHECKING:
     import os
 
-    import pandas as pd
-
     from session_lab.frames import Schema
     from session_lab.replays.replay import Replay
     from session_lab.timing import Instant
@@ -37,6 +36,10 @@ if TYPE_CHECKING:
 __all__ = ["Period", "RecordedFrames", "Recording", "check_recording", "names_of", "read_recording"]
 
 SETTINGS = "recording.json"
+_EVENTS_ALONE = (
+    "Events alone, such as a folder of shards, tell neither runs nor prices: sl.recommend(sl.sweep("
+    "events, grid, platform=...)) chooses by them, shard by shard"
+)
 _SCHEMAS = (SESSIONS, RUNS, TURNS, WAITS, EVENTS)
 
 
@@ -238,7 +241,7 @@ def read_recording(path: str | os.PathLike[str]) -> Recording:
     if not file.exists():
         message = (
             f"there is no {SETTINGS} in it; session-lab pull writes one when it is through, and "
-            "goes on where it stopped"
+            f"goes on where it stopped. {_EVENTS_ALONE}"
         )
         raise DataError(message, source=str(folder))
     try:
@@ -262,7 +265,10 @@ def _read(folder: Path, schema: Schema) -> pd.DataFrame:
 def check_recording(given: object, *, source: str) -> None:
     """Raise a DataError in the name of a function where this is not a recording."""
     if not isinstance(given, Recording):
-        message = f"{type(given).__name__} is not a Recording; sl.read_recording(path) reads one"
+        hint = f". {_EVENTS_ALONE}" if isinstance(given, (str, Path, pd.DataFrame)) else ""
+        message = (
+            f"{type(given).__name__} is not a Recording; sl.read_recording(path) reads one{hint}"
+        )
         raise DataError(message, source=source)
 
 

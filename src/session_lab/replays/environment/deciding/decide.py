@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from statistics import NormalDist
 from typing import TYPE_CHECKING
 
@@ -50,6 +49,8 @@ __all__ = ["decide"]
 _MONTH = 365.25 / 12 * 86_400_000
 _LEAST_SAMPLES = 100
 _LEAST_CHATS = 2
+_MANY_CHATS = 20_000
+"""What a platform changes is told by so many chats: the difference is taken chat by chat."""
 
 
 def decide(
@@ -154,46 +155,51 @@ def decide(
         message = f"{chats.sessions} chats are too few to decide on; record for longer"
         raise DataError(message, source="recording", column="events")
     varied, halves = variations(model.platform), _halves(recording)
-    n = len(tried.settings) * (2 + draws + len(varied) + len(halves))
+    n = len(tried.settings) * (3 + draws + len(varied) + len(halves))
     with tqdm(total=n, unit=" policies", desc="decide", delay=1, disable=not progress) as bar:
         span = _span(recording)
         study = Study(chats, tried, question, pricing, _MONTH / span, seed, bar.update)
-        everything = tuple(range(len(tried.settings)))
-        point = study.play(model.policy, model.platform, chats.whole, tells_all=everything)
-        chosen, kept = int(point.chosen[0]), point.refused == point.refused.min()
+        whole, everything = chats.whole, tuple(range(len(tried.settings)))
+        point = study.play(model.policy, model.platform, whole, tells_all=everything)
+        kept = point.kept
+        chosen = int(study.chosen(point, kept)[0])
+        both = chosen, tried.today
         samples = chats.resamples(resamples, seed=seed)
         counts = _counts(resamples, chats.sessions, seed)
-        by_chats = study.play(model.policy, model.platform, samples, counts=counts, considered=kept)
-        drawn = [
-            study.play(
-                policy,
-                platform,
-                np.concatenate([chats.whole, samples[place::draws]]),
-                counts=np.concatenate([[1.0], counts[place::draws]]),
-                considered=kept,
-                tells_all=(chosen, tried.today),
+        by_chats = study.play(model.policy, model.platform, samples, counts=counts, tells_all=both)
+        few = study.on(_some(recording.events), model.policy)
+        base, *drawn = (
+            few.play(policy, platform, few.chats.whole, tells_all=both)
+            for policy, platform in (
+                (model.policy, model.platform),
+                *model.draws(draws, seed),
             )
-            for place, (policy, platform) in enumerate(model.draws(draws, seed))
-        ]
+        )
+        by_parameters, by_both = (found.moved(base, drawn) for found in (point, by_chats))
         others = {
-            name: study.play(model.policy, platform, chats.whole, tells_all=everything)
+            name: study.play(
+                model.policy, platform, whole, tells_all=everything, told=[question.wait]
+            )
             for name, platform in varied.items()
         }
         for name, events in halves.items():
-            part = replace(study.on(events, model.policy), months=2 * study.months)
+            part = study.on(events, model.policy)
             others[name] = part.play(
-                model.policy, model.platform, part.chats.whole, tells_all=everything
+                model.policy,
+                model.platform,
+                part.chats.whole,
+                tells_all=everything,
+                told=[question.wait],
             )
     proposed = tried.policies(model.policy)[chosen][0]
-    wins = {
-        "wins_chats": by_chats.chosen,
-        "wins_parameters": np.array([one.chosen[0] for one in drawn]),
-        "wins": np.concatenate([one.chosen[1:] for one in drawn]),
-    }
+    found = {"wins_chats": by_chats, "wins_parameters": by_parameters, "wins": by_both}
     return Decision(
         policies=table_of(study, point).assign(
-            **{name: shares_of(winners, len(everything)) for name, winners in wins.items()},
-            as_good=np.mean(np.concatenate([one.as_good[1:] for one in drawn]), axis=0),
+            **{
+                name: shares_of(study.chosen(each, kept), len(everything))
+                for name, each in found.items()
+            },
+            as_good=study.as_good(by_both, kept).mean(axis=0),
         ),
         chosen=chosen,
         today=tried.today,
@@ -202,7 +208,7 @@ def decide(
         rule=question.rule,
         limit=question.limit_text,
         is_met=question.on_samples.is_met(point.wait[0, chosen], point.cost[0, chosen]),
-        expected=expected(study, point, drawn, chosen),
+        expected=expected(study, point, by_both, chosen),
         sensitivity=sensitivity(study, others, chosen),
         policy_today=model.policy,
         policy=proposed,
@@ -256,6 +262,13 @@ def _period(recording: Recording) -> tuple[str, str]:
         instant_text(int(created.min())) if first is None else first,
         instant_text(int(created.max())) if last is None else last,
     )
+
+
+def _some(events: pd.DataFrame) -> pd.DataFrame:
+    """Return the events of so many chats as tell what a platform changes, spread over all."""
+    names = events["external_id"].unique()
+    step = -(-len(names) // _MANY_CHATS)
+    return events if step < 2 else events[events["external_id"].isin(names[::step])]
 
 
 def _halves(recording: Recording) -> dict[str, pd.DataFrame]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from session_lab.replays.environment.fitting.samples import STUDENT, block_draws
 from session_lab.replays.parallel import in_order
 from session_lab.simulator import Platform, RandomStream, RunPolicy
 from session_lab.traffic.engine.engine_frames import to_log
@@ -34,10 +35,12 @@ _CELLS = 4_000_000
 """How many weights of turns are held at a time."""
 _HALF = 0.5
 """Between whole numbers, as counts are."""
+_BY_EVENT = ("at", "op", "chat", "turn_duration", "expires_at", "policy")
 _COLD = [KINDS.index(kind) for kind in ("initial", "continuation", "upgrade")]
 _START = OPS.index("start")
 _RESUMED = KINDS.index("resumed")
 QUANTILES = {"wait_p50": 0.5, "wait_p95": 0.95, "wait_p99": 0.99}
+MEASURES = ("wait_mean", *QUANTILES, "cold_starts", "resumed")
 
 
 class Outcome(NamedTuple):
@@ -50,7 +53,7 @@ class Outcome(NamedTuple):
         waits. Where a quantile has a limit, what stands for the wait is by what share of the turns
         more than allowed wait longer: it is within the limit where that is not above zero.
     measures : dict of str to ndarray of float64, shape (samples,)
-        The wait by every measure, where they were asked for; else empty.
+        The wait by every measure that was asked for.
     refused : int
         Events answered with an error, in the whole.
     """
@@ -71,7 +74,7 @@ class _Play(NamedTuple):
     wait: str
     limit: float | None
     weights: Floats
-    tells_all: bool
+    told: Sequence[str]
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,6 +108,9 @@ class Chats:
 
         ready = prepare(events, horizon=None)
         log = to_log(ready.events, policy, Platform(), seed=seed, chats=ready.chats)
+        # Chat by chat they are read one behind the other in every play.
+        order = np.argsort(log.chat, kind="stable")
+        log = log._replace(**{name: getattr(log, name)[order] for name in _BY_EVENT})
         # A chat has a session once it has a start.
         n = len(np.unique(log.chat[log.op == _START]))
         places = np.argsort(RandomStream(seed, "blocks").uniforms(n), kind="stable")
@@ -114,13 +120,11 @@ class Chats:
         return cls(GroupedLog.of(log), block, blocks)
 
     def resamples(self, n: int, *, seed: int) -> Floats:
-        """Draw samples of as many chats, with replacement: how often each block was drawn."""
-        drawn = (RandomStream(seed, "chats").uniforms(n * self.blocks) * self.blocks).astype(
-            np.int64
-        )
-        drawn = drawn.reshape(n, self.blocks) + np.arange(n)[:, None] * self.blocks
-        counts = np.bincount(drawn.ravel(), minlength=n * self.blocks)
-        return counts.reshape(n, self.blocks).astype(np.float64)
+        """Draw samples of the chats, with replacement: how often each block was drawn.
+
+        Each has three blocks fewer, see :func:`block_draws`.
+        """
+        return block_draws(self.blocks, n, seed, "chats", spared=STUDENT)
 
     @property
     def whole(self) -> Floats:
@@ -137,6 +141,7 @@ class Chats:
         *,
         seed: int,
         tells_all: Sequence[int] = (),
+        told: Sequence[str] = MEASURES,
         progress: Callable[[int], object],
     ) -> list[Outcome]:
         """Play policies, each with an expiry or None for the recorded one, side by side.
@@ -156,7 +161,9 @@ class Chats:
         seed : int
             What crashes and random times draw on.
         tells_all : sequence of int
-            The places of those of which every measure of the wait is to be known.
+            The places of those of which more is to be known than ``wait``.
+        told : sequence of str
+            By which measures the wait of these is told.
         progress : callable
             Told of each that was played.
         """
@@ -167,7 +174,7 @@ class Chats:
                 wait,
                 limit,
                 weights,
-                place in tells_all,
+                told if place in tells_all else (),
             )
             for place, (policy, expiry) in enumerate(policies)
         ]
@@ -201,20 +208,14 @@ def _played(chats: Chats, play: _Play) -> Outcome:
     billed, runs, waited = (weights @ each for each in sums)
     n_turns = weights @ turns
     turned = _Turns(waits, of_turn, result.start_kind[served], weights, n_turns, waited)
-    measures = {}
-    if play.tells_all:
-        measures = {name: turned.measure(name) for name in MEASURES}
     return Outcome(
         turned.answer(play.wait, play.limit),
         billed,
         runs,
         waited,
-        measures,
+        {name: turned.measure(name) for name in play.told},
         int((result.status_code >= 400).sum()),
     )
-
-
-MEASURES = ("wait_mean", *QUANTILES, "cold_starts", "resumed")
 
 
 class _Turns(NamedTuple):
@@ -256,9 +257,12 @@ def _quantiles(
     """Return a quantile in each sample (nearest rank): a value that occurs in it; else NaN.
 
     Values lie in blocks, of which each sample has some so many times, and ``number`` values in all.
-    Only the largest are looked at, unless a sample needs more of them.
+    Only the largest are looked at, unless a sample needs more of them, and none of the smallest:
+    most waits are alike.
     """
     found = np.full(len(weights), np.nan)
+    found[number > 0] = least = values.min(initial=np.inf)
+    block, values = block[values > least], values[values > least]
     # How many of a sample's values, from the largest on, it takes to come to the quantile.
     wanted = number - np.maximum(np.ceil(q * number), 1) + 1
     some = len(values) if q < 0.5 else min(len(values), int(3 * (1 - q) * len(values)) + 200)

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
-from statistics import NormalDist
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from session_lab.replays.environment.deciding.variations import scaled
+from session_lab.replays.environment.fitting.samples import STUDENT
 from session_lab.simulator import RandomStream
 
 if TYPE_CHECKING:
     from session_lab.replays.environment.deciding.outcomes import Policies
+    from session_lab.replays.environment.fitting.samples import Sample
     from session_lab.simulator import Platform
 
 __all__ = ["FittedModel", "with_stand_ins"]
 
 _HALF = 0.5
-_SPREAD = 2.0
-"""By how much, on the scale of logarithms, the time that a single session tells may be off."""
 
 
 @runtime_checkable
@@ -42,61 +40,55 @@ class FittedModel(Protocol):
 
 @dataclass(frozen=True)
 class _Careful:
-    """A model of which nobody is surer than it can be.
-
-    Where hardly any turn woke a run, resumes are some part of a boot: half of it, or in draws any.
-    Where few sessions tell a time, its draws are spread further: resamples of a few differ less from
-    each other than from what else might have been observed.
-    """
+    """A model with what few sessions tell of resumes, else with some part of a boot, in draws any."""
 
     policy: Policies
     platform: Platform
     fitted: FittedModel
-    sessions: dict[str, int]
+    few: Sample | None
     caveats: tuple[str, ...]
 
     def draws(self, n: int, seed: int = 0) -> list[tuple[Policies, Platform]]:
         drawn = self.fitted.draws(n, seed)
-        for name in ("boot_time", "resume_time"):
-            places = RandomStream(seed, f"decide-{name}").uniforms(n).tolist()
-            known = self.sessions.get(name)
-            if known is None and name == "boot_time":
-                continue
-            drawn = [
-                (policy, _drawn(platform, name, place, known))
-                for (policy, platform), place in zip(drawn, places, strict=True)
+        if self.few is None:
+            places = RandomStream(seed, "decide-resume_time").uniforms(n).tolist()
+            times = [
+                scaled(platform.boot_time, place)
+                for (_, platform), place in zip(drawn, places, strict=True)
             ]
-        return drawn
+        else:
+            times = self.few.resamples(n, seed=seed, name="decide-resume_time")
+        return [
+            (policy, replace(platform, resume_time=time))
+            for (policy, platform), time in zip(drawn, times, strict=True)
+        ]
 
 
 def with_stand_ins(model: FittedModel) -> FittedModel:
-    """Return the model, or one that is careful where a fit rests on little.
+    """Return the model, or one that is careful where a fit does not tell how long resumes take.
 
-    Of all that a fit may not identify the time of a resume decides most: were a run woken in no
-    time, the shortest idle timeout would be best whatever was asked. So half of a boot is assumed,
+    Of all that a fit may not identify that decides most: were a run woken in no time, the shortest
+    idle timeout would be best whatever was asked. So the times of the few sessions that tell it are
+    taken, spread by how few they are. Where these are too few for that, half of a boot is assumed,
     and in the samples any part from none to all of it, as waking a run is less work than starting
     one.
     """
     samples: Any = getattr(model, "samples", None)
-    if samples is None or "boot_time" not in samples:
+    if samples is None or "boot_time" not in samples or "resume_time" in samples:
         return model
-    platform, caveats = model.platform, tuple(getattr(model, "caveats", ()))
-    if "resume_time" not in samples:
-        told = (
-            "resume_time is not identified, as hardly any turn woke a run: half of a boot is "
-            "assumed, and in the samples any part of one; record under a shorter idle timeout to "
-            "know"
-        )
-        caveats = (told, *(each for each in caveats if not each.startswith("resume_time is")))
-        platform = replace(platform, resume_time=scaled(platform.boot_time, _HALF))
-    sessions = {name: one.sessions for name, one in samples.items()}
-    return _Careful(model.policy, platform, model, sessions, caveats)
-
-
-def _drawn(platform: Platform, name: str, place: float, sessions: int | None) -> Platform:
-    """Return a platform with a time spread by how few sessions tell it, or with a part of a boot."""
-    if sessions is None:
-        return replace(platform, resume_time=scaled(platform.boot_time, place))
-    factor = math.exp(_SPREAD / sessions * NormalDist().inv_cdf(max(place, 1e-9)))
-    times: dict[str, Any] = {name: scaled(getattr(platform, name), factor)}
-    return replace(platform, **times)
+    few: Sample | None = getattr(model, "few", {}).get("resume_time")
+    if few is None or few.sessions <= STUDENT:
+        few, time = None, scaled(model.platform.boot_time, _HALF)
+        told = "half of a boot is assumed, and in the samples any part of one"
+    else:
+        time = few.distribution()
+        told = f"what {few.sessions} sessions tell is taken, and in the samples what as few might"
+    told = (
+        f"resume_time is not identified, as hardly any turn woke a run: {told}; record under a "
+        "shorter idle timeout to know"
+    )
+    others = (
+        each for each in getattr(model, "caveats", ()) if not each.startswith("resume_time is")
+    )
+    platform = replace(model.platform, resume_time=time)
+    return _Careful(model.policy, platform, model, few, (told, *others))

@@ -10,7 +10,7 @@ import numpy as np
 from session_lab.replays.environment.deciding.outcomes import MEASURES, Chats
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     import pandas as pd
 
@@ -35,25 +35,61 @@ class Sampled(NamedTuple):
 
     Attributes
     ----------
-    chosen : ndarray of int64, shape (samples,)
-        The candidate that the rule chooses in each.
-    as_good : ndarray of bool, shape (samples, candidates)
-        Which are as good as that one.
     wait, cost, waited : ndarray of float64, shape (samples, candidates)
-        What it was chosen by; costs and waited seconds of a month.
+        What is chosen by; costs and waited seconds of a month.
     measures : dict of int to dict of str to ndarray of float64, shape (samples,)
         Everything in :data:`MEASURED`, of the candidates of which all was asked.
     refused : ndarray of int64, shape (candidates,)
         Events answered with an error, in the whole.
     """
 
-    chosen: Any
-    as_good: Any
     wait: Floats
     cost: Floats
     waited: Floats
     measures: dict[int, dict[str, Floats]]
     refused: Any
+
+    @property
+    def kept(self) -> Any:  # noqa: ANN401  an array of bool
+        """The candidates that refuse fewest; others are not to be chosen."""
+        return self.refused == self.refused.min()
+
+    def moved(self, base: Sampled, others: Sequence[Sampled]) -> Sampled:
+        """Return the samples as they would be elsewhere, the first in the first place, and so on.
+
+        What a place changes in the whole is added to each sample: of two small changes at once,
+        what one changes in the other is smaller still.
+
+        Parameters
+        ----------
+        base : Sampled
+            The whole, where these samples are.
+        others : sequence of Sampled
+            The whole in other places, which are taken in turn; with as many samples as places or
+            more, or with one sample, which is brought to each.
+        """
+        n = max(len(self.wait), len(others))
+
+        def add(own: Floats, here: Floats, there: list[Floats]) -> Floats:
+            changes = np.concatenate(there) - here
+            return own + changes[np.arange(n) % len(changes)]
+
+        wait, cost, waited = (
+            add(getattr(self, name), getattr(base, name), [getattr(each, name) for each in others])
+            for name in ("wait", "cost", "waited")
+        )
+        measures = {
+            place: {
+                name: np.maximum(
+                    add(own, base.measures[place][name], [o.measures[place][name] for o in others]),
+                    0.0,
+                )
+                for name, own in told.items()
+            }
+            for place, told in self.measures.items()
+            if place in others[0].measures
+        }
+        return Sampled(wait, cost, waited, measures, self.refused)
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,8 +123,10 @@ class Study:
     progress: Callable[[int], object]
 
     def on(self, events: pd.DataFrame, policy: Policies) -> Study:
-        """Return the same study of other events."""
-        return replace(self, chats=Chats.of(events, policy, seed=self.seed))
+        """Return the same study of other events, that come to as many chats a month."""
+        chats = Chats.of(events, policy, seed=self.seed)
+        months = self.months * self.chats.sessions / chats.sessions
+        return replace(self, chats=chats, months=months)
 
     def play(
         self,
@@ -97,8 +135,8 @@ class Study:
         weights: Floats,
         *,
         counts: Floats = 1.0,
-        considered: Any = None,  # noqa: ANN401  an array of bool
         tells_all: Any = (),  # noqa: ANN401  places of candidates
+        told: Sequence[str] = MEASURES,
     ) -> Sampled:
         """Play every candidate in some samples.
 
@@ -112,10 +150,10 @@ class Study:
             The samples.
         counts : float or ndarray of float64, shape (samples,)
             How many chats come, by how many did.
-        considered : ndarray of bool, shape (candidates,), optional
-            Which of them may be chosen; by default those that refuse fewest.
         tells_all : sequence of int
             The candidates of which all measures are told.
+        told : sequence of str
+            Which of :data:`MEASURES` that is.
         """
         outcomes = self.chats.play(
             self.candidates.policies(policy),
@@ -125,25 +163,20 @@ class Study:
             weights,
             seed=self.seed,
             tells_all=tells_all,
+            told=told,
             progress=self.progress,
         )
         wait, billed, runs, waited = (
             np.stack([getattr(one, name) for one in outcomes], axis=1)
             for name in ("wait", "billed", "runs", "waited")
         )
-        refused = np.array([one.refused for one in outcomes])
-        months = np.broadcast_to(self.months * np.asarray(counts), len(weights))[:, None]
+        each = weights.shape[1] / weights.sum(axis=1)
+        months = (self.months * each * counts)[:, None]
         cost = (billed * self.pricing.per_second + runs * self.pricing.per_run) * months
-        waited *= months
-        kept = refused == refused.min() if considered is None else considered
-        shown = [np.where(kept, column, np.nan) for column in (wait, cost, waited)]
-        rule = self.question.on_samples
         return Sampled(
-            rule.choose(*shown),
-            np.stack([rule.nearly(*shown, policy=place) for place in range(len(kept))], axis=1),
             wait,
             cost,
-            waited,
+            waited * months,
             {
                 place: self._measures(
                     outcomes[place].measures,
@@ -152,12 +185,21 @@ class Study:
                         "billed": billed[:, place] * months[:, 0],
                         "cost": cost[:, place],
                     },
-                    months[:, 0],
+                    self.months * counts,
                 )
                 for place in tells_all
             },
-            refused,
+            np.array([one.refused for one in outcomes]),
         )
+
+    def chosen(self, found: Sampled, kept: Any) -> Any:  # noqa: ANN401  arrays of bool and int
+        """Return the candidate that the rule chooses in each sample, of those that may be."""
+        return self.question.on_samples.choose(*_shown(found, kept))
+
+    def as_good(self, found: Sampled, kept: Any) -> Any:  # noqa: ANN401  arrays of bool
+        """Return which candidates are as good as that in each sample."""
+        shown, rule = _shown(found, kept), self.question.on_samples
+        return np.stack([rule.nearly(*shown, policy=place) for place in range(len(kept))], axis=1)
 
     def _measures(
         self, waits: dict[str, Floats], counted: dict[str, Floats], months: Floats
@@ -168,3 +210,9 @@ class Study:
             for name, value in counted.items()
         }
         return {**waits, **counted, **each}
+
+
+def _shown(found: Sampled, kept: Any) -> tuple[Floats, Floats, Floats]:  # noqa: ANN401
+    columns = (found.wait, found.cost, found.waited)
+    wait, cost, waited = (np.where(kept, column, np.nan) for column in columns)
+    return wait, cost, waited

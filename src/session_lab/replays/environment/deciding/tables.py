@@ -13,7 +13,7 @@ from session_lab.replays.environment.deciding.study import MEASURED, PER_SESSION
 from session_lab.replays.grid import durations
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from session_lab.replays.environment.deciding.study import Sampled, Study
 
@@ -35,7 +35,7 @@ def table_of(study: Study, point: Sampled) -> pd.DataFrame:
     return frame.assign(front=front)
 
 
-def expected(study: Study, point: Sampled, drawn: Sequence[Sampled], chosen: int) -> pd.DataFrame:
+def expected(study: Study, point: Sampled, samples: Sampled, chosen: int) -> pd.DataFrame:
     """Return what is expected today and under the proposed policy, with 95 % intervals.
 
     ``measure, unit``, then ``today``, ``proposed`` and ``difference``, each with ``_lower`` and
@@ -47,7 +47,7 @@ def expected(study: Study, point: Sampled, drawn: Sequence[Sampled], chosen: int
     for name in MEASURED:
         row: dict[str, Any] = {"measure": name, "unit": unit_of(name)}
         sampled = {
-            side: np.concatenate([one.measures[place][name][1:] for one in drawn])
+            side: samples.measures[place][name]
             for side, place in (("today", today), ("proposed", chosen))
         }
         sampled["difference"] = sampled["proposed"] - sampled["today"]
@@ -73,7 +73,7 @@ def sensitivity(study: Study, others: Mapping[str, Sampled], chosen: int) -> pd.
     frame = study.candidates.frame()
     rows = []
     for name, one in others.items():
-        place = int(one.chosen[0])
+        place = int(study.chosen(one, one.kept)[0])
         found = ", ".join(f"{field} {value}" for field, value in settings_of(frame, place).items())
         measures = one.measures[place]
         wait, cost = (float(measures[column][0]) for column in (study.question.wait, "cost"))

@@ -66,6 +66,8 @@ class Fit(Result):
         The policies in order of time; more than one where they were changed meanwhile.
     samples : dict of str to Sample
         What boot time, resume time and turn duration were estimated from.
+    few : dict of str to Sample
+        Those of them that too few sessions tell for a number: nothing was estimated from these.
     crashes : tuple of int
         How many turns crashed their run, and how many ended and might have.
     sessions, runs : int
@@ -81,6 +83,7 @@ class Fit(Result):
     platform: Platform
     periods: tuple[Period, ...]
     samples: dict[str, Sample]
+    few: dict[str, Sample]
     crashes: tuple[int, int]
     sessions: int
     runs: int
@@ -224,7 +227,7 @@ def fit(recording: Recording, *, level: float = 0.95, seed: int = 0) -> Fit:
     for task, mine in tasks.items():
         rows += choices(evidence, task, mine)
         rows.append(platforms.on_deploy(evidence, live, task, mine))
-    samples, times, caveats = _times(evidence, recording, tasks, level=level, seed=seed)
+    samples, few, times, caveats = _times(evidence, recording, tasks, level=level, seed=seed)
     crashing = platforms.crash_rate(evidence, level=level)
     rows += [*times, crashing, *live, *platforms.prices(evidence)]
     known = evidence.runs.triggered[evidence.runs.triggered != NAT]
@@ -240,6 +243,7 @@ def fit(recording: Recording, *, level: float = 0.95, seed: int = 0) -> Fit:
         platform=platform,
         periods=history,
         samples=samples,
+        few=few,
         crashes=platforms.crashes(evidence),
         sessions=int(evidence.runs.session.max(initial=-1)) + 1,
         runs=len(evidence.runs.session),
@@ -262,7 +266,7 @@ def _times(
     *,
     level: float,
     seed: int,
-) -> tuple[dict[str, Sample], list[Parameter], list[str]]:
+) -> tuple[dict[str, Sample], dict[str, Sample], list[Parameter], list[str]]:
     durations, estimated = turn_durations(evidence, None)
     caveats = []
     if evidence.lost_turns:
@@ -284,7 +288,9 @@ def _times(
         ("resume_time", None, resumes(evidence, recording), _WOKEN, "no turn woke a run"),
         ("turn_duration", None, durations, _ENDED, _NO_END),
     ]
-    samples = {name: one for name, _, one, *_ in found if one.sessions >= LEAST_SESSIONS}
+    samples, few = {}, {}
+    for name, _, one, *_ in found:
+        (few if one.sessions < LEAST_SESSIONS else samples)[name] = one
     caveats += [
         f"the longest {sample.unseen:.1%} of {name} were not seen to their end; as long as they "
         "were seen stands in for them"
@@ -309,7 +315,7 @@ def _times(
             level=level,
         )
     ]
-    return samples, rows, caveats
+    return samples, few, rows, caveats
 
 
 def _stand_ins(rows: list[Parameter]) -> list[str]:

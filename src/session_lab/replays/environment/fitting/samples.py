@@ -17,7 +17,15 @@ from session_lab.timing import duration_text
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["LEAST_SESSIONS", "Estimate", "Sample", "block_draws", "share_bound", "share_of"]
+__all__ = [
+    "LEAST_SESSIONS",
+    "STUDENT",
+    "Estimate",
+    "Sample",
+    "block_draws",
+    "share_bound",
+    "share_of",
+]
 
 Integers = Any
 
@@ -28,6 +36,8 @@ _BLOCKS = 2_000
 _RESAMPLES = 999
 _KNOTS = 1_024
 _MANY_EVENTS = 50
+STUDENT = 3
+"""So many blocks fewer give resamples that vary as Student's distribution does."""
 _SPARE = 0.01
 _EXACT = 5_000
 """Up to so many observations ranks are those of the binomial distribution, not of the normal."""
@@ -173,7 +183,8 @@ class Sample:
     def resamples(self, n: int, *, seed: int, name: str) -> list[Distribution | str]:
         """Return the distributions of ``n`` resamples of the sessions.
 
-        Of more than 1,024 observations, neighbours are taken together.
+        Of more than 1,024 observations, neighbours are taken together. Each has three sessions
+        fewer, see :func:`block_draws`.
         """
         codes, size = self._codes, len(self.times)
         blocks = int(codes.max(initial=-1)) + 1
@@ -183,7 +194,7 @@ class Sample:
         cells, shape = codes * len(first) + bins, (blocks, len(first))
         over = np.bincount(cells[self.is_over], minlength=blocks * len(first)).reshape(shape)
         all_ = np.bincount(cells, minlength=blocks * len(first)).reshape(shape)
-        drawn = block_draws(blocks, n, seed, name)
+        drawn = block_draws(blocks, n, seed, name, spared=STUDENT)
         return [
             self._made(self.times[last], _steps(gone, times))
             for gone, times in zip(drawn @ over, drawn @ all_, strict=True)
@@ -303,10 +314,17 @@ def _ratio(totals: Any, n: int) -> tuple[Any, Any]:  # noqa: ANN401  a row of su
     return ratio, np.sqrt(squares * n / max(n - 1, 1)) / b
 
 
-def block_draws(n: int, resamples: int, seed: int, name: str) -> NDArray[np.float64]:
-    """Draw how often each of ``n`` blocks is in each resample, shape (resamples, n)."""
-    stream = RandomStream(seed, name)
-    drawn = (stream.uniforms(resamples * n) * n).astype(np.int64).reshape(resamples, n)
+def block_draws(
+    n: int, resamples: int, seed: int, name: str, *, spared: int = 0
+) -> NDArray[np.float64]:
+    """Draw how often each of ``n`` blocks is in each resample, shape (resamples, n).
+
+    So many blocks fewer than there are may be drawn. The mean of ``m`` draws varies by ``(n - 1) /
+    n / m`` times the variance between blocks, and what ``n`` blocks say of a mean, which is
+    Student's distribution, by ``(n - 1) / (n - 3) / n`` times it: with three fewer both are one.
+    """
+    stream, size = RandomStream(seed, name), max(n - spared, 1)
+    drawn = (stream.uniforms(resamples * size) * n).astype(np.int64).reshape(resamples, size)
     drawn += np.arange(resamples)[:, None] * n
     counts = np.bincount(drawn.ravel(), minlength=resamples * n).reshape(resamples, n)
     return counts.astype(np.float64)
