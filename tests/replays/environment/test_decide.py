@@ -18,6 +18,7 @@ import session_lab as sl
 from session_lab.replays.environment.deciding.outcomes import _quantiles
 from session_lab.replays.environment.deciding.settings import candidates
 from session_lab.replays.environment.deciding.stand_ins import with_stand_ins
+from session_lab.timing import to_milliseconds
 
 GRID = {"idle_timeout": ["5s", "30s", "2m"], "turn_timeout": ["10m", "1h"]}
 TODAY = sl.RunPolicy(idle_timeout="45s")
@@ -222,19 +223,13 @@ def test_the_few_sessions_that_tell_a_time_are_taken_with_how_few_they_are(event
     n = fitted.few["resume_time"].sessions
     assert 3 < n < 12
     careful = with_stand_ins(fitted)
-    assert any(f"what {n} sessions tell is taken" in note for note in careful.caveats)  # type: ignore[attr-defined]
+    assert any(f"the mean that {n} sessions tell" in note for note in careful.caveats)  # type: ignore[attr-defined]
     # They take longer than a boot, as they were seen to.
     seen = fitted.few["resume_time"].times
     drawn = [platform.resume_time for _, platform in careful.draws(20)]
-    means = [_mean(one) for one in drawn]
+    means = [to_milliseconds(one) for one in drawn]
     assert min(means) >= seen.min()
     assert np.std(means) > np.std(seen) / np.sqrt(n)
-
-
-def _mean(time: Any) -> float:
-    if isinstance(time, str):
-        return pd.Timedelta(time.replace("min", "m")) / pd.Timedelta(milliseconds=1)
-    return float(np.mean([ms for _, ms in time.quantiles]))
 
 
 def test_how_well_the_model_fits_is_said_in_a_sentence(recording: sl.Recording):

@@ -78,7 +78,8 @@ def decide(
     any of these, the knee of the front between waiting and cost.
 
     How sure that is, is the share of samples in which the same policy wins: samples of the recorded
-    chats, drawn with replacement, each played on a platform that the fit would bear as well.
+    chats, drawn with replacement, each with what a platform changes that the fit would bear as well.
+    Samples have three chats fewer, so that they vary as Student's distribution does.
 
     Parameters
     ----------

@@ -143,9 +143,9 @@ class Decision(Result):
 
     title: ClassVar[str] = "A policy for this environment"
     formula: ClassVar[str] = (
-        "certainty: the share of samples in which the policy wins, each of as many chats, drawn "
-        "with replacement, on a platform that the recording bears as well; intervals hold 95 % of "
-        "the samples"
+        "certainty: the share of samples in which the policy wins, each of chats drawn with "
+        "replacement, three fewer so that they vary as Student's distribution does, with what a "
+        "platform changes that the recording bears as well; intervals hold 95 % of the samples"
     )
 
     @property

@@ -145,9 +145,9 @@ class Fit(Result):
     ) -> list[tuple[RunPolicy | dict[str, RunPolicy], Platform]]:
         """Draw policies and platforms that the data would bear as well.
 
-        Times are those of resamples of the sessions, of each kind by itself; the crash rate is
-        drawn from its confidence distribution; what a team has set
-        lies anywhere in its interval. What is not identified stays at what stands in for it.
+        Times are those of resamples of the sessions, of each kind by itself, with three sessions
+        fewer, so that they vary as Student's distribution does; the crash rate is drawn from its
+        confidence distribution; what a team has set lies anywhere in its interval. What is not identified stays at what stands in for it.
 
         Parameters
         ----------
@@ -288,7 +288,8 @@ def _times(
         ("resume_time", None, resumes(evidence, recording), _WOKEN, "no turn woke a run"),
         ("turn_duration", None, durations, _ENDED, _NO_END),
     ]
-    samples, few = {}, {}
+    samples: dict[str, Sample] = {}
+    few: dict[str, Sample] = {}
     for name, _, one, *_ in found:
         (few if one.sessions < LEAST_SESSIONS else samples)[name] = one
     caveats += [
