@@ -10,7 +10,7 @@ import numpy as np
 from session_lab.frames.build import NAT, build
 from session_lab.frames.lifetime_columns import derive_lifetimes
 from session_lab.frames.loaders.observation import observe
-from session_lab.frames.schema import RUNS, SESSIONS
+from session_lab.frames.schema import RUNS, SESSIONS, Kind
 from session_lab.wire.run.run_status import CURRENT_STATUSES
 
 if TYPE_CHECKING:
@@ -38,24 +38,13 @@ def sessions_of(world: World) -> pd.DataFrame:
     """
     rows = world.sessions
     current = [world.current_run(row.session_id, environment=row.environment) for row in rows]
-    created_at = _instants(row.created_at for row in rows)
-    closed_at = _instants(row.closed_at for row in rows)
-    expires_at = _instants(row.expires_at for row in rows)
     data = {
-        "session_id": [row.session_id for row in rows],
-        "external_id": [row.external_id for row in rows],
-        "type": [row.type for row in rows],
-        "task_identifier": [row.task_identifier for row in rows],
-        "tags": [list(row.tags) for row in rows],
-        "metadata": [_json(row.metadata) for row in rows],
-        "current_run_id": [None if run is None else run.run_id for run in current],
-        "created_at": created_at,
-        "updated_at": _instants(row.updated_at for row in rows),
-        "closed_at": closed_at,
-        "closed_reason": [row.closed_reason for row in rows],
-        "expires_at": expires_at,
-        **derive_lifetimes(created_at, closed_at, expires_at, world.now),
+        column.name: _stored(column.kind, [getattr(row, column.name) for row in rows])
+        for column in SESSIONS.columns
+        if column.wire is not None and column.name != "current_run_id"
     }
+    data["current_run_id"] = [None if run is None else run.run_id for run in current]
+    data |= derive_lifetimes(*(data[name] for name in _LIFE), world.now)
     return observe(build(SESSIONS, data, n=len(rows)), world.now)
 
 
@@ -92,6 +81,15 @@ def runs_of(world: World) -> pd.DataFrame:
         "suspended": _instants(run.suspended for run in runs),
     }
     return observe(build(RUNS, data, n=len(runs)), world.now)
+
+
+_LIFE = ("created_at", "closed_at", "expires_at")
+
+
+def _stored(kind: Kind, values: list[Any]) -> Any:  # noqa: ANN401  what build() takes
+    if kind is Kind.INSTANT:
+        return _instants(values)
+    return [_json(value) for value in values] if kind is Kind.JSON else values
 
 
 def _instants(values: Iterable[int | None]) -> NDArray[np.int64]:
