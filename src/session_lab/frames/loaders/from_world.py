@@ -44,7 +44,8 @@ def sessions_of(world: World) -> pd.DataFrame:
         if column.wire is not None and column.name != "current_run_id"
     }
     data["current_run_id"] = [None if run is None else run.run_id for run in current]
-    data |= derive_lifetimes(*(data[name] for name in _LIFE), world.now)
+    times = (data["created_at"], data["closed_at"], data["expires_at"])
+    data |= derive_lifetimes(*times, world.now)
     return observe(build(SESSIONS, data, n=len(rows)), world.now)
 
 
@@ -81,9 +82,6 @@ def runs_of(world: World) -> pd.DataFrame:
         "suspended": _instants(run.suspended for run in runs),
     }
     return observe(build(RUNS, data, n=len(runs)), world.now)
-
-
-_LIFE = ("created_at", "closed_at", "expires_at")
 
 
 def _stored(kind: Kind, values: list[Any]) -> Any:  # noqa: ANN401  what build() takes

@@ -152,11 +152,11 @@ def serve(
     crashes: bool,
 ) -> Run:
     """Accept a turn that arrived at ``at`` and starts at ``start``; its last turn ends a run."""
-    number, reason, triggered_at, ready_at, free_at, turns, resumes, active = run[:8]
+    (number, reason, triggered_at, ready_at, free_at, turns, resumes, active, idle, suspended,
+     ahead, _, _, _) = run  # fmt: skip
     duration, code = rules.serve(
         duration, active, turns, crashes, timings.max_duration, timings.max_turns
     )
-    idle, suspended = run.idle, run.suspended
     if at > free_at:
         more_idle, more = rules.rest(free_at, at, quiet_times(run, timings)[0])
         idle, suspended = idle + more_idle, suspended + more
@@ -173,7 +173,7 @@ def serve(
         active + duration,
         idle,
         suspended,
-        (*run.ahead, turn) if at < free_at else (turn,),
+        (*ahead, turn) if at < free_at else (turn,),
         None if cause == "open" else end,
         cause,
     )
@@ -299,6 +299,11 @@ _FORCED_CAUSES = {
     "TIMED_OUT": "max_duration",
 }
 
+_FINAL_STATUSES = {
+    **{cause: STATUSES[rules.final_status(code)] for code, cause in enumerate(END_CAUSES)},
+    "cancelled": "CANCELED",
+}
+
 _DIES_IN_TURN = {"max_turns", "max_duration", "crash"}
 
 TIMEOUTS = ("turn_timeout", "preload_exit")
@@ -312,14 +317,8 @@ def _ended(run: Run, end: int, timings: Timings | None) -> Run:
     if run.ended_at is None and timings is not None:
         more_idle, patience = quiet_times(run, timings)
         idle, suspended, cause = idle + more_idle, suspended + patience, _died_of(run, timings)
-    status = run.status or _final_status(cause)
+    status = run.status or _FINAL_STATUSES[cause]
     return Run(*run[:8], idle, suspended, (), end, cause, status)
-
-
-def _final_status(cause: str) -> str:
-    if cause == "cancelled":
-        return "CANCELED"
-    return STATUSES[rules.final_status(END_CAUSES.index(cause))]
 
 
 def _open_status(run: Run, at: int, timings: Timings) -> str:
@@ -335,7 +334,10 @@ def _is_preloaded(run: Run) -> bool:
 
 def quiet_times(run: Run, timings: Timings) -> tuple[int, int]:
     """Return how long a run with nothing to do stays awake, and suspended after that."""
-    return timings.preload() if _is_preloaded(run) else (timings.idle_timeout, timings.turn_timeout)
+    # Asked of each turn, so the check of preloaded runs stands here too.
+    if run.turns or run.reason != "initial":
+        return timings.idle_timeout, timings.turn_timeout
+    return timings.preload()
 
 
 def _died_of(run: Run, timings: Timings) -> str:
