@@ -155,7 +155,8 @@ class Sequencer:
         if self._turns is None or self._turns[0] is not loop:
             self._turns = loop, asyncio.Lock()  # A lock belongs to one loop.
         async with self._turns[1]:
-            await asyncio.sleep(0)
+            await asyncio.sleep(0)  # In one round of the loop a request is read,
+            await asyncio.sleep(0)  # and in the next one it is answered.
 
     def announce(self) -> None:
         """Wake whoever waits for a stream that has changed since this was last called."""
