@@ -97,3 +97,19 @@ def test_the_command_line_reads_shards_one_after_the_other(events: pd.DataFrame,
     told = json.loads(CliRunner().invoke(app, arguments).stdout)
     whole = sl.sweep(events, {"idle_timeout": ["5s", "2m"]})
     assert [row["turns"] for row in told["policies"]] == whole["turns"].tolist()
+
+
+def test_one_command_leads_from_a_file_a_day_to_a_decision(events: pd.DataFrame, tmp_path: Path):
+    log, shards = tmp_path / "log", tmp_path / "shards"
+    for hour, some in events.groupby(events["at"].dt.floor("1h")):
+        part = log / f"hour={hour:%d-%H}"
+        part.mkdir(parents=True)
+        some.to_parquet(part / "part-0.parquet", index=False)
+    assert len(list(log.glob("*/*.parquet"))) > 2
+    choices = ["--idle-timeout", "5s,2m", "--json"]
+    made = CliRunner().invoke(app, ["sweep", str(log), "--shard-into", str(shards), *choices])
+    whole = sl.sweep(events, {"idle_timeout": ["5s", "2m"]})
+    rows = json.loads(made.stdout)["policies"]
+    assert [row["turns"] for row in rows] == whole["turns"].tolist()
+    again = CliRunner().invoke(app, ["sweep", str(shards), "--sharded", *choices])
+    assert again.stdout == made.stdout

@@ -87,6 +87,14 @@ def sweep(
             "as sl.traffic.shard leaves them: read one after the other, for logs beyond memory.",
         ),
     ] = False,
+    shard_into: Annotated[
+        Path | None,
+        typer.Option(
+            "--shard-into",
+            help="The recording, such as a file a day, is dealt out into this folder first, so that "
+            "all events of a session lie in one file; later sweeps take the folder with --sharded.",
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
     quiet: Quiet = False,
 ) -> None:
@@ -101,6 +109,8 @@ def sweep(
 
     Example: session-lab sweep trace.jsonl --idle-timeout 10s,1m,5m --boot-time 3s --wait wait_mean
     --plot front.png
+
+    Example: session-lab sweep s3://bucket/month --shard-into month --idle-timeout 5s,30s,2m
     """
     if out != "-":
         check_suffix(out, "--out", (".csv", ".parquet"))
@@ -109,9 +119,12 @@ def sweep(
     if not tried:
         raise sl.DataError("there is nothing to try; give values, as in --idle-timeout 5s,30s,2m")
     progress = shows_progress(quiet=quiet)
-    events = (
-        path if sharded else events_file.read(path, turn_duration=turn_duration, progress=progress)
-    )
+    events: pd.DataFrame | str | Path = path
+    if shard_into is not None:
+        sl.traffic.shard(path, shard_into, progress=progress)
+        events = shard_into
+    elif not sharded:
+        events = events_file.read(path, turn_duration=turn_duration, progress=progress)
     frame = sl.sweep(
         events,
         tried,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from tqdm import tqdm
 
 from session_lab.errors import DataError
 from session_lab.frames import in_one_piece
@@ -54,6 +55,7 @@ def shard(
     *,
     shards: int = 64,
     columns: Mapping[str, str] | None = None,
+    progress: bool = False,
 ) -> Sequence[Path]:
     """Deal out a log that lies in many files, such as one a day, to files of whole sessions.
 
@@ -71,6 +73,8 @@ def shard(
         How many, 1 to 1,024.
     columns : mapping of str to str, optional
         As for :func:`read`.
+    progress : bool
+        Show progress on standard error.
 
     Returns
     -------
@@ -101,8 +105,9 @@ def shard(
     if not source.exists():
         raise DataError("there is no such file", source=source.name)
     options, bad = ReadOptions.of({"columns": columns}), BadRows(collect=False)
+    parts = shards_of(source) if source.is_dir() else [source]
     with _Writers(folder, shards) as writers:
-        for part in shards_of(source) if source.is_dir() else [source]:
+        for part in tqdm(parts, unit=" files", desc="shard", delay=1, disable=not progress):
             for events in event_tables(part, options, bad):
                 writers.add(_written(events), shards)
     return writers.paths
