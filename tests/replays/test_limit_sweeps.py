@@ -122,6 +122,8 @@ def test_a_smallest_limit_needs_runs_and_a_share():
         sl.smallest_limit(nothing)
     with pytest.raises(sl.DataError, match="95 is not a share"):
         sl.smallest_limit(nothing, q=95)
+    with pytest.raises(sl.DataError, match="'most' is not a share"):
+        sl.smallest_limit(nothing, q="most")
 
 
 def test_where_chats_must_be_independent_limits_are_refused():

@@ -6,6 +6,7 @@ import copy
 import pickle
 from typing import Any
 
+import pandas as pd
 import pytest
 
 import session_lab as sl
@@ -22,6 +23,7 @@ import session_lab as sl
         ({"base": 5, "burst_factor": 0.5}, "0.5 is not a factor from 1"),
         ({"base": 5, "burst_factor": float("nan")}, "nan is not a factor from 1"),
         ({"base": 5, "burst_factor": "2"}, "'2' is not a factor from 1"),
+        ({"base": pd.NA}, "<NA> is not a limit"),
         ({"base": 5, "per_task": {"a": 0}}, "a limit of 0, given for 'a', would let no run"),
         ({"base": 5, "per_task": {"a": 6}}, "the limit of 6 for 'a' lies above the base of 5"),
         ({"base": 5, "per_task": {3: 1}}, "3 is not a task identifier"),
@@ -36,6 +38,8 @@ def test_what_makes_no_sense_is_refused(arguments: dict[str, Any], message: str)
 def test_a_plan_or_an_environment_that_is_not_known_is_named():
     with pytest.raises(sl.DataError, match="'team' is not a known plan; those of 2026-10 are free"):
         sl.ConcurrencyLimits.plan("team")
+    with pytest.raises(sl.DataError, match="is not a known plan"):
+        sl.ConcurrencyLimits.plan(["pro"])  # type: ignore[arg-type]
     with pytest.raises(sl.DataError, match="'prod' is not an environment of a plan; they are prod"):
         sl.ConcurrencyLimits.plan("pro", environment="prod")
 

@@ -122,6 +122,12 @@ def test_a_shard_that_was_cut_short_is_named(tmp_path: Path):
         ("external_id", -1),
         ("external_id", 1.5),
         ("at", -1),
+        ("at", pd.Timestamp("2026-01-01T09:00:00")),
+        ("turn_duration", -1),
+        ("turn_duration", 2**62),
+        ("turn_duration", pd.Timedelta("-1s")),
+        ("expires_at", -1),
+        ("expires_at", 2**62),
     ],
 )
 def test_a_shard_with_another_kind_of_column_is_named(tmp_path: Path, column: str, value: object):

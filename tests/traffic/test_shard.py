@@ -82,6 +82,12 @@ def test_a_number_of_shards_out_of_range_is_refused(tmp_path: Path, n: int):
         shard(tmp_path, tmp_path / "out", shards=n)
 
 
+def test_a_file_in_place_of_the_folder_is_refused(days: Path, tmp_path: Path):
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(sl.DataError, match="it is a file, not a folder"):
+        shard(days, tmp_path / "file")
+
+
 def test_shards_are_not_mixed_with_others(days: Path, tmp_path: Path):
     shard(days, tmp_path / "shards", shards=2)
     with pytest.raises(sl.DataError, match="holds Parquet files already"):

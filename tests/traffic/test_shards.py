@@ -111,7 +111,7 @@ def test_shards_of_another_log_are_not_mixed_in(folder: Path):
     assert len(write_shards(EVENTS_OF_AN_HOUR, folder, shards=4)) == 4
 
 
-@pytest.mark.parametrize("n", [0, 10_001])
+@pytest.mark.parametrize("n", [0, 10_001, 1.5, True, "4", None])
 def test_the_number_of_shards_has_bounds(tmp_path: Path, n: int):
     with pytest.raises(sl.DataError, match="from 1 to 10,000"):
         write_shards(EVENTS_OF_AN_HOUR, tmp_path, shards=n)

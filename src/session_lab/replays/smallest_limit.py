@@ -73,7 +73,7 @@ def smallest_limit(
     [4, 6, 7, 9]
     """
     longest = to_milliseconds(queued, name="queued")
-    if not 0 < q <= 1:
+    if not isinstance(q, (int, float)) or not 0 < q <= 1:
         raise DataError(f"{q!r} is not a share above 0 and up to 1", column="q")
     swept = GroupedSweep(events, policy, seed=seed, until=until)
     free = swept.play_under(None, policy=policy, platform=platform)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -17,11 +16,12 @@ from session_lab.frames.files.sources import Source
 from session_lab.traffic.formats.events import event_tables
 from session_lab.traffic.formats.format import ReadOptions
 from session_lab.traffic.parsing.text_rows import BadRows
-from session_lab.traffic.shards import shards_of
+from session_lab.traffic.shards import folder_for, shards_of
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
     from typing import Self
 
     from numpy.typing import NDArray
@@ -94,9 +94,7 @@ def shard(
     >>> len(paths), sum(map(len, read_shards(paths[0].parent)))
     (4, 1890)
     """
-    if isinstance(shards, bool) or not isinstance(shards, int) or not 1 <= shards <= _MOST_SHARDS:
-        raise DataError(f"{shards!r} is not a number from 1 to {_MOST_SHARDS:,}", column="shards")
-    folder = Path(folder)
+    folder = folder_for(folder, shards, _MOST_SHARDS)
     if any(folder.glob("*.parquet")):
         message = "the folder holds Parquet files already; remove them first"
         raise DataError(message, source=str(folder))

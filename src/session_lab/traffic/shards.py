@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from session_lab.frames.files.sources import Place
 
-__all__ = ["read_folder", "read_shards", "shards_of", "write_shards"]
+__all__ = ["folder_for", "read_folder", "read_shards", "shards_of", "write_shards"]
 
 _MOST_SHARDS = 10_000
 
@@ -90,6 +90,26 @@ def shards_of(folder: Place | Source) -> Sequence[Source]:
     return found
 
 
+def folder_for(folder: str | os.PathLike[str], shards: int, most: int) -> Path:
+    """Check where shards are to be written, and how many.
+
+    Raises
+    ------
+    DataError
+        The number is out of range, or there is a file in place of the folder.
+    """
+    if (
+        isinstance(shards, bool)
+        or not isinstance(shards, (int, np.integer))
+        or not 1 <= shards <= most
+    ):
+        raise DataError(f"{shards!r} is not a number from 1 to {most:,}", column="shards")
+    folder = Path(folder)
+    if folder.exists() and not folder.is_dir():
+        raise DataError("it is a file, not a folder", source=str(folder))
+    return folder
+
+
 def _difference(found: dict[str, str], expected: dict[str, str]) -> str:
     for name, kind in expected.items():
         if name not in found:
@@ -129,10 +149,8 @@ def write_shards(
         The number is out of range, the frame is not an events frame, or the folder holds shards
         that would be mixed with these.
     """
-    if not 1 <= shards <= _MOST_SHARDS:
-        raise DataError(f"{shards!r} is not a number from 1 to {_MOST_SHARDS:,}", column="shards")
+    folder = folder_for(folder, shards, _MOST_SHARDS)
     events = check_events(events)
-    folder = Path(folder)
     paths = [folder / f"part-{number:05d}.parquet" for number in range(shards)]
     others = sorted(path.name for path in folder.glob("*.parquet") if path not in paths)
     if others:

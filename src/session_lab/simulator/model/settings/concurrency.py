@@ -114,11 +114,11 @@ several; a single task never profits from the burst
         >>> ConcurrencyLimits.plan("hobby").base
         50
         """
-        if name not in PLANS:
+        if name not in list(PLANS):
             known = ", ".join(PLANS)
             message = f"{name!r} is not a known plan; those of {PLANS_AS_OF} are {known}"
             raise DataError(message, source=cls.__name__, column="plan")
-        if environment not in PLANS[name]:
+        if environment not in list(PLANS[name]):
             known = ", ".join(PLANS[name])
             message = f"{environment!r} is not an environment of a plan; they are {known}"
             raise DataError(message, source=cls.__name__, column="environment")
@@ -197,7 +197,7 @@ several; a single task never profits from the burst
     def _limit(self, name: str, value: object, *, of: str = "") -> int:
         if not is_integer(value) or not 1 <= value <= MOST:
             message = f"{value!r}{of} is not a limit of 1 or more"
-            if value == 0:
+            if is_number(value) and value == 0:
                 message = f"a limit of 0{of} would let no run execute; the lowest is 1"
             raise self._refusal(name, message)
         return value
