@@ -213,6 +213,8 @@ def _numbers(column: pa.Array, name: str, first_row: int, file: str) -> NDArray[
         raise DataError("a value is missing", source=file, column=name)
     try:
         if pa.types.is_timestamp(kind):
+            if kind.tz is None:
+                raise pa.ArrowTypeError("its instants have no time zone")
             column = column.cast(pa.timestamp("ms", kind.tz)).cast(pa.int64())
         elif pa.types.is_duration(kind):
             column = column.cast(pa.duration("ms")).cast(pa.int64())
