@@ -214,8 +214,8 @@ def test_bad_input_is_refused_with_the_reason(arguments: list[str], reason: str)
 @pytest.mark.parametrize(
     ("script", "reason"),
     [
-        (None, "is neither 'echo' nor a file that can be read"),
-        ("{", "is not JSON"),
+        (None, "is neither 'echo' nor a file"),
+        ("{", "cannot be read as JSON"),
         ('{"replies": ["Hi", {"wait": 5}]}', "replies[1].wait: 5 is not a duration"),
         ("[]", '[] is not "echo" or a list of replies'),
     ],

@@ -67,7 +67,7 @@ def main() -> None:
         except _UsageError as error:
             typer.echo(f"session-lab: {_usage(error)}", err=True)
             sys.exit(2)
-        except (SessionLabError, OSError) as error:
+        except (SessionLabError, OSError, MemoryError) as error:
             # What was noted on the way, such as how far it got, belongs to it.
             told = "; ".join([str(error), *getattr(error, "__notes__", ())])
             typer.echo(f"session-lab: {told}", err=True)

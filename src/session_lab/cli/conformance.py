@@ -74,7 +74,10 @@ def conformance(
 
 def _check(url: str, secret_key: str, *, live: bool) -> None:
     """Refuse to disturb what people use."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        parts = urlsplit("")
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         message = f"{url!r} is not an address; write one such as http://127.0.0.1:8787"
         raise DataError(message, column="URL")

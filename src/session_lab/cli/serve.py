@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,6 +10,7 @@ import typer
 
 import session_lab as sl
 from session_lab.cli.shared import policy as flags
+from session_lab.cli.shared.json_file import read_json
 from session_lab.timing import SystemClock, to_instant
 
 if TYPE_CHECKING:
@@ -152,15 +152,10 @@ def _agent(choice: str) -> object:
     """Read what serves turns."""
     if choice == "echo":
         return choice
+    if not Path(choice).exists():
+        raise sl.DataError(f"{choice!r} is neither 'echo' nor a file", column="--agent")
     try:
-        script = json.loads(Path(choice).read_text(encoding="utf-8"))
-    except OSError as error:
-        message = f"{choice!r} is neither 'echo' nor a file that can be read: {error.strerror}"
-        raise sl.DataError(message, column="--agent") from None
-    except (ValueError, RecursionError) as error:
-        raise sl.DataError(f"{choice} is not JSON: {error}", column="--agent") from None
-    try:
-        return sl.ScriptedAgent.of(script)
+        return sl.ScriptedAgent.of(read_json(choice))
     except sl.DataError as error:
         raise sl.DataError(str(error), column=f"--agent {choice}") from None
 

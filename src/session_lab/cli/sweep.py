@@ -118,6 +118,8 @@ def sweep(
     tried = grid.grid_of(context)
     if not tried:
         raise sl.DataError("there is nothing to try; give values, as in --idle-timeout 5s,30s,2m")
+    if per_run and not prices:
+        raise sl.DataError("a price of runs goes with --price", column="--price-per-run")
     progress = shows_progress(quiet=quiet)
     events: pd.DataFrame | str | Path = path
     if shard_into is not None:

@@ -11,6 +11,7 @@ import typer
 import session_lab as sl
 from session_lab.cli.shared import policy as flags
 from session_lab.cli.shared.environment import Between, Until, part_of, plain
+from session_lab.cli.shared.json_file import read_json
 from session_lab.cli.shared.limits import ConcurrencyLimit, Plan, limits_of
 from session_lab.cli.shared.output import AsJson
 from session_lab.cli.shared.pictures import check_suffix, draw
@@ -118,10 +119,7 @@ def _halves(recording: sl.Recording, held_out: str) -> tuple[sl.Recording, sl.Re
 
 def _promised(path: Path) -> Mapping[str, Mapping[str, float]]:
     """Read what a decision promised."""
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, OSError) as error:
-        raise sl.DataError(f"cannot be read as JSON: {error}", source=str(path)) from error
+    document = read_json(path)
     promised = document.get("promised") if isinstance(document, dict) else None
     if not isinstance(promised, dict) or not promised:
         message = (

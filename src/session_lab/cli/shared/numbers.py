@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import session_lab as sl
@@ -24,9 +25,12 @@ def values(name: str, text: str) -> list[Any]:
 def number(flag: str, text: str) -> float:
     """Read a number, or refuse it by the name of its option."""
     try:
-        return float(text)
+        value = float(text)
     except ValueError:
-        raise sl.DataError(f"{text!r} is not a number", column=flag) from None
+        value = math.nan
+    if not math.isfinite(value):
+        raise sl.DataError(f"{text!r} is not a number", column=flag)
+    return value
 
 
 def price(pair: str) -> tuple[str, float]:

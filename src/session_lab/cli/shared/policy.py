@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 import session_lab as sl
+from session_lab.cli.shared.json_file import read_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -153,10 +152,7 @@ def _document(path: str | None) -> dict[str, Any]:
     """Read a policy file; plain fields of a policy stand for a policy alone."""
     if path is None:
         return {}
-    try:
-        document = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (ValueError, OSError) as error:
-        raise sl.DataError(f"cannot be read as JSON: {error}", source=str(path)) from error
+    document = read_json(path)
     if not isinstance(document, dict):
         raise sl.DataError("the file does not hold a JSON object", source=str(path))
     whole = document if {"policy", "platform"} & set(document) else {"policy": document}

@@ -136,7 +136,7 @@ def schedule(
     gaps = np.diff(at)
     kept = gaps if longest_gap is None else np.minimum(gaps, _cap(longest_gap))
     line = np.concatenate([np.zeros(min(len(at), 1), np.int64), np.cumsum(kept)])
-    if len(line) and line[-1] / speed > LONGEST_DURATION:
+    if len(line) and line[-1] > LONGEST_DURATION * speed:
         raise DataError("the replay would take more than a century; raise speed", column="speed")
     offset = _scaled(line, speed)
     previous = _previous(events["external_id"])

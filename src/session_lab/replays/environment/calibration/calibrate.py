@@ -343,8 +343,10 @@ def _promises(promised: Mapping[str, Mapping[str, float]], measures: pd.DataFram
         try:
             value, lower, upper = (float(ends[key]) for key in ("value", "lower", "upper"))
         except (KeyError, TypeError, ValueError):
+            value = lower = upper = np.nan
+        if np.isnan(value + lower + upper):
             message = f"{given!r} does not hold the numbers value, lower and upper"
-            raise DataError(message, source="promised", column=name) from None
+            raise DataError(message, source="promised", column=name)
         recorded = float(known["recorded"].get(name, np.nan))
         kept = None if np.isnan(recorded) else lower <= recorded <= upper
         unit = "s" if name.startswith("wait") else MEASURES[name].unit

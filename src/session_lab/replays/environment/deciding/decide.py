@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 __all__ = ["decide"]
 
 _MONTH = 365.25 / 12 * 86_400_000
-_LEAST_SAMPLES = 100
+_LEAST_SAMPLES, _MOST_SAMPLES = 100, 1_000_000
 _LEAST_CHATS = 2
 _MANY_CHATS = 20_000
 """What a platform changes is told by so many chats: the difference is taken chat by chat."""
@@ -233,6 +233,9 @@ def decide(
 def _check_samples(resamples: int, draws: int) -> None:
     if resamples < _LEAST_SAMPLES:
         message = f"{resamples} resamples are too few; take {_LEAST_SAMPLES} or more"
+        raise DataError(message, column="resamples")
+    if resamples > _MOST_SAMPLES:
+        message = f"{resamples} resamples are more than {_MOST_SAMPLES:,}, which tell no more"
         raise DataError(message, column="resamples")
     if not 1 <= draws <= resamples:
         message = f"{draws} draws are not between 1 and the number of resamples"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, NamedTuple
 
 from session_lab.analysis.display import money
@@ -80,7 +81,11 @@ def question_of(
         told = f"the cheapest policy with {within}"
         return Question(wait, Rule("at_most", limit), told, within)
     for name, value in asked.items():
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not value >= 0:
+        if (
+            isinstance(value, bool)
+            or not isinstance(value, (int, float))
+            or not 0 <= value < math.inf
+        ):
             raise DataError(f"{value!r} is not a number of dollars", column=name)
         if not is_priced:
             message = "no price is known: the runs tell no cost; give prices="
