@@ -99,8 +99,12 @@ def test_every_card_of_the_gallery_opens_its_notebook(site: Path, page: Page, fa
 
 
 def test_the_reference_describes_every_public_name(site: Path, page: Page):
-    page.goto((site / "api.html").as_uri())
-    described = page.evaluate("() => [...document.querySelectorAll('dt[id]')].map(one => one.id)")
-    modules = page.evaluate("() => [...document.querySelectorAll('[id^=module-]')].map(o => o.id)")
-    names = {name.rpartition(".")[2] for name in (*described, *modules)}
+    described: list[str] = []
+    for path in (site / "api").glob("*.html"):
+        page.goto(path.as_uri())
+        marks = "dt[id], [id^=module-]"
+        described += page.evaluate(
+            "marks => [...document.querySelectorAll(marks)].map(one => one.id)", marks
+        )
+    names = {name.rpartition(".")[2] for name in described}
     assert set(sl.__all__) - names == set()

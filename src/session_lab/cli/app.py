@@ -30,7 +30,8 @@ app = typer.Typer(
         "Then: session-lab replay chats.ndjson --idle-timeout 60s --boot-time 2s --out results. "
         "Any option can also stand in session-lab.toml (a table for each command) or in the "
         "environment (SESSION_LAB_REPLAY_IDLE_TIMEOUT=60s). "
-        "Exit codes: 0 done, 1 interrupted, 2 bad input, 3 done but not as it should be (a behaviour differs, a stated limit is met by no policy)."
+        "Exit codes: 0 done, 2 bad input or a failure, 3 done but not as it should be (a behaviour "
+        "differs, a stated limit is met by no policy, a turn was not answered), 130 interrupted."
     ),
 )
 
