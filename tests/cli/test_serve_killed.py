@@ -89,23 +89,27 @@ def append(server: Killable, name: Callable[[], str]) -> None:
 
 
 def write(server: Killable, name: Callable[[], str]) -> None:
-    """Write to ``out`` as an agent does, past the API, two records at a time."""
-    opened = server.client.put(f"{CHAT}/out").raise_for_status().headers
-    path = f"/v1/streams/{quote(opened['x-s2-stream-name'], safe='')}/records"
-    headers = {"authorization": f"Bearer {opened['x-s2-access-token']}"}
-    for _ in range(20):
+    """Write to ``out`` and to a side channel as an agent does, past the API, two records at a time."""
+    opened = {
+        where: server.client.put(f"{CHAT}/{where}").raise_for_status().headers
+        for where in ("out", "channels/side/out")
+    }
+    for n in range(20):
+        where = ("out", "channels/side/out")[n % 2]
+        path = f"/v1/streams/{quote(opened[where]['x-s2-stream-name'], safe='')}/records"
+        headers = {"authorization": f"Bearer {opened[where]['x-s2-access-token']}"}
         batch = [name(), name()]
         server.sent.update(batch)
         records = [{"body": json.dumps({"data": data, "id": data})} for data in batch]
         reply = server.client.post(path, json={"records": records}, headers=headers)
         start = reply.raise_for_status().json()["start"]["seq_num"]
         for place, data in enumerate(batch):
-            server.acknowledge("out", start + place, data)
+            server.acknowledge(where, start + place, data)
 
 
 def keep(server: Killable, _: Callable[[], str]) -> None:
-    """Keep a snapshot with the next number."""
-    url = server.client.put("/api/v1/sessions/chat/snapshot-url").json()["presignedUrl"]
+    """Keep a snapshot with the next number, of a chat that the scripted agent leaves alone."""
+    url = server.client.put("/api/v1/sessions/kept/snapshot-url").json()["presignedUrl"]
     number = server.snapshot + 1
     server.client.put(url, content=str(number)).raise_for_status()
     server.snapshot = number
@@ -141,15 +145,20 @@ def disturb(server: Killable, seed: int) -> None:
 
 def check(server: Killable) -> None:
     """Check that nothing that was acknowledged is lost or doubled, and that numbers go on."""
-    for where in ("in", "out", "channels/side/in"):
+    for where in ("in", "out", "channels/side/in", "channels/side/out"):
         found = server.records(where)
-        assert list(found) == list(range(len(found)))
+        first = min(found, default=0)
+        # The scripted agent trims ``out``, by a command that takes the number after a turn's end.
+        gaps = {seq + 1 for seq, data in found.items() if data == ""}
+        assert where == "out" or not (first or gaps)
+        assert set(range(first, max(found, default=-1) + 1)) - found.keys() <= gaps
         texts = [data for data in found.values() if isinstance(data, str)]
         ours = Counter(data for data in texts if data in server.sent)
         assert set(ours.values()) <= {1}
         acknowledged = {seq: data for (at, seq), data in server.stored.items() if at == where}
+        acknowledged = {seq: data for seq, data in acknowledged.items() if seq >= first}
         assert {seq: found.get(seq) for seq in acknowledged} == acknowledged
-    url = server.client.get("/api/v1/sessions/chat/snapshot-url").json()["presignedUrl"]
+    url = server.client.get("/api/v1/sessions/kept/snapshot-url").json()["presignedUrl"]
     kept = server.client.get(url)
     # One more may have got there whose answer did not come back.
     number = int(kept.text) if kept.status_code == 200 else 0
@@ -161,11 +170,9 @@ def check_answers(server: Killable) -> None:
     """Let every turn end, and check that the scripted agent answered each message once, in order."""
     server.client.post("/_lab/clock/advance", json={"ms": 3_600_000}).raise_for_status()
     asked = list(server.records("in").values())
-    out = server.client.get(f"{CHAT}/out/records").raise_for_status().json()["records"]
-    chunks = [record["data"] for record in out if isinstance(record["data"], dict)]
-    assert [chunk["delta"] for chunk in chunks if "delta" in chunk] == asked
-    ends = [dict(record["headers"])["session-in-event-id"] for record in out if "headers" in record]
-    assert ends == [str(seq) for seq in range(len(asked))]
+    kept = server.client.get("/api/v1/sessions/chat/transcript").raise_for_status().json()
+    said = [message["parts"][-1]["text"] for message in kept["messages"]]
+    assert said == [text for each in asked for text in (each, each)]
 
 
 @pytest.fixture
@@ -177,11 +184,13 @@ def server(tmp_path: Path) -> Iterator[Killable]:
 
 
 def play(server: Killable, seeds: range) -> None:
-    server.client.post("/api/v1/sessions", json=START).raise_for_status()
+    for start in (START, START | {"externalId": "kept"}):
+        server.client.post("/api/v1/sessions", json=start).raise_for_status()
     for seed in seeds:
         disturb(server, seed)
         server.begin()
         check(server)
+    check_answers(server)
 
 
 def test_nothing_acknowledged_is_lost_or_doubled_by_a_kill(server: Killable):
