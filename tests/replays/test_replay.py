@@ -168,8 +168,8 @@ def test_the_row_without_a_policy_is_that_of_the_input_even_if_it_is_out_of_orde
 
 
 def test_runs_that_go_on_beyond_what_can_be_told_are_refused_without_a_horizon():
-    last = pd.Timestamp("9999-12-31T23:59:59Z").as_unit("ms")
-    events = pd.DataFrame({"at": [last], "op": ["start"], "external_id": ["a"]})
+    last = pd.Series(["9999-12-31T23:59:59"]).astype("datetime64[ms]").dt.tz_localize("UTC")
+    events = pd.DataFrame({"at": last, "op": ["start"], "external_id": ["a"]})
     with pytest.raises(DataError, match="beyond the year 9999; say with until="):
         sl.replay(events)
     replay = sl.replay(events, until="9999-12-31T23:59:59.999Z")
