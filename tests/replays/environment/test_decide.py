@@ -291,6 +291,19 @@ def test_questions_that_cannot_be_answered_are_refused(
         decided(recording, **settings)
 
 
+@pytest.mark.parametrize("chats", [2, 3, 5])
+def test_a_handful_of_chats_gives_numbers(events: pd.DataFrame, chats: int):
+    names = events["external_id"].unique()[:chats]
+    some = events[events["external_id"].isin(names)].reset_index(drop=True)
+    found = decided(sl.Recording.of_replay(sl.replay(some, TODAY, PLATFORM), some), at_most="1s")
+    assert found.recorded.sessions == chats
+    of_session = found.expected[found.expected["measure"].str.endswith("per_session")]
+    assert len(of_session) == 3
+    # A session comes to something, however few come in a month.
+    assert (of_session["proposed_lower"] > 0).all()
+    assert found.policies["wins"].sum() == pytest.approx(1)
+
+
 def test_only_recordings_are_decided_on(recording: sl.Recording):
     with pytest.raises(sl.DataError, match="DataFrame is not a Recording"):
         sl.decide(recording.events)  # type: ignore[arg-type]

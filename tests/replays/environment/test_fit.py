@@ -223,6 +223,16 @@ def test_a_cap_that_runs_tell_is_known_before_one_has_ended_by_it(recording: sl.
     assert fit.policy.max_duration is None
 
 
+def test_clocks_that_differ_by_seconds_are_said(recording: sl.Recording):
+    behind = pd.Timedelta("3s")
+    turns = recording.turns.assign(started_at=recording.turns["started_at"] - behind)
+    waits = recording.waits.assign(started_at=recording.waits["started_at"] - behind)
+    fit = sl.fit(replace(recording, turns=turns, waits=waits))
+    for name in ("boot_time", "resume_time"):
+        assert any(f"of {name} end before they begin" in note for note in fit.notes)
+    assert not any("before they begin" in note for note in sl.fit(recording).notes)
+
+
 def test_clocks_that_differ_by_some_milliseconds_change_nothing(recording: sl.Recording):
     rng = np.random.default_rng(1)
 

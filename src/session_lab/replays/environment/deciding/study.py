@@ -170,27 +170,19 @@ class Study:
             np.stack([getattr(one, name) for one in outcomes], axis=1)
             for name in ("wait", "billed", "runs", "waited")
         )
-        each = weights.shape[1] / weights.sum(axis=1)
-        months = (self.months * each * counts)[:, None]
-        cost = (billed * self.pricing.per_second + runs * self.pricing.per_run) * months
-        return Sampled(
-            wait,
-            cost,
-            waited * months,
-            {
-                place: self._measures(
-                    outcomes[place].measures,
-                    {
-                        "runs": runs[:, place] * months[:, 0],
-                        "billed": billed[:, place] * months[:, 0],
-                        "cost": cost[:, place],
-                    },
-                    self.months * counts,
-                )
-                for place in tells_all
-            },
-            np.array([one.refused for one in outcomes]),
-        )
+        each = (weights.shape[1] / weights.sum(axis=1))[:, None]
+        billed, runs, waited = billed * each, runs * each, waited * each
+        cost = billed * self.pricing.per_second + runs * self.pricing.per_run
+        months = np.broadcast_to(self.months * np.asarray(counts), len(weights))
+        measures = {
+            place: {
+                **outcomes[place].measures,
+                **self._counted(runs[:, place], billed[:, place], cost[:, place], months),
+            }
+            for place in tells_all
+        }
+        refused = np.array([one.refused for one in outcomes])
+        return Sampled(wait, cost * months[:, None], waited * months[:, None], measures, refused)
 
     def chosen(self, found: Sampled, kept: Any) -> Any:  # noqa: ANN401  arrays of bool and int
         """Return the candidate that the rule chooses in each sample, of those that may be."""
@@ -201,15 +193,17 @@ class Study:
         shown, rule = _shown(found, kept), self.question.on_samples
         return np.stack([rule.nearly(*shown, policy=place) for place in range(len(kept))], axis=1)
 
-    def _measures(
-        self, waits: dict[str, Floats], counted: dict[str, Floats], months: Floats
+    def _counted(
+        self, runs: Floats, billed: Floats, cost: Floats, months: Floats
     ) -> dict[str, Floats]:
-        """Add what comes of one session to what comes of a month."""
-        each = {
-            f"{name}_per_session": value / months / self.chats.sessions
-            for name, value in counted.items()
+        """Return what comes of a month, and of one session."""
+        counted = dict(zip(_COUNTED, (runs, billed, cost), strict=True))
+        of_month = {name: value * months for name, value in counted.items()}
+        sessions = self.chats.sessions
+        return {
+            **of_month,
+            **{f"{name}_per_session": value / sessions for name, value in counted.items()},
         }
-        return {**waits, **counted, **each}
 
 
 def _shown(found: Sampled, kept: Any) -> tuple[Floats, Floats, Floats]:  # noqa: ANN401

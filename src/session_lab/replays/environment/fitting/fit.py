@@ -14,6 +14,7 @@ from session_lab.errors import DataError
 from session_lab.frames import NAT
 from session_lab.replays.environment.fitting import platforms
 from session_lab.replays.environment.fitting.choices import choices
+from session_lab.replays.environment.fitting.constants import SPARE
 from session_lab.replays.environment.fitting.evidence import Evidence, durations_of
 from session_lab.replays.environment.fitting.parameters import (
     Parameter,
@@ -297,6 +298,12 @@ def _times(
         "were seen stands in for them"
         for name, sample in samples.items()
         if sample.unseen > 0
+    ]
+    caveats += [
+        f"{sample.negative:,} of {len(sample.times):,} observations of {name} end before they begin, "
+        "as clocks differ: they count as 0 s, and it is too short"
+        for name, sample in samples.items()
+        if sample.negative > SPARE * len(sample.times)
     ]
     if len(tasks) > 1:
         found += [

@@ -63,18 +63,22 @@ class Sample:
         Whether they were over.
     session : ndarray of int64, shape (n,)
         The session of each, as a small number: what sessions have in common is not counted twice.
+    negative : int
+        How many ended before they began, as where clocks differ; they count as no time.
     """
 
     times: Integers
     is_over: NDArray[np.bool_]
     session: Integers
+    negative: int = 0
 
     @classmethod
     def of(cls, times: Integers, is_over: NDArray[np.bool_], session: Integers) -> Sample:
         """Sort durations; those that were over come before others of the same length."""
         kept = np.clip(times, 0, LONGEST_DRAW)
         order = np.lexsort((~is_over, kept))
-        return cls(kept[order], is_over[order], session[order])
+        negative = int((np.asarray(times) < 0).sum())
+        return cls(kept[order], is_over[order], session[order], negative)
 
     @property
     def observations(self) -> int:
