@@ -9,6 +9,7 @@ import json
 import subprocess
 import sys
 import time
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pytest
@@ -16,6 +17,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import session_lab as sl
+from session_lab.errors import DataError
 from session_lab.frames.files.blocks import (
     Block,
     check_utf8,
@@ -27,6 +29,9 @@ from session_lab.frames.files.blocks import (
     row_blocks,
     split_row,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 FIELDS = {"a": pa.string(), "n": pa.int64()}
 cells = st.text(st.sampled_from('a,;"\n\t ü\\'), max_size=4)
@@ -172,3 +177,14 @@ def test_results_come_in_order_and_errors_in_their_place():
         done.extend(in_order(work, range(20)))
     results = in_order(work, range(20))
     assert [next(results) for _ in range(7)] == list(range(7))
+
+
+def test_what_comes_before_an_error_is_given_before_it_is_raised():
+    def items() -> Iterator[int]:
+        yield from range(3)
+        raise DataError("cut short")
+
+    found: list[int] = []
+    with pytest.raises(DataError, match="cut short"):
+        found.extend(in_order(lambda number: 2 * number, items()))
+    assert found == [0, 2, 4]

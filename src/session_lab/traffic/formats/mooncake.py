@@ -81,9 +81,13 @@ def conversations(blocks: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDAr
     latest: dict[int, int] = {}
     numbers, n = [], 0
     for place, beginning in enumerate(made.tolist()):
-        known = reversed(found[bounds[place] : bounds[place + 1]])
-        number = next((latest[one] for one in known if one in latest), n)
-        n = max(n, number + 1)
+        for known in reversed(found[bounds[place] : bounds[place + 1]]):
+            if known in latest:
+                number = latest[known]
+                break
+        else:
+            number = n
+            n += 1
         if beginning >= 0:
             latest[beginning] = number
         numbers.append(number)
