@@ -81,13 +81,15 @@ def _fitted(frame: pd.DataFrame, width: int) -> Iterator[RenderableType]:
             yield Padding("; ".join(told), (0, 0, 0, 2))
         return
     widths = _widths(columns, width - gap * (len(columns) - 1))
-    table = Table(box=None, pad_edge=False, padding=(0, gap, 0, 0), header_style="")
-    for name, own, dtype in zip(names, widths, frame.dtypes, strict=True):
+    table = Table(box=None, pad_edge=False, padding=0, header_style="")
+    for place, (name, own, dtype) in enumerate(zip(names, widths, frame.dtypes, strict=True)):
+        if place:  # A column of its own: versions of rich differ in whether widths hold padding.
+            table.add_column("", width=gap)
         side: Literal["left", "right"] = "right" if dtype.kind in "iufmb" else "left"
         # Rich counts a wide character once when it strips a line, and would then shorten words.
         table.add_column(name, width=own, justify=side, overflow="fold")
-    for row in zip(*texts, strict=True):
-        table.add_row(*row)
+    for first, *others in zip(*texts, strict=True):
+        table.add_row(first, *(cell for text in others for cell in ("", text)))
     yield table
 
 
