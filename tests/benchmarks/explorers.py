@@ -53,9 +53,9 @@ TIMING = """() => {
     timing.arm = hovers => Object.assign(timing, { hovers, start: null, end: null });
     timing.arm(false);
     const begin = ({ type, timeStamp }) => {
-        if (timing.hovers === (type === 'pointermove')) timing.start ??= timeStamp;
+        if (timing.hovers === /pointer(over|move)/.test(type)) timing.start ??= timeStamp;
     };
-    for (const name of ['change', 'click', 'keydown', 'pointerup', 'pointermove'])
+    for (const name of ['change', 'click', 'keydown', 'pointerup', 'pointerover', 'pointermove'])
         document.addEventListener(name, begin, true);
     const painted = () => requestAnimationFrame(() => {
         const channel = new MessageChannel();
@@ -124,11 +124,12 @@ class View(NamedTuple):
     tab: str
     options: dict[str, str]
     moves: Moves
+    how: str = "filters"
 
     @property
     def name(self) -> str:
-        """The tab and its options."""
-        return ", ".join([self.tab, *self.options.values()])
+        """The tab, its options, and how it is moved."""
+        return ", ".join([self.tab, *self.options.values(), self.how])
 
 
 class Move(NamedTuple):
@@ -304,14 +305,14 @@ def slid(label: str) -> Moves:
 TIME_AND_END = filtered("Created", "Ended by")
 VIEWS = (
     View("Tags", {"Show": "How often"}, TIME_AND_END),
-    View("Tags", {"Show": "How often"}, picked),
+    View("Tags", {"Show": "How often"}, picked, "clicks"),
     View("Tags", {"Show": "Together"}, TIME_AND_END),
     View("Tags", {"Show": "By namespace"}, TIME_AND_END),
     View("Tags", {"Show": "By status"}, TIME_AND_END),
     View("Tags", {"Show": "Over time"}, filtered("Status", "Ended by")),
-    View("Tags", {"Show": "Over time"}, brushed),
+    View("Tags", {"Show": "Over time"}, brushed, "brushes"),
     View("Lifetimes", {"Show": "still open, by age"}, TIME_AND_END),
-    View("Lifetimes", {"Show": "still open, by age"}, brushed),
+    View("Lifetimes", {"Show": "still open, by age"}, brushed, "brushes"),
     View("Lifetimes", {"Show": "closed and expired, by age"}, filtered("Created", "Status")),
     View("Lifetimes", {"Show": "still open, by age", "Group by": "task_identifier"}, TIME_AND_END),
     View("Lifetimes", {"Show": "still open, by age", "Group by": "tags"}, TIME_AND_END),
@@ -331,8 +332,8 @@ VIEWS = (
             "Who comes back",
         )
     ),
-    View("What if", {}, slid("Idle timeout")),
-    View("What if", {}, slid("Turn timeout")),
+    View("What if", {}, slid("Idle timeout"), "idle timeout"),
+    View("What if", {}, slid("Turn timeout"), "turn timeout"),
     View("What if", {}, filtered("Ended by")),
 )  # fmt: skip
 

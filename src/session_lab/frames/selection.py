@@ -15,7 +15,7 @@ from session_lab.errors import DataError
 from session_lab.frames.build import NAT, in_one_piece
 from session_lab.frames.columns import check_frame, column_of, durations, instants
 from session_lab.frames.schema import SESSIONS
-from session_lab.mistyped import answer_mistyped
+from session_lab.mistyped import answer_mistyped, answer_mistyped_fields
 from session_lab.timing import Duration, duration_text, instant_text, to_instant, to_milliseconds
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ Match = Literal["any", "all"]
 """Whether one of several tags is enough."""
 
 
+@answer_mistyped_fields
 @dataclass(frozen=True)
 class Selection:
     """A choice of sessions; without any criterion, all of them.

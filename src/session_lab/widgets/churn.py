@@ -14,6 +14,7 @@ from session_lab.analysis.periods import calendar_period
 from session_lab.errors import DataError
 from session_lab.frames import check_kind
 from session_lab.frames.selection import one_of
+from session_lab.mistyped import answer_mistyped_fields
 from session_lab.widgets.data.belonging import OwnedRows
 from session_lab.widgets.data.session_index import IndexedSessions
 from session_lab.widgets.explorer import Explorer, ExplorerState
@@ -49,6 +50,7 @@ _OF_ROWS = {
 """What the analyses read of sessions, runs and operations."""
 
 
+@answer_mistyped_fields
 @dataclass(frozen=True)
 class ChurnState(ExplorerState):
     """What a :class:`ChurnExplorer` shows.

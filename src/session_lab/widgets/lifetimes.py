@@ -11,6 +11,7 @@ from session_lab.analysis import lifetimes
 from session_lab.analysis.survival.tables.session_durations import Expiry
 from session_lab.errors import DataError
 from session_lab.frames.selection import one_of
+from session_lab.mistyped import answer_mistyped_fields
 from session_lab.timing import to_milliseconds
 from session_lab.widgets.data.lifetime_counts import (
     RESOLUTIONS,
@@ -42,6 +43,7 @@ _GROUPS = ("type", "task_identifier", "tags")
 _MOST_GROUPS = 30
 
 
+@answer_mistyped_fields
 @dataclass(frozen=True)
 class LifetimeState(ExplorerState):
     """What a :class:`LifetimeExplorer` shows.
@@ -70,7 +72,7 @@ class LifetimeState(ExplorerState):
         """Check the fields."""
         one_of(self.view, get_args(LifetimeView), name="view")
         one_of(self.by, (None, *_GROUPS), name="by")
-        if not isinstance(self.top, int) or not 1 <= self.top <= _MOST_GROUPS:
+        if type(self.top) is not int or not 1 <= self.top <= _MOST_GROUPS:
             message = f"{self.top!r} is not a number from 1 to {_MOST_GROUPS}"
             raise DataError(message, column="top")
         one_of(self.expiry, get_args(Expiry), name="expiry")

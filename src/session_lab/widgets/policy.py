@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import ipywidgets  # type: ignore[import-untyped]
 
@@ -11,6 +11,7 @@ from session_lab.analysis.replays.recommend import recommend
 from session_lab.errors import DataError
 from session_lab.frames import EVENTS, check_events, check_kind, empty
 from session_lab.frames.of_sessions import sessions_of_log
+from session_lab.mistyped import answer_mistyped_fields
 from session_lab.replays.sweep import GroupedSweep
 from session_lab.simulator import Platform, RunPolicy
 from session_lab.timing import duration_text, to_milliseconds
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from session_lab.frames.selection import Selection
 
 __all__ = ["PolicyExplorer", "PolicyState"]
+
+Kind = TypeVar("Kind", RunPolicy, Platform)
 
 _IDLE = (
     "1 s", "5 s", "15 s", "30 s", "1 min", "2 min", "5 min", "15 min", "30 min", "1 h",
@@ -53,6 +56,7 @@ _NO_WAITS = (
 )
 
 
+@answer_mistyped_fields
 @dataclass(frozen=True)
 class PolicyState(ExplorerState):
     """What a :class:`PolicyExplorer` shows.
@@ -94,6 +98,8 @@ class PolicyState(ExplorerState):
         if limit is not None and (type(limit) is not int or limit < 1):
             message = f"{limit!r} is not a number of runs from 1, or None for no limit"
             raise DataError(message, column="concurrency_limit")
+        if type(self.is_varied) is not bool:
+            raise DataError(f"{self.is_varied!r} is neither True nor False", column="is_varied")
         if self.expiry is not None:
             after = to_milliseconds(self.expiry, name="expiry")
             object.__setattr__(self, "expiry", duration_text(after))
@@ -161,7 +167,8 @@ class PolicyExplorer(Explorer[PolicyState]):
     ) -> None:
         check_kind(events, "events")
         self._events, self._refusal = _checked(events)
-        self._base, self._platform = policy or RunPolicy(), platform or Platform()
+        self._base = _of_kind(policy, RunPolicy, "policy")
+        self._platform = _of_kind(platform, Platform, "platform")
         self._name = "sl.sessions_of_log(events)" if sessions is None else "sessions"
         if sessions is None:
             sessions = sessions_of_log(self._events)
@@ -310,6 +317,13 @@ def _current(state: PolicyState) -> dict[str, str]:
 def _slider(durations: tuple[str, ...], description: str) -> Any:  # noqa: ANN401
     options = [(one, one) for one in durations]
     return ipywidgets.SelectionSlider(options=options, description=description, style=_STYLE)
+
+
+def _of_kind(given: Kind | None, kind: type[Kind], name: str) -> Kind:
+    """Return what was given, or the plain one."""
+    if given is not None and not isinstance(given, kind):
+        raise DataError(f"{given!r} is not a {kind.__name__}", column=name)
+    return kind() if given is None else given
 
 
 def _checked(events: pd.DataFrame) -> tuple[pd.DataFrame, DataError | None]:

@@ -12,6 +12,7 @@ from session_lab.analysis.tags.by_status import count_statuses
 from session_lab.analysis.tags.drift import follow
 from session_lab.errors import DataError
 from session_lab.frames.selection import one_of
+from session_lab.mistyped import answer_mistyped_fields
 from session_lab.plots.tags import OTHER
 from session_lab.timing import to_milliseconds
 from session_lab.widgets.data.session_index import IndexedSessions
@@ -41,8 +42,11 @@ _TITLES = {
 }
 _MOST = 200
 _PAIR = 2
+_PAIRED = ("by_status", "cooccurrence")
+"""Views whose marks stand for two things each."""
 
 
+@answer_mistyped_fields
 @dataclass(frozen=True)
 class TagState(ExplorerState):
     """What a :class:`TagExplorer` shows.
@@ -64,7 +68,7 @@ class TagState(ExplorerState):
     def __post_init__(self) -> None:
         """Check the fields."""
         one_of(self.view, get_args(TagView), name="view")
-        if not isinstance(self.top, int) or not 1 <= self.top <= _MOST:
+        if type(self.top) is not int or not 1 <= self.top <= _MOST:
             raise DataError(f"{self.top!r} is not a number from 1 to {_MOST}", column="top")
         if not to_milliseconds(self.freq, name="freq"):
             raise DataError("a period of 0 holds no time", column="freq")
@@ -140,6 +144,8 @@ class TagExplorer(Explorer[TagState]):
         if state.view == "distribution" and mark == OTHER:
             message = "'other' stands for many tags; choose one of them by its name"
             raise DataError(message, column="tags")
+        if isinstance(mark, tuple) and (state.view not in _PAIRED or len(mark) != _PAIR):
+            raise DataError(f"{mark!r} is not a mark of this view", column="tags")
         if state.view == "by_status" and isinstance(mark, tuple):
             tag, status = mark
             chosen: dict[str, Any] = {"tags": (tag,), "status": (status,)}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets  # type: ignore[import-untyped]
 
 from session_lab.analysis.display import short_text
+from session_lab.errors import DataError
 from session_lab.frames import NAT, Selection
 from session_lab.timing import instant_text
 from session_lab.widgets.data.facets import count_facet, offered
@@ -119,6 +120,8 @@ class SelectionPanel:
     def value(self, selection: Selection) -> None:
         if selection == self._value:
             return
+        if not isinstance(selection, Selection):
+            raise DataError(f"{selection!r} is not a Selection", column="selection")
         n, _ = self.count(selection)  # Refuses values that the data do not have.
         self._value = selection
         self._follow()
