@@ -79,3 +79,28 @@ def test_a_notebook_that_is_reopened_without_its_kernel_shows_the_picture(
     page.goto(f"{lab.url}/doc/tree/reopened.ipynb?token={lab.token}")
     page.wait_for_selector(TWIN)
     assert not page.locator("text=Error displaying widget >> visible=true").count()
+
+
+def test_a_live_view_whose_kernel_was_restarted_says_what_to_do(
+    executed: Path, page: Page, lab: Any
+):
+    (lab.folder / "restarted.ipynb").write_bytes(executed.read_bytes())
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(f"{lab.url}/doc/tree/restarted.ipynb?token={lab.token}")
+    page.wait_for_selector("text=Python 3 (ipykernel) | Idle")
+    page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-all-cells'); }")
+    page.locator(".sl-alive .sl-view svg").wait_for()
+    assert not page.locator(TWIN).count()
+    assert not page.locator("[title=null], [aria-label=null]").count()
+    page.evaluate(
+        "() => window.jupyterapp.shell.currentWidget.context.sessionContext.session.kernel.restart()"
+    )
+    page.wait_for_selector("text=Python 3 (ipykernel) | Idle")
+    page.get_by_role("button", name="Take every filter away").click()
+    page.get_by_text("The kernel does not answer. Run the cell again.").wait_for()
+    assert page.locator(".sl-view svg").is_visible()
+    page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-all-cells'); }")
+    page.locator(".sl-alive .sl-view svg").wait_for()
+    page.get_by_text("The kernel does not answer. Run the cell again.").wait_for(state="hidden")
+    assert all(url.startswith((lab.url, "data:", "blob:")) for url in asked)

@@ -26,7 +26,7 @@ from session_lab.plots.pictures.picture import Picture
 from session_lab.timing import duration_text, instant_text
 from session_lab.widgets.parts.call_text import plotted
 from session_lab.widgets.parts.cell_cleanup import close_earlier
-from session_lab.widgets.parts.controls import close_tree, given, put
+from session_lab.widgets.parts.controls import close_tree, given, put, title_all
 from session_lab.widgets.parts.export import KINDS, free_path, write_rows, write_whole
 from session_lab.widgets.parts.html import code_html, figure_html, message_html, table_html
 from session_lab.widgets.parts.static_twin import display_both, name_of
@@ -102,6 +102,7 @@ class Explorer(ABC, Generic[State]):
         self._view = View(self._on_gesture)
         self._message, self._table, self._text = (ipywidgets.HTML() for _ in range(3))
         self.widget = self._assembled()
+        title_all(self.widget)
         self._follow()
         for control in self._controls.values():
             control.observe(self._on_control, names="value")

@@ -11,7 +11,7 @@ from session_lab.timing import to_milliseconds
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["NOTHING", "close_tree", "given", "put", "view_of"]
+__all__ = ["NOTHING", "close_tree", "given", "put", "title_all", "view_of"]
 
 NOTHING = ""
 """What stands for None among a control's options; None itself would show as no choice at all."""
@@ -52,6 +52,13 @@ def close_tree(widget: Any) -> None:  # noqa: ANN401  ipywidgets has no types
             if hasattr(one, part):
                 getattr(one, part).close()
         one.close()
+
+
+def title_all(widget: Any) -> None:  # noqa: ANN401  ipywidgets has no types
+    """Title every control of a tree by its description; the browser titles others "null"."""
+    for one in _tree(widget):
+        if hasattr(one, "description") and one.tooltip is None:
+            one.tooltip = one.description
 
 
 def view_of(widget: Any) -> dict[str, object]:  # noqa: ANN401  ipywidgets has no types

@@ -13,7 +13,7 @@ from session_lab.frames import NAT, Selection
 from session_lab.timing import instant_text
 from session_lab.widgets.data.facets import count_facet, offered
 from session_lab.widgets.data.session_table import SessionTable
-from session_lab.widgets.parts.controls import close_tree, put
+from session_lab.widgets.parts.controls import close_tree, put, title_all
 from session_lab.widgets.parts.rows_table import RowsTable
 
 if TYPE_CHECKING:
@@ -107,6 +107,7 @@ class SelectionPanel:
         self._window = ipywidgets.Label(layout={"margin": "2px 0 2px 16px"})
         self._tell_window()
         self.widget = self._assembled()
+        title_all(self.widget)
         for control in (*self._lists.values(), self._match, self._created):
             control.observe(self._on_change, names="value")
         self._find.observe(lambda _: self._fill("tags"), names="value")
