@@ -82,9 +82,9 @@ def test_the_policy_of_today_has_the_numbers_of_its_replay(
     replay = sl.replay(chosen, policy, replace(PLATFORM, **state.times))
     summary = replay.summary().to_dict()
     assert today["turns"] == summary["totals"]["turns served"]
-    assert today["billed"] == pd.Timedelta(milliseconds=summary["time"]["billed"])
+    assert today["billed"] == pd.Timedelta(milliseconds=summary["time_ms"]["billed"])
     for name in ("mean", "p50", "p95", "p99"):
-        expected = pd.Timedelta(milliseconds=summary["waits"].get(name, 0))
+        expected = pd.Timedelta(milliseconds=summary["waits_ms"].get(name, 0))
         assert today[f"wait_{name}"] == expected
 
 
