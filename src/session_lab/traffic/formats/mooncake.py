@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 __all__ = ["FORMAT", "conversations"]
 
 _SHORTEST_PREFIX = 2
+_FEW = 2**31
 _ALIASES = {
     "timestamp": "created_time",
     "output_length": "output_tokens",
@@ -94,10 +95,11 @@ def conversations(blocks: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDAr
     return np.asarray(numbers, np.int64)
 
 
-def _beginnings(blocks: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
+def _beginnings(blocks: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.integer]:
     """Return the number of the beginning that ends with each block; equal ones have one number."""
     codes = np.asarray(pd.factorize(blocks)[0], np.int64)
-    found = np.empty(len(blocks), np.int64)
+    dtype = np.dtype(np.int32 if len(blocks) < _FEW else np.int64)
+    found: NDArray[np.integer] = np.empty(len(blocks), dtype)
     by_length = np.argsort(-lengths, kind="stable")
     places = (np.cumsum(lengths) - lengths)[by_length]
     n_longer = len(lengths) - np.cumsum(np.bincount(lengths))
@@ -115,7 +117,7 @@ class _Prefixes:
     """The prefix blocks of requests, as they stand in the file."""
 
     def __init__(self) -> None:
-        self._blocks: list[NDArray[Any]] = [np.empty(0, np.int64)]
+        self._blocks: list[NDArray[Any]] = [np.empty(0, np.int32)]
         self._lengths: list[NDArray[np.int64]] = [np.empty(0, np.int64)]
 
     def add(self, blocks: NDArray[Any], lengths: NDArray[np.int64]) -> None:
@@ -170,13 +172,15 @@ class _Reader(NamedTuple):
         return requests
 
 
-def _lists(table: pa.Table) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _lists(table: pa.Table) -> tuple[NDArray[Any], NDArray[np.int64]]:
     """Return the blocks of some requests, and how many each has."""
     if "hash_ids" not in table.column_names:
         return np.empty(0, np.int64), np.zeros(table.num_rows, np.int64)
     lists = trace_requests.column(table, "hash_ids")
     lengths = trace_requests.known(lists.value_lengths())
-    return trace_requests.known(lists.flatten()), lengths
+    blocks = trace_requests.known(lists.flatten())
+    is_narrow = len(blocks) and -_FEW < blocks.min() <= blocks.max() < _FEW
+    return blocks.astype(np.int32) if is_narrow else blocks, lengths
 
 
 def _types(block: Block) -> dict[str, pa.DataType]:
@@ -220,6 +224,8 @@ def _chosen(
     blocks: NDArray[np.int64], lengths: NDArray[np.int64], places: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return the blocks of the requests at some places, and how many each has."""
+    if len(places) == len(lengths) and (np.diff(places) == 1).all():
+        return blocks, lengths
     chosen = lengths[places]
     shifts = (np.cumsum(lengths) - lengths)[places] - (np.cumsum(chosen) - chosen)
     return blocks[np.repeat(shifts, chosen) + np.arange(chosen.sum())], chosen
