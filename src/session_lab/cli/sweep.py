@@ -118,14 +118,20 @@ def sweep(
     tried = grid.grid_of(context)
     if not tried:
         raise sl.DataError("there is nothing to try; give values, as in --idle-timeout 5s,30s,2m")
+    if sharded and shard_into is not None:
+        raise sl.DataError(
+            "the recording is dealt out or has been; give one", column="--shard-into"
+        )
+    if sharded or shard_into is not None:
+        events_file.refuse_given("shards are Parquet files of events, which no flag describes")
     if per_run and not prices:
         raise sl.DataError("a price of runs goes with --price", column="--price-per-run")
     progress = shows_progress(quiet=quiet)
-    events: pd.DataFrame | str | Path = path
-    if shard_into is not None:
-        sl.traffic.shard(path, shard_into, progress=progress)
-        events = shard_into
-    elif not sharded:
+    events: pd.DataFrame | str | Path
+    if sharded or shard_into is not None:
+        events_file.refuse_given("shards are Parquet files of events, which no flag describes")
+        events = _shards(path, shard_into, sharded=sharded, progress=progress)
+    else:
         events = events_file.read(path, turn_duration=turn_duration, progress=progress)
     frame = sl.sweep(
         events,
@@ -154,6 +160,18 @@ def sweep(
     else:
         parts = (choice.title, choice.overview(), choice.formula, choice.notes)
         show(*parts, err=out == "-")
+
+
+def _shards(path: str, shard_into: Path | None, *, sharded: bool, progress: bool) -> str | Path:
+    """Return where the shards are, and deal them out first if they are not yet."""
+    if shard_into is None:
+        return path
+    if sharded:
+        raise sl.DataError(
+            "the recording is dealt out or has been; give one", column="--shard-into"
+        )
+    sl.traffic.shard(path, shard_into, progress=progress)
+    return shard_into
 
 
 def _assumption(pair: str) -> tuple[str, list[Any]]:

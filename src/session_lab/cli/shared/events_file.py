@@ -112,6 +112,15 @@ class EventsFile:
             typer.echo(f"session-lab: {path}: there are no events to replay", err=True)
         return events
 
+    def refuse_given(self, reason: str) -> None:
+        """Raise a DataError, which gives the reason, for the first of these flags that was given."""
+        hints = get_type_hints(EventsFile, include_extras=True)
+        for field in fields(self):
+            if getattr(self, field.name) != field.default:
+                # Typer takes the first argument for a default until it sees the Annotated around.
+                flag = hints[field.name].__metadata__[0].default
+                raise sl.DataError(reason, column=flag)
+
 
 def takes_events_file(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command the flags of a recording, in the place of its parameter ``events_file``."""
