@@ -99,6 +99,7 @@ def test_a_dry_run_is_the_default_and_sends_nothing():
     body = json.loads(requests[0].content or b"")
     assert body["externalId"] == "t-a"
     assert body["triggerConfig"]["basePayload"]["trigger"] == "submit-message"
+    assert body["triggerConfig"]["tags"] == [f"chat:{body['externalId']}"]
     assert body["expiresAt"] == "2026-01-01T00:01:30.000Z"
     preload = json.loads(requests[1].content or b"")
     assert preload["triggerConfig"]["basePayload"] == {"chatId": "t-b", "trigger": "preload"}

@@ -12,13 +12,14 @@ from session_lab.errors import APIStatusError, DataError
 from session_lab.frames import NAT
 from session_lab.timing import instant_text
 from session_lab.wire.errors import ErrorBody
+from session_lab.wire.limits import MAX_TAG_LENGTH
 from session_lab.wire.sessions import StartedSession
 
 if TYPE_CHECKING:
     from session_lab.client import Client, RawResponse
     from session_lab.replays.live.schedule import Schedule
 
-__all__ = ["Calls", "LiveAnswer", "LiveCall", "answer_of"]
+__all__ = ["Calls", "LiveAnswer", "LiveCall", "answer_of", "run_tags"]
 
 _TYPE = "chat.agent"
 
@@ -133,7 +134,8 @@ class Calls:
             "type": self._types[row],
             "task_identifier": self._tasks[row],
             "trigger_config": {
-                "base_payload": self._turn(row) if self.brings_turn(row) else preload
+                "base_payload": self._turn(row) if self.brings_turn(row) else preload,
+                "tags": run_tags(self.names[row]),
             },
             "external_id": self.names[row],
             "tags": None if self._tags is None else self._tags[row],
@@ -180,6 +182,20 @@ def _message(error: APIStatusError) -> str:
     except ValidationError:
         problem = ErrorBody()
     return problem.message or f"status {error.status_code}"
+
+
+def run_tags(external_id: str) -> list[str]:
+    """Tag runs as the SDK's chat helpers do, so that lists and the dashboard find those of a chat.
+
+    An id that is too long for a tag, or holds the comma that parts tags in filters, gives none.
+
+    Examples
+    --------
+    >>> run_tags("a7"), run_tags("a,7"), run_tags("a" * 200)
+    (['chat:a7'], [], [])
+    """
+    tag = f"chat:{external_id}"
+    return [tag] if len(tag) <= MAX_TAG_LENGTH and "," not in tag else []
 
 
 def _column(events: pd.DataFrame, name: str, default: str | None) -> list[str | None]:
