@@ -8,7 +8,7 @@ import typer
 
 import session_lab as sl
 from session_lab.cli.shared.events_file import EventsFile, takes_events_file
-from session_lab.cli.shared.output import AsJson
+from session_lab.cli.shared.output import AsJson, Quiet, shows_progress
 from session_lab.cli.shared.tables import show
 
 __all__ = ["generate"]
@@ -117,6 +117,7 @@ def generate(
         str, _flag("--task-identifier", "The task of every start.")
     ] = "chat",
     as_json: AsJson = False,
+    quiet: Quiet = False,
 ) -> None:
     """Generate chat traffic: starts, messages and closes, drawn from a workload.
 
@@ -138,7 +139,8 @@ def generate(
     given = {field.name: arguments[field.name] for field in fields(sl.ChatWorkload)}
     for name in ("hourly", "weekly"):
         given[name] = _numbers(name, given[name])
-    recorded = None if fit is None else events_file.read(fit)
+    progress = shows_progress(quiet=quiet)
+    recorded = None if fit is None else events_file.read(fit, progress=progress)
     workload = sl.ChatWorkload(**given)
     if recorded is not None:
         said = {name: given[name] for name in given if _is_said(context, name)}
