@@ -6,14 +6,17 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 import session_lab as sl
 from session_lab.cli import main
 
-LOG = Path(__file__).parents[2] / "data" / "chats.ndjson"
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LOG = sl.traffic.sample_path("chats.ndjson")
 MAIN = [sys.executable, "-c", "from session_lab.cli import main; main()"]
 FILES = {
     "deep.json": "[" * 100_000,

@@ -6,7 +6,7 @@ import io
 import re
 import sys
 from collections import Counter
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import pytest
@@ -18,7 +18,10 @@ import session_lab as sl
 from session_lab.cli.app import main
 from session_lab.cli.shared.tables import show
 
-LOG = str(Path(__file__).parents[2] / "data" / "chats.ndjson")
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LOG = str(sl.traffic.sample_path("chats.ndjson"))
 WORDS = st.text(st.sampled_from("abcdeßλ漢0-_.$"), min_size=1, max_size=12)
 CELLS = st.lists(WORDS, max_size=6).map(" ".join)
 
