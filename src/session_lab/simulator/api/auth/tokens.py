@@ -7,11 +7,14 @@ against a present that is handed in instead of the machine's clock.
 from __future__ import annotations
 
 import functools
+import hmac
+import json
 from typing import TYPE_CHECKING, Any
 
 import jwt
 from jwt.algorithms import HMACAlgorithm
 from jwt.utils import base64url_decode
+from pydantic_core import to_json
 
 from session_lab.simulator.api.javascript.json_text import parse_json, render_json
 
@@ -35,16 +38,49 @@ class _PlatformKeys(HMACAlgorithm):
     """HMAC with the platform's keys, which are shorter than RFC 7518 asks for.
 
     PyJWT warns of such keys each time. Here nobody can choose longer ones, and no secret worth
-    keeping is behind them.
+    keeping is behind them. What a key looks like is checked once, not for every token.
     """
+
+    def __init__(self) -> None:
+        super().__init__(HMACAlgorithm.SHA256)
+        self._prepared = functools.lru_cache(maxsize=256)(super().prepare_key)
+        self._keyed = functools.lru_cache(maxsize=256)(
+            functools.partial(hmac.new, digestmod="sha256")
+        )
+
+    def prepare_key(self, key: str | bytes) -> bytes:
+        return self._prepared(key)
+
+    def sign(self, msg: bytes, key: bytes) -> bytes:
+        keyed = self._keyed(key).copy()
+        keyed.update(msg)
+        return keyed.digest()
 
     def check_key_length(self, key: bytes) -> str | None:  # noqa: ARG002  any length will do
         return None
 
 
-_SIGNATURES = jwt.PyJWS(algorithms=[])
-_SIGNATURES.register_algorithm(_ALGORITHM, _PlatformKeys(HMACAlgorithm.SHA256))
-_NO_TYPE = {"typ": ""}
+class _Signatures(jwt.PyJWS):
+    """Signatures under headers that name the algorithm and no type."""
+
+    header_typ = ""
+
+    def __init__(self) -> None:
+        super().__init__(algorithms=[])
+        self.register_algorithm(_ALGORITHM, _PlatformKeys())
+
+
+class _HeaderEncoder(json.JSONEncoder):
+    """Writes a token's header; PyJWT sets an encoder up for each, and this one is quick to make."""
+
+    def __init__(self, **_: object) -> None:
+        pass
+
+    def encode(self, o: object) -> str:
+        return to_json(o).decode()
+
+
+_SIGNATURES = _Signatures()
 
 
 def session_token(*, environment_id: str, secret_key: str, session_key: str, now: int) -> str:
@@ -84,7 +120,9 @@ def sign(claims: Claims, secret_key: str) -> str:
     >>> sign({"sub": "env_lab"}, "tr_dev_example")
     'eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJlbnZfbGFiIn0.NLM0TJQ3FpgM2PPZ72UeelaU0IpmhfK0SYHsI0ehP2U'
     """
-    return _SIGNATURES.encode(render_json(claims), secret_key, _ALGORITHM, headers=_NO_TYPE)
+    return _SIGNATURES.encode(
+        render_json(claims), secret_key, _ALGORITHM, json_encoder=_HeaderEncoder
+    )
 
 
 def unverified_claims(token: str) -> Claims | None:
