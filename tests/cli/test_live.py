@@ -91,7 +91,7 @@ def test_without_send_nothing_is_sent_and_the_plan_is_told(
     }
     run(monkeypatch, log, "--base-url", nowhere)
     out, err = capsys.readouterr()
-    assert "nothing was sent: --send does" in " ".join(out.split())
+    assert "nothing was sent: dry_run=False (--send) does" in " ".join(out.split())
     assert err == ""
 
 
@@ -152,7 +152,7 @@ def test_a_key_that_may_be_one_of_production_is_refused_without_a_flag(
 ):
     run(monkeypatch, log, code=2, key=key)
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.endswith("or add --allow-production")
+    assert line.endswith("(--allow-production)")
     assert key not in line
     run(monkeypatch, log, "--allow-production", key=key)
 

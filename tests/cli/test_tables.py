@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 import io
 import re
 import sys
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import pandas as pd
 import pytest
@@ -16,6 +17,7 @@ from rich.cells import cell_len
 
 import session_lab as sl
 from session_lab.cli.app import main
+from session_lab.cli.commands import COMMANDS, module_of
 from session_lab.cli.shared.tables import show
 
 if TYPE_CHECKING:
@@ -156,3 +158,19 @@ def test_what_a_command_prints_fits_the_terminal(
     lines = re.sub(r"\x1b\[[\d;]*m", "", capsys.readouterr().out).splitlines()
     # A digest stays one word, to be copied.
     assert [line for line in lines if cell_len(line) > width and "digest" not in line] == []
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_help_shows_all_that_is_in_it(
+    command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setenv("COLUMNS", "400")
+    monkeypatch.setattr(sys, "argv", ["session-lab", command, "--help"])
+    with pytest.raises(SystemExit):
+        main()
+    shown = " ".join(capsys.readouterr().out.split())
+    code = getattr(module_of(command), command)
+    hints = [each.annotation for each in inspect.signature(code, eval_str=True).parameters.values()]
+    helps = [getattr(one, "help", None) for hint in hints for one in get_args(hint)[1:]]
+    for text in [code.__doc__, *filter(None, helps)]:
+        assert " ".join(text.split()) in shown

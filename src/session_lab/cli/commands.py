@@ -80,7 +80,10 @@ def module_of(name: str) -> ModuleType:
 
 def _imported(name: str) -> Any:  # noqa: ANN401
     module = module_of(name)
-    alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    # In a terminal a paragraph is laid out anew, however the source breaks its lines.
+    alone = typer.Typer(
+        add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="markdown"
+    )
     alone.command(name)(getattr(module, name))
     return typer.main.get_command(alone)
 

@@ -2,24 +2,24 @@
 
 import json
 from dataclasses import asdict, fields, replace
+from functools import partial
 from typing import Annotated
 
 import typer
 
 import session_lab as sl
-from session_lab.cli.shared.events_file import EventsFile, takes_events_file
+from session_lab.cli.shared.events_file import EventsFile
+from session_lab.cli.shared.options import option, takes
 from session_lab.cli.shared.output import AsJson, Quiet, shows_progress
 from session_lab.cli.shared.tables import show
 
 __all__ = ["generate"]
 
 
-def _flag(name: str, text: str) -> typer.models.OptionInfo:
-    option: typer.models.OptionInfo = typer.Option(name, help=text, rich_help_panel="Workload")
-    return option
+_flag = partial(option, "Workload")
 
 
-@takes_events_file
+@takes(events_file=EventsFile)
 def generate(
     context: typer.Context,
     out: Annotated[

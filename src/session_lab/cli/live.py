@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
 import session_lab as sl
-from session_lab.cli.shared.events_file import EventsFile, takes_events_file
+from session_lab.cli.shared.events_file import EventsFile
+from session_lab.cli.shared.options import option, takes
 from session_lab.cli.shared.output import AsJson, Quiet, shows_progress
 from session_lab.cli.shared.pictures import check_suffix
 from session_lab.cli.shared.tables import show
@@ -24,20 +26,11 @@ __all__ = ["live"]
 _AMISS = 3
 
 
-def _option(panel: str, name: str, text: str) -> typer.models.OptionInfo:
-    option: typer.models.OptionInfo = typer.Option(name, help=text, rich_help_panel=panel)
-    return option
+_where = partial(option, "Where to")
+_pace = partial(option, "Pace")
 
 
-def _where(name: str, text: str) -> typer.models.OptionInfo:
-    return _option("Where to", name, text)
-
-
-def _pace(name: str, text: str) -> typer.models.OptionInfo:
-    return _option("Pace", name, text)
-
-
-@takes_events_file
+@takes(events_file=EventsFile)
 def live(
     path: Annotated[str, typer.Argument(help="The recording.", show_default=False)],
     *,
@@ -102,10 +95,10 @@ def live(
     """Replay recorded chat traffic against an environment; nothing is sent without --send.
 
     What is measured is how late requests went out, how long the API took, and when the first chunk
-    of each answer came. Each chat gets an external id of its own, and is closed at the
-    end and after Ctrl+C. The key is read from TRIGGER_SECRET_KEY and nowhere else; one that may open
-    a production environment is refused without --allow-production. The exit code is 3 where chats
-    could not be closed or a turn was not seen to be complete.
+    of each answer came. Each chat gets an external id of its own, and is closed at the end and after
+    Ctrl+C. The key is read from TRIGGER_SECRET_KEY and nowhere else; one that may open a production
+    environment is refused without --allow-production. The exit code is 3 where chats could not be
+    closed or a turn was not seen to be complete.
 
     Example: session-lab live chats.ndjson --speed 10 --longest-gap 1m
 
@@ -117,12 +110,6 @@ def live(
     progress = shows_progress(quiet=quiet)
     events = events_file.read(path, progress=progress)
     with sl.Client(base_url=base_url) as client:
-        if not allow_production and client.environment not in {"dev", "stg", "preview"}:
-            message = (
-                "the key may open a production environment, and this starts runs there; use one that "
-                "begins with tr_dev_, tr_stg_ or tr_preview_, or add --allow-production"
-            )
-            raise sl.DataError(message, column="TRIGGER_SECRET_KEY")
         done = sl.replay_live(
             events,
             client,
@@ -143,7 +130,7 @@ def live(
         )
     if isinstance(done, LivePlan):
         frame, told = done.to_frame(), _planned(done)
-        shown: tuple[str | pd.DataFrame, ...] = (repr(done).replace("dry_run=False", "--send"),)
+        shown: tuple[str | pd.DataFrame, ...] = (repr(done),)
     else:
         late = done.lateness()
         frame, told = done.operations, _done(done)

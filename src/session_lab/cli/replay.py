@@ -10,8 +10,9 @@ import typer
 
 import session_lab as sl
 from session_lab.cli.shared import policy as flags
-from session_lab.cli.shared.events_file import EventsFile, takes_events_file
+from session_lab.cli.shared.events_file import EventsFile
 from session_lab.cli.shared.limits import ConcurrencyLimit, Plan, limits_of
+from session_lab.cli.shared.options import takes
 from session_lab.cli.shared.output import AsJson, Quiet, shows_progress
 from session_lab.cli.shared.tables import show
 
@@ -26,7 +27,7 @@ def _engines(incomplete: str) -> list[str]:
     return [name for name in ENGINES if name.startswith(incomplete)]
 
 
-@takes_events_file
+@takes(events_file=EventsFile)
 def replay(
     context: typer.Context,
     path: Annotated[str, typer.Argument(help="The recording.", show_default=False)],

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 import session_lab as sl
-from session_lab.cli.shared import grid
 from session_lab.cli.shared import policy as flags
-from session_lab.cli.shared.events_file import EventsFile, takes_events_file
+from session_lab.cli.shared.events_file import EventsFile
+from session_lab.cli.shared.grid import LimitedGrid
 from session_lab.cli.shared.numbers import number, price, values
+from session_lab.cli.shared.options import option, takes
 from session_lab.cli.shared.output import Quiet, shows_progress
 from session_lab.cli.shared.pictures import check_suffix, draw
 from session_lab.cli.shared.tables import show
@@ -23,26 +25,16 @@ if TYPE_CHECKING:
 __all__ = ["sweep"]
 
 
-def _choice(name: str, text: str) -> typer.models.OptionInfo:
-    option: typer.models.OptionInfo = typer.Option(name, help=text, rich_help_panel="Choice")
-    return option
+_choice = partial(option, "Choice")
 
 
-@takes_events_file
+@takes(events_file=EventsFile, grid=LimitedGrid)
 def sweep(
     context: typer.Context,
     path: Annotated[str, typer.Argument(help="The recording.", show_default=False)],
     *,
     events_file: EventsFile,
-    idle_timeout: grid.IdleTimeouts = None,
-    turn_timeout: grid.TurnTimeouts = None,
-    max_turns: grid.MaxTurns = None,
-    max_duration: grid.MaxDurations = None,
-    preload_idle_timeout: grid.PreloadIdleTimeouts = None,
-    preload_timeout: grid.PreloadTimeouts = None,
-    on_deploy: grid.OnDeploy = None,
-    expiry: grid.Expiries = None,
-    concurrency_limit: grid.ConcurrencyLimits = None,
+    grid: LimitedGrid,
     policy: flags.PolicyFile = None,
     boot_time: flags.BootTime = None,
     resume_time: flags.ResumeTime = None,
@@ -115,7 +107,7 @@ def sweep(
     if out != "-":
         check_suffix(out, "--out", (".csv", ".parquet"))
     check_suffix(plot)
-    tried = grid.grid_of(context)
+    tried = grid.choices
     if not tried:
         raise sl.DataError("there is nothing to try; give values, as in --idle-timeout 5s,30s,2m")
     if sharded and shard_into is not None:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 import session_lab as sl
-from session_lab.cli.shared import grid
 from session_lab.cli.shared.environment import Between, Until, part_of
+from session_lab.cli.shared.grid import Grid
 from session_lab.cli.shared.numbers import number, price
+from session_lab.cli.shared.options import option, takes
 from session_lab.cli.shared.output import AsJson, Quiet, shows_progress
 from session_lab.cli.shared.tables import show
 
@@ -21,15 +23,11 @@ _SHARES = ("cold_starts", "resumed")
 _UNMET = 3
 
 
-def _question(name: str, text: str) -> typer.models.OptionInfo:
-    option: typer.models.OptionInfo = typer.Option(
-        name, help=text, rich_help_panel="Question: one of these, else the knee of the front"
-    )
-    return option
+_question = partial(option, "Question: one of these, else the knee of the front")
 
 
+@takes(grid=Grid)
 def decide(
-    context: typer.Context,
     directory: Annotated[
         Path, typer.Argument(help="The recording: a folder that session-lab pull wrote.")
     ],
@@ -53,14 +51,7 @@ def decide(
             "cold_starts, resumed.",
         ),
     ] = "wait_p95",
-    idle_timeout: grid.IdleTimeouts = None,
-    turn_timeout: grid.TurnTimeouts = None,
-    max_turns: grid.MaxTurns = None,
-    max_duration: grid.MaxDurations = None,
-    preload_idle_timeout: grid.PreloadIdleTimeouts = None,
-    preload_timeout: grid.PreloadTimeouts = None,
-    on_deploy: grid.OnDeploy = None,
-    expiry: grid.Expiries = None,
+    grid: Grid,
     from_: Between = None,
     to: Until = None,
     prices: Annotated[
@@ -103,7 +94,7 @@ def decide(
         raise sl.DataError(f"{page} does not end in .html or .md", column="--out")
     found = sl.decide(
         recording,
-        grid.grid_of(context) or None,
+        grid.choices or None,
         at_most=limit,
         budget=budget,
         waited_second=waited_second,

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import functools
-import inspect
-from dataclasses import MISSING, dataclass, fields
-from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+from dataclasses import dataclass, fields
+from functools import partial
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 import session_lab as sl
+from session_lab.cli.shared.options import flag_of, option
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     import pandas as pd
 
-__all__ = ["EventsFile", "takes_events_file"]
+__all__ = ["EventsFile"]
 
 
-def _option(name: str, text: str, **more: Any) -> Any:  # noqa: ANN401 (what typer makes of it)
-    return typer.Option(name, help=text, rich_help_panel="Recording", **more)
+_option = partial(option, "Recording")
 
 
 def _formats(incomplete: str) -> list[str]:
@@ -114,41 +111,9 @@ class EventsFile:
 
     def refuse_given(self, reason: str) -> None:
         """Raise a DataError, which gives the reason, for the first of these flags that was given."""
-        hints = get_type_hints(EventsFile, include_extras=True)
         for field in fields(self):
             if getattr(self, field.name) != field.default:
-                # Typer takes the first argument for a default until it sees the Annotated around.
-                flag = hints[field.name].__metadata__[0].default
-                raise sl.DataError(reason, column=flag)
-
-
-def takes_events_file(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the flags of a recording, in the place of its parameter ``events_file``."""
-    own = inspect.signature(command, eval_str=True).parameters
-    hints = get_type_hints(EventsFile, include_extras=True)
-    flags = {
-        field.name: inspect.Parameter(
-            field.name,
-            inspect.Parameter.KEYWORD_ONLY,
-            default=inspect.Parameter.empty if field.default is MISSING else field.default,
-            annotation=hints[field.name],
-        )
-        for field in fields(EventsFile)
-    }
-
-    @functools.wraps(command)
-    def wrapper(*arguments: Any, **given: Any) -> None:  # noqa: ANN401 (as typer calls it)
-        told = {name: given.pop(name) for name in flags}
-        command(*arguments, **given, events_file=EventsFile(**told))
-
-    parameters = [
-        found
-        for name, one in own.items()
-        for found in (flags.values() if name == "events_file" else [one])
-    ]
-    wrapper.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    wrapper.__annotations__ = {one.name: one.annotation for one in parameters}
-    return wrapper
+                raise sl.DataError(reason, column=flag_of(EventsFile, field.name))
 
 
 def _pairs(texts: list[str] | None, flag: str, wanted: str) -> dict[str, str]:

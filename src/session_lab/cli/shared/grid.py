@@ -2,74 +2,59 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
 from session_lab.cli.shared.numbers import values
+from session_lab.cli.shared.options import option
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = [
-    "ConcurrencyLimits",
-    "Expiries",
-    "IdleTimeouts",
-    "MaxDurations",
-    "MaxTurns",
-    "OnDeploy",
-    "PreloadIdleTimeouts",
-    "PreloadTimeouts",
-    "TurnTimeouts",
-    "grid_of",
-]
+__all__ = ["Grid", "LimitedGrid"]
 
-_FIELDS = (
-    "idle_timeout",
-    "turn_timeout",
-    "max_turns",
-    "max_duration",
-    "preload_idle_timeout",
-    "preload_timeout",
-    "on_deploy",
-    "expiry",
-    "concurrency_limit",
-)
+_tried = partial(option, "Grid: values to try, with commas between")
+_Values = str | None
 
 
-def _flag(name: str, text: str) -> typer.models.OptionInfo:
-    option: typer.models.OptionInfo = typer.Option(
-        name, help=text, rich_help_panel="Grid: values to try, with commas between"
-    )
-    return option
+@dataclass(frozen=True, kw_only=True)
+class Grid:
+    """What the flags say of a grid; each field is one of them."""
+
+    idle_timeout: Annotated[
+        _Values, _tried("--idle-timeout", "Awake with nothing to do, then suspended.")
+    ] = None
+    turn_timeout: Annotated[
+        _Values, _tried("--turn-timeout", "Suspended without a message, then ended.")
+    ] = None
+    max_turns: Annotated[_Values, _tried("--max-turns", "Turns a run serves.")] = None
+    max_duration: Annotated[
+        _Values, _tried("--max-duration", "Cap on a run's active time, or none.")
+    ] = None
+    preload_idle_timeout: Annotated[
+        _Values, _tried("--preload-idle-timeout", "The same until a preload's first turn.")
+    ] = None
+    preload_timeout: Annotated[
+        _Values, _tried("--preload-timeout", "The same until a preload's first turn.")
+    ] = None
+    on_deploy: Annotated[_Values, _tried("--on-deploy", "stay, hand_over.")] = None
+    expiry: Annotated[
+        _Values, _tried("--expiry", "From a session's first start to its expiry, or none.")
+    ] = None
+
+    @property
+    def choices(self) -> Mapping[str, list[Any]]:
+        """The values of every field that a command line asks to try."""
+        given = {name: text for name, text in vars(self).items() if text is not None}
+        return {name: values(name, text) for name, text in given.items()}
 
 
-IdleTimeouts = Annotated[
-    str | None, _flag("--idle-timeout", "Awake with nothing to do, then suspended.")
-]
-TurnTimeouts = Annotated[
-    str | None, _flag("--turn-timeout", "Suspended without a message, then ended.")
-]
-MaxTurns = Annotated[str | None, _flag("--max-turns", "Turns a run serves.")]
-MaxDurations = Annotated[
-    str | None, _flag("--max-duration", "Cap on a run's active time, or none.")
-]
-PreloadIdleTimeouts = Annotated[
-    str | None, _flag("--preload-idle-timeout", "The same until a preload's first turn.")
-]
-PreloadTimeouts = Annotated[
-    str | None, _flag("--preload-timeout", "The same until a preload's first turn.")
-]
-OnDeploy = Annotated[str | None, _flag("--on-deploy", "stay, hand_over.")]
-Expiries = Annotated[
-    str | None, _flag("--expiry", "From a session's first start to its expiry, or none.")
-]
-ConcurrencyLimits = Annotated[
-    str | None, _flag("--concurrency-limit", "Runs that may execute at once, or none; others wait.")
-]
+@dataclass(frozen=True, kw_only=True)
+class LimitedGrid(Grid):
+    """The same with limits on executing runs."""
 
-
-def grid_of(context: typer.Context) -> Mapping[str, list[Any]]:
-    """Return the values of every field that a command line asks to try."""
-    given = {name: context.params.get(name) for name in _FIELDS}
-    return {name: values(name, text) for name, text in given.items() if text is not None}
+    concurrency_limit: Annotated[
+        _Values,
+        _tried("--concurrency-limit", "Runs that may execute at once, or none; others wait."),
+    ] = None

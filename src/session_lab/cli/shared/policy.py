@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
-
-import typer
 
 import session_lab as sl
 from session_lab.cli.shared.json_file import read_json
+from session_lab.cli.shared.options import option
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    import typer
 
     Policy = sl.RunPolicy | dict[str, sl.RunPolicy]
 
@@ -48,20 +50,8 @@ _ASSUMPTIONS = ("boot_time", "resume_time", "turn_duration", "crash_rate", "depl
 _FILE = "--policy"
 
 
-def _flag(panel: str, name: str, text: str) -> typer.models.OptionInfo:
-    option: typer.models.OptionInfo = typer.Option(
-        name, help=text, rich_help_panel=panel, show_default=False
-    )
-    return option
-
-
-def _choice(name: str, text: str) -> typer.models.OptionInfo:
-    return _flag("Run policy: what a team chooses", name, text)
-
-
-def _assumption(name: str, text: str) -> typer.models.OptionInfo:
-    return _flag("Platform: what the environment does", name, text)
-
+_choice = partial(option, "Run policy: what a team chooses", show_default=False)
+_assumption = partial(option, "Platform: what the environment does", show_default=False)
 
 PolicyFile = Annotated[
     str | None,

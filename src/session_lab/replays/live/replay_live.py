@@ -229,7 +229,7 @@ def _refuse_production(client: Client, *, allowed: bool) -> None:
     whose = "is one of production" if client.environment else "does not say what it opens"
     message = (
         f"the client's key {whose}, and a live replay starts runs; use a key that begins with "
-        "tr_dev_, tr_stg_ or tr_preview_, or say allow_production=True"
+        "tr_dev_, tr_stg_ or tr_preview_, or say allow_production=True (--allow-production)"
     )
     raise DataError(message, column="client")
 

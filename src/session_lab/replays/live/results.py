@@ -90,7 +90,7 @@ class LivePlan:
         return (
             f"LivePlan({len(self.rows):,} requests to {self._client!r} in {span}, "
             f"{self.schedule.loop} loop, speed={self.schedule.speed:g}, prefix={self.prefix!r}); "
-            "nothing was sent: dry_run=False does"
+            "nothing was sent: dry_run=False (--send) does"
         )
 
 

@@ -34,7 +34,7 @@ _REFUSALS: Final = {
     400: "The request is malformed, or not allowed in this state",
     401: "The key or token is missing or not valid",
     403: "The key or token does not reach this resource",
-    404: "There is no such session or run in this environment",
+    404: "This environment has no session or run of this id",
     409: "The session is closed or expired",
     413: "The body is too large, or its length was not announced",
     422: "The request cannot be carried out",
