@@ -13,8 +13,8 @@ from session_lab.errors import DataError, DataWarning
 from session_lab.frames import NAT, milliseconds
 from session_lab.mistyped import level_of_caller
 from session_lab.simulator.model.randomness import exponential, logarithm
-from session_lab.timing import LONGEST_DURATION, duration_text, instant_text
-from session_lab.traffic.workload.arrivals import hours_of, weights_of
+from session_lab.timing import LONGEST_DURATION, duration_text
+from session_lab.traffic.workload.arrival_fitting import arrivals_of, rounded
 from session_lab.traffic.workload.chat_statistics import chat_statistics
 from session_lab.traffic.workload.chat_workload import ChatWorkload
 from session_lab.traffic.workload.waiting import Waiting, fit_waiting, longest_cut
@@ -29,11 +29,6 @@ if TYPE_CHECKING:
 
 __all__ = ["fit"]
 
-_HOUR = 3_600_000
-_DAY = 24 * _HOUR
-_BIN = 300_000
-_FEWEST_BURSTS = 3
-_PASSES = 4
 _MOST_SPANS = 200_000
 _STEPS = 200
 _MOST_TOPICS = 100_000
@@ -44,9 +39,6 @@ _WIDEST_SPREAD = 5.0
 _HIDDEN = 0.005
 # Standard errors, about, from which on a difference is none of chance.
 _FAR = 3.0
-# The same for peaks, of which a fit warns, and how much they must add to the variance to matter.
-_SURELY = 6.0
-_UNEVEN = 1.25
 
 
 class _Mixture(NamedTuple):
@@ -105,7 +97,12 @@ def fit(events: pd.DataFrame) -> ChatWorkload:
         warnings.warn(message, DataWarning, stacklevel=level_of_caller())
     _warn_of_cuts(chats)
     course = _course(chats)
-    found = _arrivals(chats) | _turns(chats, course) | _thinks(chats, course) | _shares(chats)
+    found = (
+        arrivals_of(chats.arrived_at)
+        | _turns(chats, course)
+        | _thinks(chats, course)
+        | _shares(chats)
+    )
     if course.is_cut:
         found["close_share"] = course.close_share
     return ChatWorkload(**found | _asked(chats))
@@ -120,123 +117,6 @@ def _warn_of_cuts(chats: ChatStatistics) -> None:
                 f"{duration_text(bound)}, the longest: they are taken for cut there, and for longer"
             )
             warnings.warn(message, DataWarning, stacklevel=level_of_caller())
-
-
-def _arrivals(chats: ChatStatistics) -> dict[str, Any]:
-    at = chats.arrived_at
-    n, first = len(at), int(at[0])
-    # On average the window reaches as far beyond the last arrival as arrivals are apart.
-    window = -((int(at[-1]) - first) * n // ((n - 1) * -1000)) * 1000
-    edges = np.arange(first // _BIN * _BIN, first + window + _BIN, _BIN)
-    bins = _Bins(
-        counts=np.bincount((at - edges[0]) // _BIN, minlength=len(edges) - 1).astype(np.float64),
-        spent=np.diff(np.clip(edges, first, first + window).astype(np.float64)) / _HOUR,
-        hour=hours_of(edges[:-1]),
-    )
-    rate = _rate(bins.counts, bins, window)
-    for _ in range(_PASSES):
-        # What bursts added would pass for busy hours, so it is taken out and all is told anew.
-        sudden = _sudden(bins, rate)
-        rate = _rate(np.where(sudden, rate.expected, bins.counts), bins, window)
-    sudden = _sudden(bins, rate)
-    bursts = _bursts((bins.counts - rate.expected)[sudden], sudden, window)
-    if not bursts:
-        rate = _rate(bins.counts, bins, window)
-    _warn_of_peaks(bins, sudden & bool(bursts))
-    return {
-        "start": instant_text(first),
-        "duration": duration_text(window),
-        "chats_per_hour": max(_rounded(rate.per_hour), 0.001),
-        **rate.uneven,
-        **bursts,
-    }
-
-
-class _Bins(NamedTuple):
-    """Five minutes each: how many arrivals, how much of an hour, and which hour of the week."""
-
-    counts: NDArray[np.float64]
-    spent: NDArray[np.float64]
-    hour: NDArray[np.int64]
-
-
-class _Rate(NamedTuple):
-    """At what rate chats arrive, how it differs, and what that makes of each five minutes."""
-
-    per_hour: float
-    uneven: dict[str, Any]
-    expected: NDArray[np.float64]
-
-
-def _rate(steady: NDArray[np.float64], bins: _Bins, window: int) -> _Rate:
-    uneven = _unevenness(steady, bins, window)
-    weighted = weights_of(ChatWorkload(**uneven))[bins.hour] * bins.spent
-    per_hour = float(steady.sum() / weighted.sum())
-    return _Rate(per_hour, uneven, per_hour * weighted)
-
-
-def _sudden(bins: _Bins, rate: _Rate) -> NDArray[np.bool_]:
-    sudden: NDArray[np.bool_] = bins.counts > rate.expected + 4.5 * np.sqrt(rate.expected) + 5
-    return sudden
-
-
-def _warn_of_peaks(bins: _Bins, is_burst: NDArray[np.bool_]) -> None:
-    """Warn where an hour without a fitted burst is less even than those that a workload draws.
-
-    Given how many an hour has, its five minutes share them by a multinomial law, whose chi-squared
-    statistic has mean and half the variance as degrees of freedom (Cochran, Annals of Mathematical
-    Statistics 23, 1952).
-    """
-    hours = np.cumsum(np.diff(bins.hour, prepend=bins.hour[0]) != 0)
-    is_whole = bins.spent == bins.spent.max()
-    arrived, whole, bursts = (
-        np.bincount(hours, values)[hours] for values in (bins.counts * is_whole, is_whole, is_burst)
-    )
-    told = is_whole & (arrived > 0) & (bursts == 0)
-    expected = arrived / np.maximum(whole, 1)
-    freedom = int(told.sum()) - len(np.unique(hours[told]))
-    if freedom < 1:
-        return
-    unevenness = float(((bins.counts - expected)[told] ** 2 / expected[told]).sum())
-    ratio = unevenness / freedom
-    if ratio > _UNEVEN and unevenness - freedom > _SURELY * math.sqrt(2 * freedom):
-        busiest = int((bins.counts * told).argmax())
-        message = (
-            f"arrivals crowd within the hour: five-minute counts vary {ratio:.1f} times as much as "
-            f"chance explains (up to {bins.counts[busiest]:,.0f} of an hour's {arrived[busiest]:,.0f}); "
-            "a workload spreads those of an hour evenly, so these peaks are lost"
-        )
-        warnings.warn(message, DataWarning, stacklevel=level_of_caller())
-
-
-def _unevenness(steady: NDArray[np.float64], bins: _Bins, window: int) -> dict[str, Any]:
-    counts, spent = (
-        np.bincount(bins.hour, values, minlength=168).reshape(7, 24)
-        for values in (steady, bins.spent)
-    )
-    found = {}
-    if window >= 2 * _DAY:
-        found["hourly"] = _relative(counts.sum(axis=0), spent.sum(axis=0))
-    if window >= 14 * _DAY:
-        found["weekly"] = _relative(counts.sum(axis=1), spent.sum(axis=1))
-    return found
-
-
-def _relative(counts: NDArray[np.float64], spent: NDArray[np.float64]) -> list[float]:
-    rates = np.divide(counts, spent, out=np.zeros(len(counts)), where=spent > 0)
-    return [_rounded(rate) for rate in rates / rates.mean()]
-
-
-def _bursts(excess: NDArray[np.float64], sudden: NDArray[np.bool_], window: int) -> dict[str, Any]:
-    """Make bursts of five minutes with far more arrivals than their hour's rate explains."""
-    n = int((np.diff(sudden.astype(np.int8), prepend=0) == 1).sum())
-    if n < _FEWEST_BURSTS:
-        return {}
-    return {
-        "bursts_per_day": _rounded(n * _DAY / window),
-        "burst_chats": max(_rounded(float(excess.sum()) / n), 1.0),
-        "burst_length": duration_text(len(excess) * _BIN // (2 * n)),
-    }
 
 
 class _Course(NamedTuple):
@@ -295,9 +175,9 @@ def _course(chats: ChatStatistics) -> _Course:
     return _Course(
         waiting,
         is_cut=bool(chats.began_before) or hidden > _HIDDEN * n,
-        turns_per_chat=min(max(_rounded(1 / (1 - further)), 1.0), 10_000.0),
-        single_turn_share=_rounded(single),
-        close_share=_rounded(min(max((n - silent) * (1 - followed) / ends, 0.0), 1.0)),
+        turns_per_chat=min(max(rounded(1 / (1 - further)), 1.0), 10_000.0),
+        single_turn_share=rounded(single),
+        close_share=rounded(min(max((n - silent) * (1 - followed) / ends, 0.0), 1.0)),
     )
 
 
@@ -315,8 +195,8 @@ def _turns(chats: ChatStatistics, course: _Course) -> dict[str, Any]:
             beyond = float(several.mean()) - 1
             single = 1 - len(several) / len(chats.turns) / (1 - 1 / beyond)
             mean = beyond if single > 0 else mean
-        found["turns_per_chat"] = min(max(_rounded(mean), 1.0), 10_000.0)
-        found["single_turn_share"] = _rounded(max(single, 0.0))
+        found["turns_per_chat"] = min(max(rounded(mean), 1.0), 10_000.0)
+        found["single_turn_share"] = rounded(max(single, 0.0))
     if len(chats.turn_durations):
         names = "turn_duration", "turn_spread"
         long_names = "long_turn_share", "long_turn_duration", "long_turn_spread"
@@ -328,14 +208,14 @@ def _thinks(chats: ChatStatistics, course: _Course) -> dict[str, Any]:
     asked = chats.n_messages
     found: dict[str, Any] = {"return_share": 0.0}
     if asked:
-        found["interrupt_share"] = _rounded(chats.n_interrupts / asked)
+        found["interrupt_share"] = rounded(chats.n_interrupts / asked)
     if course.waiting is None:
         return found
     centres, spreads, long_share, _ = course.waiting
     found |= {"think_time": _duration(centres[0]), "think_spread": _spread(spreads[0])}
     if long_share:
         found |= {
-            "return_share": _rounded(long_share),
+            "return_share": rounded(long_share),
             "return_after": _duration(centres[1]),
             "return_spread": _spread(spreads[1]),
         }
@@ -357,7 +237,7 @@ def _two_kinds(
         return dict(zip((*names, long_names[0]), found, strict=True))
     (median, long_median), (spread, long_spread) = mixture.centres, mixture.spreads
     short = _duration(median), _spread(spread)
-    long = _rounded(mixture.share), _duration(long_median), _spread(long_spread)
+    long = rounded(mixture.share), _duration(long_median), _spread(long_spread)
     return dict(zip((*names, *long_names), (*short, *long), strict=True))
 
 
@@ -369,7 +249,7 @@ def _censored_kinds(
     cut = sample[sample == bound]
     centres, spreads, share, _ = fit_waiting(sample[sample < bound], cut, never=0.0)
     found = {names[0]: _duration(centres[0]), names[1]: _spread(spreads[0])}
-    long = (_rounded(share), _duration(centres[-1]), _spread(spreads[-1]))
+    long = (rounded(share), _duration(centres[-1]), _spread(spreads[-1]))
     return found | (dict(zip(long_names, long, strict=True)) if share else {long_names[0]: 0.0})
 
 
@@ -409,13 +289,13 @@ def _mixture(logs: NDArray[np.float64]) -> _Mixture | None:
 def _shares(chats: ChatStatistics) -> dict[str, Any]:
     late = chats.late[chats.late > 0]
     found: dict[str, Any] = {
-        "close_share": _rounded(float(chats.closed.mean())),
-        "duplicate_start_share": _rounded(float(chats.reloaded.mean())),
-        "concurrent_start_share": _rounded(float(chats.doubled.mean())),
-        "late_message_share": _rounded(len(late) / max(int(chats.closed.sum()), 1)),
+        "close_share": rounded(float(chats.closed.mean())),
+        "duplicate_start_share": rounded(float(chats.reloaded.mean())),
+        "concurrent_start_share": rounded(float(chats.doubled.mean())),
+        "late_message_share": rounded(len(late) / max(int(chats.closed.sum()), 1)),
     }
     if len(chats.retry_gaps):
-        found["retry_share"] = min(_rounded(1 - len(late) / int(late.sum())), 0.99)
+        found["retry_share"] = min(rounded(1 - len(late) / int(late.sum())), 0.99)
         found["retry_after"] = duration_text(int(np.median(chats.retry_gaps)))
     return found
 
@@ -430,7 +310,7 @@ def _asked(chats: ChatStatistics) -> dict[str, Any]:
         after = np.maximum(expiry - milliseconds(starts["at"]), 0)[asks]
         if len(after):
             found["expires_after"] = duration_text(min(int(np.median(after)), LONGEST_DURATION))
-            found["expires_share"] = _rounded(float(asks.mean()))
+            found["expires_share"] = rounded(float(asks.mean()))
     if "task_identifier" in starts and starts["task_identifier"].notna().any():
         found["task_identifier"] = str(starts["task_identifier"].mode().iloc[0])
     return found | _topics(starts)
@@ -459,7 +339,7 @@ def _skew(ranks: NDArray[np.float64], mean: float) -> float:
             low = middle
         else:
             high = middle
-    return _rounded((low + high) / 2)
+    return rounded((low + high) / 2)
 
 
 def _duration(log: float) -> str:
@@ -467,8 +347,4 @@ def _duration(log: float) -> str:
 
 
 def _spread(value: float) -> float:
-    return min(_rounded(value), _WIDEST_SPREAD)
-
-
-def _rounded(value: float) -> float:
-    return float(f"{value:.4g}")
+    return min(rounded(value), _WIDEST_SPREAD)
