@@ -75,3 +75,32 @@ def test_bad_input_is_refused_by_its_name(folder: Path, tmp_path: Path):
             run(folder, *FEW[:4], *asked)
     with pytest.raises(sl.DataError, match="there is no recording"):
         run(tmp_path)
+
+
+def test_one_command_leads_from_a_log_beside_a_recording_to_a_decision(
+    folder: Path, tmp_path: Path
+):
+    log, shards = tmp_path / "log", tmp_path / "shards"
+    events = sl.traffic.generate(sl.ChatWorkload(duration="6h", chats_per_hour=20), seed=4)
+    for hour, some in events.groupby(events["at"].dt.floor("1h")):
+        part = log / f"hour={hour:%d-%H}"
+        part.mkdir(parents=True)
+        some.to_parquet(part / "part-0.parquet", index=False)
+    asked = (*FEW, "--at-most", "10s", "--json")
+    made = run(folder, *asked, "--events", str(log), "--shard-into", str(shards))
+    told = json.loads(made.stdout)
+    assert told["recorded"]["sessions"] == events["external_id"].nunique()
+    assert run(folder, *asked, "--events", str(shards)).stdout == made.stdout
+    found = sl.decide(
+        sl.read_recording(folder),
+        {"idle_timeout": ["5s", "2m"]},
+        events=events,
+        at_most="10s",
+        wait="wait_mean",
+        resamples=100,
+        draws=2,
+    )
+    assert json.loads(json.dumps(found.promise())) == told
+    without = CliRunner().invoke(app, ["decide", str(folder), *FEW, "--shard-into", str(shards)])
+    assert isinstance(without.exception, sl.DataError)
+    assert "without --events" in str(without.exception)

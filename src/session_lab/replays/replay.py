@@ -31,7 +31,7 @@ from session_lab.frames import (
 from session_lab.mistyped import answer_mistyped
 from session_lab.replays.assumptions import silent_messages, zeros_assumed
 from session_lab.replays.summary import ReplaySummary, summarise
-from session_lab.replays.turns import Served
+from session_lab.replays.turns import Played, Served
 from session_lab.simulator import ConcurrencyLimits, Platform, RunPolicy, profile_named
 from session_lab.simulator.model.randomness import to_seed
 from session_lab.timing import LAST_INSTANT, instant_text, to_instant
@@ -130,7 +130,7 @@ class Replay:
 
     def turns(self) -> pd.DataFrame:
         """Return a turns frame: one row a served turn, in order of arrival."""
-        return Served(self).frame()
+        return Served(Played.of(self)).frame(self.operations)
 
     def concurrency(self, *, limit: int | None = None) -> Concurrency:
         """Return the runs alive, and those that execute, over time.
@@ -179,7 +179,7 @@ class Replay:
     def _slot_changes(self) -> SlotChanges:
         use = self._slot_use
         if use is None:
-            return Served(self).slots()
+            return Served(Played.of(self)).slots()
         return SlotChanges(use.given, use.returned)
 
     def cost(

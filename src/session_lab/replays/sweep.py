@@ -402,6 +402,8 @@ class ShardedSweep(_Sweep):
                 "sl.traffic.read, to sweep over limits"
             )
             raise DataError(message, column=LIMIT)
+        from session_lab.traffic.played_shards import refuse_split  # noqa: PLC0415  loads numba
+
         sums: list[Outcome] = []
         silent = messages = 0
         ids = []
@@ -416,14 +418,7 @@ class ShardedSweep(_Sweep):
                 silent, messages = silent + counts[0], messages + counts[1]
                 ids.append(some)
                 bar.update()
-        known = np.sort(np.concatenate(ids))
-        twice = int(np.count_nonzero(known[1:] == known[:-1]))
-        if twice:
-            message = (
-                f"{twice:,} external ids have events in several files, which are played apart; "
-                "bring each into one with sl.traffic.shard"
-            )
-            raise DataError(message, source=self._folder, column="external_id")
+        refuse_split(ids, self._folder)
         return [row_of(outcome) for outcome in sums], (silent, messages)
 
 

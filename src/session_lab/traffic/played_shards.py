@@ -19,7 +19,7 @@ from session_lab.traffic.columnar.log import PROFILE, GroupedLog
 from session_lab.traffic.engine.engine_result import NAT, OPS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     import pyarrow.parquet as pq
     from numpy.typing import NDArray
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from session_lab.simulator import Platform, RunPolicy
     from session_lab.traffic.columnar.outcome import Outcome
 
-__all__ = ["Shard", "play_shards", "read_shard"]
+__all__ = ["Shard", "play_shards", "read_shard", "refuse_split"]
 
 _REQUIRED = ("at", "op", "external_id")
 _OPTIONAL = ("turn_duration", "expires_at")
@@ -166,6 +166,24 @@ def read_shard(file: Source, *, until: int | None = None) -> Shard:
         messages=int(np.count_nonzero(is_message)),
         ids=SessionIds(np.unique(chat), external_ids).hashes,
     )
+
+
+def refuse_split(ids: Sequence[NDArray[np.uint64]], folder: str) -> None:
+    """Refuse shards of which several have events of one session; ``ids`` are those of each.
+
+    Raises
+    ------
+    DataError
+        There are such sessions.
+    """
+    known = np.sort(np.concatenate(ids))
+    twice = int(np.count_nonzero(known[1:] == known[:-1]))
+    if twice:
+        message = (
+            f"{twice:,} external ids have events in several files, which are played apart; "
+            "bring each into one with sl.traffic.shard"
+        )
+        raise DataError(message, source=folder, column="external_id")
 
 
 def _ids(

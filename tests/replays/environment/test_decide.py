@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 from dataclasses import dataclass
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import session_lab as sl
-from session_lab.replays.environment.deciding.outcomes import _quantiles
+from session_lab.replays import chats
+from session_lab.replays.environment.deciding import outcomes
+from session_lab.replays.environment.deciding.sampling import Cut, quantiles
 from session_lab.replays.environment.deciding.settings import candidates
 from session_lab.replays.environment.deciding.stand_ins import with_stand_ins
 from session_lab.timing import to_milliseconds
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+# A function has the name of its module.
+DECIDE = importlib.import_module("session_lab.replays.environment.deciding.decide")
 GRID = {"idle_timeout": ["5s", "30s", "2m"], "turn_timeout": ["10m", "1h"]}
 TODAY = sl.RunPolicy(idle_timeout="45s")
 PLATFORM = sl.Platform(boot_time="3s", resume_time="700ms", crash_rate=0.002)
@@ -386,37 +396,162 @@ def test_the_picture_says_what_was_decided(decision: sl.Decision):
 
 
 @given(
-    values=st.lists(st.integers(0, 5).map(float), min_size=1, max_size=30),
+    values=st.lists(st.integers(0, 5), min_size=1, max_size=30),
     weights=st.lists(st.integers(0, 3), min_size=3, max_size=3),
     q=st.sampled_from([0.5, 0.9, 0.95, 0.99]),
+    window=st.tuples(st.integers(0, 5), st.integers(0, 5)).map(sorted),
 )
 def test_quantiles_of_samples_are_those_of_their_values(
-    values: list[float], weights: list[int], q: float
+    values: list[int], weights: list[int], q: float, window: list[int]
 ):
-    block = np.arange(len(values)) % 3
+    block = np.arange(len(values), dtype=np.int32) % 3
     times = np.array(weights)[block]
-    found = _quantiles(
-        np.array(values),
-        block,
-        np.array([weights], dtype=float),
-        np.array([float(times.sum())]),
-        q,
-    )[0]
+    low, high = window
+    cut = Cut.of((low, high), np.array(values), block, 3)
+    number = np.array([float(times.sum())])
+    found = quantiles(cut, np.array([weights], dtype=float), number, q)
     whole = np.sort(np.repeat(values, times))
-    if len(whole):
-        assert found == whole[int(np.ceil(q * len(whole))) - 1]
+    if not len(whole):
+        assert found is not None
+        assert np.isnan(found[0])
+        return
+    expected = whole[int(np.ceil(q * len(whole))) - 1]
+    if low <= expected <= high:
+        assert found is not None
+        assert found[0] == expected
     else:
-        assert np.isnan(found)
+        assert found is None
 
 
-def test_a_sample_of_large_values_is_looked_at_in_full():
-    rng = np.random.default_rng(1)
-    values = rng.exponential(size=3_000)
-    block = (values > np.quantile(values, 0.7)).astype(int)
-    # This sample has the small values three times and the large ones never, and the other way.
-    weights = np.array([[3.0, 0.0], [0.0, 3.0]])
-    number = weights @ np.bincount(block)
-    found = _quantiles(values, block, weights, number, 0.95)
-    for place in range(2):
-        whole = np.sort(np.repeat(values[block == place], 3))
-        assert found[place] == whole[int(np.ceil(0.95 * len(whole))) - 1]
+def test_a_sample_far_from_the_whole_is_looked_for_farther_away(
+    recording: sl.Recording, monkeypatch: pytest.MonkeyPatch
+):
+    whole = decided(recording, wait="wait_p95")
+    monkeypatch.setattr(outcomes, "_REACH", 0.2)
+    monkeypatch.setattr(outcomes, "_WIDER", 1.5)
+    near = decided(recording, wait="wait_p95")
+    assert near.promise() == whole.promise()
+    pd.testing.assert_frame_equal(near.policies, whole.policies)
+
+
+def of_shards(
+    recording: sl.Recording, events: pd.DataFrame, folder: Path, shards: int, **settings: Any
+) -> sl.Decision:
+    sl.traffic.write_shards(events, folder, shards=shards)
+    return decided(recording, events=folder, **settings)
+
+
+def assert_same(one: sl.Decision, other: sl.Decision) -> None:
+    assert one.promise() == other.promise()
+    pd.testing.assert_frame_equal(one.policies, other.policies, check_exact=True)
+    pd.testing.assert_frame_equal(one.sensitivity, other.sensitivity, check_exact=True)
+    assert one.recorded == other.recorded
+    assert repr(one) == repr(other)
+
+
+@pytest.mark.parametrize("question", [{}, {"at_most": "2s"}, {"wait": "wait_p95", "at_most": "3s"}])
+def test_shards_are_decided_on_as_their_events_in_memory(
+    recording: sl.Recording, tmp_path: Path, question: dict[str, Any]
+):
+    boots = sl.Distribution({0: "1s", 0.5: "2s", 1: "3m"})
+    settings = {
+        "fit": Known(platform=sl.Platform(boot_time=boots, resume_time="1s", crash_rate=0.02)),
+        "grid": {"idle_timeout": ["5s", "2m"], "expiry": ["1h", None]},
+        **question,
+    }
+    other = sl.traffic.generate(sl.ChatWorkload(duration="6h", chats_per_hour=50), seed=8)
+    whole = decided(recording, events=other, **settings)
+    assert_same(of_shards(recording, other, tmp_path, 5, **settings), whole)
+    assert whole.recorded.sessions == other["external_id"].nunique()
+
+
+@settings(max_examples=6, deadline=None)
+@given(
+    seed=st.integers(0, 2**32),
+    shards=st.integers(1, 6),
+    wait=st.sampled_from(["wait_mean", "wait_p50", "wait_p95", "wait_p99", "resumed"]),
+    n=st.integers(2, 40),
+)
+def test_a_decision_does_not_depend_on_how_events_are_dealt_out(
+    recording: sl.Recording, seed: int, shards: int, wait: str, n: int
+):
+    workload = sl.ChatWorkload(duration="2h", chats_per_hour=n, close_share=0.2)
+    events = sl.traffic.generate(workload, seed=seed)
+    if events["external_id"].nunique() < 2:
+        return
+    asked = {"grid": {"idle_timeout": ["5s", "2m"]}, "wait": wait, "seed": seed}
+    with TemporaryDirectory() as folder:
+        parts = of_shards(recording, events, Path(folder), shards, **asked)
+    assert_same(parts, decided(recording, events=events, **asked))
+
+
+def test_events_that_were_recorded_are_decided_on_as_the_recording(
+    recording: sl.Recording, decision: sl.Decision
+):
+    given_again = decided(recording, events=recording.events, at_most="1s")
+    pd.testing.assert_frame_equal(given_again.policies, decision.policies)
+
+
+def test_many_chats_are_drawn_in_blocks_and_some_tell_of_platforms(
+    recording: sl.Recording, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(chats, "_BLOCKS", 20)
+    monkeypatch.setattr(DECIDE, "_MANY_CHATS", 60)
+    found = decided(recording, events=recording.events, wait="wait_p99")
+    assert_same(of_shards(recording, recording.events, tmp_path, 3, wait="wait_p99"), found)
+
+
+def test_peaks_are_those_of_the_replay(recording: sl.Recording, decision: sl.Decision):
+    for name, policy in (("today", decision.policy_today), ("proposed", decision.policy)):
+        peak = sl.replay(recording.events, policy, PLATFORM).concurrency().peak_executing
+        assert decision.peaks[name] == peak
+
+
+def test_a_dask_cluster_decides_the_same(recording: sl.Recording, tmp_path: Path):
+    distributed = pytest.importorskip("distributed")
+    grid = {"idle_timeout": ["5s", "2m"]}
+    with distributed.Client(
+        processes=False, dashboard_address="127.0.0.1:0", n_workers=2
+    ) as client:
+        found = of_shards(recording, recording.events, tmp_path, 3, grid=grid, scheduler=client)
+    assert_same(found, decided(recording, events=recording.events, grid=grid))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda one, other: one.write_bytes(other.read_bytes()), "was changed while it was read"),
+        (lambda one, _: one.unlink(), "No such file"),
+        (lambda one, _: one.write_bytes(one.read_bytes()[:900]), "cannot be read"),
+    ],
+)
+def test_a_shard_that_changes_between_two_reads_is_named(
+    recording: sl.Recording,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    change: Callable[[Path, Path], object],
+    said: str,
+):
+    one, other = sl.traffic.write_shards(recording.events, tmp_path, shards=2)
+
+    def looked_through(*given: Any, **settings: Any) -> chats.Chats:
+        found = chats.Chats.of(*given, **settings)
+        change(one, other)
+        return found
+
+    monkeypatch.setattr(DECIDE, "Chats", SimpleNamespace(of=looked_through))
+    with pytest.raises(sl.DataError, match=rf"{one.name}.*{said}"):
+        decided(recording, events=tmp_path)
+
+
+def test_shards_that_cannot_be_decided_on_are_refused(recording: sl.Recording, tmp_path: Path):
+    with pytest.raises(sl.DataError, match=r"no \.parquet file"):
+        decided(recording, events=tmp_path)
+    one, other = sl.traffic.write_shards(recording.events, tmp_path, shards=2)
+    other.write_bytes(one.read_bytes())
+    with pytest.raises(sl.DataError, match="events in several files"):
+        decided(recording, events=tmp_path)
+    other.unlink()
+    recording.events.head(1).to_parquet(one)
+    with pytest.raises(sl.DataError, match="1 chats are too few"):
+        decided(recording, events=tmp_path)

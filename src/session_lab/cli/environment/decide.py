@@ -54,6 +54,22 @@ def decide(
     grid: Grid,
     from_: Between = None,
     to: Until = None,
+    events: Annotated[
+        str | None,
+        typer.Option(
+            "--events",
+            help="Play these instead of the recorded events: a folder or address of Parquet files, "
+            "each with all events of its sessions, as sl.traffic.shard leaves them.",
+        ),
+    ] = None,
+    shard_into: Annotated[
+        Path | None,
+        typer.Option(
+            "--shard-into",
+            help="The --events, such as a file a day, are dealt out into this folder first; later "
+            "decisions take the folder as --events.",
+        ),
+    ] = None,
     prices: Annotated[
         list[str] | None,
         typer.Option(
@@ -81,7 +97,12 @@ def decide(
     page, decision.json in the recording's folder keeps what was promised, for session-lab calibrate
     --decision once it was tried. The exit code is 3 where a limit or a budget is met by no policy.
 
+    With --events the recording tells of the platform, of prices and of what holds today, and a log of
+    any size is played: what a team keeps of a month, of which a day was pulled.
+
     Example: session-lab decide week --at-most 2s --wait wait_mean
+
+    Example: session-lab decide day --events s3://bucket/month --shard-into month --at-most 2s
 
     Example: session-lab decide week --budget 40 --idle-timeout 5s,30s,2m --out for-the-team.html
     """
@@ -92,9 +113,15 @@ def decide(
     page = directory / "decision.html" if out is None else out
     if page.suffix not in {".html", ".md"}:
         raise sl.DataError(f"{page} does not end in .html or .md", column="--out")
+    if shard_into is not None and events is None:
+        raise sl.DataError("there is nothing to deal out without --events", column="--shard-into")
+    progress = shows_progress(quiet=quiet)
+    if events is not None and shard_into is not None:
+        sl.traffic.shard(events, shard_into, progress=progress)
     found = sl.decide(
         recording,
         grid.choices or None,
+        events=events if shard_into is None else shard_into,
         at_most=limit,
         budget=budget,
         waited_second=waited_second,
@@ -103,7 +130,7 @@ def decide(
         resamples=resamples,
         draws=draws,
         seed=seed,
-        progress=shows_progress(quiet=quiet),
+        progress=progress,
     )
     promised = found.save(directory / "decision.json")
     typer.echo(f"wrote {found.report(page, title=title)} and {promised}", err=True)

@@ -21,7 +21,7 @@ from session_lab.frames import (
 )
 from session_lab.frames.build import TEXT_DTYPE
 from session_lab.replays.environment.recording import RecordedFrames
-from session_lab.replays.turns import Served
+from session_lab.replays.turns import Played, Served
 from session_lab.simulator.model.settings.prices import (
     CENTS_PER_RUN,
     DEFAULT_MACHINE,
@@ -68,7 +68,7 @@ def frames_of_replay(replay: Replay, events: pd.DataFrame) -> RecordedFrames:
         The events are not those of the replay.
     """
     events = _played(replay, events)
-    served = Served(replay)
+    served = Served(Played.of(replay))
     turns = _by_run(served)
     started = _started(replay, served, turns)
     return RecordedFrames(

@@ -37,8 +37,9 @@ __all__ = ["Period", "RecordedFrames", "Recording", "check_recording", "names_of
 
 SETTINGS = "recording.json"
 _EVENTS_ALONE = (
-    "Events alone, such as a folder of shards, tell neither runs nor prices: sl.recommend(sl.sweep("
-    "events, grid, platform=...)) chooses by them, shard by shard"
+    "Events alone, such as a folder of shards, tell neither runs nor prices: sl.decide(recording, "
+    "events=...) plays them on the platform of a recording, and sl.recommend(sl.sweep(events, grid, "
+    "platform=...)) chooses without one, both shard by shard"
 )
 _SCHEMAS = (SESSIONS, RUNS, TURNS, WAITS, EVENTS)
 

@@ -153,6 +153,13 @@ class SessionIds:
     ) -> None:
         self._chat, self._external_ids = chat, external_ids
 
+    @classmethod
+    def of_hashes(cls, hashes: NDArray[np.uint64]) -> SessionIds:
+        """Return ids of which only the hashes are known."""
+        ids = cls(np.empty(0, np.int64), None)
+        vars(ids)["hashes"] = hashes
+        return ids
+
     def hashed_for(self, book: Rulebook, columns: Columns) -> Columns:
         """Return the columns with the hashes that the rules draw by, if they draw anything."""
         times = book.times

@@ -126,13 +126,18 @@ class GroupedLog:
             external_ids=log.external_ids,
         )
 
+    @property
+    def created_at(self) -> NDArray[np.int64]:
+        """When each session was created, in milliseconds since 1970."""
+        return self.columns.at[self.created_by]
+
     def expiring(self, after: int) -> GroupedLog:
         """Return the log with sessions that expire so many ms after they begin; NAT for never.
 
         It shares all else with this one.
         """
         other = copy.copy(self)
-        other.columns = self.columns.expiring(self.columns.at[self.created_by], after)
+        other.columns = self.columns.expiring(self.created_at, after)
         return other
 
     def play(

@@ -138,6 +138,12 @@ class Outcome:
         rank -= int(counts[EXACT - 1])
         return int(np.partition(self.long_waits, rank)[rank])
 
+    def longer_waits(self, limit: int) -> int:
+        """Count the served turns that waited longer than so many milliseconds."""
+        if limit < EXACT or self.long_waits is None:
+            return int(self.tally.waits[np.searchsorted(bin_ends(), limit, side="right") :].sum())
+        return int((self.long_waits > limit).sum())
+
     def __add__(self, other: Outcome) -> Outcome:
         """Add the outcome of another part of the log; its sessions must be others."""
         tally = type(self.tally)(*(a + b for a, b in zip(self.tally, other.tally, strict=True)))

@@ -5,6 +5,9 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from session_lab.traffic.columnar.draws import SessionIds
 from session_lab.traffic.columnar.grouping import add_missing
 from session_lab.traffic.columnar.layout import rulebook
 from session_lab.traffic.columnar.log import PROFILE
@@ -14,10 +17,14 @@ from session_lab.traffic.columnar.sums import OutcomeSums
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from numpy.typing import NDArray
+
     from session_lab.simulator import Profile, Timings
     from session_lab.traffic.columnar.log import GroupedLog
 
 __all__ = ["SweptLog"]
+
+_BY_EVENT = ("at", "op", "turn_duration")
 
 
 class SweptLog:
@@ -57,14 +64,67 @@ class SweptLog:
             turn_duration=durations[order] if len(durations) else durations,
         )
 
+    @property
+    def created_at(self) -> NDArray[np.int64]:
+        """When each session was created, in milliseconds since 1970."""
+        return self.columns.at[self.columns.bounds[:-1]]
+
     def expiring(self, after: int) -> SweptLog:
         """Return the log with sessions that expire so many ms after they begin; NAT for never.
 
         It shares all else with this one.
         """
-        created_at = self.columns.at[self.columns.bounds[:-1]]
         other = copy.copy(self)
-        other.columns = self.columns.expiring(created_at, after)
+        other.columns = self.columns.expiring(self.created_at, after)
+        return other
+
+    def split(self, chosen: NDArray[np.bool_]) -> tuple[SweptLog, SweptLog]:
+        """Return the log of some of the sessions, and that of the others.
+
+        Events that belong to no session are with the others, so that the outcomes of both add up to
+        that of this one.
+        """
+        some, others = self._of(chosen), self._of(~chosen)
+        others._missing = self._missing  # noqa: SLF001  one of its own
+        others._n_events = self._n_events - some._n_events  # noqa: SLF001
+        return some, others
+
+    def _of(self, chosen: NDArray[np.bool_]) -> SweptLog:
+        columns, sizes = self.columns, np.diff(self.columns.bounds)
+        rows = np.repeat(chosen, sizes)
+        other = copy.copy(self)
+        other.columns = columns._replace(
+            bounds=np.concatenate([[0], np.cumsum(sizes[chosen])]),
+            expires_at=columns.expires_at[chosen],
+            policy=columns.policy[chosen] if len(columns.policy) else columns.policy,
+            **{
+                name: column[rows] if len(column) else column
+                for name in _BY_EVENT
+                for column in (getattr(columns, name),)
+            },
+        )
+        other._ids = SessionIds.of_hashes(self._ids.hashes[chosen])  # noqa: SLF001
+        other._missing, other._n_events = OutcomeSums.empty(), int(rows.sum())  # noqa: SLF001
+        return other
+
+    @classmethod
+    def joined(cls, logs: Sequence[SweptLog]) -> SweptLog:
+        """Return the log of the sessions of several, which must be of one kind."""
+        columns = [log.columns for log in logs]
+        other = copy.copy(logs[0])
+        sizes = np.concatenate([np.diff(each.bounds) for each in columns])
+        other.columns = columns[0]._replace(
+            bounds=np.concatenate([[0], np.cumsum(sizes)]),
+            **{
+                name: np.concatenate([getattr(each, name) for each in columns])
+                for name in (*_BY_EVENT, "expires_at", "policy")
+            },
+        )
+        other._ids = SessionIds.of_hashes(np.concatenate([log._ids.hashes for log in logs]))  # noqa: SLF001
+        other._missing, other._n_events = OutcomeSums.empty(), len(other.columns.at)  # noqa: SLF001
+        for log in logs:
+            other._missing.add(log._missing)  # noqa: SLF001
+            other._n_events += log._n_events - len(log.columns.at)  # noqa: SLF001
         return other
 
     def outcome(

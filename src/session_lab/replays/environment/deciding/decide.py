@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import math
 from statistics import NormalDist
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from tqdm import tqdm
 
 from session_lab.errors import DataError
 from session_lab.frames import instants
+from session_lab.replays.chats import Chats
 from session_lab.replays.environment.calibration import calibrate
 from session_lab.replays.environment.deciding.decision import Decision, Recorded
-from session_lab.replays.environment.deciding.outcomes import Chats, Policies
+from session_lab.replays.environment.deciding.peaks import peaks_of
 from session_lab.replays.environment.deciding.pricing import pricing_of
 from session_lab.replays.environment.deciding.question import question_of
 from session_lab.replays.environment.deciding.settings import candidates
@@ -27,22 +28,24 @@ from session_lab.replays.environment.deciding.tables import (
 )
 from session_lab.replays.environment.deciding.variations import variations
 from session_lab.replays.environment.fitting import fit as fit_recording
-from session_lab.replays.environment.recording import check_recording, names_of
-from session_lab.replays.replay import replay
+from session_lab.replays.environment.fitting.samples import STUDENT, block_draws
+from session_lab.replays.environment.recording import check_recording
 from session_lab.simulator import RandomStream
 from session_lab.simulator.model.randomness import to_seed
 from session_lab.timing import instant_text, to_instant
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import pandas as pd
     from numpy.typing import NDArray
 
     from session_lab.analysis.churn.prices import PriceList
+    from session_lab.frames.files.sources import Place
     from session_lab.replays.environment.recording import Recording
     from session_lab.replays.grid import Grid
     from session_lab.timing import Duration
+    from session_lab.traffic import columnar
 
 __all__ = ["decide"]
 
@@ -58,6 +61,7 @@ def decide(
     grid: Grid | None = None,
     fit: FittedModel | None = None,
     *,
+    events: pd.DataFrame | Place | None = None,
     at_most: Duration | float | None = None,
     budget: float | None = None,
     waited_second: float | None = None,
@@ -67,11 +71,13 @@ def decide(
     draws: int = 20,
     calibrated: bool = True,
     seed: int = 0,
+    scheduler: Any = None,  # noqa: ANN401 (dask is optional, and its client has no types)
     progress: bool = False,
 ) -> Decision:
     """Choose a policy for an environment from what was recorded in it.
 
-    The recorded events are replayed under every policy of the grid on the fitted platform. What is
+    The recorded events are replayed under every policy of the grid on the fitted platform; or all
+    that were logged elsewhere, of which only some chats were recorded. What is
     chosen depends on the question: the cheapest policy that waits at most so long (``at_most``),
     the one that waits least for at most so many dollars a month (``budget``), the one with the
     smallest sum of cost and waiting at a price of a waited second (``waited_second``), or, without
@@ -90,6 +96,12 @@ def decide(
         holds today is tried too. By default seven idle timeouts and four turn timeouts.
     fit : Fit, optional
         What ``sl.fit`` made of the recording; it is fitted here by default.
+    events : DataFrame, path or URL, optional
+        What to play in place of the recorded events, which then tell of platform, prices and today's
+        policy alone: an events frame, or a folder of Parquet shards, each with all events of its
+        sessions, as ``sl.traffic.shard`` leaves them. Shards are read several times, as many at a
+        time as there are processors; beside them some 40 bytes a chat are taken at first, and a
+        megabyte a policy. The decision is that of the same events in memory, to the bit.
     at_most : str, timedelta or float, optional
         The longest wait that will do; of shares, a number.
     budget : float, optional
@@ -110,6 +122,8 @@ def decide(
         Whether to look how well the model reproduces what was recorded; see ``sl.calibrate``.
     seed : int
         What samples, crashes and random times draw on.
+    scheduler : dask.distributed.Client, optional
+        Play on its workers instead of threads, as in ``sl.sweep``.
     progress : bool
         Show progress on standard error.
 
@@ -151,47 +165,49 @@ def decide(
         raise DataError(f"{type(model).__name__} is not a Fit; sl.fit(recording) makes one")
     model = with_stand_ins(model)
     tried = candidates(grid, model.policy)
-    chats = Chats.of(recording.events, model.policy, seed=seed)
+    logged = recording.events if events is None else events
+    chats = Chats.of(logged, model.policy, seed=seed, scheduler=scheduler)
     if chats.sessions < _LEAST_CHATS:
         message = f"{chats.sessions} chats are too few to decide on; record for longer"
         raise DataError(message, source="recording", column="events")
-    varied, halves = variations(model.platform), _halves(recording)
-    n = len(tried.settings) * (3 + draws + len(varied) + len(halves))
+    begin, end = _period(recording) if events is None else map(instant_text, chats.created)
+    span = max(to_instant(end) - to_instant(begin), 1)
+    varied = variations(model.platform)
+    everything = tuple(range(len(tried.settings)))
+    n = len(everything) * (3 + draws + len(varied))
     with tqdm(total=n, unit=" policies", desc="decide", delay=1, disable=not progress) as bar:
-        span = _span(recording)
         study = Study(chats, tried, question, pricing, _MONTH / span, seed, bar.update)
-        whole, everything = chats.whole, tuple(range(len(tried.settings)))
-        point = study.play(model.policy, model.platform, whole, tells_all=everything)
+        policy, platform = model.policy, model.platform
+        halves = study.play(policy, platform, by_halves=True)
+        wholes = [earlier + later for earlier, later in halves]
+        point = study.told(wholes, sessions=chats.sessions, tells_all=everything)
         kept = point.kept
         chosen = int(study.chosen(point, kept)[0])
         both = chosen, tried.today
-        samples = chats.resamples(resamples, seed=seed)
+        samples = block_draws(chats.blocks, resamples, seed, "chats", spared=STUDENT)
         counts = _counts(resamples, chats.sessions, seed)
-        by_chats = study.play(model.policy, model.platform, samples, counts=counts, tells_all=both)
-        few = study.on(_some(recording.events), model.policy)
+        by_chats = study.in_samples(
+            policy, platform, wholes, samples, counts=counts, tells_all=both
+        )
+        few = study.on(chats.some(_MANY_CHATS))
         base, *drawn = (
-            few.play(policy, platform, few.chats.whole, tells_all=both)
-            for policy, platform in (
-                (model.policy, model.platform),
-                *model.draws(draws, seed),
-            )
+            few.told([whole for (whole,) in few.play(*place)], tells_all=both)
+            for place in ((policy, platform), *model.draws(draws, seed))
         )
         by_parameters, by_both = (found.moved(base, drawn) for found in (point, by_chats))
-        others = {
-            name: study.play(
-                model.policy, platform, whole, tells_all=everything, told=[question.wait]
-            )
-            for name, platform in varied.items()
+        assumed: dict[str, tuple[Sequence[columnar.Outcome], int]] = {
+            name: ([whole for (whole,) in study.play(policy, other)], chats.sessions)
+            for name, other in varied.items()
         }
-        for name, events in halves.items():
-            part = study.on(events, model.policy)
-            others[name] = part.play(
-                model.policy,
-                model.platform,
-                part.chats.whole,
-                tells_all=everything,
-                told=[question.wait],
-            )
+    if min(chats.halves) >= _LEAST_CHATS:
+        for words, number, some in zip(
+            ("earlier", "later"), chats.halves, zip(*halves, strict=True), strict=True
+        ):
+            assumed[f"only the {words} half of the chats counts"] = some, number
+    others = {
+        name: study.told(some, sessions=number, tells_all=everything, told=[question.wait])
+        for name, (some, number) in assumed.items()
+    }
     proposed = tried.policies(model.policy)[chosen][0]
     found = {"wins_chats": by_chats, "wins_parameters": by_parameters, "wins": by_both}
     return Decision(
@@ -214,14 +230,15 @@ def decide(
         policy_today=model.policy,
         policy=proposed,
         platform=model.platform,
-        peaks=_peaks(recording, model, proposed, seed),
+        peaks=peaks_of(chats, model.policy, proposed, model.platform, seed=seed),
         cost_unit=pricing.unit,
         edges=tried.edges(chosen),
         recorded=Recorded(
-            *_period(recording),
+            begin,
+            end,
             span / 86_400_000,
             chats.sessions,
-            len(recording.turns),
+            len(recording.turns) if events is None else wholes[tried.today].turns,
             resamples,
             draws,
         ),
@@ -252,12 +269,6 @@ def _counts(n: int, chats: int, seed: int) -> NDArray[np.float64]:
     return np.maximum(1 + np.array(normal, dtype=np.float64) / math.sqrt(chats), 0.0)
 
 
-def _span(recording: Recording) -> int:
-    """Return how long sessions were recorded, in milliseconds."""
-    first, last = (to_instant(at) for at in _period(recording))
-    return max(last - first, 1)
-
-
 def _period(recording: Recording) -> tuple[str, str]:
     """Return from when until when sessions were recorded; without a period, the first to the last."""
     created = instants(recording.sessions, "created_at", source="sessions")
@@ -268,39 +279,7 @@ def _period(recording: Recording) -> tuple[str, str]:
     )
 
 
-def _some(events: pd.DataFrame) -> pd.DataFrame:
-    """Return the events of so many chats as tell what a platform changes, spread over all."""
-    names = events["external_id"].unique()
-    step = -(-len(names) // _MANY_CHATS)
-    return events if step < 2 else events[events["external_id"].isin(names[::step])]
-
-
-def _halves(recording: Recording) -> dict[str, pd.DataFrame]:
-    """Return the events of the earlier and of the later half of the sessions."""
-    created = instants(recording.sessions, "created_at", source="sessions")
-    names, found = names_of(recording.sessions), {}
-    middle = np.median(created)
-    for words, rows in (("earlier", created < middle), ("later", created >= middle)):
-        if rows.sum() < _LEAST_CHATS:
-            return {}
-        events = recording.events[recording.events["external_id"].isin(names[rows])]
-        found[f"only the {words} half of the chats counts"] = events.reset_index(drop=True)
-    return found
-
-
 def _calibration(recording: Recording, model: FittedModel, seed: int) -> str:
     """Return how well the model reproduces what was recorded, in a sentence."""
     found = calibrate(recording, model.policy, model.platform, seed=seed)
     return f"The replayed beside the recorded: {found.sentence}"
-
-
-def _peaks(
-    recording: Recording, model: FittedModel, proposed: Policies, seed: int
-) -> dict[str, int]:
-    """Return how many runs execute at once at most, today and under the proposed policy."""
-    return {
-        name: replay(recording.events, policy, model.platform, seed=seed)
-        .concurrency()
-        .peak_executing
-        for name, policy in (("today", model.policy), ("proposed", proposed))
-    }

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import os
 
     from session_lab.analysis.replays.rules import Rule
-    from session_lab.replays.environment.deciding.outcomes import Policies
+    from session_lab.replays.chats import Policies
     from session_lab.simulator import Platform
 
 __all__ = ["Decision", "Recorded"]

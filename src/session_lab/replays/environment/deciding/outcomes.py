@@ -1,45 +1,46 @@
-"""What policies come to, chat by chat: the numbers that samples of chats are weighed by."""
+"""What policies come to, in the whole and in samples of chats."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from session_lab.replays.environment.fitting.samples import STUDENT, block_draws
-from session_lab.replays.parallel import in_order
-from session_lab.simulator import Platform, RandomStream, RunPolicy
-from session_lab.traffic.engine.engine_frames import to_log
-from session_lab.traffic.engine.engine_result import KINDS, OPS
-from session_lab.traffic.engine.prepare import prepare
+from session_lab.replays.environment.deciding.sampling import (
+    QUANTILES,
+    BlockPlay,
+    Play,
+    in_blocks,
+    quantiles,
+)
+from session_lab.simulator import RunPolicy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    import pandas as pd
-    from numpy.typing import NDArray
+    from session_lab.replays.chats import Chats, Part, Policies
+    from session_lab.replays.environment.deciding.sampling import BlockSums
+    from session_lab.simulator import Platform
+    from session_lab.traffic import columnar
 
-    from session_lab.simulator import Timings
-    from session_lab.traffic.columnar import GroupedLog
-
-__all__ = ["MEASURES", "QUANTILES", "Chats", "Outcome", "Policies", "with_settings"]
+__all__ = [
+    "MEASURES",
+    "Asked",
+    "Outcome",
+    "in_samples",
+    "in_the_whole",
+    "played",
+    "plays_of",
+    "with_settings",
+]
 
 Floats = Any
 """An array of float64."""
-Policies = RunPolicy | dict[str, RunPolicy]
 
-_BLOCKS = 2_000
-"""Of more chats than these, so many groups are drawn instead of single ones."""
-_CELLS = 4_000_000
-"""How many weights of turns are held at a time."""
-_HALF = 0.5
-"""Between whole numbers, as counts are."""
-_BY_EVENT = ("at", "op", "chat", "turn_duration", "expires_at", "policy")
-_COLD = [KINDS.index(kind) for kind in ("initial", "continuation", "upgrade")]
-_START = OPS.index("start")
-_RESUMED = KINDS.index("resumed")
-QUANTILES = {"wait_p50": 0.5, "wait_p95": 0.95, "wait_p99": 0.99}
+_COLD = ("initial", "continuation", "upgrade")
+_REACH, _WIDER = 8.0, 8.0
+"""So many standard errors away quantiles of samples are looked for, and so many times as far then."""
 MEASURES = ("wait_mean", *QUANTILES, "cold_starts", "resumed")
 
 
@@ -66,123 +67,33 @@ class Outcome(NamedTuple):
     refused: int
 
 
-class _Play(NamedTuple):
-    """One policy on one platform, and what is asked of it."""
-
-    timings: tuple[Timings, ...]
-    expiry: int | None
-    wait: str
-    limit: float | None
-    weights: Floats
-    told: Sequence[str]
-
-
-@dataclass(frozen=True, eq=False)
-class Chats:
-    """The chats of some events, grouped once, to be played under any policy.
+class Asked(NamedTuple):
+    """What is asked of an outcome.
 
     Attributes
     ----------
-    log : GroupedLog
-        Their events.
-    block : ndarray of int64, shape (sessions,)
-        Which block each session belongs to: its own, or one of many where there are very many.
-    blocks : int
-        How many there are.
+    wait : str
+        What waiting is measured by: one of :data:`MEASURES`.
+    limit : float or None
+        A limit of a quantile, in seconds.
+    told : sequence of str
+        By which measures the wait is told as well.
     """
 
-    log: GroupedLog
-    block: NDArray[np.int64]
-    blocks: int
+    wait: str
+    limit: float | None
+    told: Sequence[str] = ()
 
     @property
-    def sessions(self) -> int:
-        """How many sessions there are."""
-        return len(self.block)
-
-    @classmethod
-    def of(cls, events: pd.DataFrame, policy: Policies, *, seed: int) -> Chats:
-        """Group events; of a mapping of policies only the task identifiers count."""
-        # It loads numba.
-        from session_lab.traffic.columnar import GroupedLog  # noqa: PLC0415
-
-        ready = prepare(events, horizon=None)
-        log = to_log(ready.events, policy, Platform(), seed=seed, chats=ready.chats)
-        # Chat by chat they are read one behind the other in every play.
-        order = np.argsort(log.chat, kind="stable")
-        log = log._replace(**{name: getattr(log, name)[order] for name in _BY_EVENT})
-        # A chat has a session once it has a start.
-        n = len(np.unique(log.chat[log.op == _START]))
-        places = np.argsort(RandomStream(seed, "blocks").uniforms(n), kind="stable")
-        blocks = min(n, _BLOCKS)
-        block = np.empty(n, dtype=np.int64)
-        block[places] = np.arange(n) % max(blocks, 1)
-        return cls(GroupedLog.of(log), block, blocks)
-
-    def resamples(self, n: int, *, seed: int) -> Floats:
-        """Draw samples of the chats, with replacement: how often each block was drawn.
-
-        Each has three blocks fewer, see :func:`block_draws`.
-        """
-        return block_draws(self.blocks, n, seed, "chats", spared=STUDENT)
+    def most(self) -> int:
+        """The limit in milliseconds; where there is none, one that no wait exceeds."""
+        return np.iinfo(np.int64).max if self.limit is None else round(self.limit * 1000)
 
     @property
-    def whole(self) -> Floats:
-        """The one sample that has every chat once."""
-        return np.ones((1, self.blocks))
-
-    def play(
-        self,
-        policies: Sequence[tuple[Policies, int | None]],
-        platform: Platform,
-        wait: str,
-        limit: float | None,
-        weights: Floats,
-        *,
-        seed: int,
-        tells_all: Sequence[int] = (),
-        told: Sequence[str] = MEASURES,
-        progress: Callable[[int], object],
-    ) -> list[Outcome]:
-        """Play policies, each with an expiry or None for the recorded one, side by side.
-
-        Parameters
-        ----------
-        policies : sequence of (policy, expiry)
-            What is to be played.
-        platform : Platform
-            What the environment does.
-        wait : str
-            What waiting is measured by: one of :data:`MEASURES`.
-        limit : float or None
-            A limit of a quantile, in seconds.
-        weights : ndarray of float64, shape (samples, blocks)
-            How often each sample has each block of chats.
-        seed : int
-            What crashes and random times draw on.
-        tells_all : sequence of int
-            The places of those of which more is to be known than ``wait``.
-        told : sequence of str
-            By which measures the wait of these is told.
-        progress : callable
-            Told of each that was played.
-        """
-        plays = [
-            _Play(
-                tuple(one.timings(platform, seed) for one in _each(policy)),
-                expiry,
-                wait,
-                limit,
-                weights,
-                told if place in tells_all else (),
-            )
-            for place, (policy, expiry) in enumerate(policies)
-        ]
-        return in_order(_played, self, plays, progress=progress)
-
-
-def _each(policy: Policies) -> list[RunPolicy]:
-    return [policy] if isinstance(policy, RunPolicy) else list(policy.values())
+    def quantiles(self) -> list[str]:
+        """The quantiles that have to be found."""
+        names = {*self.told, *([self.wait] if self.limit is None else [])}
+        return [name for name in QUANTILES if name in names]
 
 
 def with_settings(policy: Policies, settings: Mapping[str, Any]) -> Policies:
@@ -192,93 +103,172 @@ def with_settings(policy: Policies, settings: Mapping[str, Any]) -> Policies:
     return {task: replace(one, **settings) for task, one in policy.items()}
 
 
-def _played(chats: Chats, play: _Play) -> Outcome:
-    log = chats.log if play.expiry is None else chats.log.expiring(play.expiry)
-    result = log.play(play.timings, workers=1)
-    block, n, weights = chats.block, chats.blocks, play.weights
-    served = np.flatnonzero(result.start_kind >= 0)
-    of_turn = block[result.session[served]]
-    waits = result.waited[served] / 1000
-    turns = np.bincount(of_turn, minlength=n)
-    sums = [
-        np.bincount(block[result.owner], (result.active + result.idle) / 1000, n),
-        np.bincount(block[result.owner], minlength=n),
-        np.bincount(of_turn, waits, n),
+def played(
+    chats: Chats,
+    policies: Sequence[tuple[Policies, int | None]],
+    platform: Platform,
+    *,
+    seed: int,
+    progress: Callable[[float], object],
+    by_halves: bool = False,
+) -> list[tuple[columnar.Outcome, ...]]:
+    """Play policies, each with an expiry or None for the recorded one, and add up what comes of them.
+
+    For each policy there is one outcome, or that of the earlier half of the sessions and that of the
+    later.
+    """
+    plays = plays_of(policies, platform, seed)
+    return chats.add_up(_halves if by_halves else _whole, plays, progress=progress)
+
+
+def plays_of(
+    policies: Sequence[tuple[Policies, int | None]], platform: Platform, seed: int
+) -> list[Play]:
+    """Encode policies, each with an expiry, as numbers."""
+    return [
+        Play(
+            tuple(
+                one.timings(platform, seed)
+                for one in ([policy] if isinstance(policy, RunPolicy) else policy.values())
+            ),
+            expiry,
+        )
+        for policy, expiry in policies
     ]
-    billed, runs, waited = (weights @ each for each in sums)
-    n_turns = weights @ turns
-    turned = _Turns(waits, of_turn, result.start_kind[served], weights, n_turns, waited)
+
+
+def in_the_whole(outcome: columnar.Outcome, asked: Asked) -> Outcome:
+    """Return what was asked of a policy as the only sample: every chat once."""
+    number = int(outcome.tally.waits.sum())
+
+    def share(part: float) -> Floats:
+        return np.array([part / number if number else np.nan])
+
+    def measure(name: str) -> Floats:
+        if name == "wait_mean":
+            return share(int(outcome.tally.totals[5]) / 1000)
+        if name in QUANTILES:
+            return np.array([outcome.wait(QUANTILES[name]) / 1000 if number else np.nan])
+        kinds = outcome.start_kinds
+        return share(sum(kinds[kind] for kind in (_COLD if name == "cold_starts" else ["resumed"])))
+
+    if asked.limit is None:
+        wait = measure(asked.wait)
+    else:
+        allowed = number - np.ceil(QUANTILES[asked.wait] * number)
+        wait = share(outcome.longer_waits(asked.most) - allowed)
     return Outcome(
-        turned.answer(play.wait, play.limit),
-        billed,
-        runs,
-        waited,
-        {name: turned.measure(name) for name in play.told},
-        int((result.status_code >= 400).sum()),
+        wait,
+        np.array([outcome.billed / 1000]),
+        np.array([float(outcome.runs)]),
+        np.array([int(outcome.tally.totals[5]) / 1000]),
+        {name: measure(name) for name in asked.told},
+        _refused(outcome),
     )
 
 
-class _Turns(NamedTuple):
-    """The served turns of a play, and the samples."""
+def in_samples(
+    chats: Chats,
+    plays: Sequence[Play],
+    asked: Sequence[Asked],
+    wholes: Sequence[columnar.Outcome],
+    weights: Floats,
+    *,
+    progress: Callable[[float], object],
+) -> list[Outcome]:
+    """Play policies, and return what was asked of each in samples of the chats.
 
-    waits: Floats
-    block: NDArray[np.int64]
-    kind: NDArray[np.int8]
-    weights: Floats
-    number: Floats
-    waited: Floats
+    Parameters
+    ----------
+    chats : Chats
+        Of which blocks are drawn.
+    plays : sequence of Play
+        The policies.
+    asked : sequence of Asked
+        What is asked of each.
+    wholes : sequence of Outcome
+        What came of each in the whole: quantiles of samples are looked for around its own, and
+        farther away if one is not found there.
+    weights : ndarray of float64, shape (samples, blocks)
+        How often each sample has each block.
+    progress : callable
+        Told of how many plays were done.
+    """
+    found: dict[int, Outcome] = {}
+    reach = _REACH
+    while len(found) < len(plays):
+        left = [place for place in range(len(plays)) if place not in found]
+        sampled = [
+            BlockPlay(
+                plays[place], asked[place].most, _windows(chats, wholes[place], asked[place], reach)
+            )
+            for place in left
+        ]
+        for place, (sums,) in zip(
+            left, chats.add_up(_blocks, sampled, progress=progress), strict=True
+        ):
+            outcome = _weighed(sums, asked[place], weights, _refused(wholes[place]))
+            if outcome is not None:
+                found[place] = outcome
+        reach *= _WIDER
+    return [found[place] for place in range(len(plays))]
 
-    def answer(self, wait: str, limit: float | None) -> Floats:
-        if limit is None:
-            return self.measure(wait)
-        over = self._count(self.waits > limit)
-        allowed = self.number - np.ceil(QUANTILES[wait] * self.number)
-        return _ratio(over - allowed, self.number)
 
-    def measure(self, name: str) -> Floats:
-        if name == "wait_mean":
-            return _ratio(self.waited, self.number)
-        if name in QUANTILES:
-            return _quantiles(self.waits, self.block, self.weights, self.number, QUANTILES[name])
-        kinds = _COLD if name == "cold_starts" else [_RESUMED]
-        return _ratio(self._count(np.isin(self.kind, kinds)), self.number)
+def _windows(
+    chats: Chats, whole: columnar.Outcome, asked: Asked, reach: float
+) -> list[tuple[int, int]]:
+    """Return between which waits the quantiles of samples are looked for.
 
-    def _count(self, chosen: NDArray[np.bool_]) -> Floats:
-        return self.weights @ np.bincount(self.block[chosen], minlength=self.weights.shape[1])
+    So many standard errors away, those of a share among as many chats.
+    """
+    windows = []
+    for name in asked.quantiles:
+        q = QUANTILES[name]
+        away = reach * (q * (1 - q) / chats.sessions) ** 0.5
+        windows.append((whole.wait(max(q - away, 0.0)), whole.wait(min(q + away, 1.0))))
+    return windows
+
+
+def _weighed(sums: BlockSums, asked: Asked, weights: Floats, refused: int) -> Outcome | None:
+    """Return what was asked in each sample; None where a quantile is not in its window."""
+    billed, runs, waited, turns, over, cold, resumed = (weights @ each for each in sums.counts)
+    waits = {}
+    for name, cut in zip(asked.quantiles, sums.cuts, strict=True):
+        found = quantiles(cut, weights, turns, QUANTILES[name])
+        if found is None:
+            return None
+        waits[name] = found / 1000
+    waits |= {
+        "wait_mean": _ratio(waited / 1000, turns),
+        "cold_starts": _ratio(cold, turns),
+        "resumed": _ratio(resumed, turns),
+    }
+    if asked.limit is None:
+        wait = waits[asked.wait]
+    else:
+        wait = _ratio(over - (turns - np.ceil(QUANTILES[asked.wait] * turns)), turns)
+    told = {name: waits[name] for name in asked.told}
+    return Outcome(wait, billed / 1000, runs, waited / 1000, told, refused)
 
 
 def _ratio(above: Floats, below: Floats) -> Floats:
     return np.divide(above, below, out=np.full(len(below), np.nan), where=below > 0)
 
 
-def _quantiles(
-    values: Floats, block: NDArray[np.int64], weights: Floats, number: Floats, q: float
-) -> Floats:
-    """Return a quantile in each sample (nearest rank): a value that occurs in it; else NaN.
+def _refused(outcome: columnar.Outcome) -> int:
+    return sum(n for answer, n in outcome.answers.items() if answer.split()[1] >= "400")
 
-    Values lie in blocks, of which each sample has some so many times, and ``number`` values in all.
-    Only the largest are looked at, unless a sample needs more of them, and none of the smallest:
-    most waits are alike.
-    """
-    found = np.full(len(weights), np.nan)
-    found[number > 0] = least = values.min(initial=np.inf)
-    block, values = block[values > least], values[values > least]
-    # How many of a sample's values, from the largest on, it takes to come to the quantile.
-    wanted = number - np.maximum(np.ceil(q * number), 1) + 1
-    some = len(values) if q < 0.5 else min(len(values), int(3 * (1 - q) * len(values)) + 200)
-    known = np.flatnonzero(number > 0)
-    for most in dict.fromkeys((some, len(values))):
-        if not len(known) or not most:
-            break
-        largest = np.argpartition(values, len(values) - most)[len(values) - most :]
-        largest = largest[np.argsort(-values[largest], kind="stable")]
-        at_once, left = max(1, _CELLS // most), []
-        for begin in range(0, len(known), at_once):
-            rows = known[begin : begin + at_once]
-            seen = np.cumsum(weights[rows][:, block[largest]], axis=1)
-            reached = seen[:, -1] >= wanted[rows] - _HALF
-            place = (seen < wanted[rows, None] - _HALF).sum(axis=1)
-            found[rows[reached]] = values[largest[place[reached]]]
-            left.append(rows[~reached])
-        known = np.concatenate(left)
-    return found
+
+def _whole(part: Part, plays: Sequence[Play]) -> Iterator[tuple[columnar.Outcome, ...]]:
+    for play in plays:
+        yield (play.on(part.swept).outcome(play.timings),)
+
+
+def _halves(part: Part, plays: Sequence[Play]) -> Iterator[tuple[columnar.Outcome, ...]]:
+    for play in plays:
+        yield tuple(play.on(half).outcome(play.timings) for half in part.halves)
+
+
+def _blocks(part: Part, sampled: Sequence[BlockPlay]) -> Iterator[tuple[BlockSums]]:
+    for one in sampled:
+        yield (in_blocks(part, one),)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from session_lab.analysis.display import money
 from session_lab.analysis.replays.rules import Rule
 from session_lab.errors import DataError
-from session_lab.replays.environment.deciding.outcomes import MEASURES, QUANTILES
+from session_lab.replays.environment.deciding.outcomes import MEASURES
+from session_lab.replays.environment.deciding.sampling import QUANTILES
 from session_lab.timing import duration_text, to_milliseconds
 
 if TYPE_CHECKING:

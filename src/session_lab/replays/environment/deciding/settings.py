@@ -16,7 +16,7 @@ from session_lab.timing import to_milliseconds
 if TYPE_CHECKING:
     import pandas as pd
 
-    from session_lab.replays.environment.deciding.outcomes import Policies
+    from session_lab.replays.chats import Policies
 
 __all__ = ["DEFAULT_GRID", "Candidates", "candidates"]
 

@@ -11,7 +11,7 @@ from session_lab.simulator import Distribution, RandomStream
 from session_lab.timing import to_milliseconds
 
 if TYPE_CHECKING:
-    from session_lab.replays.environment.deciding.outcomes import Policies
+    from session_lab.replays.chats import Policies
     from session_lab.replays.environment.fitting.samples import Sample
     from session_lab.simulator import Platform
     from session_lab.timing import Duration

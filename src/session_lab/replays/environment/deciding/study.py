@@ -7,18 +7,25 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from session_lab.replays.environment.deciding.outcomes import MEASURES, Chats
+from session_lab.replays.environment.deciding.outcomes import (
+    MEASURES,
+    Asked,
+    in_samples,
+    in_the_whole,
+    played,
+    plays_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    import pandas as pd
-
-    from session_lab.replays.environment.deciding.outcomes import Policies
+    from session_lab.replays.chats import Chats, Policies
+    from session_lab.replays.environment.deciding.outcomes import Outcome
     from session_lab.replays.environment.deciding.pricing import Pricing
     from session_lab.replays.environment.deciding.question import Question
     from session_lab.replays.environment.deciding.settings import Candidates
     from session_lab.simulator import Platform
+    from session_lab.traffic import columnar
 
 __all__ = ["MEASURED", "PER_SESSION", "Sampled", "Study"]
 
@@ -99,7 +106,7 @@ class Study:
     Attributes
     ----------
     chats : Chats
-        The recorded events.
+        Those that are played.
     candidates : Candidates
         The policies.
     question : Question
@@ -107,11 +114,11 @@ class Study:
     pricing : Pricing
         What they cost.
     months : float
-        By how much to multiply what comes of the recording to get a month.
+        By how much to multiply what comes of the chats to get a month.
     seed : int
         What crashes and random times draw on.
     progress : callable
-        Told how many policies were played.
+        Told of how many policies were played.
     """
 
     chats: Chats
@@ -120,25 +127,16 @@ class Study:
     pricing: Pricing
     months: float
     seed: int
-    progress: Callable[[int], object]
+    progress: Callable[[float], object]
 
-    def on(self, events: pd.DataFrame, policy: Policies) -> Study:
-        """Return the same study of other events, that come to as many chats a month."""
-        chats = Chats.of(events, policy, seed=self.seed)
-        months = self.months * self.chats.sessions / chats.sessions
-        return replace(self, chats=chats, months=months)
+    def on(self, chats: Chats) -> Study:
+        """Return the same study of other chats, that come to as many a month."""
+        return replace(self, chats=chats, months=self.months * self.chats.sessions / chats.sessions)
 
     def play(
-        self,
-        policy: Policies,
-        platform: Platform,
-        weights: Floats,
-        *,
-        counts: Floats = 1.0,
-        tells_all: Any = (),  # noqa: ANN401  places of candidates
-        told: Sequence[str] = MEASURES,
-    ) -> Sampled:
-        """Play every candidate in some samples.
+        self, policy: Policies, platform: Platform, *, by_halves: bool = False
+    ) -> list[tuple[columnar.Outcome, ...]]:
+        """Play every candidate, and return what comes of it in the whole, or of either half.
 
         Parameters
         ----------
@@ -146,41 +144,109 @@ class Study:
             What holds for fields that the grid does not name.
         platform : Platform
             What the environment does.
-        weights : ndarray of float64, shape (samples, blocks)
-            The samples.
-        counts : float or ndarray of float64, shape (samples,)
-            How many chats come, by how many did.
+        by_halves : bool
+            Whether to tell of the earlier and the later half of the chats.
+        """
+        tried = self.candidates.policies(policy)
+        told = self.progress
+        return played(
+            self.chats, tried, platform, seed=self.seed, progress=told, by_halves=by_halves
+        )
+
+    def told(
+        self,
+        wholes: Sequence[columnar.Outcome],
+        *,
+        sessions: int | None = None,
+        tells_all: Any = (),  # noqa: ANN401  places of candidates
+        told: Sequence[str] = MEASURES,
+    ) -> Sampled:
+        """Return what came of every candidate, with every chat once.
+
+        Parameters
+        ----------
+        wholes : sequence of Outcome
+            What came of each.
+        sessions : int
+            Of how many sessions, if not of all; they come to as many a month.
         tells_all : sequence of int
             The candidates of which all measures are told.
         told : sequence of str
             Which of :data:`MEASURES` that is.
         """
-        outcomes = self.chats.play(
-            self.candidates.policies(policy),
-            platform,
-            self.question.wait,
-            self.question.limit,
-            weights,
-            seed=self.seed,
-            tells_all=tells_all,
-            told=told,
+        outcomes = [
+            in_the_whole(whole, asked)
+            for whole, asked in zip(wholes, self._asked(tells_all, told), strict=True)
+        ]
+        sessions = self.chats.sessions if sessions is None else sessions
+        months = np.array([self.months * self.chats.sessions / sessions])
+        return self._sampled(outcomes, months, sessions, tells_all)
+
+    def in_samples(
+        self,
+        policy: Policies,
+        platform: Platform,
+        wholes: Sequence[columnar.Outcome],
+        samples: Floats,
+        *,
+        counts: Floats,
+        tells_all: Sequence[int],
+    ) -> Sampled:
+        """Play every candidate, and return what comes of it in samples of the chats.
+
+        Parameters
+        ----------
+        policy, platform
+            As in :meth:`play`.
+        wholes : sequence of Outcome
+            What came of each in the whole.
+        samples : ndarray of float64, shape (samples, blocks)
+            How often each sample has each block of chats.
+        counts : ndarray of float64, shape (samples,)
+            How many chats come, by how many did.
+        tells_all : sequence of int
+            The candidates of which all measures are told.
+        """
+        outcomes = in_samples(
+            self.chats,
+            plays_of(self.candidates.policies(policy), platform, self.seed),
+            self._asked(tells_all, MEASURES),
+            wholes,
+            samples,
             progress=self.progress,
         )
+        each = samples.shape[1] / samples.sum(axis=1)
+        outcomes = [
+            one._replace(billed=one.billed * each, runs=one.runs * each, waited=one.waited * each)
+            for one in outcomes
+        ]
+        return self._sampled(outcomes, self.months * counts, self.chats.sessions, tells_all)
+
+    def _asked(self, tells_all: Sequence[int], told: Sequence[str]) -> list[Asked]:
+        wait, limit = self.question.wait, self.question.limit
+        return [
+            Asked(wait, limit, told if place in tells_all else ())
+            for place in range(len(self.candidates.settings))
+        ]
+
+    def _sampled(
+        self, outcomes: Sequence[Outcome], months: Floats, sessions: int, tells_all: Sequence[int]
+    ) -> Sampled:
         wait, billed, runs, waited = (
             np.stack([getattr(one, name) for one in outcomes], axis=1)
             for name in ("wait", "billed", "runs", "waited")
         )
-        each = (weights.shape[1] / weights.sum(axis=1))[:, None]
-        billed, runs, waited = billed * each, runs * each, waited * each
         cost = billed * self.pricing.per_second + runs * self.pricing.per_run
-        months = np.broadcast_to(self.months * np.asarray(counts), len(weights))
-        measures = {
-            place: {
+        measures = {}
+        for place in tells_all:
+            counted = dict(
+                zip(_COUNTED, (runs[:, place], billed[:, place], cost[:, place]), strict=True)
+            )
+            measures[place] = {
                 **outcomes[place].measures,
-                **self._counted(runs[:, place], billed[:, place], cost[:, place], months),
+                **{name: value * months for name, value in counted.items()},
+                **{f"{name}_per_session": value / sessions for name, value in counted.items()},
             }
-            for place in tells_all
-        }
         refused = np.array([one.refused for one in outcomes])
         return Sampled(wait, cost * months[:, None], waited * months[:, None], measures, refused)
 
@@ -192,18 +258,6 @@ class Study:
         """Return which candidates are as good as that in each sample."""
         shown, rule = _shown(found, kept), self.question.on_samples
         return np.stack([rule.nearly(*shown, policy=place) for place in range(len(kept))], axis=1)
-
-    def _counted(
-        self, runs: Floats, billed: Floats, cost: Floats, months: Floats
-    ) -> dict[str, Floats]:
-        """Return what comes of a month, and of one session."""
-        counted = dict(zip(_COUNTED, (runs, billed, cost), strict=True))
-        of_month = {name: value * months for name, value in counted.items()}
-        sessions = self.chats.sessions
-        return {
-            **of_month,
-            **{f"{name}_per_session": value / sessions for name, value in counted.items()},
-        }
 
 
 def _shown(found: Sampled, kept: Any) -> tuple[Floats, Floats, Floats]:  # noqa: ANN401

@@ -1,0 +1,303 @@
+"""The chats of a log, in memory or in shards, to be played under many policies."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from session_lab.errors import DataError
+from session_lab.frames.files.sources import Source
+from session_lab.replays.parallel import as_done, in_order
+from session_lab.simulator import Platform, RandomStream, RunPolicy
+from session_lab.traffic.engine.engine_frames import to_log
+from session_lab.traffic.engine.prepare import prepare
+from session_lab.traffic.shards import shards_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from session_lab.frames.files.sources import Place
+    from session_lab.traffic.columnar import GroupedLog, SweptLog
+
+    Job = Callable[["Part", Sequence[Any]], Iterator[tuple[Any, ...]]]
+
+__all__ = ["Chats", "Part", "Policies"]
+
+Policies = RunPolicy | dict[str, RunPolicy]
+
+_BLOCKS = 2_000
+"""Of more chats than these, so many groups are drawn instead of single ones."""
+
+
+class Part:
+    """Some chats in memory.
+
+    Attributes
+    ----------
+    log : GroupedLog
+        Their events.
+    place : ndarray of int32, shape (sessions,)
+        The place of each session among those of all parts, in an order of chance.
+    blocks : int
+        How many blocks all sessions are dealt out to.
+    middle : float
+        When half of all sessions had been created.
+    """
+
+    def __init__(
+        self, log: GroupedLog, place: NDArray[np.int32], blocks: int, middle: float
+    ) -> None:
+        self.log, self.place, self.blocks, self.middle = log, place, blocks, middle
+
+    @property
+    def block(self) -> NDArray[np.int32]:
+        """Which block each session belongs to: its own, or one of many where there are very many."""
+        return self.place % self.blocks
+
+    @cached_property
+    def swept(self) -> SweptLog:
+        """The log, to be added up."""
+        from session_lab.traffic.columnar import SweptLog  # noqa: PLC0415  it loads numba
+
+        return SweptLog(self.log)
+
+    @cached_property
+    def halves(self) -> tuple[SweptLog, SweptLog]:
+        """The sessions of the earlier half of all, and those of the later."""
+        return self.swept.split(self.swept.created_at < self.middle)
+
+
+class _Swept(Part):
+    """Some chats of which only the sums of all are asked."""
+
+    def __init__(self, swept: SweptLog) -> None:
+        vars(self)["swept"] = swept
+
+
+class _Listed(NamedTuple):
+    """The sessions of a part: what they are drawn by, and when they were created."""
+
+    hashes: NDArray[np.uint64]
+    created_at: NDArray[np.int64]
+    ids: NDArray[np.uint64]
+
+
+@dataclass(frozen=True, eq=False)
+class Chats:
+    """The chats of a log, to be played under any policy, part by part.
+
+    The parts of a log in memory are there at any time, and policies are played side by side; shards
+    are read anew for every pass, as many at a time as there are processors. What is kept of a shard
+    are four bytes a chat. What comes of a part is whole numbers, so that the sums are the same
+    however a log is dealt out.
+
+    Attributes
+    ----------
+    parts : sequence of Part or Source
+        Each with all events of its sessions.
+    places : sequence of ndarray of int32
+        For each part, the places of its sessions among all, in an order of chance.
+    created : tuple of int
+        When the first session was created, and the last, in milliseconds since 1970.
+    middle : float
+        When half of the sessions had been.
+    halves : tuple of int
+        How many are earlier than that, and how many are not.
+    seals : sequence of int
+        What each part is known again by.
+    scheduler : dask.distributed.Client, optional
+        Play on its workers instead of threads.
+    """
+
+    parts: Sequence[Part | Source]
+    places: Sequence[NDArray[np.int32]]
+    created: tuple[int, int]
+    middle: float
+    halves: tuple[int, int]
+    seals: Sequence[int] = ()
+    scheduler: Any = None
+
+    @classmethod
+    def of(
+        cls,
+        events: pd.DataFrame | Place,
+        policy: Policies,
+        *,
+        seed: int,
+        scheduler: Any = None,  # noqa: ANN401 (dask is optional, and its client has no types)
+    ) -> Chats:
+        """Group the events of a frame, or look through shards; of several policies the tasks count.
+
+        Raises
+        ------
+        DataError
+            The frame is not an events frame; or there is no shard, one cannot be used, or two have
+            events of one session.
+        """
+        if isinstance(events, pd.DataFrame):
+            log = _grouped(events, policy, seed)
+            listed = [_Listed(log.ids.hashes, log.created_at, log.ids.hashes)]
+            chats = cls._listed(listed, (), seed, scheduler)
+            part = Part(log, chats.places[0], chats.blocks, chats.middle)
+            return replace(chats, parts=[part])
+        from session_lab.traffic.played_shards import refuse_split  # noqa: PLC0415  loads numba
+
+        shards = shards_of(events)
+        listed = in_order(_list, None, shards, scheduler=scheduler, progress=lambda _: None)
+        refuse_split([each.ids for each in listed], Source(events).name)
+        return cls._listed(listed, shards, seed, scheduler)
+
+    @classmethod
+    def _listed(
+        cls,
+        listed: Sequence[_Listed],
+        parts: Sequence[Part | Source],
+        seed: int,
+        scheduler: Any,  # noqa: ANN401
+    ) -> Chats:
+        created = np.concatenate([each.created_at for each in listed])
+        order = np.argsort(_by_chance(np.concatenate([each.hashes for each in listed]), seed))
+        place = np.empty(len(order), np.int32)
+        place[order] = np.arange(len(order), dtype=np.int32)
+        edges = np.cumsum([len(each.hashes) for each in listed])[:-1]
+        middle = float(np.median(created)) if len(created) else 0.0
+        earlier = int((created < middle).sum())
+        ends = (int(created.min()), int(created.max())) if len(created) else (0, 0)
+        halves = earlier, len(created) - earlier
+        seals = [_seal(each.hashes) for each in listed]
+        return cls(parts, np.split(place, edges), ends, middle, halves, seals, scheduler)
+
+    @property
+    def sessions(self) -> int:
+        """How many sessions there are."""
+        return sum(self.halves)
+
+    @property
+    def blocks(self) -> int:
+        """How many blocks they are drawn in."""
+        return max(min(self.sessions, _BLOCKS), 1)
+
+    @property
+    def shards(self) -> int:
+        """How many parts have to be read for each pass; 0 in memory."""
+        return sum(isinstance(part, Source) for part in self.parts)
+
+    def some(self, n: int) -> Chats:
+        """Return so many chats, by chance, in memory; their sums are all that can be asked."""
+        from session_lab.traffic.columnar import SweptLog  # noqa: PLC0415  it loads numba
+
+        if self.sessions <= n and not self.shards:
+            return self
+        chosen = [place < n for place in self.places]
+        items = [number for number, some in enumerate(chosen) if some.any()]
+        logs = in_order(
+            _pick, (self, chosen), items, scheduler=self.scheduler, progress=lambda _: None
+        )
+        kept = min(n, self.sessions)
+        return Chats([_Swept(SweptLog.joined(logs))], (), self.created, self.middle, (kept, 0))
+
+    def add_up(
+        self,
+        job: Job,
+        plays: Sequence[Any],
+        *,
+        progress: Callable[[float], object] = lambda _: None,
+    ) -> list[tuple[Any, ...]]:
+        """Do a job for some plays on every part, and add what comes of each play up.
+
+        Parameters
+        ----------
+        job : callable
+            Takes a part and some of the plays, and yields for each of these a tuple of what can be
+            added.
+        plays : sequence
+            What is to be played; of a part in memory each is done by itself.
+        progress : callable, optional
+            Told of how many plays were done.
+        """
+        every = range(len(plays))
+        together = [tuple(every)] if self.shards else [(which,) for which in every]
+        items = [(number, which) for number in range(len(self.parts)) for which in together]
+        sums: dict[int, tuple[Any, ...]] = {}
+        for item, made in as_done(_do, (job, plays, self), items, scheduler=self.scheduler):
+            for which, more in zip(items[item][1], made, strict=True):
+                sums[which] = (
+                    tuple(one + other for one, other in zip(sums[which], more, strict=True))
+                    if which in sums
+                    else more
+                )
+                progress(1 / len(self.parts))
+        return [sums[which] for which in every]
+
+    def read(self, number: int) -> Part:
+        """Return a part, in memory.
+
+        Raises
+        ------
+        DataError
+            The shard cannot be read, or was changed meanwhile.
+        """
+        part = self.parts[number]
+        if isinstance(part, Part):
+            return part
+        from session_lab.traffic.played_shards import read_shard  # noqa: PLC0415  it loads numba
+
+        log, place = read_shard(part).log, self.places[number]
+        if len(log.created_by) != len(place) or _seal(log.ids.hashes) != self.seals[number]:
+            message = "the shard was changed while it was read"
+            raise DataError(message, source=part.name)
+        return Part(log, place, self.blocks, self.middle)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what workers need of it: all but the scheduler."""
+        return {**vars(self), "scheduler": None}
+
+
+def _grouped(events: pd.DataFrame, policy: Policies, seed: int) -> GroupedLog:
+    from session_lab.traffic.columnar import GroupedLog  # noqa: PLC0415  it loads numba
+
+    ready = prepare(events, horizon=None)
+    return GroupedLog.of(to_log(ready.events, policy, Platform(), seed=seed, chats=ready.chats))
+
+
+def _list(_: None, shard: Source) -> _Listed:
+    from session_lab.traffic.played_shards import read_shard  # noqa: PLC0415  it loads numba
+
+    read = read_shard(shard)
+    log = read.log
+    return _Listed(log.ids.hashes, log.created_at, read.ids)
+
+
+def _seal(hashes: NDArray[np.uint64]) -> int:
+    """Return a number by which a shard is known again."""
+    return int(hashes.sum())
+
+
+def _pick(shared: tuple[Chats, Sequence[NDArray[np.bool_]]], number: int) -> SweptLog:
+    chats, chosen = shared
+    return chats.read(number).swept.split(chosen[number])[0]
+
+
+def _do(
+    shared: tuple[Job, Sequence[Any], Chats], item: tuple[int, Sequence[int]]
+) -> list[tuple[Any, ...]]:
+    (job, plays, chats), (number, which) = shared, item
+    return list(job(chats.read(number), [plays[place] for place in which]))
+
+
+def _by_chance(hashes: NDArray[np.uint64], seed: int) -> NDArray[np.uint64]:
+    """Make numbers of hashes that have nothing in common with them: the finalizer of SplitMix64.
+
+    Steele, Lea and Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014.
+    """
+    key = np.uint64(int(RandomStream(seed, "blocks").uniforms(1)[0] * 2**53))
+    mixed = hashes ^ key
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+        mixed = (mixed ^ (mixed >> np.uint64(shift))) * np.uint64(factor)
+    return mixed ^ (mixed >> np.uint64(31))
