@@ -13,7 +13,8 @@ import numpy as np
 
 import session_lab as sl
 from session_lab.analysis.replays.rules import Rule
-from session_lab.replays.environment.deciding.outcomes import Chats
+from session_lab.replays.chats import Chats
+from session_lab.replays.environment.deciding.outcomes import Asked, in_the_whole, played
 from session_lab.replays.environment.deciding.question import SHARES
 from session_lab.replays.environment.deciding.settings import candidates
 
@@ -91,17 +92,10 @@ def drawn(seed: int, *, truth: int = TRUTH) -> World | None:
     )
     tried = candidates(GRID, policy)
     chats = Chats.of(many, policy, seed=7 * seed + 1)
-    played = chats.play(
-        tried.policies(policy),
-        platform,
-        wait,
-        None,
-        chats.whole,
-        seed=seed,
-        progress=lambda _: None,
-    )
+    wholes = played(chats, tried.policies(policy), platform, seed=seed, progress=lambda _: None)
+    outcomes = [in_the_whole(whole, Asked(wait, None)) for (whole,) in wholes]
     waits, billed, runs = (
-        np.array([getattr(one, name)[0] for one in played]) for name in ("wait", "billed", "runs")
+        np.array([getattr(one, name)[0] for one in outcomes]) for name in ("wait", "billed", "runs")
     )
     low, high = waits.min(), waits.max()
     if low > high * (1 - _TELLS):
