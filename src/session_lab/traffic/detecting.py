@@ -24,6 +24,7 @@ __all__ = ["Detected", "detect"]
 _ARCHIVE = re.compile(r'\s*\{\s*"log"\s*:')
 _LINE = re.compile(r"[^\r\n]*[^\s][^\r\n]*")
 _HEAD = 1 << 20
+_PARQUET = b"PAR1"
 _SHOWN = 12
 
 
@@ -78,7 +79,8 @@ def detect(path: Place | Source) -> Detected:
 
 def _head(source: Source) -> tuple[Head, str]:
     """Look at the beginning of a file; what was seen is for the case that nobody knows it."""
-    text = _decoded(source.head(_HEAD))
+    head = source.head(_HEAD)
+    text = _decoded(head[: len(_PARQUET)] if head.startswith(_PARQUET) else head)
     found = _LINE.search(text)
     first = found[0] if found else ""
     if source.suffix in {".csv", ".tsv"}:
@@ -93,8 +95,9 @@ def _head(source: Source) -> tuple[Head, str]:
         return Head(source.suffix, is_archive=is_archive), seen
     if not isinstance(record, dict):
         return Head(source.suffix), "its first line is not a JSON object"
-    head = Head(source.suffix, fields=list(record), is_archive=is_archive)
-    return head, f"its first line has the fields {_listed(head.fields)}"
+    fields = list(record)
+    seen = f"its first line has the fields {_listed(fields)}"
+    return Head(source.suffix, fields=fields, is_archive=is_archive), seen
 
 
 def _decoded(data: bytes) -> str:

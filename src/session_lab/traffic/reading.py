@@ -143,7 +143,7 @@ def read(
     if bad.errors:
         events.attrs["bad_rows"] = [str(error) for error in bad.errors]
     remarks += [*(() if found.repeats else _repeats(events)), *_long_gaps(events)]
-    earlier = begun_before(events)
+    earlier = None if found.begins_chats else begun_before(events)
     if earlier is not None and (adopt or found.repeats or earlier.chats >= _MANY):
         remarks.append(earlier.to_text(adopted=adopt))
         events = with_starts(events) if adopt else events

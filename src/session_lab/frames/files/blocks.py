@@ -79,7 +79,7 @@ def line_blocks(stream: BinaryIO, source: str, *, size: int = _SIZE) -> Iterator
     DataError
         A line is longer than 64 MiB.
     """
-    yield from _cut(_as_utf8(stream, source, size), source, lambda data: data.rfind(b"\n") + 1)
+    yield from _cut(_as_utf8(stream, source, size), source, _line_end)
 
 
 def row_blocks(
@@ -90,27 +90,36 @@ def row_blocks(
     The first block begins with the header. Without ``quoted`` quotes mean nothing, as in the files
     with tabs that databases write.
     """
-    find_end = _row_end if quoted else (lambda data: data.rfind(b"\n") + 1)
+    find_end = _row_end if quoted else _line_end
     yield from _cut(_as_utf8(stream, source, size), source, find_end)
 
 
-def _row_end(data: bytes) -> int:
-    """Find the end of the last line at which no quote is open."""
-    end = data.rfind(b"\n") + 1
-    while end and data.count(b'"', 0, end) % 2:
-        end = data.rfind(b"\n", 0, end - 1) + 1
+def _line_end(_: bytes, chunk: bytes) -> int:
+    return chunk.rfind(b"\n") + 1
+
+
+def _row_end(rest: bytes, chunk: bytes) -> int:
+    """Find the end of the last line of a chunk at which no quote is open; ``rest`` is before it."""
+    end = chunk.rfind(b"\n") + 1
+    if b'"' in rest or b'"' in chunk:
+        before = rest.count(b'"')
+        while end and (before + chunk.count(b'"', 0, end)) % 2:
+            end = chunk.rfind(b"\n", 0, end - 1) + 1
     return end
 
 
-def _cut(chunks: Iterable[bytes], source: str, find_end: Callable[[bytes], int]) -> Iterator[Block]:
+def _cut(
+    chunks: Iterable[bytes], source: str, find_end: Callable[[bytes, bytes], int]
+) -> Iterator[Block]:
     rest, line = b"", 1
     for chunk in chunks:
-        held = rest + chunk
-        end = find_end(held)
+        end = find_end(rest, chunk)
         if end:
-            yield Block(held[:end], line)
-            line += int(np.count_nonzero(np.frombuffer(held, np.uint8, end) == _LINE_FEED))
-        rest = held[end:]
+            data = b"".join([rest, memoryview(chunk)[:end]])
+            yield Block(data, line)
+            line += int(np.count_nonzero(np.frombuffer(data, np.uint8) == _LINE_FEED))
+            rest = b""
+        rest += chunk[end:]
         if len(rest) > _LONGEST:
             message = f"the line is longer than {_LONGEST >> 20} MiB"
             raise DataError(message, source=source, row=line, unit="line")
@@ -303,6 +312,7 @@ def csv_table(
     delimiter: str = ",",
     nulls: Sequence[str] = ("",),
     quoted: bool = True,
+    wanted: Sequence[str] | None = None,
 ) -> pa.Table | None:
     """Read a block of CSV without a header with Arrow, or return None where it needs a closer look.
 
@@ -320,11 +330,12 @@ def csv_table(
         What stands for no value.
     quoted : bool
         Whether quotes enclose cells.
+    wanted : sequence of str, optional
+        The columns to read; by default all.
     """
     data = block.data
-    has_lone_return = data.count(b"\r") != data.count(b"\r\n")
     if (
-        has_lone_return
+        _has_lone_return(data)
         or not check_utf8(data)
         or (quoted and _has_stray_quotes(data, delimiter.encode()))
     ):
@@ -332,7 +343,7 @@ def csv_table(
     types = dict.fromkeys(names, pa.large_string())
     try:
         table = pacsv.read_csv(
-            io.BytesIO(data),
+            pa.BufferReader(data),
             pacsv.ReadOptions(
                 use_threads=False, block_size=len(data) + 1, column_names=list(names)
             ),
@@ -342,7 +353,9 @@ def csv_table(
                 newlines_in_values=quoted,
             ),
             pacsv.ConvertOptions(
+                check_utf8=False,
                 column_types=types,
+                include_columns=wanted,
                 null_values=list(nulls),
                 strings_can_be_null=True,
                 quoted_strings_can_be_null=False,
@@ -351,6 +364,15 @@ def csv_table(
     except (pa.ArrowException, ValueError):
         return None
     return table
+
+
+def _has_lone_return(data: bytes) -> bool:
+    """Check for carriage returns that no line feed follows, which end lines to some and not others."""
+    if b"\r" not in data:
+        return False
+    held = np.frombuffer(data + b" ", np.uint8)
+    returns = np.flatnonzero(held == _RETURN)
+    return bool((held[returns + 1] != _LINE_FEED).any())
 
 
 def _has_stray_quotes(data: bytes, delimiter: bytes) -> bool:

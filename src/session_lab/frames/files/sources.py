@@ -322,10 +322,9 @@ class _Stream(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:  # noqa: ANN401  a writable buffer
         with reading(self._name):
-            data = self._of.read(len(buffer))
-        buffer[: len(data)] = data
-        self._on_bytes(len(data))
-        return len(data)
+            size: int = self._of.readinto(buffer)
+        self._on_bytes(size)
+        return size
 
     def close(self) -> None:
         if not self.closed and not self._keep:

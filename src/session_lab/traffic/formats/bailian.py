@@ -68,7 +68,7 @@ def _read(source: Source, options: ReadOptions, bad: BadRows) -> pd.DataFrame:
     return trace_requests.to_events(trace_requests.named(requests, "conv-", roots))
 
 
-FORMAT = Format("bailian", _read, in_first_line(*_FIELDS))
+FORMAT = Format("bailian", _read, in_first_line(*_FIELDS), begins_chats=True)
 
 
 def _request(record: Mapping[str, Any], options: ReadOptions) -> tuple[int, int, TraceRequest]:

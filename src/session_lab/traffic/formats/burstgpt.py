@@ -21,7 +21,7 @@ from session_lab.traffic.parsing.trace_requests import TraceRequest
 from session_lab.traffic.parsing.units import column_in_milliseconds
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import pandas as pd
     from numpy.typing import NDArray
@@ -58,7 +58,7 @@ def _read(source: Source, options: ReadOptions, bad: BadRows) -> pd.DataFrame:
         failed += request is None
         return request
 
-    pieces = csv_pieces(source, bad, lambda _, text: text or None)
+    pieces = csv_pieces(source, bad, lambda _, text: text or None, _present)
     requests = trace_requests.read_requests(pieces, of_table, of_row, source, bad)
     bad.leave_out(failed, "requests that failed (0 response tokens)")
     lines = np.empty(requests.num_rows, np.int64)
@@ -66,7 +66,11 @@ def _read(source: Source, options: ReadOptions, bad: BadRows) -> pd.DataFrame:
     return trace_requests.to_events(trace_requests.named(requests, "request-", pa.array(lines)))
 
 
-FORMAT = Format("burstgpt", _read, in_header(*_FIELDS))
+FORMAT = Format("burstgpt", _read, in_header(*_FIELDS), begins_chats=True)
+
+
+def _present(names: Sequence[str]) -> list[str]:
+    return [name for name in names if name in {*_FIELDS, *_OPTIONAL}]
 
 
 def _request(record: Mapping[str, Any], options: ReadOptions) -> TraceRequest | None:

@@ -50,7 +50,7 @@ def event_tables(source: Source, options: ReadOptions, bad: BadRows) -> list[pa.
     if source.suffix == ".parquet":
         pieces = parquet.pieces(source, columns)
     elif is_text:
-        pieces = csv_pieces(source, bad, columns.cell)
+        pieces = csv_pieces(source, bad, columns.cell, columns.present)
     else:
         pieces = json_pieces(source, bad, columns.json_types)
     # Closed at once when a row is refused: blocks are read ahead in threads.

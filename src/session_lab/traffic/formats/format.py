@@ -96,12 +96,15 @@ class Format:
         Returns what in the head of a file shows the format, or None.
     repeats : bool
         Whether rows that are alike are requests of their own all the same.
+    begins_chats : bool
+        Whether the first event of each chat is its start, whatever a file holds.
     """
 
     name: str
     read: Callable[[Source, ReadOptions, BadRows], pd.DataFrame]
     recognise: Callable[[Head], str | None]
     repeats: bool = False
+    begins_chats: bool = False
 
 
 def in_first_line(*fields: str) -> Callable[[Head], str | None]:

@@ -266,7 +266,7 @@ def _recognise(head: Head) -> str | None:
     return f"its first line has the fields {seen}"
 
 
-FORMAT = Format("mooncake", _read, _recognise)
+FORMAT = Format("mooncake", _read, _recognise, begins_chats=True)
 
 
 def _request(

@@ -61,7 +61,7 @@ _TYPES_OF_JSON: Final = {
     bool: pa.bool_(),
     list: pa.list_(pa.string()),
 }
-_SAMPLE: Final = 1 << 15
+_SAMPLE: Final = 1 << 13
 
 
 @dataclass(frozen=True)

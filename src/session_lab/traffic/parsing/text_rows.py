@@ -147,22 +147,31 @@ class _Header(NamedTuple):
 
 
 def csv_pieces(
-    source: Source, bad: BadRows, cell: Callable[[str, str], object]
+    source: Source,
+    bad: BadRows,
+    cell: Callable[[str, str], object],
+    present: Callable[[Sequence[str]], Sequence[str]],
 ) -> Generator[Piece]:
-    """Read CSV block by block; ``cell`` reads the text of a column's cell, where one by one."""
+    """Read CSV block by block.
+
+    ``cell`` reads the text of a column's cell, where one by one; ``present`` returns which columns
+    of a header are looked at.
+    """
     with source.open() as stream:
         blocks = row_blocks(stream, source.name, size=BLOCK_SIZE)
         first = next(blocks, None)
         if first is None:
             return
         header = _header(first, source.name)
+        unique = len(set(header.names)) == len(header.names)
+        # Without any Arrow would not count rows.
+        wanted = present(header.names) or None
 
         def read(block: Block) -> Piece:
-            unique = len(set(header.names)) == len(header.names)
-            table = None
+            data, table = block.data, None
             # A byte order mark at the beginning of what it is given is none to Arrow.
-            if unique and block.data.strip() and not block.data.startswith(codecs.BOM_UTF8):
-                table = csv_table(block, header.names, delimiter=header.delimiter)
+            if unique and data and not data.isspace() and not data.startswith(codecs.BOM_UTF8):
+                table = csv_table(block, header.names, delimiter=header.delimiter, wanted=wanted)
             return Piece(table, partial(_csv_rows, block, header, source.name, bad, cell))
 
         yield read(header.rest)

@@ -137,12 +137,15 @@ def in_order(requests: pa.Table) -> NDArray[np.int64]:
     Those of one instant are put in an order that has nothing to do with where they stand in a file:
     by duration, chat and tag.
     """
-    keys = [np.asarray(requests[name]) for name in ("at", "turn_duration")]
-    order = np.lexsort(keys[::-1])
-    places = order[tied := ties(order, *keys)]
+    at, lasts = (np.asarray(requests[name]) for name in ("at", "turn_duration"))
+    # Traces are in order of time but for few.
+    order = np.argsort(at, kind="stable")
+    places = order[tied := ties(order, at)]
+    order[tied] = places[np.lexsort((lasts[places], at[places]))]
+    places = order[tied := ties(order, at, lasts)]
     # Those without a chat or a tag come first.
     texts = {name: requests[name].take(places).fill_null("") for name in ("chat", "tag")}
-    keys_of_all = {"at": keys[0][places], "turn_duration": keys[1][places], **texts}
+    keys_of_all = {"at": at[places], "turn_duration": lasts[places], **texts}
     by_all = pc.call_function("sort_indices", [pa.table(keys_of_all)], _BY_ALL)
     order[tied] = places[np.asarray(by_all)]
     return order
@@ -158,7 +161,10 @@ def ties(order: NDArray[np.int64], *keys: NDArray[np.int64]) -> NDArray[np.bool_
 
 def named(requests: pa.Table, prefix: str, numbers: pa.Array) -> pa.Table:
     """Give the requests that are of no chat one by its number, such as ``conv-7``."""
-    chat = pc.call_function("coalesce", [requests["chat"], texts_after(prefix, numbers)])
+    chat = in_one_piece(requests["chat"])
+    is_of_none = chat.is_null()
+    names = texts_after(prefix, numbers.filter(is_of_none))
+    chat = pc.call_function("replace_with_mask", [chat, is_of_none, names])
     return requests.set_column(_COLUMNS.get_field_index("chat"), "chat", chat)
 
 
@@ -187,7 +193,9 @@ def to_events(requests: pa.Table, order: NDArray[np.int64] | None = None) -> pd.
     """
     if order is None:
         order = in_order(requests)
-    at, turn_duration, chat, tag = map(in_one_piece, requests.take(order).columns)
+    if (np.diff(order) != 1).any():
+        requests = requests.take(order)
+    at, turn_duration, chat, tag = map(in_one_piece, requests.columns)
     # Chats are numbered as they appear.
     numbers = np.asarray(chat.dictionary_encode().indices, np.int64)
     is_start = np.diff(np.maximum.accumulate(numbers), prepend=-1) > 0
