@@ -64,8 +64,13 @@ def _read(source: Source, options: ReadOptions, bad: BadRows) -> pd.DataFrame:
 
     pieces = json_pieces(source, bad, lambda _: _TYPES)
     requests = trace_requests.read_requests(pieces, of_table, of_row, source, bad)
-    roots = pa.array([str(_root(parents, one)) for one in ids], pa.large_string())
-    return trace_requests.to_events(trace_requests.named(requests, "conv-", roots))
+    roots = [_root(parents, one) for one in ids]
+    try:
+        numbers = pa.array(roots, pa.int64())
+    except OverflowError:
+        numbers = pa.array([str(root) for root in roots], pa.large_string())
+    del parents, ids, roots  # Far more memory than the frame.
+    return trace_requests.to_events(trace_requests.named(requests, "conv-", numbers))
 
 
 FORMAT = Format("bailian", _read, in_first_line(*_FIELDS), begins_chats=True)

@@ -70,21 +70,19 @@ def conversations(blocks: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDAr
     beginnings = _beginnings(blocks, lengths)
     ends = np.cumsum(lengths)
     is_long = lengths > _SHORTEST_PREFIX
-    but_last = beginnings[ends[is_long] - 2]
-    # Only what some request consists of, but for its last block, can be continued.
-    is_made = np.zeros(len(blocks), np.bool_)
-    is_made[but_last] = True
-    may_continue = is_made[beginnings]
-    found = beginnings[may_continue].tolist()
-    bounds = np.concatenate([[0], np.cumsum(may_continue)])[np.concatenate([[0], ends])].tolist()
+    # A request can be continued by what begins as it does, but for its last block.
     made = np.full(len(lengths), -1)
-    made[is_long] = but_last
-    latest: dict[int, int] = {}
+    made[is_long] = beginnings[ends[is_long] - 2]
+    # The conversation of the latest request that consists of a beginning, so far.
+    latest = np.full(beginnings.max(initial=-1) + 1, -1, np.int32).data
+    held = beginnings.data
     numbers, n = [], 0
-    for place, beginning in enumerate(made.tolist()):
-        for known in reversed(found[bounds[place] : bounds[place + 1]]):
-            if known in latest:
-                number = latest[known]
+    for start, end, beginning in zip(
+        (ends - lengths).tolist(), ends.tolist(), made.tolist(), strict=True
+    ):
+        for known in reversed(held[start:end]):
+            number = latest[known]
+            if number >= 0:
                 break
         else:
             number = n
@@ -95,18 +93,21 @@ def conversations(blocks: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDAr
     return np.asarray(numbers, np.int64)
 
 
-def _beginnings(blocks: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.integer]:
+def _beginnings(blocks: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.int32]:
     """Return the number of the beginning that ends with each block; equal ones have one number."""
-    codes = np.asarray(pd.factorize(blocks)[0], np.int64)
-    dtype = np.dtype(np.int32 if len(blocks) < _FEW else np.int64)
-    found: NDArray[np.integer] = np.empty(len(blocks), dtype)
+    if len(blocks) >= _FEW:
+        raise DataError(f"{len(blocks):,} prefix blocks are more than 2**31", column="hash_ids")
+    # A beginning is another and one block more, each of which is half of a number.
+    is_narrow = blocks.dtype == np.int32
+    codes = blocks if is_narrow else np.asarray(pd.factorize(blocks)[0], np.int32)
+    found = np.empty(len(blocks), np.int32)
     by_length = np.argsort(-lengths, kind="stable")
     places = (np.cumsum(lengths) - lengths)[by_length]
     n_longer = len(lengths) - np.cumsum(np.bincount(lengths))
     before, n = np.zeros(len(lengths), np.int64), 0
     for depth, longer in enumerate(n_longer.tolist()):
         here = places[:longer] + depth
-        pairs = before[:longer] * len(blocks) + codes[here]
+        pairs = (before[:longer] << 32) + codes[here]
         numbers, different = pd.factorize(pairs)
         before = found[here] = numbers + n
         n += len(different)
@@ -132,8 +133,12 @@ class _Prefixes:
         self.add(found, np.array([len(blocks)]))
 
     def whole(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Return all blocks, by numbers in the same order, and how many of them each request has."""
+        """Return all blocks, by numbers in the same order, and how many of them each request has.
+
+        They are many, and no longer held here.
+        """
         blocks = np.concatenate(self._blocks)
+        self._blocks.clear()
         if blocks.dtype == object:
             blocks = np.unique(blocks, return_inverse=True)[1]
         return blocks, np.concatenate(self._lengths)
