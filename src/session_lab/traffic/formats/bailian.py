@@ -46,6 +46,13 @@ def _read(source: Source, options: ReadOptions, bad: BadRows) -> pd.DataFrame:
     A conversation is called after its first request, ``conv-<chat_id>``. Requests whose common
     parent was cut off the trace are one conversation, called after it.
     """
+    return trace_requests.to_events(_read_requests(source, options, bad))
+
+
+FORMAT = Format("bailian", _read, in_first_line(*_FIELDS), begins_chats=True)
+
+
+def _read_requests(source: Source, options: ReadOptions, bad: BadRows) -> pa.Table:
     parents: dict[int, int] = {}
     ids: list[int] = []
 
@@ -69,11 +76,7 @@ def _read(source: Source, options: ReadOptions, bad: BadRows) -> pd.DataFrame:
         numbers = pa.array(roots, pa.int64())
     except OverflowError:
         numbers = pa.array([str(root) for root in roots], pa.large_string())
-    del parents, ids, roots  # Far more memory than the frame.
-    return trace_requests.to_events(trace_requests.named(requests, "conv-", numbers))
-
-
-FORMAT = Format("bailian", _read, in_first_line(*_FIELDS), begins_chats=True)
+    return trace_requests.named(requests, "conv-", numbers)
 
 
 def _request(record: Mapping[str, Any], options: ReadOptions) -> tuple[int, int, TraceRequest]:

@@ -133,7 +133,7 @@ def _exactly(values: pa.Array) -> tuple[int, NDArray[np.int64]]:
 def _millionths(values: pa.Array) -> NDArray[np.int64]:
     """Return floats, or texts of few digits, as whole numbers of millionths."""
     try:
-        numbers = np.asarray(values.cast(pa.float64()))
+        numbers: NDArray[np.float64] = np.asarray(values.cast(pa.float64()))
     except pa.ArrowInvalid as error:
         raise UnusualError from error
     if not (np.abs(numbers) < _EXACT).all():
