@@ -88,8 +88,23 @@ def test_a_shard_that_vanishes_between_two_reads_is_named(
 def test_what_needs_the_whole_log_is_refused(folder: Path):
     with pytest.raises(sl.DataError, match="couples the sessions"):
         sl.sweep(folder, {"concurrency_limit": [10]})
-    with pytest.raises(sl.DataError, match="one policy for all tasks"):
+    with pytest.raises(sl.DataError, match=r"part-0000\d.*no policy for 'chat'.*for support"):
         sl.sweep(folder, GRID, policy={"support": sl.RunPolicy()})
+
+
+def test_each_task_has_a_policy_of_its_own(events: pd.DataFrame, tmp_path: Path):
+    by_task = {"chat": sl.RunPolicy(max_turns=3), "support": sl.RunPolicy(turn_timeout="5m")}
+    is_support = events["external_id"].str[-1].isin(list("02468"))
+    tasks = events["task_identifier"].astype(object).where(~is_support, "support")
+    mixed = events.assign(task_identifier=tasks.astype("category"))
+    mixed.loc[mixed["op"] != "start", "task_identifier"] = None
+    sl.traffic.write_shards(mixed, tmp_path, shards=4)
+    whole = sl.sweep(mixed, GRID, policy=by_task, platform=PLATFORM)
+    pd.testing.assert_frame_equal(
+        sl.sweep(tmp_path, GRID, policy=by_task, platform=PLATFORM), whole, check_exact=True
+    )
+    swapped = dict(zip(by_task, reversed(by_task.values()), strict=True))
+    assert not whole.equals(sl.sweep(tmp_path, GRID, policy=swapped, platform=PLATFORM))
 
 
 def test_the_command_line_reads_shards_one_after_the_other(events: pd.DataFrame, folder: Path):

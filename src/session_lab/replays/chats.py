@@ -13,7 +13,7 @@ from session_lab.errors import DataError
 from session_lab.frames.files.sources import Source
 from session_lab.replays.parallel import as_done, in_order
 from session_lab.simulator import Platform, RandomStream, RunPolicy
-from session_lab.traffic.engine.engine_frames import to_log
+from session_lab.traffic.engine.engine_frames import tasks_of, to_log
 from session_lab.traffic.engine.prepare import prepare
 from session_lab.traffic.shards import shards_of
 
@@ -85,7 +85,6 @@ class _Listed(NamedTuple):
 
     hashes: NDArray[np.uint64]
     created_at: NDArray[np.int64]
-    ids: NDArray[np.uint64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,6 +110,8 @@ class Chats:
         How many are earlier than that, and how many are not.
     seals : sequence of int
         What each part is known again by.
+    tasks : sequence of str
+        The tasks that have a policy each; none where one policy is all tasks'.
     scheduler : dask.distributed.Client, optional
         Play on its workers instead of threads.
     """
@@ -121,6 +122,7 @@ class Chats:
     middle: float
     halves: tuple[int, int]
     seals: Sequence[int] = ()
+    tasks: Sequence[str] = ()
     scheduler: Any = None
 
     @classmethod
@@ -142,36 +144,36 @@ class Chats:
         """
         if isinstance(events, pd.DataFrame):
             log = _grouped(events, policy, seed)
-            listed = [_Listed(log.ids.hashes, log.created_at, log.ids.hashes)]
-            chats = cls._listed(listed, (), seed, scheduler)
+            chats = cls._listed([_Listed(log.ids.hashes, log.created_at)], seed)
             part = Part(log, chats.places[0], chats.blocks, chats.middle)
-            return replace(chats, parts=[part])
+            return replace(chats, parts=[part], scheduler=scheduler)
         from session_lab.traffic.played_shards import refuse_split  # noqa: PLC0415  loads numba
 
-        shards = shards_of(events)
-        listed = in_order(_list, None, shards, scheduler=scheduler, progress=lambda _: None)
-        refuse_split([each.ids for each in listed], Source(events).name)
-        return cls._listed(listed, shards, seed, scheduler)
+        shards, ids, listed = shards_of(events), {}, {}
+        for place, found in as_done(_list, None, shards, scheduler=scheduler):
+            listed[place], ids[place] = found
+        refuse_split(list(ids.values()), Source(events).name)
+        ids.clear()
+        chats = cls._listed([listed.pop(place) for place in range(len(shards))], seed)
+        return replace(chats, parts=shards, tasks=tasks_of(policy), scheduler=scheduler)
 
     @classmethod
-    def _listed(
-        cls,
-        listed: Sequence[_Listed],
-        parts: Sequence[Part | Source],
-        seed: int,
-        scheduler: Any,  # noqa: ANN401
-    ) -> Chats:
-        created = np.concatenate([each.created_at for each in listed])
-        order = np.argsort(_by_chance(np.concatenate([each.hashes for each in listed]), seed))
-        place = np.empty(len(order), np.int32)
-        place[order] = np.arange(len(order), dtype=np.int32)
+    def _listed(cls, listed: list[_Listed], seed: int) -> Chats:
+        """Place the sessions of parts that are yet to be named."""
+        seals = [_seal(each.hashes) for each in listed]
         edges = np.cumsum([len(each.hashes) for each in listed])[:-1]
+        created = np.concatenate([each.created_at for each in listed])
+        hashes = np.concatenate([each.hashes for each in listed])
+        listed.clear()
         middle = float(np.median(created)) if len(created) else 0.0
         earlier = int((created < middle).sum())
         ends = (int(created.min()), int(created.max())) if len(created) else (0, 0)
         halves = earlier, len(created) - earlier
-        seals = [_seal(each.hashes) for each in listed]
-        return cls(parts, np.split(place, edges), ends, middle, halves, seals, scheduler)
+        del created
+        order = np.argsort(_by_chance(hashes, seed))
+        place = np.empty(len(order), np.int32)
+        place[order] = np.arange(len(order), dtype=np.int32)
+        return cls((), np.split(place, edges), ends, middle, halves, seals)
 
     @property
     def sessions(self) -> int:
@@ -248,7 +250,7 @@ class Chats:
             return part
         from session_lab.traffic.played_shards import read_shard  # noqa: PLC0415  it loads numba
 
-        log, place = read_shard(part).log, self.places[number]
+        log, place = read_shard(part, tasks=list(self.tasks)).log, self.places[number]
         if len(log.created_by) != len(place) or _seal(log.ids.hashes) != self.seals[number]:
             message = "the shard was changed while it was read"
             raise DataError(message, source=part.name)
@@ -266,12 +268,13 @@ def _grouped(events: pd.DataFrame, policy: Policies, seed: int) -> GroupedLog:
     return GroupedLog.of(to_log(ready.events, policy, Platform(), seed=seed, chats=ready.chats))
 
 
-def _list(_: None, shard: Source) -> _Listed:
+def _list(_: None, shard: Source) -> tuple[_Listed, NDArray[np.uint64]]:
+    """Return the sessions of a shard, and a hash of every external id, also of those without one."""
     from session_lab.traffic.played_shards import read_shard  # noqa: PLC0415  it loads numba
 
     read = read_shard(shard)
     log = read.log
-    return _Listed(log.ids.hashes, log.created_at, read.ids)
+    return _Listed(log.ids.hashes, log.created_at), read.ids
 
 
 def _seal(hashes: NDArray[np.uint64]) -> int:

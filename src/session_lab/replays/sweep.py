@@ -42,7 +42,7 @@ from session_lab.replays.sweep_rows import (
 )
 from session_lab.simulator import Platform, RunPolicy
 from session_lab.timing import to_instant
-from session_lab.traffic.engine.engine_frames import to_log
+from session_lab.traffic.engine.engine_frames import tasks_of, to_log
 from session_lab.traffic.engine.prepare import prepare
 from session_lab.traffic.shards import shards_of
 
@@ -360,8 +360,8 @@ class ShardedSweep(_Sweep):
     ----------
     folder : path or URL
         Where the shards lie, as ``sl.traffic.write_shards`` and ``sl.traffic.shard`` leave them.
-    policy : RunPolicy, optional
-        One for all sessions.
+    policy : RunPolicy or mapping of str to RunPolicy, optional
+        Of a mapping, the task identifiers whose policies the sweeps will give, in that order.
     seed : int
         What crashes and random times draw on.
     until : str or datetime, optional
@@ -370,8 +370,7 @@ class ShardedSweep(_Sweep):
     Raises
     ------
     DataError
-        There is no shard, one cannot be read or differs from the others, or there are policies by
-        task.
+        There is no shard, or one cannot be read or differs from the others.
     """
 
     def __init__(
@@ -383,9 +382,7 @@ class ShardedSweep(_Sweep):
         until: Instant | None = None,
     ) -> None:
         super().__init__(seed, until)
-        if policy is not None and not isinstance(policy, RunPolicy):
-            message = "shards are played under one policy for all tasks; give one RunPolicy"
-            raise DataError(message, column="policy")
+        self._tasks = tasks_of(RunPolicy() if policy is None else policy)
         self._folder, self._shards = Source(folder).name, shards_of(folder)
 
     def _played(
@@ -406,9 +403,9 @@ class ShardedSweep(_Sweep):
 
         sums: list[Outcome] = []
         silent = messages = 0
-        ids = []
+        ids, shared = [], (points, self._tasks)
         with _bar(len(self._shards), "shards", progress) as bar:
-            for _, played in as_done(_play_shard, points, self._shards, scheduler=scheduler):
+            for _, played in as_done(_play_shard, shared, self._shards, scheduler=scheduler):
                 outcomes, counts, some = played
                 sums = (
                     [one + more for one, more in zip(sums, outcomes, strict=True)]
@@ -423,13 +420,14 @@ class ShardedSweep(_Sweep):
 
 
 def _play_shard(
-    points: list[Point], shard: Source
+    shared: tuple[list[Point], list[str]], shard: Source
 ) -> tuple[list[Outcome], tuple[int, int], NDArray[np.uint64]]:
     """Read a shard, and play it under each policy; with what comes of it go its counts and ids."""
     from session_lab.traffic.columnar import SweptLog  # noqa: PLC0415  it loads numba
     from session_lab.traffic.played_shards import read_shard  # noqa: PLC0415  it loads numba
 
-    read = read_shard(shard, until=points[0].until)
+    points, tasks = shared
+    read = read_shard(shard, tasks=tasks, until=points[0].until)
     log = SweptLog(read.log)
     return [outcome_of(log, point) for point in points], (read.silent, read.messages), read.ids
 

@@ -16,6 +16,7 @@ from session_lab.frames import EVENTS, UnusualError, event_array, event_column
 from session_lab.frames.files.sources import Source
 from session_lab.traffic.columnar.draws import SessionIds
 from session_lab.traffic.columnar.log import PROFILE, GroupedLog
+from session_lab.traffic.engine.engine_frames import policies_of
 from session_lab.traffic.engine.engine_result import NAT, OPS
 
 if TYPE_CHECKING:
@@ -118,20 +119,22 @@ class Shard(NamedTuple):
     ids: NDArray[np.uint64]
 
 
-def read_shard(file: Source, *, until: int | None = None) -> Shard:
+def read_shard(file: Source, *, tasks: list[str] | None = None, until: int | None = None) -> Shard:
     """Read one shard, and group its events.
 
     Parameters
     ----------
     file : Source
         Parquet, with the columns that :func:`play_shards` names.
+    tasks : list of str, optional
+        The tasks that have a policy each, in their order; none where one policy is all tasks'.
     until : int, optional
         Leave out events that are later, in milliseconds since 1970.
 
     Raises
     ------
     DataError
-        It cannot be read, or a column cannot be used.
+        It cannot be read, a column cannot be used, or the task of a start has no policy.
     """
     where = file.name
     try:
@@ -145,6 +148,12 @@ def read_shard(file: Source, *, until: int | None = None) -> Shard:
             at, op = (_column(parquet, name, where) for name in ("at", "op"))
             columns = {name: _column(parquet, name, where) for name in _OPTIONAL if name in names}
             chat, external_ids = _ids(parquet, where)
+            if tasks:
+                given = None
+                if "task_identifier" in names:
+                    given = parquet.read(["task_identifier"], use_threads=False)[0]
+                rows = range(len(at))
+                columns["policy"] = policies_of(given, op, tasks, source=where, rows=rows)
     except (OSError, pa.ArrowException) as error:
         message = f"the shard cannot be read, or was cut short: {error}"
         raise DataError(message, source=where) from error

@@ -181,7 +181,7 @@ def test_other_assumptions_are_tried_one_at_a_time(decision: sl.Decision):
     ]
 
 
-def test_each_task_keeps_its_own_policy_beside_the_grid(events: pd.DataFrame):
+def test_each_task_keeps_its_own_policy_beside_the_grid(events: pd.DataFrame, tmp_path: Path):
     start = events["op"] == "start"
     names = np.where(np.arange(len(events)) % 2, "a", "b")
     tasks = dict(zip(events["external_id"][start], names[start], strict=True))
@@ -194,6 +194,10 @@ def test_each_task_keeps_its_own_policy_beside_the_grid(events: pd.DataFrame):
     swept = sl.replay(both, today, PLATFORM).summary().waits["mean"]
     assert row["wait_mean"] // pd.Timedelta(milliseconds=1) == swept
     assert set(found.policy) == {"a", "b"}
+    asked = {"fit": Known(policy=today), "at_most": "10s"}
+    assert_same(
+        of_shards(recorded, both, tmp_path, 3, **asked), decided(recorded, events=both, **asked)
+    )
 
 
 def test_the_default_grid_holds_what_holds_today():

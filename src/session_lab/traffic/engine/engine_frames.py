@@ -43,7 +43,16 @@ if TYPE_CHECKING:
 
     from session_lab.simulator import ConcurrencyLimits
 
-__all__ = ["Chats", "Frames", "recorded_columns", "to_frames", "to_log", "to_slot_limits"]
+__all__ = [
+    "Chats",
+    "Frames",
+    "policies_of",
+    "recorded_columns",
+    "tasks_of",
+    "to_frames",
+    "to_log",
+    "to_slot_limits",
+]
 
 
 class Frames(NamedTuple):
@@ -101,7 +110,10 @@ def to_log(
         The task identifier of a start has no policy.
     """
     chats = Chats.of(events) if chats is None else chats
-    which, policies = _policies(events, policy)
+    names, op, tasks = tasks_of(policy), _op_codes(events), None
+    if names and "task_identifier" in events:
+        tasks = pa.array(events["task_identifier"])
+    policies = [policy] if isinstance(policy, RunPolicy) else list(policy.values())
     missing = np.full(len(events), NAT)
 
     def optional(name: str) -> NDArray[np.int64]:
@@ -109,12 +121,12 @@ def to_log(
 
     return Log(
         at=milliseconds(events["at"]),
-        op=_op_codes(events),
+        op=op,
         chat=chats.number,
         external_ids=chats.external_ids,
         turn_duration=optional("turn_duration"),
         expires_at=optional("expires_at"),
-        policy=which,
+        policy=policies_of(tasks, op, names, source="events", rows=events.index),
         timings=tuple(policy.timings(platform, seed) for policy in policies),
     )
 
@@ -198,33 +210,70 @@ def recorded_columns(events: pd.DataFrame) -> dict[str, Any]:
     return columns
 
 
-def _policies(
-    events: pd.DataFrame, policy: RunPolicy | Mapping[str, RunPolicy]
-) -> tuple[NDArray[np.int64], tuple[RunPolicy, ...]]:
-    """Map each event to the policy that its session would follow if it were created by it."""
-    if isinstance(policy, RunPolicy):
-        return np.zeros(len(events), dtype=np.int64), (policy,)
+def tasks_of(policy: RunPolicy | Mapping[str, RunPolicy]) -> list[str]:
+    """Return the tasks that have a policy each; none where one policy is all tasks'.
+
+    Raises
+    ------
+    DataError
+        It is neither a policy nor a mapping to policies, or the mapping is empty.
+    """
     given: object = policy
+    if isinstance(given, RunPolicy):
+        return []
     if not isinstance(given, Mapping):
         message = f"{policy!r} is neither a RunPolicy nor a mapping of task identifiers to such"
         raise DataError(message, column="policy")
     for name, value in given.items():
         if not isinstance(value, RunPolicy):
             raise DataError(f"{value!r}, given for {name!r}, is not a RunPolicy", column="policy")
-    names = list(policy)
-    if not names:
+    if not given:
         raise DataError("there is no policy in the mapping", column="policy")
-    which = np.full(len(events), NONE, dtype=np.int64)
-    if "task_identifier" in events:
-        which = pd.Index(names).get_indexer(pd.Index(events["task_identifier"].astype(object)))
-    lost = (_op_codes(events) == OPS.index("start")) & (which == NONE)
+    return list(given)
+
+
+def policies_of(
+    tasks: pa.Array | pa.ChunkedArray | None,
+    op: NDArray[np.int8],
+    names: list[str],
+    *,
+    source: str,
+    rows: pd.Index | range,
+) -> NDArray[np.int64]:
+    """Map each event to the policy that its session would follow if it were created by it.
+
+    Parameters
+    ----------
+    tasks : Arrow array of text, or None
+        The task identifier of each event.
+    op : ndarray of int8
+        Their places in ``OPS``.
+    names : list of str
+        The tasks that have a policy each; none where one policy is all tasks'.
+    source : str
+        Where the events come from.
+    rows : sequence of int
+        The row that each of them has there.
+
+    Raises
+    ------
+    DataError
+        The task identifier of a start has no policy.
+    """
+    which = np.full(len(op), NONE if names else 0, dtype=np.int64)
+    if names and tasks is not None:
+        given = in_one_piece(tasks).cast(pa.large_string()).dictionary_encode()
+        found = pd.Index(names).get_indexer(given.dictionary.to_pylist())
+        codes = np.asarray(given.indices.fill_null(NONE))
+        which = np.append(found, NONE)[codes]
+    lost = (op == OPS.index("start")) & (which == NONE)
     if lost.any():
         place = int(lost.argmax())
-        task = events["task_identifier"].iloc[place] if "task_identifier" in events else None
-        row = int(events.index[place])
-        message = f"no policy for {task!r}; there are policies for {', '.join(map(str, names))}"
-        raise DataError(message, source="events", row=row, column="task_identifier")
-    return np.maximum(which, 0), tuple(policy[name] for name in names)
+        name = None if tasks is None else tasks[place].as_py()
+        message = f"no policy for {name!r}; there are policies for {', '.join(map(str, names))}"
+        row = int(rows[place])
+        raise DataError(message, source=source, row=row, column="task_identifier")
+    return np.maximum(which, 0)
 
 
 def _op_codes(events: pd.DataFrame) -> NDArray[np.int8]:
