@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import random
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import pandas as pd
 
 import session_lab as sl
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
 
     from session_lab.client import Client
     from session_lab.timing import Instant
+
+    Change = Callable[[httpx.Request, Any], Any]
 
 SECRET = "what-users-wrote"
 
@@ -67,6 +71,42 @@ class World:
         """Replay events under the policy and on the platform."""
         events = self.events if events is None else events
         return sl.replay(events, **self.settings, seed=self.seed, until=until)
+
+
+def _same(request: httpx.Request, body: Any) -> Any:  # noqa: ARG001
+    return body
+
+
+def tampered(
+    sim: sl.Simulator, change: Change = _same, stream: Callable[[str], str] = str
+) -> sl.Client:
+    """Make a client whose replies are changed; a status in place of a body refuses."""
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        reply = sim.transport.handle_request(request)
+        body = reply.read()
+        if "json" not in reply.headers.get("content-type", ""):
+            text = stream(body.decode())
+            headers = {name: reply.headers[name] for name in ("content-type", "x-stream-version")}
+            return httpx.Response(reply.status_code, headers=headers, text=text)
+        found = change(request, json.loads(body))
+        if isinstance(found, int):
+            return httpx.Response(
+                found, json={"error": "refused"}, headers={"x-should-retry": "false"}
+            )
+        date = {"date": reply.headers["date"]}
+        return httpx.Response(reply.status_code, json=found, headers=date)
+
+    transport = httpx.MockTransport(handle)
+    return sl.Client("tr_dev_simulated", "http://session-lab", transport=transport, max_retries=0)
+
+
+def spans(body: Any) -> list[Any]:
+    """Return all spans of a trace."""
+    found = [body["trace"]["rootSpan"]]
+    for span in found:
+        found.extend(span["children"])
+    return found
 
 
 def play(

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import errno
+import signal
+import subprocess
+import sys
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -18,12 +22,11 @@ from tests.environments import SECRET, World, play
 from tests.strategies import events_frame, histories, policies, settings_of
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import pandas as pd
 
     from tests.oracles.simpy_model import Policy
 
+ROOT = Path(__file__).parents[3]
 HANDED_OVER_WHILE_IT_BOOTED = 194
 SEEDS = [
     *range(5),
@@ -148,6 +151,44 @@ def test_a_recording_that_was_cut_off_anywhere_goes_on_to_the_same_end(
         assert (recording.notes, recording.observed_at) == (whole.notes, whole.observed_at)
         # The request that was cut is asked again, and what time it is.
         assert len(cut.asked) + len(resumed.asked) <= len(line.asked) + 2
+
+
+KILLED = """
+import os, signal, sys
+import httpx
+import session_lab as sl
+from tests.replays.environment.test_record import small_world
+
+sim, left = small_world()[1], int(sys.argv[2])
+
+def handle(request):
+    global left
+    left -= 1
+    reply = sim.transport.handle_request(request)
+    if left < 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return reply
+
+transport = httpx.MockTransport(handle)
+client = sl.Client("tr_dev_simulated", "http://session-lab", transport=transport)
+sl.record(client, folder=sys.argv[1], rate=None, concurrency=3)
+"""
+
+
+@pytest.mark.parametrize(
+    "at", [7, *(pytest.param(n, marks=pytest.mark.long) for n in range(24) if n != 7)]
+)
+def test_a_recording_whose_process_was_killed_goes_on_to_the_same_end(tmp_path: Path, at: int):
+    _, sim = small_world()
+    whole = sl.record(Cut(sim.transport).client(), rate=None)
+    died = subprocess.run(
+        [sys.executable, "-c", KILLED, str(tmp_path), str(at)], cwd=ROOT, check=False
+    )
+    assert died.returncode == -signal.SIGKILL
+    resumed = Cut(sim.transport)
+    recording = sl.record(resumed.client(), folder=tmp_path, rate=None)
+    assert recording.digest() == whole.digest()
+    assert (recording.notes, recording.observed_at) == (whole.notes, whole.observed_at)
 
 
 def test_a_line_that_was_cut_in_the_middle_is_asked_for_again(tmp_path: Path):

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import httpx
 import pandas as pd
 import pytest
 
 import session_lab as sl
-from tests.environments import play
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    Change = Callable[[httpx.Request, Any], Any]
+from tests.environments import play, spans, tampered
 
 NOW = "2026-01-01T12:00:00Z"
 POLICY = sl.RunPolicy(idle_timeout="20s", turn_timeout="10m")
@@ -46,33 +41,6 @@ def filled() -> sl.Simulator:
         play(chats(), client, sim.clock.now, sim.clock.advance)
     sim.clock.advance(pd.Timestamp(NOW).to_pydatetime() - sim.clock.now)
     return sim
-
-
-def tampered(sim: sl.Simulator, change: Change) -> sl.Client:
-    """Make a client whose replies are changed; a status in place of a body refuses."""
-
-    def handle(request: httpx.Request) -> httpx.Response:
-        reply = sim.transport.handle_request(request)
-        body = reply.read()
-        if "json" not in reply.headers.get("content-type", ""):
-            return httpx.Response(reply.status_code, headers=reply.headers, content=body)
-        found = change(request, json.loads(body))
-        if isinstance(found, int):
-            return httpx.Response(
-                found, json={"error": "refused"}, headers={"x-should-retry": "false"}
-            )
-        date = {"date": reply.headers["date"]}
-        return httpx.Response(reply.status_code, json=found, headers=date)
-
-    return sl.Client("tr_dev_simulated", transport=httpx.MockTransport(handle), max_retries=0)
-
-
-def spans(body: Any) -> list[Any]:
-    """Return all spans of a trace."""
-    found = [body["trace"]["rootSpan"]]
-    for span in found:
-        found.extend(span["children"])
-    return found
 
 
 def seconds(durations: pd.Series) -> list[float]:

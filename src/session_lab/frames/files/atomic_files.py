@@ -110,7 +110,11 @@ def write_parquet(frame: pd.DataFrame, path: str | os.PathLike[str]) -> None:
     }
     table = table.replace_schema_metadata(metadata)
     with whole_file(path) as draft:
-        pq.write_table(table, draft, compression="zstd")
+        try:
+            pq.write_table(table, draft, compression="zstd")
+        except OSError as error:
+            # Arrow tells no file.
+            raise OSError(error.errno, error.strerror, os.fspath(path)) from None
 
 
 def _readable_by_pandas(metadata: bytes) -> bytes:

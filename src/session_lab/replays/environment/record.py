@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from session_lab.errors import DataError
+from session_lab.errors import APIError, DataError
 from session_lab.replays.environment.assembling.assemble import assemble
 from session_lab.replays.environment.evidence.owners import check_tag, owners_of
 from session_lab.replays.environment.evidence.pieces import Pieces
@@ -183,11 +183,19 @@ class Recorder:
 
     def record(self, observed_at: Instant | None = None) -> Recording:
         """Ask for all that is new, and return what is known."""
+        try:
+            return self._recorded(observed_at)
+        except (APIError, OSError) as error:
+            if self._folder is not None:
+                error.add_note(f"what has come is kept in {self._folder}; the same call goes on")
+            raise
+
+    def _recorded(self, observed_at: Instant | None) -> Recording:
         until = self._pull.run(*self._window)
         if observed_at is not None:
             until = to_instant(observed_at, name="observed_at")
         facts = self._pieces.facts
-        owners = owners_of(facts, self._run_tag).known
+        owners = owners_of(facts, self._run_tag)
         window = (facts.question.get(name) for name in ("from", "to"))
         period = Period(*(None if at is None else instant_text(at) for at in window))
         recording = assemble(facts, owners, period, until)

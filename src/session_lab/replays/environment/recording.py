@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from html import escape
 from pathlib import Path
@@ -178,8 +179,8 @@ class Recording:
         Parameters
         ----------
         directory : path
-            Made if it does not exist. Each file is replaced whole or not at all, and
-            ``recording.json`` comes last.
+            Made if it does not exist. What it held is replaced whole or not at all; cut off while
+            the files are moved to their places, it is refused until it is saved again.
 
         Returns
         -------
@@ -187,16 +188,20 @@ class Recording:
             The directory.
         """
         folder = Path(directory)
-        for name, frame in self.frames.items():
-            write_parquet(frame, folder / f"{name}.parquet")
         settings = {
             "observed_at": self.observed_at,
             "period": {"from": self.period.from_, "to": self.period.to},
             "notes": list(self.notes),
         }
-        with whole_file(folder / SETTINGS) as draft:
-            text = json.dumps(settings, indent=2, ensure_ascii=False)
+        text = json.dumps(settings, indent=2, ensure_ascii=False)
+        with ExitStack() as drafts:
+            # What was entered first is moved to its place last.
+            draft = drafts.enter_context(whole_file(folder / SETTINGS))
             draft.write_text(text + "\n", encoding="utf-8")
+            for name, frame in self.frames.items():
+                write_parquet(frame, drafts.enter_context(whole_file(folder / f"{name}.parquet")))
+            # From here on nothing is written, only moved: no disk is too small for that.
+            (folder / SETTINGS).unlink(missing_ok=True)
         return folder
 
     def __repr__(self) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from statistics import median
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pandas as pd
 
@@ -16,7 +17,8 @@ from session_lab.frames import (
     build,
     observe,
 )
-from session_lab.replays.environment.assembling.chats import chats_of
+from session_lab.replays.environment.assembling.chats import Clocks, chats_of
+from session_lab.replays.environment.assembling.clocks import clocks_of
 from session_lab.replays.environment.assembling.estimate import typical
 from session_lab.replays.environment.assembling.events import Event, events_of
 from session_lab.replays.environment.assembling.notes import notes_of
@@ -28,7 +30,7 @@ from session_lab.replays.environment.assembling.runs import (
     start_kinds,
 )
 from session_lab.replays.environment.assembling.tables import column, runs_table, sessions_table
-from session_lab.replays.environment.assembling.turns import needs_payload, serve
+from session_lab.replays.environment.assembling.turns import has_gap, needs_payload, serve
 from session_lab.replays.environment.recording import Period, Recording, names_of
 from session_lab.timing import instant_text
 
@@ -38,7 +40,8 @@ if TYPE_CHECKING:
     from session_lab.replays.environment.assembling.chats import Chat
     from session_lab.replays.environment.assembling.estimate import Typical
     from session_lab.replays.environment.assembling.runs import Inferred
-    from session_lab.replays.environment.assembling.turns import Turn
+    from session_lab.replays.environment.assembling.turns import ServedChat, Turn
+    from session_lab.replays.environment.evidence.owners import Owners
     from session_lab.replays.environment.evidence.pieces import Facts
 
 __all__ = ["assemble", "unsure_starts"]
@@ -46,16 +49,20 @@ __all__ = ["assemble", "unsure_starts"]
 _ACCOUNTS = Accounts._fields
 
 
-def assemble(
-    facts: Facts, owners: Mapping[str, str], period: Period, observed_at: int
-) -> Recording:
+def assemble(facts: Facts, owners: Owners, period: Period, observed_at: int) -> Recording:
     """Make a recording of what is known, as it stood at an instant."""
-    sessions, runs, chats = _known(facts, owners, observed_at)
+    sessions, runs, chats, clocks = _known(facts, owners, observed_at)
     middle = typical(chats)
     found = _Found(middle, observed_at)
     for chat in chats:
         found.take(chat, facts)
-    found.counts["foreign runs"] = sum(owners.get(run) not in facts.sessions for run in facts.runs)
+    found.counts["lost runs"] = len(owners.unsure)
+    found.counts["foreign runs"] = len(facts.runs) - len(owners.known) - len(owners.unsure)
+    found.counts["gone runs"] = sum(
+        run is not None and run not in facts.runs
+        for run in (row.get("currentRunId") for row in facts.sessions.values())
+    )
+    found.counts["lag"] = round(median(found.lags)) if found.lags else 0
     found.counts["unknown ends"] = sum(cause is None for cause, _ in found.end_causes)
     return Recording(
         sessions,
@@ -65,29 +72,51 @@ def assemble(
         _events(found.events, sessions),
         instant_text(observed_at),
         period,
-        tuple(notes_of(facts, found.counts, runs, middle)),
+        tuple(notes_of(facts, found.counts, runs, middle, clocks)),
     )
 
 
-def unsure_starts(facts: Facts, owners: Mapping[str, str], observed_at: int) -> list[str]:
+def unsure_starts(facts: Facts, owners: Owners, observed_at: int) -> list[str]:
     """Return the first runs of sessions of which only the payload tells if the start had a turn."""
-    chats = _known(facts, owners, observed_at)[2]
+    chats = _known(facts, owners, observed_at).chats
     asked = (chat.runs[0].run_id for chat in chats if needs_payload(chat))
     return [run for run in asked if run not in facts.payloads]
 
 
-def _known(
-    facts: Facts, owners: Mapping[str, str], observed_at: int
-) -> tuple[pd.DataFrame, pd.DataFrame, list[Chat]]:
+def runs_behind_gaps(facts: Facts, owners: Owners, observed_at: int) -> list[str]:
+    """Return the runs before which others must have been that no list told, if not asked before."""
+    return [
+        run.run_id
+        for chat in _known(facts, owners, observed_at).chats
+        for index, run in enumerate(chat.runs)
+        if run.run_id not in facts.payloads
+        and has_gap(chat, index, [one for one in chat.arrivals if one.is_turn])
+    ]
+
+
+class _Known(NamedTuple):
+    """What is known of an environment, session by session."""
+
+    sessions: pd.DataFrame
+    runs: pd.DataFrame
+    chats: list[Chat]
+    clocks: Clocks
+
+
+def _known(facts: Facts, owners: Owners, observed_at: int) -> _Known:
     sessions = sessions_table(facts.sessions.values(), observed_at)
     place = {name: row for row, name in enumerate(sessions["session_id"])}
     wanted = sorted(
-        (run for run, owner in owners.items() if owner in place and run in facts.runs),
-        key=lambda run: place[owners[run]],
+        (run for run, owner in owners.known.items() if owner in place and run in facts.runs),
+        key=lambda run: place[owners.known[run]],
     )
-    owned = pd.Series([owners[run] for run in wanted], index=wanted, dtype=object)
+    owned = pd.Series([owners.known[run] for run in wanted], index=wanted, dtype=object)
     runs = runs_table(facts.runs, owned, observed_at)
-    return sessions, runs, list(chats_of(facts, sessions, runs, observed_at))
+    chats = list(chats_of(facts, sessions, runs, observed_at, Clocks()))
+    clocks = clocks_of(chats)
+    if any(clocks):
+        chats = list(chats_of(facts, sessions, runs, observed_at, clocks))
+    return _Known(sessions, runs, chats, clocks)
 
 
 _TURN_FIELDS = (
@@ -120,13 +149,13 @@ class _Found:
         self.end_causes: list[Inferred] = []
         self.accounts: list[Accounts | None] = []
         self.counts: Counter[str] = Counter()
+        self.lags: list[int] = []
 
     def take(self, chat: Chat, facts: Facts) -> None:
         """Add what is known of a session."""
-        answers = facts.answers.get(chat.session_id, {})
-        served = serve(chat, self._typical, answers)
+        served = serve(chat, self._typical)
         why = reasons(chat)
-        kinds = start_kinds(chat, served.turns, why, self._typical.idle)
+        kinds = start_kinds(chat, served.turns, why, self._typical.idle_of(chat.task))
         self.reasons += why
         self.end_causes += end_causes(chat, why)
         for place, run in enumerate(chat.runs):
@@ -153,22 +182,35 @@ class _Found:
                     kind,
                     turn.started_at - turn.arrived_at,
                     "submit-message" if arrival is None else arrival.trigger,
-                    _first_chunk(answers, turn, self._observed_at),
+                    _first_chunk(chat.answers, turn, self._observed_at),
                 )
             )
         self.events += events_of(chat, served, why, self._typical.of_task(chat.task))
-        self._count(chat, served.skews, served.orphans, len(served.waiting))
+        self.lags += [
+            turn.started_at - turn.arrived_at
+            for turn, kind in zip(served.turns, kinds, strict=True)
+            if kind == "warm"
+        ]
+        self._count(chat, served)
 
-    def _count(self, chat: Chat, skews: list[int], orphans: int, waiting: int) -> None:
+    def _count(self, chat: Chat, served: ServedChat) -> None:
         counts = self.counts
+        skew = max(counts["skew"], served.counts["skew"])
+        counts.update(served.counts)
+        counts["skew"] = skew
         counts["sessions without runs"] += not chat.runs
         counts["spent"] += chat.expires_at is not None and chat.expires_at < chat.created_at
-        counts["skewed"] += len(skews)
-        counts["skew"] = max(counts["skew"], *skews, 0)
-        counts["orphans"] += orphans
-        counts["waiting"] += waiting
+        counts["waiting"] += len(served.waiting)
+        counts["moved"] += chat.moved
+        counts["instant"] += sum(
+            turn.rule == "billed" and turn.ended_at == turn.started_at for turn in served.turns
+        )
+        answered = {turn.event_id for turn in served.turns}
+        ends = [at for at in (chat.closed_at, chat.expires_at) if at is not None]
         for arrival in chat.arrivals:
-            counts[f"trigger {arrival.trigger}"] += 1
+            is_odd = arrival.seq in answered and not arrival.is_turn
+            counts["served anyway" if is_odd else f"trigger {arrival.trigger}"] += 1
+            counts["late"] += arrival.is_turn and any(arrival.at > at for at in ends)
         for run in chat.runs:
             counts["truncated"] += run.trace is not None and run.trace.is_truncated
             counts["loops"] += run.trace is not None and run.trace.is_loop

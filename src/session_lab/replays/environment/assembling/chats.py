@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 import pandas as pd
@@ -15,7 +16,22 @@ if TYPE_CHECKING:
     from session_lab.replays.environment.evidence.pieces import Facts
     from session_lab.replays.environment.evidence.spans import TraceFacts
 
-__all__ = ["Chat", "KnownRun", "chats_of"]
+__all__ = ["MOST_SKEW", "Chat", "Clocks", "KnownRun", "chats_of"]
+
+MOST_SKEW = 1_000
+"""By how many milliseconds instants of different clocks may differ and still be one."""
+
+
+class Clocks(NamedTuple):
+    """By how many milliseconds the clocks of the stream store and the workers are behind."""
+
+    store: int = 0
+    worker: int = 0
+
+    @property
+    def of_messages(self) -> int:
+        """What is added to when messages came; a little is what it takes to write one down."""
+        return self.store if abs(self.store) > MOST_SKEW else 0
 
 
 class KnownRun(NamedTuple):
@@ -36,7 +52,11 @@ class KnownRun(NamedTuple):
 
 
 class Chat(NamedTuple):
-    """What is known of a session; ``carries`` says whether its start brought a turn, if known."""
+    """What is known of a session.
+
+    ``carries`` says whether its start brought a turn, if known; ``answers`` say what was seen on
+    ``out`` by the number of the message; ``moved`` counts arrivals that were put right.
+    """
 
     row: int
     session_id: str
@@ -48,14 +68,17 @@ class Chat(NamedTuple):
     runs: list[KnownRun]
     arrivals: list[Arrival]
     carries: bool | None
+    answers: dict[int, list[int | None]]
+    moved: int
 
 
 def chats_of(
-    facts: Facts, sessions: pd.DataFrame, runs: pd.DataFrame, observed_at: int
+    facts: Facts, sessions: pd.DataFrame, runs: pd.DataFrame, observed_at: int, clocks: Clocks
 ) -> Iterator[Chat]:
     """Iterate over the sessions of a frame, each with its runs and with what came on ``in``."""
     owned: dict[str, list[KnownRun]] = {}
-    for run, owner in zip(_runs(facts, runs, observed_at), runs["session_id"], strict=True):
+    known = _runs(facts, runs, observed_at, clocks.worker)
+    for run, owner in zip(known, runs["session_id"], strict=True):
         owned.setdefault(owner, []).append(run)
     columns = zip(
         sessions["session_id"].tolist(),
@@ -66,7 +89,17 @@ def chats_of(
     )
     for row, (id_, external_id, task, created_at, closed_at, expires_at) in enumerate(columns):
         own = owned.get(id_, [])
-        arrivals = [one for one in facts.arrivals.get(id_, ()) if one.at <= observed_at]
+        late = clocks.of_messages
+        told = (one._replace(at=one.at + late) for one in facts.arrivals.get(id_, ()))
+        raw = [one for one in told if one.at <= observed_at]
+        ends = [at for at in (closed_at, expires_at) if at is not None]
+        arrivals = _within(raw, created_at or 0, min(ends, default=None))
+        if clocks.store:
+            arrivals = _at_triggers(arrivals, own)
+        answers = {
+            event: [None if at is None else at + late for at in times]
+            for event, times in facts.answers.get(id_, {}).items()
+        }
         yield Chat(
             row,
             id_,
@@ -78,7 +111,36 @@ def chats_of(
             own,
             arrivals,
             _carries(facts.payloads, own),
+            answers,
+            sum(one.at != before.at for one, before in zip(arrivals, raw, strict=True)),
         )
+
+
+def _within(arrivals: list[Arrival], begin: int, end: int | None) -> list[Arrival]:
+    """Put arrivals into the life of their session that came before it or just after it."""
+    last = None if end is None else end + MOST_SKEW
+    moved = [one._replace(at=max(one.at, begin)) for one in arrivals]
+    if end is None or last is None:
+        return moved
+    return [one._replace(at=end) if end < one.at <= last else one for one in moved]
+
+
+def _at_triggers(arrivals: list[Arrival], runs: list[KnownRun]) -> list[Arrival]:
+    """Put the messages that triggered runs to the instant at which they did.
+
+    The server triggers the run first, and then has the message written down.
+    """
+    found = list(arrivals)
+    for before, run in pairwise(runs):
+        near = [
+            (abs(run.triggered_at - one.at), place)
+            for place, one in enumerate(found)
+            if one.is_turn and abs(run.triggered_at - one.at) <= MOST_SKEW
+        ]
+        if near and before.ended_at is not None and before.ended_at < run.triggered_at:
+            place = min(near)[1]
+            found[place] = found[place]._replace(at=run.triggered_at)
+    return found
 
 
 def _carries(payloads: Mapping[str, dict[str, object]], runs: list[KnownRun]) -> bool | None:
@@ -87,7 +149,7 @@ def _carries(payloads: Mapping[str, dict[str, object]], runs: list[KnownRun]) ->
     return carries if isinstance(carries, bool) else None
 
 
-def _runs(facts: Facts, runs: pd.DataFrame, observed_at: int) -> Iterator[KnownRun]:
+def _runs(facts: Facts, runs: pd.DataFrame, observed_at: int, behind: int) -> Iterator[KnownRun]:
     columns = zip(
         runs["run_id"].tolist(),
         *(_times(runs, name) for name in ("triggered_at", "started_at", "ended_at")),
@@ -98,7 +160,7 @@ def _runs(facts: Facts, runs: pd.DataFrame, observed_at: int) -> Iterator[KnownR
     )
     for row, (id_, triggered, started, ended, status, version, billed) in enumerate(columns):
         trace = facts.traces.get(id_)
-        clipped = None if trace is None else _clipped(trace, observed_at)
+        clipped = None if trace is None else _clipped(trace.moved(behind), observed_at)
         yield KnownRun(row, id_, triggered or 0, started, ended, status, version, billed, clipped)
 
 

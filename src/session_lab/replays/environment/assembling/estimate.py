@@ -21,17 +21,19 @@ class Typical(NamedTuple):
 
     Attributes
     ----------
-    idle : int
-        How long runs stay awake without a message.
-    is_seen : bool
-        Whether that was seen; else it is the SDK's own.
+    idle : dict of str to int
+        How long runs stay awake without a message, by task, and under ``""`` those of all; empty
+        where no trace tells it, and the SDK's own is taken.
     duration : dict of str to int
         The median duration of turns by task, and under ``""`` that of all.
     """
 
-    idle: int
-    is_seen: bool
+    idle: dict[str, int]
     duration: dict[str, int]
+
+    def idle_of(self, task: str) -> int:
+        """Return the idle timeout of a task, else that of all."""
+        return self.idle.get(task, self.idle.get("", _SDK_IDLE))
 
     def of_task(self, task: str) -> int | None:
         """Return the median duration of a task's turns, else that of all."""
@@ -40,21 +42,26 @@ class Typical(NamedTuple):
 
 def typical(chats: Iterable[Chat]) -> Typical:
     """Read from the traces what is typical."""
-    idle: list[int] = []
+    idle: dict[str, list[int]] = {}
     durations: dict[str, list[int]] = {}
     for chat in chats:
         for trace in (run.trace for run in chat.runs if run.trace is not None):
-            idle += [
+            slept = [
                 wait.suspended_at - wait.started_at
                 for wait in trace.waits
                 if wait.suspended_at is not None and not wait.is_first
             ]
-            for turn in trace.turns:
-                if turn.ended_at is not None:
-                    for name in ("", chat.task):
-                        durations.setdefault(name, []).append(turn.ended_at - turn.started_at)
-    middles = {name: round(median(values)) for name, values in durations.items()}
-    return Typical(round(median(idle)) if idle else _SDK_IDLE, bool(idle), middles)
+            lasted = [
+                turn.ended_at - turn.started_at for turn in trace.turns if turn.ended_at is not None
+            ]
+            for name in ("", chat.task):
+                idle.setdefault(name, []).extend(slept)
+                durations.setdefault(name, []).extend(lasted)
+    return Typical(_middles(idle), _middles(durations))
+
+
+def _middles(values: dict[str, list[int]]) -> dict[str, int]:
+    return {name: round(median(some)) for name, some in values.items() if some}
 
 
 def estimated(
@@ -72,10 +79,10 @@ def estimated(
         Milliseconds, None where nothing tells, and the rule: ``billed`` or ``median``.
     """
     if run.billed is not None and run.ended_at is not None:
-        low, high = 0, run.billed
+        low, high, idle = 0, run.billed, typical.idle_of(task)
         while low < high:
             middle = (low + high + 1) // 2
-            if _billed(run, arrivals, middle, typical.idle) <= run.billed:
+            if _billed(run, arrivals, middle, idle) <= run.billed:
                 low = middle
             else:
                 high = middle - 1

@@ -38,7 +38,7 @@ def events_of(
         How long a first turn is taken to last that was never served.
     """
     row = chat.row
-    own = served.turns[0] if served.carries and served.turns else None
+    own = served.own
     duration = None
     if served.carries:
         duration = (first or 0) if own is None else _duration(own)
@@ -65,8 +65,8 @@ def _restarts(chat: Chat, served: ServedChat, why: list[Inferred]) -> list[int]:
     for place, run in enumerate(chat.runs):
         if why[place][0] != "continuation":
             continue
-        before = chat.runs[place - 1]
-        if before.ended_at is None or before.ended_at > run.triggered_at:
+        before = chat.runs[place - 1].ended_at if place else chat.created_at
+        if before is None or before > run.triggered_at:
             continue
         own = next((turn for turn in served.turns if turn.run == place), None)
         called = own is not None and own.arrived_at <= run.triggered_at

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from session_lab.replays.environment.assembling.chats import Clocks
     from session_lab.replays.environment.assembling.estimate import Typical
     from session_lab.replays.environment.evidence.pieces import Facts
 
@@ -27,11 +28,12 @@ _NO_TURNS = {
 
 
 def notes_of(
-    facts: Facts, counts: Counter[str], runs: pd.DataFrame, typical: Typical
+    facts: Facts, counts: Counter[str], runs: pd.DataFrame, typical: Typical, clocks: Clocks
 ) -> Iterator[str]:
     """Iterate over what has to be said of a recording."""
     yield from facts.notes
     yield from _of_traces(facts, counts, runs, typical)
+    yield from _of_clocks(counts, clocks)
     tasks = Counter(row["taskIdentifier"] for row in facts.sessions.values())
     if len(tasks) > 1:
         listed = ", ".join(f"{task} ({n:,} sessions)" for task, n in tasks.most_common())
@@ -48,7 +50,58 @@ def notes_of(
         yield f"{', '.join(others)} on in are no turns and no events"
 
 
+def _of_clocks(counts: Counter[str], clocks: Clocks) -> Iterator[str]:
+    for whose, by, what in (
+        ("the stream store", clocks.of_messages, "messages came"),
+        ("the workers", clocks.worker, "turns and waits began and ended"),
+    ):
+        if by:
+            side = "behind" if by > 0 else "ahead of"
+            told = f"the clock of {whose} is {duration_text(abs(by))} {side} the server's"
+            yield f"{told}: when {what} was moved by that"
+    if counts["lag"] >= _NOTICED:
+        yield (
+            f"turns of runs that were awake began {duration_text(counts['lag'])} after their message "
+            "(median), as clocks differ or delivery takes so long: boots and resumes contain it"
+        )
+
+
+_NOTICED = 250
+"""Milliseconds from which on what a run that is awake takes to answer is worth a word."""
+
 _COUNTED = {
+    "moved": (
+        "{n:,} messages were moved to when they triggered their run, or into the life of their "
+        "session: server and stream store write down different instants"
+    ),
+    "late": (
+        "{n:,} messages came after their session was closed or had expired: a replay refuses them"
+    ),
+    "gaps": (
+        "before {n:,} runs there must have been others that the API does not tell: what they "
+        "served, and for how long, is not known"
+    ),
+    "unsure starts": (
+        "of {n:,} sessions nothing tells whether their start brought a message: they count as "
+        "started without one"
+    ),
+    "gone runs": "{n:,} sessions have a current run that the API does not know any more",
+    "lost runs": "of {n:,} runs nothing tells the session, so they are left out",
+    "silent": (
+        "{n:,} runs were billed but show neither turns nor waits in their traces: their turns are "
+        "estimated from the billed time"
+    ),
+    "unended": (
+        "{n:,} turns have no end in their traces although they must be over: they are taken to be as "
+        "long as others, if there are any"
+    ),
+    "instant": (
+        "{n:,} turns stand at 0 s, as the billed time of their runs is shorter than the idle timeout "
+        "assumed for them"
+    ),
+    "served anyway": (
+        "{n:,} records on in that are no messages were served as turns, and count as messages"
+    ),
     "skewed": (
         "{n:,} turns began up to {skew} before their message came, by clocks that differ: they "
         "were moved to when it came"
@@ -68,18 +121,24 @@ def _of_traces(
     facts: Facts, counts: Counter[str], runs: pd.DataFrame, typical: Typical
 ) -> Iterator[str]:
     n = len(runs)
+    tasks = {row["taskIdentifier"] for row in facts.sessions.values()}
     gone = sum(facts.traces.get(run, 0) is None for run in runs["run_id"])
     if gone:
-        idle = duration_text(typical.idle)
-        source = "as in the traces that there are" if typical.is_seen else "the SDK's own"
+        idle = ", ".join(sorted({duration_text(typical.idle_of(task)) for task in tasks}))
+        source = "as in the traces that there are" if typical.idle else "the SDK's own"
         yield (
             f"{gone:,} of {n:,} runs have no trace any more: when their turns began and ended is "
             f"estimated from their billed time, with an idle timeout of {idle} ({source})"
         )
+    if facts.gone:
+        yield (
+            f"what came on in of {len(facts.gone):,} sessions is not kept any more: only traces tell "
+            "of messages that were not read before"
+        )
     if counts["truncated"]:
         yield (
-            f"{counts['truncated']:,} of {n:,} traces are longer than the API shows: turns behind "
-            "that are estimated"
+            f"{counts['truncated']:,} of {n:,} traces are longer than the API shows, or gone since a "
+            "part was read: turns behind that are estimated"
         )
     if counts["loops"]:
         yield (

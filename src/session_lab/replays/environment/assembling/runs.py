@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from session_lab.replays.environment.assembling.turns import MEASURED, has_gap
 from session_lab.wire.run.run_status import FINAL_STATUSES
 
 if TYPE_CHECKING:
@@ -53,8 +54,10 @@ def reasons(chat: Chat) -> list[Inferred]:
     """Infer why each run of a session was triggered."""
     found: list[Inferred] = []
     for place, run in enumerate(chat.runs):
-        if place == 0:
+        if place == 0 and not has_gap(chat, 0, ()):
             found.append(("initial", "order"))
+        elif place == 0:
+            found.append(("continuation", "order"))
         elif _is_upgrade(chat.runs[place - 1], run):
             found.append(("upgrade", "version"))
         else:
@@ -97,7 +100,7 @@ def _end_cause(chat: Chat, run: KnownRun, following: str | None) -> Inferred:
 
 def _told_by_trace(trace: TraceFacts) -> Inferred:
     if trace.turns and not trace.turns[-1].waits:
-        return "max_turns", "trace"
+        return ("max_turns", "trace") if trace.turns[-1].ended_at is not None else (None, None)
     if not trace.waits:
         return None, None
     last = trace.waits[-1]
@@ -153,8 +156,12 @@ def _first_kind(chat: Chat, turn: Turn, reason: str | None) -> str | None:
 def _asleep_at(run: KnownRun, turn: Turn, free_at: int, idle: int) -> int | None:
     if run.trace is None or turn.rule in {"billed", "median"}:
         return free_at + idle
-    waits = (wait for wait in reversed(run.trace.waits) if wait.started_at <= turn.started_at)
-    wait = next(waits, None)
+    before = (
+        wait
+        for wait in reversed(run.trace.waits)
+        if wait.ended_at is not None and wait.ended_at <= turn.started_at
+    )
+    wait = next(before, None)
     return None if wait is None else wait.suspended_at
 
 
@@ -167,6 +174,8 @@ def accounts(
     """
     trace = run.trace
     if trace is None or trace.is_truncated or trace.actions:
+        return None
+    if any(turn.rule not in MEASURED for turn in turns):
         return None
     until = observed_at if run.ended_at is None else run.ended_at
     active = sum((until if t.ended_at is None else t.ended_at) - t.started_at for t in turns)

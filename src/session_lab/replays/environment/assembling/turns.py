@@ -6,8 +6,10 @@ messages in order. What needs to be known beside is whether the start brought th
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
+from session_lab.replays.environment.assembling.chats import MOST_SKEW
 from session_lab.replays.environment.assembling.estimate import estimated
 
 if TYPE_CHECKING:
@@ -17,10 +19,21 @@ if TYPE_CHECKING:
     from session_lab.replays.environment.assembling.estimate import Typical
     from session_lab.replays.environment.evidence.arrivals import Arrival
 
-__all__ = ["MOST_SKEW", "ServedChat", "Turn", "needs_payload", "serve"]
+__all__ = [
+    "MEASURED",
+    "Paired",
+    "ServedChat",
+    "Turn",
+    "has_gap",
+    "in_order",
+    "needs_payload",
+    "serve",
+]
 
-MOST_SKEW = 1_000
-"""By how many milliseconds the clocks of a worker and of the stream store may differ."""
+MEASURED = ("trace", "waits", None)
+"""Rules of ends that are no estimates; None where a turn goes on."""
+_APART = 60_000
+"""So long before its message no clock lets a turn begin."""
 
 
 class Turn(NamedTuple):
@@ -66,6 +79,10 @@ class _Span(NamedTuple):
     rule: str
 
 
+Paired = list[tuple[int, _Span, "Arrival | None"]]
+"""Runs by their places, turns that they served, and their messages; None for a start's own."""
+
+
 class ServedChat(NamedTuple):
     """The turns of a session, and what did not fit.
 
@@ -74,20 +91,23 @@ class ServedChat(NamedTuple):
     turns : list of Turn
         In order.
     carries : bool
-        Whether the start brought the first turn.
+        Whether the start brought a turn.
+    own : Turn or None
+        That turn, where it was served.
     waiting : list of Arrival
         Messages that no turn answers, in order.
-    skews : list of int
-        By how many milliseconds turns began before their message came.
-    orphans : int
-        Turns for which no message was found.
+    counts : Counter
+        What did not fit: turns that began before their message came (``skewed``, and by how much at
+        most, ``skew``), turns without a message (``orphans``), runs before which others are missing
+        (``gaps``), runs whose trace shows nothing (``silent``), turns whose trace has no end
+        (``unended``), and whether nothing tells what the start brought (``unsure starts``).
     """
 
     turns: list[Turn]
     carries: bool
+    own: Turn | None
     waiting: list[Arrival]
-    skews: list[int]
-    orphans: int
+    counts: Counter[str]
 
 
 def needs_payload(chat: Chat) -> bool:
@@ -95,54 +115,142 @@ def needs_payload(chat: Chat) -> bool:
     return _carries(chat, _messages(chat)) is None
 
 
-def serve(chat: Chat, typical: Typical, answers: Mapping[int, list[int | None]]) -> ServedChat:
-    """Give each turn of a session its message.
+def serve(chat: Chat, typical: Typical) -> ServedChat:
+    """Give each turn of a session its message."""
+    serving = _Serving(chat, typical)
+    for index in range(len(chat.runs)):
+        serving.take(index)
+    turns = [_completed(turn, chat.answers) for turn in serving.turns]
+    own = turns[0] if serving.has_own else None
+    waiting = serving.passed + serving.messages[serving.place :]
+    return ServedChat(turns, serving.carries, own, waiting, serving.counts)
 
-    ``answers`` say when turns were complete that were followed, by the numbers of their messages;
-    that is taken where a trace does not tell it.
-    """
-    messages = _messages(chat)
-    carries = bool(_carries(chat, messages))
-    turns: list[Turn] = []
-    skews: list[int] = []
-    place = orphans = 0
-    # A run may hand over before it serves anything, so the first turn of all is meant.
-    comes_first = carries
-    for index, run in enumerate(chat.runs):
+
+class _Serving:
+    """The messages of a session, given to the turns of its runs one by one."""
+
+    def __init__(self, chat: Chat, typical: Typical) -> None:
+        self.chat, self.typical = chat, typical
+        self.messages = _messages(chat)
+        carries = _carries(chat, self.messages)
+        self.carries = bool(carries)
+        self.turns: list[Turn] = []
+        self.passed: list[Arrival] = []
+        self.counts: Counter[str] = Counter({"unsure starts": carries is None})
+        self.place = 0
+        # A run may hand over before it serves anything, so the first turn of all is meant.
+        self.comes_first = self.carries
+        self.has_own = False
+        self._fits = in_order(chat) is not None
+
+    def take(self, index: int) -> None:
+        """Serve what a run served."""
+        run = self.chat.runs[index]
+        self._pass_by(index)
         spans = _spans(run)
-        if spans is None:
-            last = _arrivals_until(chat, messages, index)
-            own = messages[place:last]
-            turns += _estimated(chat, index, own, typical, comes_first=comes_first)
-            place, comes_first = max(place, last), False
-            continue
+        if spans is None or _is_silent(self.chat, index):
+            self._estimate(index, is_silent=spans is not None)
+            return
+        is_truncated = run.trace is not None and run.trace.is_truncated
+        first = len(self.turns)
         for span in spans:
-            if comes_first:
-                turns.append(_turn(index, span, chat.created_at, None))
-                comes_first = False
-            elif place < len(messages) and messages[place].at <= span.started_at + MOST_SKEW:
-                message = messages[place]
-                place += 1
-                if message.at > span.started_at:
-                    skews.append(message.at - span.started_at)
-                turns.append(_turn(index, span, message.at, message))
-            else:
-                orphans += 1
-                at = run.triggered_at if span.number == 1 else span.started_at
-                turns.append(_turn(index, span, at, None))
-        if run.trace is not None and run.trace.is_truncated:
-            last = _arrivals_until(chat, messages, index)
-            free = (turns[-1].ended_at or turns[-1].started_at) if turns else run.triggered_at
-            duration = typical.of_task(chat.task)
-            turns += _one_by_one(index, messages[place:last], free, len(spans), duration, "median")
-            place = max(place, last)
-    turns = [_completed(turn, answers) for turn in turns]
-    return ServedChat(turns, carries, messages[place:], skews, orphans)
+            self._serve(index, span)
+        following = [turn.started_at for turn in self.turns[first + 1 :]]
+        for place, until in enumerate([*following, run.ended_at][: len(spans)], first):
+            turn = self.turns[place]
+            if turn.ended_at is None and (is_truncated or until is not None):
+                self.turns[place] = _guessed(turn, until, self._median)
+                self.counts["unended"] += not is_truncated
+        if is_truncated:
+            until = _arrivals_until(self.chat, self.messages, index)
+            free = self.turns[-1].ended_at or self.turns[-1].started_at
+            own = self.messages[self.place : until]
+            self.turns += _one_by_one(index, own, free, len(spans), self._median, "median")
+            self.place = max(self.place, until)
+
+    @property
+    def _median(self) -> int | None:
+        return self.typical.of_task(self.chat.task)
+
+    def _serve(self, index: int, span: _Span) -> None:
+        place, messages = self.place, self.messages
+        if self.comes_first:
+            self.turns.append(_turn(index, span, self.chat.created_at, None))
+            self.comes_first, self.has_own = False, True
+        elif place < len(messages) and (
+            self._fits or messages[place].at <= span.started_at + MOST_SKEW
+        ):
+            message = messages[place]
+            self.place += 1
+            early = message.at - span.started_at
+            self.counts["skewed"] += early > 0
+            self.counts["skew"] = max(self.counts["skew"], early)
+            self.turns.append(_turn(index, span, message.at, message))
+        else:
+            self.counts["orphans"] += 1
+            at = self.chat.runs[index].triggered_at if span.number == 1 else span.started_at
+            self.turns.append(_turn(index, span, at, None))
+
+    def _estimate(self, index: int, *, is_silent: bool) -> None:
+        last = _arrivals_until(self.chat, self.messages, index)
+        own = self.messages[self.place : last]
+        found = _estimated(self.chat, index, own, self.typical, comes_first=self.comes_first)
+        self.counts["silent"] += bool(found) and is_silent
+        self.turns += found
+        self.has_own |= self.comes_first
+        self.place, self.comes_first = max(self.place, last), False
+
+    def _pass_by(self, index: int) -> None:
+        """Leave to runs that are missing what came before a run, as far as more came than it took.
+
+        Where the trigger of a run failed, the next one serves what came before it.
+        """
+        left = self.messages[self.place :]
+        if not has_gap(self.chat, index, left):
+            return
+        spare = len(left) + self.comes_first
+        all_spans = [_spans(run) for run in self.chat.runs[index:]]
+        if None not in all_spans:
+            spare -= sum(len(spans) for spans in all_spans if spans is not None)
+        if spare <= 0:
+            return
+        self.counts["gaps"] += 1
+        spare -= self.comes_first
+        self.comes_first = False
+        begin = self.chat.runs[index].triggered_at - MOST_SKEW
+        passed = left[: min(spare, sum(one.at < begin for one in left))]
+        self.passed += passed
+        self.place += len(passed)
 
 
-def _completed(turn: Turn, answers: Mapping[int, list[int | None]]) -> Turn:
+def has_gap(chat: Chat, index: int, messages: Sequence[Arrival]) -> bool:
+    """Return whether there must have been another run before one, which no list told.
+
+    A start triggers a run at once, and so does the first message to a session without one.
+    """
+    run = chat.runs[index]
+    since = chat.runs[index - 1].ended_at if index else chat.created_at
+    if since is None or run.triggered_at <= since + MOST_SKEW:
+        return False
+    asked = (since < one.at < run.triggered_at - MOST_SKEW for one in messages)
+    return index == 0 or next(asked, False)
+
+
+def in_order(chat: Chat) -> Paired | None:
+    """Return runs, turns and messages in order; None where these are not known to be as many."""
+    if not all(_is_whole(run) and run.ended_at is not None for run in chat.runs):
+        return None
+    spans = [(index, span) for index, run in enumerate(chat.runs) for span in _spans(run) or ()]
+    messages = _messages(chat)
+    asked = [*([None] if _carries(chat, messages) else []), *messages]
+    if len(spans) != len(asked):
+        return None
+    return [(*served, message) for served, message in zip(spans, asked, strict=True)]
+
+
+def _completed(turn: Turn, answers: Mapping[int, Sequence[int | None]]) -> Turn:
     seen = answers.get(turn.event_id)
-    if seen is None or seen[1] is None or turn.rule in {"trace", "waits", None}:
+    if seen is None or seen[1] is None or turn.rule in MEASURED:
         return turn
     return turn._replace(ended_at=max(seen[1], turn.started_at), rule="turn-complete")
 
@@ -170,12 +278,13 @@ def _carries(chat: Chat, messages: list[Arrival]) -> bool | None:
         return False
     if not all_spans[0] or not all(map(_is_whole, chat.runs)):
         return None
-    starts_alone = not messages or messages[0].at > all_spans[0][0].started_at + MOST_SKEW
+    early = messages[0].at - all_spans[0][0].started_at if messages else _APART
     extra = sum(map(len, all_spans)) - len(messages)
-    if starts_alone or extra == 1:
+    if early >= _APART or extra == 1:
         return True
     is_over = all(run.ended_at is not None for run in chat.runs)
-    return False if extra == 0 and is_over else None
+    # Either clocks differ, or the start brought a turn and a message was not served.
+    return False if extra == 0 and is_over and early <= MOST_SKEW else None
 
 
 def _is_whole(run: KnownRun) -> bool:
@@ -185,11 +294,24 @@ def _is_whole(run: KnownRun) -> bool:
 def _spans(run: KnownRun) -> list[_Span] | None:
     """Return when a run served turns; None where no trace tells all of it."""
     trace = run.trace
-    if trace is None or (trace.is_truncated and not trace.turns):
+    if trace is None:
         return None
+    found = [_Span(turn.number, turn.started_at, turn.ended_at, "trace") for turn in trace.turns]
     if trace.is_loop:
-        return _between_waits(run)
-    return [_Span(turn.number, turn.started_at, turn.ended_at, "trace") for turn in trace.turns]
+        found = _between_waits(run)
+    return None if trace.is_truncated and not found else found
+
+
+def _is_silent(chat: Chat, index: int) -> bool:
+    """Return whether the trace of a run that was billed shows nothing, as without our spans.
+
+    One that was handed over at once had nothing to show.
+    """
+    run, following = chat.runs[index], chat.runs[index + 1 : index + 2]
+    if run.trace is None or run.ended_at is None or not run.billed:
+        return False
+    hands_over = any(one.triggered_at <= run.ended_at for one in following)
+    return not (hands_over or run.trace.turns or run.trace.waits or run.trace.actions)
 
 
 def _between_waits(run: KnownRun) -> list[_Span]:
@@ -197,11 +319,14 @@ def _between_waits(run: KnownRun) -> list[_Span]:
     spans: list[_Span] = []
     began = run.triggered_at if run.started_at is None else run.started_at
     busy_since: int | None = began
-    for wait in run.trace.waits if run.trace is not None else ():
+    trace = run.trace
+    for wait in trace.waits if trace is not None else ():
         if busy_since is not None and not wait.is_first:
             spans.append(_Span(len(spans) + 1, busy_since, wait.started_at, "waits"))
         busy_since = wait.ended_at
     ended_at = run.ended_at
+    if trace is not None and trace.is_truncated:
+        return spans
     if busy_since is not None and (ended_at is None or ended_at > busy_since + MOST_SKEW):
         spans.append(_Span(len(spans) + 1, busy_since, ended_at, "waits"))
     return spans
@@ -214,6 +339,16 @@ def _turn(index: int, span: _Span, arrived_at: int, arrival: Arrival | None) -> 
     rule = None if ended_at is None else span.rule
     started_at = span.started_at + late
     return Turn(index, span.number, arrived_at, started_at, ended_at, rule, arrival)
+
+
+def _guessed(turn: Turn, until: int | None, duration: int | None) -> Turn:
+    """Return a turn of which no end is told, as long as others are, but for what came after it."""
+    if duration is None:
+        return turn
+    ended_at = turn.started_at + duration
+    if until is not None:
+        ended_at = max(min(ended_at, until), turn.started_at)
+    return turn._replace(ended_at=ended_at, rule="median")
 
 
 def _arrivals_until(chat: Chat, messages: list[Arrival], index: int) -> int:

@@ -71,4 +71,4 @@ def _trigger(data: Any) -> str:  # noqa: ANN401  JSON
     told = payload.get("trigger") if isinstance(payload, dict) else None
     if told is None and body.get("kind") == "message":
         return _SUBMIT
-    return told if told in _TRIGGERS else _OTHER
+    return told if isinstance(told, str) and told in _TRIGGERS else _OTHER

@@ -15,7 +15,7 @@ _PLACE = "{external_id}"
 
 
 class Owners(NamedTuple):
-    """The sessions of runs by the runs' ids, and the runs of which only the payload tells."""
+    """The sessions of runs by the runs' ids, and the runs of which no row tells it."""
 
     known: dict[str, str]
     unsure: list[str]
@@ -37,8 +37,9 @@ def check_tag(tag: str) -> str:
 def owners_of(facts: Facts, tag: str) -> Owners:
     """Find the session of every run that was listed.
 
-    A payload tells it for certain, then a session's current run, then a tag of the run. A run whose
-    tag names a session that is not known belongs to that, and is left alone.
+    A payload tells it for certain, then a session's current run, then a tag of the run, then the
+    conversation that its trace names. A run whose tag names a session that is not known belongs to
+    that, and is left alone.
     """
     before, _, after = tag.partition(_PLACE)
     ids = {row.get("externalId") or id_: id_ for id_, row in facts.sessions.items()}
@@ -47,10 +48,11 @@ def owners_of(facts: Facts, tag: str) -> Owners:
     known: dict[str, str] = {}
     unsure: list[str] = []
     for run, row in facts.runs.items():
-        payload = facts.payloads.get(run)
-        if payload is not None:
-            if payload.get("session") in facts.sessions:
-                known[run] = payload["session"]
+        told = facts.payloads.get(run, {}).get("session")
+        trace = facts.traces.get(run)
+        if told is not None:
+            if told in facts.sessions:
+                known[run] = told
             continue
         if run in current:
             known[run] = current[run]
@@ -59,6 +61,8 @@ def owners_of(facts: Facts, tag: str) -> Owners:
         found = {ids[name] for name in named if name in ids}
         if len(found) == 1:
             known[run] = found.pop()
+        elif trace is not None and trace.chat in ids:
+            known[run] = ids[trace.chat]
         elif found or not named:
             unsure.append(run)
     return Owners(known, unsure)

@@ -51,9 +51,13 @@ class Facts:
     progress : dict
         Where the pass that is going on stands.
     notes : list of str
-        What was found missing on the way.
+        What was found missing on the way, in the last pass.
     fresh : set of str
         Runs and sessions that were read in the pass that is going on.
+    listed : set of str
+        Those that are not over whose rows the pass that is going on has seen.
+    gone : set of str
+        Sessions whose ``in`` is not kept any more.
     """
 
     question: dict[str, Any] = field(default_factory=dict)
@@ -67,6 +71,8 @@ class Facts:
     progress: dict[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     fresh: set[str] = field(default_factory=set)
+    listed: set[str] = field(default_factory=set)
+    gone: set[str] = field(default_factory=set)
 
     def add(self, piece: dict[str, Any]) -> None:
         """Add a piece; one that is known changes nothing."""
@@ -74,16 +80,16 @@ class Facts:
             case {"question": question}:
                 self.question = question
             case {"rows": rows, "of": name, **rest}:
-                known = self.sessions if name == "sessions" else self.runs
-                known.update((row["id"], row) for row in rows)
+                rows_by_id = self.sessions if name == "sessions" else self.runs
+                rows_by_id.update((row["id"], row) for row in rows)
+                self.listed.update(row["id"] for row in rows)
+                self.listed.update(rest.get("same", ()))
                 self.progress |= rest.get("progress", {})
             case {"trace": run, "facts": facts, "settled": settled}:
-                self.traces[run] = None if facts is None else TraceFacts.of_json(facts)
+                self._trace(run, facts)
                 self._settle(run, settled)
             case {"in": session, "records": records, "settled": settled}:
-                found = self.arrivals.setdefault(session, [])
-                last = found[-1].seq if found else -1
-                found.extend(Arrival(*each) for each in records if each[0] > last)
+                self._arrive(session, records)
                 self._settle(session, settled)
             case {"payload": run, **told}:
                 self.payloads[run] = told
@@ -94,8 +100,26 @@ class Facts:
             case {"progress": progress}:
                 self.progress = progress
                 self.fresh.clear()
+                self.listed.clear()
+                if not progress.get("is_done"):
+                    self.notes.clear()
             case _:
                 raise ValueError(f"a piece of no known kind: {sorted(piece)}")
+
+    def _trace(self, run: str, facts: list[Any] | None) -> None:
+        known = self.traces.get(run)
+        if facts is not None:
+            self.traces[run] = TraceFacts.of_json(facts)
+        else:
+            self.traces[run] = None if known is None else known.when_gone()
+
+    def _arrive(self, session: str, records: list[Any] | None) -> None:
+        if records is None:
+            self.gone.add(session)
+            return
+        found = self.arrivals.setdefault(session, [])
+        last = found[-1].seq if found else -1
+        found.extend(Arrival(*each) for each in records if each[0] > last)
 
     def _answer(self, session: str, answers: list[list[Any]]) -> None:
         known = self.answers.setdefault(session, {})
@@ -156,8 +180,21 @@ class Pieces:
         """Write down those rows that are new or have changed, and how far the list was walked."""
         known = self.facts.sessions if name == "sessions" else self.facts.runs
         kept = [{key: row[key] for key in row if key not in _NEVER_KEPT} for row in rows]
-        news = [row for row in kept if known.get(row["id"]) != row]
-        self.add({"rows": news, "of": name, "progress": progress})
+        news, same = [], []
+        for row in kept:
+            before = known.get(row["id"], {})
+            if before == row:
+                same += [row["id"]] if name == "runs" and not _is_over(row) else []
+            elif "run_id" in row or "run_id" not in before or not _is_over(before):
+                # Of a run that is over the query told all, and more than the list does.
+                news.append(row)
+        piece = {"rows": news, "of": name, "progress": progress}
+        self.add(piece | ({"same": same} if same else {}))
+
+
+def _is_over(row: _Row) -> bool:
+    """Return whether this is the row of a run that has ended."""
+    return (row.get("completed_at") or row.get("finishedAt")) is not None
 
 
 def append_line(path: Path, line: bytes) -> None:
@@ -170,6 +207,9 @@ def append_line(path: Path, line: bytes) -> None:
                 # The rest says why it could not be written.
                 file.truncate(end)
                 file.write(line)
+        except OSError as error:
+            file.truncate(end)
+            raise OSError(error.errno, error.strerror, str(path)) from None
         except BaseException:
             file.truncate(end)
             raise

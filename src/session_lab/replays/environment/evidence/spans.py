@@ -18,6 +18,7 @@ __all__ = ["TraceFacts", "TurnSpan", "WaitSpan", "read_trace"]
 
 _TURN, _ACTION = "chat turn ", "chat action"
 _FIRST, _NEXT, _ASLEEP = "waiting for first message", "waiting for next message", "suspended"
+_AWAKE = "idle"
 _NS_PER_MS = 1_000_000
 _CHAT = "gen_ai.conversation.id"
 
@@ -27,7 +28,7 @@ _Span = dict[str, Any]
 class TurnSpan(NamedTuple):
     """One turn: its number in the run, milliseconds since 1970, and what followed it.
 
-    ``ended_at`` is None while it is served.
+    ``ended_at`` is None while it is served, and where the trace does not tell it.
     """
 
     number: int
@@ -78,6 +79,29 @@ class TraceFacts(NamedTuple):
     is_truncated: bool = False
     is_loop: bool = False
 
+    def moved(self, by: int) -> TraceFacts:
+        """Return the same by a clock that is so many milliseconds ahead."""
+        if not by:
+            return self
+        turns = [
+            turn._replace(started_at=turn.started_at + by, ended_at=_plus(turn.ended_at, by))
+            for turn in self.turns
+        ]
+        waits = [
+            wait._replace(
+                started_at=wait.started_at + by,
+                suspended_at=_plus(wait.suspended_at, by),
+                ended_at=_plus(wait.ended_at, by),
+            )
+            for wait in self.waits
+        ]
+        return self._replace(turns=turns, waits=waits)
+
+    def when_gone(self) -> TraceFacts:
+        """Return what is still known once the trace is gone: all that was over when it was read."""
+        waits = [wait for wait in self.waits if wait.ended_at is not None]
+        return self._replace(waits=waits, is_truncated=True)
+
     @classmethod
     def of_json(cls, value: list[Any]) -> TraceFacts:
         """Read facts that were written as JSON."""
@@ -94,6 +118,7 @@ def read_trace(decoded: Any) -> TraceFacts:  # noqa: ANN401  JSON
         It is not such a reply.
     """
     trace = decoded["trace"]
+    is_truncated = bool(trace.get("isTruncated"))
     turns: list[TurnSpan] = []
     waits: list[WaitSpan] = []
     chat, actions = None, 0
@@ -101,16 +126,22 @@ def read_trace(decoded: Any) -> TraceFacts:  # noqa: ANN401  JSON
     for span in _walk(trace["rootSpan"]):
         name = span["data"]["message"]
         if name.startswith(_TURN):
-            turns.append(_turn(span, len(turns)))
+            turns.append(_turn(span, len(turns), is_truncated=is_truncated))
             chat = chat or _property(span, _CHAT)
         elif name.startswith((_FIRST, _NEXT)):
-            waits.append(_wait(span, len(turns)))
+            wait = _wait(span, len(turns))
+            # What was left out may be the sleep of one that shows none.
+            if not is_truncated or wait.suspended_at is not None or wait.resolved == _AWAKE:
+                waits.append(wait)
         elif name.startswith(_ACTION):
             actions += 1
             chat = chat or _property(span, _CHAT)
-    is_truncated = bool(trace.get("isTruncated"))
-    has_loop = any(not wait.is_first for wait in waits) and not (turns or actions or is_truncated)
+    has_loop = any(not wait.is_first for wait in waits) and not (turns or actions)
     return TraceFacts(turns, waits, chat, actions, is_truncated, has_loop)
+
+
+def _plus(at: int | None, by: int) -> int | None:
+    return None if at is None else at + by
 
 
 def _is_wait(span: _Span) -> bool:
@@ -143,13 +174,16 @@ def _property(span: _Span, name: str) -> Any:  # noqa: ANN401  JSON
     return (span["data"].get("properties") or {}).get(name)
 
 
-def _turn(span: _Span, before: int) -> TurnSpan:
+def _turn(span: _Span, before: int, *, is_truncated: bool) -> TurnSpan:
     wait = next((below for below in _walk(span) if _is_wait(below)), None)
     told = _property(span, "turn.number")
     number = told if isinstance(told, int) and told > before else before + 1
-    ended_at = _end(span) if wait is None else _begin(wait)
     trigger = _property(span, "chat.trigger")
-    return TurnSpan(number, _begin(span), ended_at, wait is not None, trigger)
+    if wait is not None:
+        return TurnSpan(number, _begin(span), _begin(wait), waits=True, trigger=trigger)
+    # The wait of a turn may have been left out, and its span goes on through that.
+    ended_at = None if is_truncated else _end(span)
+    return TurnSpan(number, _begin(span), ended_at, is_truncated, trigger)
 
 
 def _wait(span: _Span, number: int) -> WaitSpan:

@@ -199,8 +199,8 @@ def _tasks(recording: Recording, ids: pa.Array) -> pa.Array:
 
 def _turns(frame: pd.DataFrame, run: Integers) -> Turns:
     number = _whole(frame, "number", len(frame))
-    rules = _codes(text_of(frame, "ended_at_rule"), ("trace",))[0]
-    is_estimated = np.asarray(text_of(frame, "ended_at_rule").is_valid()) & (rules != 0)
+    rules = text_of(frame, "ended_at_rule")
+    is_estimated = np.asarray(rules.is_valid()) & (_codes(rules, ("trace", "waits"))[0] < 0)
     columns = (
         number,
         instants_of(frame, "arrived_at", "turns"),

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
-from session_lab.errors import APIResponseError, NotFoundError
+from session_lab.errors import APIResponseError, APIStatusError
 from session_lab.frames.values import decoded
 from session_lab.replays.environment.evidence.arrivals import read_arrival
 from session_lab.replays.environment.evidence.spans import read_trace
@@ -29,6 +28,7 @@ _RUNS = (
     "task_version, machine, is_test, is_warm_start, concurrency_key, max_duration, attempt_count FROM runs "
     "WHERE task_identifier IN ({tasks}) AND run_id > {after} ORDER BY run_id LIMIT 10000"
 )
+_GONE = {404, 410}
 _CARRIERS = frozenset({"submit-message", "regenerate-message"})
 
 Piece = dict[str, Any]
@@ -90,6 +90,9 @@ class Asking:
         sql = _RUNS.replace("{tasks}", named)
         self._rate.take()
         rows = self._client.query(sql, from_=first, to=last, page_by="run_id")
+        if not all(isinstance(row.get("run_id"), str) for row in rows):
+            message = "the query API gave rows of runs without their run_id"
+            raise APIResponseError(message, status_code=200, body="")
         return [{"id": row["run_id"], **row} for row in rows]
 
     def trace(self, run: str, *, is_over: bool) -> Piece:
@@ -97,7 +100,8 @@ class Asking:
         self._rate.take()
         try:
             reply = self._client.with_raw_response.runs.trace(run)
-        except NotFoundError:
+        except APIStatusError as error:
+            _check_gone(error)
             return {"trace": run, "facts": None, "settled": is_over}
         try:
             facts = read_trace(decoded(reply.content))
@@ -110,8 +114,13 @@ class Asking:
     def arrivals(self, session: str, *, after: int | None, is_over: bool) -> Piece:
         """Read what came on a session's ``in`` behind a record, with its times."""
         self._rate.take()
-        records = self._client.sessions.stream(session, io="in", last_event_id=after, follow=False)
-        found = [read_arrival(record) for record in records]
+        stream = self._client.sessions.stream
+        try:
+            records = stream(session, io="in", last_event_id=after, follow=False)
+            found = [read_arrival(record) for record in records]
+        except APIStatusError as error:
+            _check_gone(error)
+            return {"in": session, "records": None, "settled": is_over}
         kept = [arrival for arrival in found if arrival is not None]
         return {"in": session, "records": kept, "settled": is_over}
 
@@ -121,19 +130,26 @@ class Asking:
         told: Piece = {"payload": run, "session": None, "previous": None, "carries": None}
         try:
             reply = self._client.with_raw_response.runs.retrieve(run)
-        except NotFoundError:
+        except APIStatusError as error:
+            _check_gone(error)
             return told, []
-        row = json.loads(reply.content)
-        payload = row.get("payload")
+        row = decoded(reply.content)
+        payload = row.get("payload") if isinstance(row, dict) else None
         if isinstance(payload, dict):
-            told["session"] = payload.get("sessionId")
-            told["previous"] = payload.get("previousRunId")
+            for name, key in (("session", "sessionId"), ("previous", "previousRunId")):
+                told[name] = payload[key] if isinstance(payload.get(key), str) else None
             told["carries"] = "message" in payload or payload.get("trigger") in _CARRIERS
         return told, [{"rows": [_without_payload(row)], "of": "runs"}]
 
     def payload(self, run: str) -> list[Piece]:
         """Retrieve what the payload of a run that was listed tells beside the texts."""
         return [self.retrieved(run)[0]]
+
+
+def _check_gone(error: APIStatusError) -> None:
+    """Raise an error again, unless it says that there is no such thing, or not any more."""
+    if error.status_code not in _GONE:
+        raise error
 
 
 def _without_payload(row: dict[str, Any]) -> dict[str, Any]:

@@ -15,7 +15,10 @@ from typing import TYPE_CHECKING, Any
 from tqdm import tqdm
 
 from session_lab.errors import APIStatusError, APITimeoutError, BadRequestError
-from session_lab.replays.environment.assembling.assemble import unsure_starts
+from session_lab.replays.environment.assembling.assemble import (
+    runs_behind_gaps,
+    unsure_starts,
+)
 from session_lab.replays.environment.assembling.tables import is_final
 from session_lab.replays.environment.evidence.owners import owners_of
 from session_lab.timing import instant_text, to_instant
@@ -29,7 +32,6 @@ if TYPE_CHECKING:
 __all__ = ["Pull"]
 
 _NO_QUERY = {400, 401, 403, 404, 405, 501}
-_RETRIEVED_ONLY = "triggerFunction"
 _SHORTEST_WINDOW, _LONGEST_WINDOW = 3_600_000, 31 * 86_400_000
 
 
@@ -87,6 +89,7 @@ class Pull:
         self._list_runs()
         self._find_owners()
         self._read_chats()
+        self._fill_gaps()
         self._ask_unsure_starts()
         began = self._facts.progress["began"]
         observed_at = self._observed_at(began, self._asking.now())
@@ -173,19 +176,44 @@ class Pull:
             bar.update(len(page.rows))
 
     def _find_owners(self) -> None:
-        """Retrieve runs whose session nothing else tells, and current runs that no list had."""
-        unsure = owners_of(self._facts, self._run_tag).unsure
-        self._work(" payloads", unsure, self._asking.payload)
-        current = (row.get("currentRunId") for row in self._facts.sessions.values())
-        missing = [run for run in current if run is not None and self._is_missing(run)]
+        """Retrieve runs whose session nothing else tells, and those that no list told any more.
+
+        Where a payload does not tell it either, as one that is stored elsewhere, a trace may.
+        """
+        facts = self._facts
+        unsure = owners_of(facts, self._run_tag).unsure
+        unread = [run for run in unsure if run not in facts.payloads]
+        self._work(" payloads", unread, self._asking.payload)
+        current = (row.get("currentRunId") for row in facts.sessions.values())
+        asked = dict.fromkeys([*(run for run in current if run is not None), *facts.runs])
+        missing = [run for run in asked if self._is_missing(run)]
         self._work(" payloads", missing, self._walk_back)
+        unsure = owners_of(facts, self._run_tag).unsure
+        untraced = [run for run in unsure if run not in facts.traces]
+        self._work(" traces", untraced, lambda run: [self._trace(run)])
 
     def _is_missing(self, run: str) -> bool:
-        """Return whether no list had a run, or only a pass before this one knew it."""
+        """Return whether no list had a run, or a pass before this one knew it, when it was open."""
         row = self._facts.runs.get(run)
         if row is None:
             return run not in self._facts.payloads
-        return _RETRIEVED_ONLY in row and not is_final(row)
+        return run not in self._facts.listed and not is_final(row)
+
+    def _trace(self, run: str) -> Piece:
+        return self._asking.trace(run, is_over=is_final(self._facts.runs[run]))
+
+    def _fill_gaps(self) -> None:
+        """Retrieve runs that no list had and that came before others of their sessions."""
+        owners = owners_of(self._facts, self._run_tag)
+        runs = runs_behind_gaps(self._facts, owners, self._facts.progress["began"] + 999)
+        if runs:
+            self._work(" payloads", runs, self._walk_back_from)
+            self._read_chats()
+
+    def _walk_back_from(self, run: str) -> Iterator[Piece]:
+        told, _ = self._asking.retrieved(run)
+        yield told
+        yield from self._walk_back(told["previous"])
 
     def _walk_back(self, run: str | None) -> Iterator[Piece]:
         """Retrieve a run and those before it, until one is known."""
@@ -221,10 +249,10 @@ class Pull:
             yield self._asking.arrivals(name, after=after, is_over=is_over)
         for run in runs:
             if run not in settled and run not in fresh:
-                yield self._asking.trace(run, is_over=is_final(facts.runs[run]))
+                yield self._trace(run)
 
     def _ask_unsure_starts(self) -> None:
-        owners = owners_of(self._facts, self._run_tag).known
+        owners = owners_of(self._facts, self._run_tag)
         runs = unsure_starts(self._facts, owners, self._facts.progress["began"] + 999)
         self._work(" payloads", runs, self._asking.payload)
 
