@@ -140,3 +140,16 @@ def test_bad_input_is_refused_and_writes_nothing(
     with pytest.raises(sl.DataError, match=re.escape(problem)):
         run(*arguments)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_shards_are_made_one_after_the_other(tmp_path: Path):
+    told = json.loads(run(str(tmp_path), "--shards", "3", "--seed", "4", "--json"))
+    assert told["shards"] == 3
+    events = pd.concat(list(sl.traffic.read_shards(tmp_path)))
+    whole = sl.traffic.generate(ChatWorkload(), 4)
+    assert sorted(events["external_id"]) == sorted(whole["external_id"])
+    assert run(str(tmp_path), "--shards", "3", "--seed", "4") == f"wrote 3 files to {tmp_path}\n"
+    for shards, said in (("0", "0 is not a number"), ("2", "holds other shards")):
+        result = CliRunner().invoke(app, ["generate", str(tmp_path), "--shards", shards])
+        assert isinstance(result.exception, sl.DataError)
+        assert said in str(result.exception)

@@ -6,18 +6,19 @@ import math
 import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import session_lab as sl
 from session_lab.frames import EVENTS, digest, milliseconds
 from session_lab.timing import to_instant
-from session_lab.traffic import ChatWorkload, generate
+from session_lab.traffic import ChatWorkload, generate, generate_shards, read_shards
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -320,3 +321,26 @@ def test_chats_beyond_the_year_9999_are_refused(more: dict[str, Any]):
     assert len(generate(late, 0)) > 0
     with pytest.raises(sl.DataError, match="year 9999"):
         generate(replace(late, **more), 0)
+
+
+@settings(deadline=None, max_examples=8)
+@given(seed=st.integers(), shards=st.integers(1, 9), chats=st.floats(0.5, 60))
+@pytest.mark.parametrize("extras", [False, True])
+def test_shards_hold_the_events_that_are_generated_at_once(
+    *, extras: bool, seed: int, shards: int, chats: float
+):
+    every = {"interrupt_share": 0.1, "long_turn_share": 0.1, "single_turn_share": 0.2, "topics": 5}
+    every |= {"concurrent_start_share": 0.2, "retry_share": 0.4, "late_message_share": 0.5}
+    every |= {"expires_after": "1h", "expires_share": 0.5, "bursts_per_day": 20.0}
+    workload = ChatWorkload(chats_per_hour=chats, duration="2h", **(every if extras else {}))
+    whole = generate(workload, seed)
+    assume(len(whole))
+    with TemporaryDirectory() as folder:
+        generate_shards(workload, seed, folder, shards=shards)
+        parts = list(read_shards(folder))
+    assert len(parts) == shards
+    held = [set(part["external_id"]) for part in parts]
+    assert sum(map(len, held)) == whole["external_id"].nunique()
+    both = pd.concat(parts).sort_values(["at", "external_id"], kind="stable", ignore_index=True)
+    ordered = whole.sort_values(["at", "external_id"], kind="stable", ignore_index=True)
+    pd.testing.assert_frame_equal(both[ordered.columns], ordered, check_categorical=False)

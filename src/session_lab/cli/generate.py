@@ -25,7 +25,8 @@ def generate(
     out: Annotated[
         str,
         typer.Argument(
-            help="Where to: .ndjson, .jsonl, .csv or .parquet; - for standard output, as NDJSON.",
+            help="Where to: .ndjson, .jsonl, .csv or .parquet; - for standard output, as NDJSON; with "
+            "--shards a folder.",
             show_default=False,
         ),
     ],
@@ -36,6 +37,14 @@ def generate(
     ] = None,
     events_file: EventsFile,
     seed: Annotated[int, typer.Option("--seed", help="Of everything that is drawn.")] = 0,
+    shards: Annotated[
+        int | None,
+        typer.Option(
+            "--shards",
+            help="Into so many Parquet files in the folder OUT, one after the other: for more events "
+            "than fit into memory.",
+        ),
+    ] = None,
     duration: Annotated[str, _flag("--duration", "How long chats arrive.")] = "1 h",
     start: Annotated[str, _flag("--start", "When the first may arrive.")] = "2026-01-01T00:00:00Z",
     chats_per_hour: Annotated[
@@ -131,6 +140,8 @@ def generate(
     Example: session-lab generate month.parquet --fit chats.ndjson --duration 30d
 
     Example: session-lab generate more.ndjson --fit ours.csv --log messages --column at=time:s
+
+    Example: session-lab generate month --shards 64 --duration 30d --chats-per-hour 30000
     """
     arguments = locals()
     from session_lab.frames import EVENTS, digest
@@ -145,6 +156,13 @@ def generate(
     if recorded is not None:
         said = {name: given[name] for name in given if _is_said(context, name)}
         workload = replace(sl.traffic.fit(recorded), **said)
+    if shards is not None:
+        paths = sl.traffic.generate_shards(workload, seed, out, shards=shards)
+        made = {"path": out, "shards": len(paths), "workload": asdict(workload)}
+        typer.echo(
+            json.dumps(made, indent=2) if as_json else f"wrote {len(paths):,} files to {out}"
+        )
+        return
     events = sl.traffic.generate(workload, seed)
     sl.traffic.write(events, out)
     result = {

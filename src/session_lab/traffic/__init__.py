@@ -3,8 +3,9 @@
 ``read`` takes a recording in, whatever its format, as one events frame, and ``detect`` says which
 format it is; ``from_messages`` makes one of a team's own log, and ``adopt`` gives chats that began
 before it a start; ``read_shards``, ``write_shards`` and ``shard`` keep what is larger than memory in
-folders of Parquet files; ``window`` takes some time out of a log; ``generate`` draws events from a ``ChatWorkload``, which ``fit`` estimates from a
-log and ``closeness`` compares with it; ``write`` keeps them in a file, and ``write_journal`` what a
+folders of Parquet files; ``window`` takes some time out of a log; ``generate`` draws events from a
+``ChatWorkload``, and ``generate_shards`` more than fit into memory, which ``fit`` estimates from a log
+and ``closeness`` compares with it; ``write`` keeps them in a file, and ``write_journal`` what a
 simulator was asked; ``sample``, ``scale``, ``cap_gaps`` and ``anonymise`` make others of them; and
 ``sample_path`` finds the recordings that come with the package.
 """
@@ -22,7 +23,14 @@ from session_lab.traffic.shard import shard
 from session_lab.traffic.shards import read_shards, write_shards
 from session_lab.traffic.transforms import anonymise, cap_gaps, sample, scale
 from session_lab.traffic.window import window
-from session_lab.traffic.workload import ChatWorkload, Closeness, closeness, fit, generate
+from session_lab.traffic.workload import (
+    ChatWorkload,
+    Closeness,
+    closeness,
+    fit,
+    generate,
+    generate_shards,
+)
 from session_lab.traffic.writing import write, write_journal
 
 __all__ = [
@@ -38,6 +46,7 @@ __all__ = [
     "fit",
     "from_messages",
     "generate",
+    "generate_shards",
     "read",
     "read_shards",
     "sample",

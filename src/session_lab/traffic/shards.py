@@ -23,7 +23,14 @@ if TYPE_CHECKING:
 
     from session_lab.frames.files.sources import Place
 
-__all__ = ["folder_for", "read_folder", "read_shards", "shards_of", "write_shards"]
+__all__ = [
+    "folder_for",
+    "paths_for",
+    "read_folder",
+    "read_shards",
+    "shards_of",
+    "write_shards",
+]
 
 _MOST_SHARDS = 10_000
 
@@ -110,6 +117,23 @@ def folder_for(folder: str | os.PathLike[str], shards: int, most: int) -> Path:
     return folder
 
 
+def paths_for(folder: str | os.PathLike[str], shards: int) -> Sequence[Path]:
+    """Return the files for shards, which may stand there already.
+
+    Raises
+    ------
+    DataError
+        The number is out of range, there is a file in place of the folder, or it holds other shards.
+    """
+    folder = folder_for(folder, shards, _MOST_SHARDS)
+    paths = [folder / f"part-{number:05d}.parquet" for number in range(shards)]
+    others = sorted(path.name for path in folder.glob("*.parquet") if path not in paths)
+    if others:
+        message = f"the folder holds other shards already, such as {others[0]}; remove them first"
+        raise DataError(message, source=str(folder))
+    return paths
+
+
 def _difference(found: dict[str, str], expected: dict[str, str]) -> str:
     for name, kind in expected.items():
         if name not in found:
@@ -149,13 +173,8 @@ def write_shards(
         The number is out of range, the frame is not an events frame, or the folder holds shards
         that would be mixed with these.
     """
-    folder = folder_for(folder, shards, _MOST_SHARDS)
+    paths = paths_for(folder, shards)
     events = check_events(events)
-    paths = [folder / f"part-{number:05d}.parquet" for number in range(shards)]
-    others = sorted(path.name for path in folder.glob("*.parquet") if path not in paths)
-    if others:
-        message = f"the folder holds other shards already, such as {others[0]}; remove them first"
-        raise DataError(message, source=str(folder))
     session, _ = pd.factorize(events["external_id"])
     dealt = session % shards
     rows = np.argsort(dealt, kind="stable")

@@ -3,6 +3,6 @@
 from session_lab.traffic.workload.chat_workload import ChatWorkload
 from session_lab.traffic.workload.closeness import Closeness, closeness
 from session_lab.traffic.workload.fitting import fit
-from session_lab.traffic.workload.generating import generate
+from session_lab.traffic.workload.generating import generate, generate_shards
 
-__all__ = ["ChatWorkload", "Closeness", "closeness", "fit", "generate"]
+__all__ = ["ChatWorkload", "Closeness", "closeness", "fit", "generate", "generate_shards"]

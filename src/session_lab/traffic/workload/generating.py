@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -10,21 +11,24 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from session_lab.errors import DataError
-from session_lab.frames import EVENTS, NAT, Coded, build
+from session_lab.frames import EVENTS, NAT, Coded, build, write_parquet
 from session_lab.simulator import RandomStream
 from session_lab.timing import LAST_INSTANT, to_milliseconds
+from session_lab.traffic.shards import paths_for
 from session_lab.traffic.workload.arrivals import arrivals
 from session_lab.traffic.workload.distributions import geometric, log_normal, picks, zipf
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    import os
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     import pandas as pd
     from numpy.typing import NDArray
 
     from session_lab.traffic.workload.chat_workload import ChatWorkload
 
-__all__ = ["generate"]
+__all__ = ["generate", "generate_shards"]
 
 _AT_ONCE = 100
 _SORTABLE_BITS = 63
@@ -71,8 +75,71 @@ def generate(workload: ChatWorkload, seed: int) -> pd.DataFrame:
     1    start  chat-000001
     2  message  chat-000001
     """
-    stream = functools.partial(_stream, seed)
+    stream = _streams(seed)
+    return _events(workload, arrivals(workload, stream), 0, stream)
+
+
+def generate_shards(
+    workload: ChatWorkload, seed: int, folder: str | os.PathLike[str], *, shards: int = 16
+) -> Sequence[Path]:
+    """Draw as many events as one likes from a workload, into Parquet shards.
+
+    One shard is in memory at a time, and eight bytes a chat. The events are those of
+    :func:`generate`; each shard holds as many chats, one after the other in order of arrival, so that
+    a sweep can play it by itself.
+
+    Parameters
+    ----------
+    workload : ChatWorkload
+        What to draw from.
+    seed : int
+        Any integer.
+    folder : path
+        Where to; it is made where it is missing. Shards that an earlier call left there are replaced,
+        other files are kept.
+    shards : int
+        How many, 1 to 10,000.
+
+    Returns
+    -------
+    sequence of Path
+        The files, ``part-00000.parquet`` and so on, each written whole or not at all.
+
+    Raises
+    ------
+    DataError
+        The number is out of range, the folder holds other shards, or a chat or its expiry reaches
+        beyond the year 9999.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from session_lab.traffic import ChatWorkload, read_shards
+    >>> folder = tempfile.mkdtemp()
+    >>> paths = generate_shards(ChatWorkload(duration="1d"), 7, folder, shards=3)
+    >>> len(paths), sum(map(len, read_shards(folder))), len(generate(ChatWorkload(duration="1d"), 7))
+    (3, 6214, 6214)
+    """
+    paths, stream = paths_for(folder, shards), _streams(seed)
     arrived_at = arrivals(workload, stream)
+    edges = [len(arrived_at) * number // shards for number in range(shards + 1)]
+    for path, (first, last) in zip(paths, itertools.pairwise(edges), strict=True):
+        write_parquet(_events(workload, arrived_at[first:last], first, stream), path)
+    return paths
+
+
+def _streams(seed: int) -> Callable[[str], RandomStream]:
+    """Return what makes the stream of a quantity: one, from which all chats are drawn in order."""
+    return functools.cache(lambda quantity: RandomStream(seed, f"workload/{quantity}"))
+
+
+def _events(
+    workload: ChatWorkload,
+    arrived_at: NDArray[np.int64],
+    first: int,
+    stream: Callable[[str], RandomStream],
+) -> pd.DataFrame:
+    """Draw the events of the next chats, of which so many came before."""
     turns = _turns(workload, arrived_at, stream)
     asked = _in_order(
         [
@@ -87,7 +154,8 @@ def generate(workload: ChatWorkload, seed: int) -> pd.DataFrame:
             "chats or their expiry reach beyond the year 9999; start earlier or shorten thinks"
         )
         raise DataError(message, source="ChatWorkload", column="start")
-    return _frame(workload, asked, len(arrived_at), stream)
+    names = _names(first, first + len(arrived_at))
+    return _frame(workload, asked, names, stream)
 
 
 class _Asked(NamedTuple):
@@ -105,10 +173,6 @@ class _Turns(NamedTuple):
     asked: _Asked
     first_duration: NDArray[np.int64]
     done_at: NDArray[np.int64]
-
-
-def _stream(seed: int, quantity: str) -> RandomStream:
-    return RandomStream(seed, f"workload/{quantity}")
 
 
 def _turns(
@@ -242,14 +306,14 @@ def _order(at: NDArray[np.int64], chat: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def _frame(
-    workload: ChatWorkload, asked: _Asked, n_chats: int, stream: Callable[[str], RandomStream]
+    workload: ChatWorkload, asked: _Asked, names: pa.Array, stream: Callable[[str], RandomStream]
 ) -> pd.DataFrame:
-    starts = asked.op == _START
+    n_chats, starts = len(names), asked.op == _START
     only = np.where(starts, 0, -1)
     data = {
         "at": asked.at,
         "op": Coded(asked.op, _OPS),
-        "external_id": _names(n_chats).take(pa.array(asked.chat)),
+        "external_id": names.take(pa.array(asked.chat)),
         "turn_duration": asked.turn_duration,
         "tags": _tags(workload, n_chats, stream).take(pa.array(asked.chat, mask=~starts)),
         "type": Coded(only, (_TYPE,)),
@@ -262,9 +326,9 @@ def _frame(
     return build(EVENTS, data, n=len(asked.at))
 
 
-def _names(n: int) -> pa.Array:
+def _names(first: int, last: int) -> pa.Array:
     """Name chats by their number, of six digits at least."""
-    numbers = pa.array(np.arange(n)).cast(pa.large_string())
+    numbers = pa.array(np.arange(first, last)).cast(pa.large_string())
     padded = pc.call_function("utf8_lpad", [numbers], pc.PadOptions(6, "0"))
     text = pa.scalar("chat", pa.large_string()), padded, pa.scalar("-", pa.large_string())
     return pc.call_function("binary_join_element_wise", list(text))
