@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from io import BytesIO
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from matplotlib import rc_context
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.image import imsave
@@ -29,6 +30,33 @@ _MOST_LINES = 6
 _DPI = 144
 """Two dots for each point of a page, so that it is sharp on fine screens."""
 
+_STYLE: dict[Any, Any] = {"axes.titley": 1.0}
+"""The title stays just above the Axes, whatever is drawn, and is not placed anew each time."""
+
+
+class _Layout(NamedTuple):
+    """Where Axes stand in the figure, and where their labels stand beside them."""
+
+    position: Bbox
+    x_label: tuple[float, float]
+    y_label: tuple[float, float]
+
+    @classmethod
+    def of(cls, ax: Axes) -> _Layout:
+        """Return the layout that Axes have."""
+        corner = ax.transAxes.inverted()
+        (_, below), (left, _) = (
+            corner.transform(axis.label.get_position()) for axis in (ax.xaxis, ax.yaxis)
+        )
+        return cls(ax.get_position(), (0.5, float(below)), (float(left), 0.5))
+
+    def give(self, ax: Axes) -> None:
+        """Lay out Axes so; labels are then not placed anew at each drawing."""
+        ax.set_position(self.position)
+        ax.set_in_layout(True)
+        ax.xaxis.set_label_coords(*self.x_label)
+        ax.yaxis.set_label_coords(*self.y_label)
+
 
 class Picture:
     """The picture of a result.
@@ -41,12 +69,13 @@ class Picture:
     def __init__(self) -> None:
         self._canvas: FigureCanvasAgg | None = None
         self._kind: type[Result] | None = None
-        self._layouts: dict[object, list[Bbox]] = {}
+        self._layouts: dict[object, list[_Layout]] = {}
         self.alt = ""
         """What the picture shows, in words."""
 
     def draw(self, result: Result) -> bytes:
         """Draw a result, and return the picture as PNG."""
+        self._kind = None
         canvas = self.update(result)
         canvas.draw()
         png = BytesIO()
@@ -63,13 +92,15 @@ class Picture:
         figure = self.update(result).figure
         shape = _shape(figure)
         if shape not in self._layouts:
+            # A label that was placed once is never moved again, so a layout starts from new Axes.
+            self._kind = None
+            figure = self.update(result).figure
             engine = figure.get_layout_engine()
             if engine is not None:
                 engine.execute(figure)
-            self._layouts[shape] = [ax.get_position() for ax in figure.axes]
-        for ax, position in zip(figure.axes, self._layouts[shape], strict=True):
-            ax.set_position(position)
-            ax.set_in_layout(True)
+            self._layouts[shape] = [_Layout.of(ax) for ax in figure.axes]
+        for ax, layout in zip(figure.axes, self._layouts[shape], strict=True):
+            layout.give(ax)
         figure.set_layout_engine("none")
         # The page is the paper: its ink and its background are those of its theme.
         figure.patch.set_visible(False)
@@ -95,7 +126,8 @@ class Picture:
         self._kind = type(result)
         lines = min(len(getattr(result, "parts", ())), _MOST_LINES)
         figure.set_size_inches(_WIDTH, _HEIGHT + _LINE * lines)
-        result.plot(ax=ax)
+        with rc_context(_STYLE):
+            result.plot(ax=ax)
         self.alt = str(ax.get_label())
         return self._canvas
 
