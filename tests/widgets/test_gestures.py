@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 import session_lab as sl
 from session_lab.widgets import LifetimeExplorer, Selection, TagExplorer
+from session_lab.widgets.parts.chips import Chips
 from session_lab.widgets.parts.view import View
 from tests.widgets import replays
 from tests.widgets.looking import text, tree
@@ -170,24 +171,31 @@ def test_every_criterion_has_a_button_that_takes_it_away():
         selection=Selection(status="CLOSED", tags=("plan:free", "vip"), lifetime_from="1h"),
     )
     chips = chips_of(explorer)
-    assert list(chips) == [
+    assert chips.texts == [
         "status CLOSED ✕",
         "tag plan:free ✕",
         "tag vip ✕",
         "lived at least 1 h ✕",
         "Reset",
     ]
-    chips["tag vip ✕"].click()
+    click(chips, "tag vip ✕")
     assert explorer.state.selection.tags == ("plan:free",)
-    chips_of(explorer)["Reset"].click()
+    # What a slow browser sends for a button that is gone, or a page of someone else.
+    for content in ({"take": 4}, {"take": -1}, {"take": "0"}, {"take": None}, {}):
+        chips._on_message(None, content, [])
+        assert explorer.state.selection.tags == ("plan:free",)
+    click(chips, "Reset")
     assert explorer.state.selection == Selection()
-    assert chips_of(explorer) == {}
+    assert chips.texts == []
     explorer.close()
 
 
-def chips_of(explorer: Any) -> dict[str, ipywidgets.Button]:
-    buttons = [one for one in tree(explorer.widget) if isinstance(one, ipywidgets.Button)]
-    return {one.description: one for one in buttons if one.tooltip == "Take this away"}
+def chips_of(explorer: Any) -> Chips:
+    return next(one for one in tree(explorer.widget) if isinstance(one, Chips))
+
+
+def click(chips: Chips, text: str) -> None:
+    chips._on_message(None, {"take": chips.texts.index(text)}, [])
 
 
 def test_the_numbers_beside_options_follow_what_else_is_chosen():

@@ -13,6 +13,7 @@ from session_lab.frames import NAT, Selection
 from session_lab.timing import instant_text
 from session_lab.widgets.data.facets import count_facet, offered
 from session_lab.widgets.data.session_table import SessionTable
+from session_lab.widgets.parts.chips import Chips
 from session_lab.widgets.parts.controls import close_tree, put, title_all
 from session_lab.widgets.parts.rows_table import RowsTable
 
@@ -86,7 +87,7 @@ class SelectionPanel:
         }
         self._find = ipywidgets.Text(description="Find a tag", placeholder="part of its name")
         self._found = ipywidgets.Label()
-        self._chips = ipywidgets.HBox(layout={"flex_flow": "row wrap", "min_height": "32px"})
+        self._chips = Chips(self._on_take)
         self._fill_lists()
         self._fill_chips()
         self._match = ipywidgets.Dropdown(
@@ -194,28 +195,30 @@ class SelectionPanel:
 
     def _fill_chips(self) -> None:
         """Show each criterion as a button that takes it away, and one that takes all away."""
-        old = self._chips.children
-        chips = []
-        for name, values in self._value.criteria.items():
-            for value in values if isinstance(values, tuple) else (values,):
-                if name in _CHIPS:
-                    chips.append(_chip(f"{_CHIPS[name]} {short_text(str(value), 30)} ✕"))
-                    chips[-1].on_click(lambda _, name=name, value=value: self._drop(name, value))
-        if chips:
-            chips.append(_chip("Reset"))
-            chips[-1].on_click(lambda _: self._drop_all())
-        self._chips.children = chips
-        for one in old:
-            close_tree(one)
+        chips = [f"{_CHIPS[name]} {short_text(value, 30)} ✕" for name, value in self._criteria()]
+        self._chips.show([*chips, "Reset"] if chips else [])
+
+    def _criteria(self) -> list[tuple[str, str]]:
+        """Return what each of the buttons stands for: a criterion, and one of its values."""
+        return [
+            (name, str(value))
+            for name, values in self._value.criteria.items()
+            if name in _CHIPS
+            for value in (values if isinstance(values, tuple) else (values,))
+        ]
+
+    def _on_take(self, place: int) -> None:
+        criteria = self._criteria()
+        if place < len(criteria):
+            self._drop(*criteria[place])
+        else:
+            self.value = Selection()
 
     def _drop(self, name: str, value: str) -> None:
         values = getattr(self._value, name)
         kept = tuple(one for one in values if one != value) if isinstance(values, tuple) else None
         changes: dict[str, Any] = {name: kept}
         self.value = replace(self._value, **changes)
-
-    def _drop_all(self) -> None:
-        self.value = Selection()
 
     def _on_change(self, _: object) -> None:
         if not self._is_following:
@@ -269,10 +272,6 @@ class SelectionPanel:
     def _tell_window(self) -> None:
         start, end = self._created.label
         self._window.value = f"{start} to {end} UTC" if start else ""
-
-
-def _chip(text: str) -> Any:  # noqa: ANN401  ipywidgets has no types
-    return ipywidgets.Button(description=text, layout={"width": "auto"}, tooltip="Take this away")
 
 
 def _edges(prepared: IndexedSessions) -> list[int]:

@@ -19,6 +19,10 @@ function valueText(unit, value) {
   return String(Number(value.toPrecision(4)));
 }
 
+// What the kernel compressed.
+const unpacked = (packed) =>
+  new Response(new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"))).json();
+
 // The corners of a line as the SVG has them.
 function pointsOf(line) {
   const numbers = line?.querySelector("path")?.getAttribute("d")?.match(/-?\d+(\.\d+)?/g) ?? [];
@@ -50,6 +54,7 @@ function render({ model, el }) {
   el.append(tools, root, tip);
   let shown, scene, layer, cursor, curves, waiting;
   let zoom = 1;
+  let turn = 0;
 
   function addTool(name, title, act) {
     const button = document.createElement("button");
@@ -259,12 +264,14 @@ function render({ model, el }) {
     return area;
   }
 
-  function draw() {
+  async function draw() {
     clearTimeout(waiting);
+    const mine = ++turn;
+    const [svg, told] = await Promise.all([unpacked(model.get("svg")), unpacked(model.get("scene"))]);
+    if (mine !== turn) return; // A newer picture has come meanwhile.
+    scene = told;
     const focused = root.contains(document.activeElement) ? document.activeElement : null;
     const focusedKey = focused?.dataset.key;
-    const svg = model.get("svg");
-    scene = model.get("scene");
     root.replaceChildren();
     tell("");
     if (!svg) return;
