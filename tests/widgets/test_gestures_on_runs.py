@@ -56,6 +56,7 @@ GESTURES = st.one_of(
 def exploration() -> Iterator[Any]:
     made = sl.explore(SESSIONS, RUNS, OPERATIONS, events=EVENTS)
     for explorer in made.explorers.values():
+        explorer.show()
         explorer.hide()
     yield made
     made.close()

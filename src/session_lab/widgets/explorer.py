@@ -98,18 +98,13 @@ class Explorer(ABC, Generic[State]):
         self._picture = Picture()
         self._scenes: dict[State, Scene] = {}
         self._scene: Scene | None = None
-        self._controls = self._make_controls()
-        self._view = View(self._on_gesture)
-        self._message, self._table, self._text = (ipywidgets.HTML() for _ in range(3))
-        self.widget = self._assembled()
-        title_all(self.widget)
-        self._follow()
-        for control in self._controls.values():
-            control.observe(self._on_control, names="value")
+        self._controls: dict[str, Any] = {}
+        # What is in it is made when it is first seen: behind a tab it would only take time.
+        self.widget = ipywidgets.VBox()
         panel.subscribe(self._on_selection)
         if not shared:
             close_earlier(self)
-            self._refresh()
+            self.show()
 
     @abstractmethod
     def _result(self, state: State) -> Result:
@@ -308,6 +303,8 @@ class Explorer(ABC, Generic[State]):
     def show(self) -> None:
         """Draw what waited for the explorer to be seen."""
         self._is_shown = True
+        if not self._controls:
+            self._assemble()
         if self._is_stale:
             self._refresh()
 
@@ -339,12 +336,21 @@ class Explorer(ABC, Generic[State]):
         self._view.name = name_of(html)
         return self._view.name
 
-    def _assembled(self) -> Any:  # noqa: ANN401  ipywidgets has no types
+    def _assemble(self) -> None:
+        self._controls = self._make_controls()
+        self._view = View(self._on_gesture)
+        self._message, self._table, self._text = (ipywidgets.HTML() for _ in range(3))
         row = ipywidgets.HBox([*self._controls.values()], layout={"flex_flow": "row wrap"})
         parts = [row, self._message, self._view, self._table, self._text]
         if not self._shared:
             parts = [self._panel.widget, *parts, self._panel.table]
-        return ipywidgets.VBox(parts)
+        self.widget.children = parts
+        title_all(self.widget)
+        self._follow()
+        for control in self._controls.values():
+            control.observe(self._on_control, names="value")
+        if self._is_closed:
+            close_tree(self.widget)
 
     def _on_control(self, change: Any) -> None:  # noqa: ANN401  ipywidgets has no types
         if self._is_following:

@@ -60,14 +60,16 @@ class _Renderer(RendererSVG):
     ) -> Size:
         """Return the size of a text: the widths of its characters together."""
         if ismath:
-            return super().get_text_width_height_descent(s, prop, ismath)
+            size: Size = super().get_text_width_height_descent(s, prop, ismath)  # type: ignore[no-untyped-call]
+            return size
         _, height, descent = self._size("lp", prop)
         return sum(self._size(character, prop)[0] for character in s), height, descent
 
     def _size(self, text: str, prop: FontProperties) -> Size:
         key = text, prop.get_size_in_points(), prop.get_weight()
         if key not in self._sizes:
-            self._sizes[key] = super().get_text_width_height_descent(text, prop, ismath=False)
+            size = super().get_text_width_height_descent(text, prop, ismath=False)  # type: ignore[no-untyped-call]
+            self._sizes[key] = size
         return self._sizes[key]
 
 
@@ -152,7 +154,9 @@ def scene_of(figure: Figure) -> Scene:
         width, height = figure.get_size_inches() * _POINTS
         out = StringIO()
         with rc_context(_STYLE):
-            renderer = _Renderer(width, height, out, None, _POINTS, metadata=_NO_METADATA)
+            renderer: RendererSVG = _Renderer(  # type: ignore[no-untyped-call]
+                width, height, out, None, _POINTS, metadata=_NO_METADATA
+            )
             figure.draw(renderer)
             renderer.finalize()
         marks = marked(ax)
