@@ -36,9 +36,9 @@ ROOT = Path(__file__).parents[2]
 CHATS = 1_000_000
 """What a rate of 1,400 chats an hour makes in 30 days, roughly."""
 CELLS = (
-    "import session_lab as sl\n"
-    "from tests.benchmarks.explorers import replayed\n"
-    "events, replay = replayed({sessions})",
+    """import session_lab as sl
+from tests.benchmarks.explorers import replayed
+events, replay = replayed({sessions})""",
     "sl.explore(replay, events=events)",
 )
 MOVES = 12

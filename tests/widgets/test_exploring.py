@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -61,6 +62,17 @@ def test_what_is_behind_another_tab_waits_until_it_is_opened(exploration: Any):
     tags = text(exploration["Tags"])
     tabs(exploration).selected_index = 0
     assert text(exploration["Tags"]) != tags
+
+
+def test_a_tab_has_no_controls_until_it_is_seen():
+    exploration = sl.explore(sessions_frame())
+    lifetimes = exploration["Lifetimes"]
+    assert lifetimes.widget.children == ()
+    lifetimes.state = replace(lifetimes.state, view="incidence")
+    exploration.close()
+    # Closed, it still has its page.
+    assert "Lifetimes" in lifetimes.to_html()
+    assert lifetimes.widget.comm is None
 
 
 def test_pages_without_a_kernel_get_the_tab_that_is_open(exploration: Any):

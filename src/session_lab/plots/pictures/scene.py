@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from session_lab.plots.pictures.marks import Key, Unit
 
-__all__ = ["Place", "Scene", "scene_of"]
+__all__ = ["Place", "Scene", "SceneRenderer", "scene_of"]
 
 _POINTS = 72
 """Dots per inch of SVG, so that a unit of the picture is a point."""
@@ -46,7 +46,7 @@ Size = tuple[float, float, float]
 """Width, height and descent of a text."""
 
 
-class _Renderer(RendererSVG):
+class SceneRenderer(RendererSVG):
     """Matplotlib's writer of SVG, which measures texts by their characters.
 
     The page sets the texts, so that a measure only serves to place what is turned or has several
@@ -56,7 +56,10 @@ class _Renderer(RendererSVG):
     _sizes: ClassVar[dict[tuple[str, float, object], Size]] = {}
 
     def get_text_width_height_descent(
-        self, s: str, prop: FontProperties, ismath: bool | Literal["TeX"]
+        self,
+        s: str,
+        prop: FontProperties,
+        ismath: bool | Literal["TeX"],  # noqa: FBT001  as matplotlib calls it
     ) -> Size:
         """Return the size of a text: the widths of its characters together."""
         if ismath:
@@ -154,7 +157,7 @@ def scene_of(figure: Figure) -> Scene:
         width, height = figure.get_size_inches() * _POINTS
         out = StringIO()
         with rc_context(_STYLE):
-            renderer: RendererSVG = _Renderer(  # type: ignore[no-untyped-call]
+            renderer: RendererSVG = SceneRenderer(  # type: ignore[no-untyped-call]
                 width, height, out, None, _POINTS, metadata=_NO_METADATA
             )
             figure.draw(renderer)
