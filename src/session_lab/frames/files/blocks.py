@@ -184,7 +184,7 @@ def json_table(
     block: Block,
     fields: Mapping[str, pa.DataType],
     *,
-    others: Literal["ignore", "error"] = "ignore",
+    others: Literal["ignore", "error", "infer"] = "ignore",
 ) -> pa.Table | None:
     """Read a block of JSON lines with Arrow, or return None where it needs a closer look.
 
@@ -198,8 +198,9 @@ def json_table(
         Of :func:`line_blocks`.
     fields : mapping of str to Arrow type
         What to read.
-    others : {"ignore", "error"}
-        Whether a field that is not named is left out, or needs a closer look.
+    others : {"ignore", "error", "infer"}
+        Whether a field that is not named is left out, needs a closer look, or gets a type by what
+        is in it.
     """
     n = _count_objects(block.data)
     if not n or not check_utf8(block.data):

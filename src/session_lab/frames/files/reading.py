@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -14,15 +13,21 @@ from session_lab.frames.files.blocks import (
     Block,
     csv_table,
     delimiter_of,
-    line_blocks,
     row_blocks,
     row_texts,
     split_row,
 )
+from session_lab.frames.files.json_rows import json_rows
 from session_lab.frames.files.progress import shown
 from session_lab.frames.files.sources import Source, reading
-from session_lab.frames.loaders.from_rows import Batch, RowSource, runs_of_rows, sessions_of_rows
-from session_lab.frames.values import decoded, unescaped
+from session_lab.frames.loaders.from_rows import (
+    Batch,
+    RowSource,
+    no_rows,
+    runs_of_rows,
+    sessions_of_rows,
+)
+from session_lab.frames.values import unescaped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -36,7 +41,6 @@ if TYPE_CHECKING:
 __all__ = ["read_runs", "read_sessions"]
 
 _BATCH = 1 << 16
-_MOST_DOCUMENT = 1 << 30
 _FORMS = {
     ".parquet": "parquet",
     ".feather": "feather",
@@ -145,10 +149,6 @@ def _form(source: Source) -> str:
     return "json" if head.lstrip()[:1] in {b"{", b"["} else "csv"
 
 
-def _untold(source: Source) -> DataError:
-    return DataError("the file has no rows, so nothing tells what it is", source=source.name)
-
-
 def _parquet(source: Source) -> RowSource:
     with source.parquet() as file:
         schema = file.schema_arrow
@@ -211,7 +211,7 @@ def _csv(source: Source) -> RowSource:
     delimiter = delimiter_of(header)
     cells = split_row(header, delimiter)
     if not cells or not any(cells):
-        raise _untold(source)
+        raise no_rows(source.name)
     names = [cell or "" for cell in cells]
     doubled = next((name for name in names if name and names.count(name) > 1), None)
     if doubled is not None:
@@ -309,99 +309,9 @@ class _CsvRows:
             raise DataError(message, source=self._source, row=place, unit="line") from None
 
 
-def _json(source: Source) -> RowSource:
-    with source.open() as stream:
-        first = next(line_blocks(stream, source.name), None)
-    if first is None or first.data.isspace():
-        raise _untold(source)
-    document = _document(source, first.data)
-    if document is not None:
-        rows = document
-
-        def batches(_: RowFormat) -> Iterator[Batch]:
-            yield Batch(None, lambda: (rows, range(len(rows))))
-
-        if not rows:
-            raise _untold(source)
-        fields = [*rows[0]] if isinstance(rows[0], dict) else []
-        return RowSource(source.name, "entry", fields, batches, None, source.size)
-    lines = _objects(first, source.name)
-    names = next((list(row) for row, _ in zip(*lines(), strict=True)), [])
-
-    def line_batches(_: RowFormat) -> Iterator[Batch]:
-        with source.open() as stream:
-            for block in line_blocks(stream, source.name):
-                yield Batch(None, _objects(block, source.name))
-
-    return RowSource(source.name, "line", names, line_batches, None, source.size)
-
-
-def _document(source: Source, head: bytes) -> list[Any] | None:
-    """Return the rows of a file that is one JSON document, or None for lines of JSON.
-
-    A document is a list, an object over several lines, or a page of the API or of its query.
-    """
-    start = head.lstrip()
-    if start.startswith(b"{"):
-        line, _, rest = start.partition(b"\n")
-        try:
-            row = decoded(line)
-        except ValueError:
-            # An object over several lines; what is not JSON is told with its line.
-            if line.rstrip().endswith(b"}") or not rest:
-                return None
-        else:
-            return None if rest.strip() or _listed(row) is None else _listed(row)
-    elif not start.startswith(b"["):
-        return None
-    with source.open() as stream:
-        text = b"".join(block.data for block in line_blocks(stream, source.name, size=1 << 24))
-    if len(text) > _MOST_DOCUMENT:
-        message = "a JSON document of more than 1 GiB; write one object a line (NDJSON)"
-        raise DataError(message, source=source.name)
-    try:
-        value = decoded(text)
-    except ValueError as error:
-        raise DataError(f"this is not JSON: {error}", source=source.name) from None
-    rows = _listed(value)
-    if rows is None:
-        message = "the document is neither a list of rows nor a page of the API"
-        raise DataError(message, source=source.name)
-    return rows
-
-
-def _listed(value: Any) -> list[Any] | None:  # noqa: ANN401  JSON
-    if isinstance(value, dict):
-        value = value.get("data", value.get("results"))
-    return value if isinstance(value, list) else None
-
-
-def _objects(block: Block, source: str) -> Callable[[], tuple[list[dict[str, Any]], list[int]]]:
-    """Decode a block of JSON lines, when asked to."""
-
-    def rows() -> tuple[list[dict[str, Any]], list[int]]:
-        found, places = [], []
-        for place, line in enumerate(io.BytesIO(block.data), block.first_line):
-            if line.isspace():
-                continue
-            try:
-                row = decoded(line)
-            except ValueError as error:
-                message = f"this is not JSON: {error}"
-                raise DataError(message, source=source, row=place, unit="line") from None
-            if not isinstance(row, dict):
-                message = "a line holds one JSON object"
-                raise DataError(message, source=source, row=place, unit="line")
-            found.append(row)
-            places.append(place)
-        return found, places
-
-    return rows
-
-
 _READERS: dict[str, Callable[[Source], RowSource]] = {
     "parquet": _parquet,
     "feather": _feather,
     "csv": _csv,
-    "json": _json,
+    "json": json_rows,
 }

@@ -110,15 +110,24 @@ class RowFormat:
 
     @cached_property
     def struct(self) -> pa.DataType:
-        """What Arrow reads of decoded rows by itself; times come as text, JSON is written before."""
-        as_text = {Kind.INSTANT: ARROW_TYPES[Kind.TEXT]}
+        """What Arrow reads of decoded rows by itself; of tags and JSON values are looked at."""
+        looked_at = {Kind.JSON, Kind.TAGS}
         return pa.struct(
             [
-                (field.source, as_text.get(field.column.kind, ARROW_TYPES[field.column.kind]))
+                (field.source, self.json_types[field.source])
                 for field in self.fields
-                if field.column.kind is not Kind.JSON
+                if field.column.kind not in looked_at
             ]
         )
+
+    @cached_property
+    def json_types(self) -> Mapping[str, pa.DataType]:
+        """As what fields are read of lines of JSON; times come as text."""
+        as_text = {Kind.INSTANT: ARROW_TYPES[Kind.TEXT]}
+        return {
+            field.source: as_text.get(field.column.kind, ARROW_TYPES[field.column.kind])
+            for field in self.fields
+        }
 
     @cached_property
     def sources(self) -> frozenset[str]:

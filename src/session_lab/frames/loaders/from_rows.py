@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from session_lab.timing import Instant
 
-__all__ = ["Batch", "RowSource", "runs_of_rows", "sessions_of_rows"]
+__all__ = ["Batch", "RowSource", "no_rows", "runs_of_rows", "sessions_of_rows"]
 
 _LEAST_LIMIT = 1 << 30
 _MOST_GROWTH = 200
@@ -76,6 +76,11 @@ class RowSource(NamedTuple):
     batches: Callable[[RowFormat], Iterator[Batch]]
     observed_at: str | None = None
     size: int | None = None
+
+
+def no_rows(source: str) -> DataError:
+    """Return what is said of a file without rows."""
+    return DataError("the file has no rows, so nothing tells what it is", source=source)
 
 
 def sessions_of_rows(

@@ -52,6 +52,17 @@ class Unusual(Exception):  # noqa: N818  not an error: a sign to look at each va
     """A column holds something that needs a closer look."""
 
 
+_UNUSUAL = (
+    Unusual,
+    pa.ArrowException,
+    PydanticSerializationError,
+    AttributeError,
+    TypeError,
+    ValueError,
+    RecursionError,
+)
+
+
 class Places(NamedTuple):
     """Where rows stand.
 
@@ -93,18 +104,8 @@ def table_of_rows(rows: Sequence[Mapping[str, Any]], format: RowFormat, places: 
     DataError
         A row cannot be used; the error names it and the column.
     """
-    try:
-        columns = _at_once(rows, format)
-    except (
-        Unusual,
-        pa.ArrowException,
-        PydanticSerializationError,
-        AttributeError,
-        TypeError,
-        ValueError,
-        RecursionError,
-    ):
-        columns = _one_by_one(rows, format, places)
+    struct = _struct(rows, format, places)
+    columns = [_column(rows, field, format, places, struct) for field in format.fields]
     table = pa.table(columns, schema=format.schema)
     if not format.keeps_others:
         return table
@@ -157,26 +158,58 @@ def _other(values: list[Any]) -> pa.Array:
         return pa.array([json_text(value) for value in values], _TEXT)
 
 
-def _at_once(rows: Sequence[Mapping[str, Any]], format: RowFormat) -> list[pa.Array]:
-    struct = pa.array(rows, format.struct)
-    if struct.null_count:
+def _struct(
+    rows: Sequence[Mapping[str, Any]], format: RowFormat, places: Places
+) -> pa.StructArray | None:
+    """Read all fields of all rows at once, or return None where one of them is unusual."""
+    try:
+        struct = pa.array(rows, format.struct)
+    except _UNUSUAL:
+        struct = None
+    if struct is None or struct.null_count:
+        for place, row in zip(places.numbers, rows, strict=True):
+            if not isinstance(row, dict):
+                message = f"a row is a JSON object, not {short(row)}"
+                raise DataError(message, source=places.source, row=place, unit=places.unit)
+    return struct
+
+
+def _column(
+    rows: Sequence[Mapping[str, Any]],
+    field: Field,
+    format: RowFormat,
+    places: Places,
+    struct: pa.StructArray | None,
+) -> pa.Array:
+    """Read a field of all rows at once, or where anything in it is unusual each by itself."""
+    try:
+        if struct is not None and struct.type.get_field_index(field.source) >= 0:
+            return _checked(struct.field(field.source), field, format)
+        return _at_once([row.get(field.source) for row in rows], field, format)
+    except _UNUSUAL:
+        column = pa.array(_values(rows, field, format, places), ARROW_TYPES[field.column.kind])
+        column = column if field.change is None else field.change(column)
+    return column
+
+
+def _at_once(values: list[Any], field: Field, format: RowFormat) -> pa.Array:
+    kind = field.column.kind
+    if kind is Kind.JSON:
+        texts = values if format.keeps_others else _json_of_values(values, field)
+        return pa.array(texts, _TEXT)
+    # Times come as text.
+    column = pa.array(values, ARROW_TYPES[Kind.TEXT if kind is Kind.INSTANT else kind])
+    # Arrow also takes a text for a list of its letters.
+    if kind is Kind.TAGS and not set(map(type, values)) <= _LISTS:
         raise Unusual
-    columns = []
-    for field in format.fields:
-        kind = field.column.kind
-        if kind is Kind.JSON:
-            values = [row.get(field.source) for row in rows]
-            texts = values if format.keeps_others else _json_of_values(values, field)
-            columns.append(pa.array(texts, _TEXT))
-            continue
-        column = struct.field(field.source)
-        if kind is Kind.TAGS and not _are_lists(rows, field.source, column):
-            raise Unusual
-        column = _converted(column, field, format)
-        if field.required and column.null_count:
-            raise Unusual
-        columns.append(column)
-    return columns
+    return _checked(column, field, format)
+
+
+def _checked(column: pa.Array, field: Field, format: RowFormat) -> pa.Array:
+    column = _converted(column, field, format)
+    if field.required and column.null_count:
+        raise Unusual
+    return column
 
 
 def _json_of_values(values: list[Any], field: Field) -> list[str | None]:
@@ -189,26 +222,6 @@ def _json_of_values(values: list[Any], field: Field) -> list[str | None]:
 
 def _unwrapped(value: Any, name: str) -> Any:  # noqa: ANN401  JSON
     return value.get(name) if isinstance(value, dict) else value
-
-
-def _are_lists(rows: Sequence[Mapping[str, Any]], name: str, column: pa.ListArray) -> bool:
-    """Check that tags are lists of texts: Arrow also takes a text for a list of its letters."""
-    return not column.values.null_count and {type(row.get(name)) for row in rows} <= _LISTS
-
-
-def _one_by_one(
-    rows: Sequence[Mapping[str, Any]], format: RowFormat, places: Places
-) -> list[pa.Array]:
-    source, numbers, unit = places
-    for place, row in zip(numbers, rows, strict=True):
-        if not isinstance(row, dict):
-            message = f"a row is a JSON object, not {short(row)}"
-            raise DataError(message, source=source, row=place, unit=unit)
-    columns = []
-    for field in format.fields:
-        column = pa.array(_values(rows, field, format, places), ARROW_TYPES[field.column.kind])
-        columns.append(column if field.change is None else field.change(column))
-    return columns
 
 
 def _values(

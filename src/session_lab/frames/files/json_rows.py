@@ -1,0 +1,170 @@
+"""Rows of JSON: lines, whose blocks are read as columns where that tells all, and documents."""
+
+from __future__ import annotations
+
+import io
+import re
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from session_lab.errors import DataError
+from session_lab.frames.files.blocks import Block, json_table, line_blocks
+from session_lab.frames.loaders.from_rows import Batch, RowSource, no_rows
+from session_lab.frames.schema import Kind
+from session_lab.frames.values import decoded
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    import pyarrow as pa
+
+    from session_lab.frames.files.row_formats import RowFormat
+    from session_lab.frames.files.sources import Source
+
+__all__ = ["json_rows"]
+
+_MOST_DOCUMENT = 1 << 30
+
+
+def json_rows(source: Source) -> RowSource:
+    """Open lines of JSON, or a JSON document.
+
+    Raises
+    ------
+    DataError
+        It has no rows, or is a document that is not a list of them.
+    """
+    with source.open() as stream:
+        first = next(line_blocks(stream, source.name), None)
+    if first is None or first.data.isspace():
+        raise no_rows(source.name)
+    document = _document(source, first.data)
+    if document is not None:
+        rows = document
+
+        def batches(_: RowFormat) -> Iterator[Batch]:
+            yield Batch(None, lambda: (rows, range(len(rows))))
+
+        if not rows:
+            raise no_rows(source.name)
+        fields = [*rows[0]] if isinstance(rows[0], dict) else []
+        return RowSource(source.name, "entry", fields, batches, None, source.size)
+    lines = _objects(first, source.name)
+    names = next((list(row) for row, _ in zip(*lines(), strict=True)), [])
+
+    def line_batches(format: RowFormat) -> Iterator[Batch]:
+        # Columns of the user's are kept as their rows are decoded.
+        by_columns = not format.keeps_others or format.sources.issuperset(names)
+        with source.open() as stream:
+            for block in line_blocks(stream, source.name):
+                columns = _columns(block, format) if by_columns else None
+                yield Batch(columns, _objects(block, source.name))
+
+    return RowSource(source.name, "line", names, line_batches, None, source.size)
+
+
+def _document(source: Source, head: bytes) -> list[Any] | None:
+    """Return the rows of a file that is one JSON document, or None for lines of JSON.
+
+    A document is a list, an object over several lines, or a page of the API or of its query.
+    """
+    start = head.lstrip()
+    if start.startswith(b"{"):
+        line, _, rest = start.partition(b"\n")
+        try:
+            row = decoded(line)
+        except ValueError:
+            # An object over several lines; what is not JSON is told with its line.
+            if line.rstrip().endswith(b"}") or not rest:
+                return None
+        else:
+            return None if rest.strip() or _listed(row) is None else _listed(row)
+    elif not start.startswith(b"["):
+        return None
+    with source.open() as stream:
+        text = b"".join(block.data for block in line_blocks(stream, source.name, size=1 << 24))
+    if len(text) > _MOST_DOCUMENT:
+        message = "a JSON document of more than 1 GiB; write one object a line (NDJSON)"
+        raise DataError(message, source=source.name)
+    try:
+        value = decoded(text)
+    except ValueError as error:
+        raise DataError(f"this is not JSON: {error}", source=source.name) from None
+    rows = _listed(value)
+    if rows is None:
+        message = "the document is neither a list of rows nor a page of the API"
+        raise DataError(message, source=source.name)
+    return rows
+
+
+def _listed(value: Any) -> list[Any] | None:  # noqa: ANN401  JSON
+    if isinstance(value, dict):
+        value = value.get("data", value.get("results"))
+    return value if isinstance(value, list) else None
+
+
+def _objects(block: Block, source: str) -> Callable[[], tuple[list[dict[str, Any]], list[int]]]:
+    """Decode a block of JSON lines, when asked to."""
+
+    def rows() -> tuple[list[dict[str, Any]], list[int]]:
+        found, places = [], []
+        for place, line in enumerate(io.BytesIO(block.data), block.first_line):
+            if line.isspace():
+                continue
+            try:
+                row = decoded(line)
+            except ValueError as error:
+                message = f"this is not JSON: {error}"
+                raise DataError(message, source=source, row=place, unit="line") from None
+            if not isinstance(row, dict):
+                message = "a line holds one JSON object"
+                raise DataError(message, source=source, row=place, unit="line")
+            found.append(row)
+            places.append(place)
+        return found, places
+
+    return rows
+
+
+def _columns(block: Block, format: RowFormat) -> pa.Table | None:
+    """Read a block of JSON lines as columns, or return None where only the rows tell all.
+
+    That is also where values of JSON columns are not text: as what they are written, no column says.
+    """
+    jsons = (field.source for field in format.fields if field.column.kind is Kind.JSON)
+    if any(re.search(_key(name) + rb"[{\[]", block.data) for name in jsons):
+        return None
+    table = json_table(
+        block, format.json_types, others="infer" if format.keeps_others else "ignore"
+    )
+    if table is None or (format.keeps_others and not format.sources.issuperset(table.column_names)):
+        return None
+    missing = [name for name in format.known_by if table[name].null_count]
+    return table if _are_null(block, table.select(missing)) else None
+
+
+def _are_null(block: Block, table: pa.Table) -> bool:
+    """Check that fields which have no value are there; columns do not tell null from absent."""
+    if not table.num_columns:
+        return True
+    lines = [line for line in block.data.split(b"\n") if line.strip()]
+    for name in table.column_names:
+        key = re.compile(_key(name))
+        for place in np.flatnonzero(table[name].is_null()).tolist():
+            if not _has(lines[place], name, key):
+                return False
+    return True
+
+
+def _has(line: bytes, name: str, key: re.Pattern[bytes]) -> bool:
+    if line.count(b"{") == 1:
+        return key.search(line) is not None
+    try:
+        return name in decoded(line)
+    except ValueError:
+        return False
+
+
+def _key(name: str) -> bytes:
+    return rb'"%b"\s*:\s*' % re.escape(name.encode())
