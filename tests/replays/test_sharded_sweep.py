@@ -58,6 +58,27 @@ def test_a_dask_cluster_gives_the_same_rows(events: pd.DataFrame, folder: Path):
     pd.testing.assert_frame_equal(parts, sl.sweep(events, GRID, platform=PLATFORM))
 
 
+def test_a_worker_that_dies_while_it_is_sent_to_costs_time_only(
+    events: pd.DataFrame, folder: Path, monkeypatch: pytest.MonkeyPatch
+):
+    distributed = pytest.importorskip("distributed")
+    with distributed.Client(
+        processes=False, dashboard_address="127.0.0.1:0", n_workers=1
+    ) as client:
+        scatter, calls = client.scatter, []
+
+        def broken_once(*given: object, **settings: object) -> object:
+            calls.append(given)
+            if len(calls) == 1:
+                raise distributed.comm.CommClosedError("in <TCP (closed)>: Stream is closed")
+            return scatter(*given, **settings)
+
+        monkeypatch.setattr(client, "scatter", broken_once)
+        parts = sl.sweep(folder, GRID, platform=PLATFORM, scheduler=client)
+    assert len(calls) == 2
+    pd.testing.assert_frame_equal(parts, sl.sweep(events, GRID, platform=PLATFORM))
+
+
 def test_events_of_one_session_in_two_files_are_refused(folder: Path, tmp_path: Path):
     first, second = sorted(folder.glob("*.parquet"))[:2]
     mixed = pd.concat([pd.read_parquet(first), pd.read_parquet(second).head(3)])

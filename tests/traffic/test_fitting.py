@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,10 @@ import pytest
 
 import session_lab as sl
 from session_lab.timing import to_instant, to_milliseconds
-from session_lab.traffic import ChatWorkload, closeness, fit, generate
+from session_lab.traffic import ChatWorkload, closeness, fit, generate, write_shards
+from session_lab.traffic.workload.sampled_chats import sampled_chats
+
+sampled_chats_module = importlib.import_module("session_lab.traffic.workload.sampled_chats")
 
 MOONCAKE = Path(__file__).parents[2] / "../shared/traces/mooncake_conversation.jsonl"
 TRUTH = ChatWorkload(
@@ -141,6 +146,36 @@ def test_a_fit_does_not_depend_on_the_order_of_rows_or_on_what_is_not_a_chat():
     mixed = pd.concat([stray, events.iloc[::-1]], ignore_index=True)
     # Events of one instant may swap; there are none within a chat here.
     assert fit(mixed) == fit(events)
+
+
+def test_shards_are_fitted_as_their_events_in_memory(tmp_path: Path):
+    events = generate(replace(TRUTH, duration="8h"), 6)
+    write_shards(events, tmp_path, shards=5)
+    assert fit(tmp_path) == fit(events)
+
+
+def test_of_very_many_chats_in_shards_some_are_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(sampled_chats_module, "_MOST_CHATS", 1_500)
+    events = generate(replace(TRUTH, duration="8h"), 6)
+    paths = write_shards(events, tmp_path, shards=5)
+    some, began = sampled_chats(tmp_path)
+    assert 750 <= some["external_id"].nunique() <= 1_500
+    assert len(began) == events["external_id"].nunique()
+    assert len(some) == events["external_id"].isin(some["external_id"]).sum()
+    found, whole = fit(tmp_path), fit(events)
+    assert (found.start, found.chats_per_hour) == (whole.start, whole.chats_per_hour)
+    for name in ("turns_per_chat", "think_spread", "close_share", "topic_skew"):
+        assert getattr(found, name) == pytest.approx(getattr(whole, name), rel=0.15)
+    # Dealt out otherwise, the same chats are looked at.
+    (tmp_path / "other").mkdir()
+    write_shards(events, tmp_path / "other", shards=3)
+    again, _ = sampled_chats(tmp_path / "other")
+    assert set(again["external_id"]) == set(some["external_id"])
+    paths[1].write_bytes(paths[0].read_bytes())
+    with pytest.raises(sl.DataError, match="events in several files"):
+        fit(tmp_path)
 
 
 def test_a_log_of_bare_events_is_fitted_too():

@@ -160,6 +160,8 @@ class Chats:
     @classmethod
     def _listed(cls, listed: list[_Listed], seed: int) -> Chats:
         """Place the sessions of parts that are yet to be named."""
+        from session_lab.traffic.columnar.draws import scattered  # noqa: PLC0415  it loads numba
+
         seals = [_seal(each.hashes) for each in listed]
         edges = np.cumsum([len(each.hashes) for each in listed])[:-1]
         created = np.concatenate([each.created_at for each in listed])
@@ -170,7 +172,7 @@ class Chats:
         ends = (int(created.min()), int(created.max())) if len(created) else (0, 0)
         halves = earlier, len(created) - earlier
         del created
-        order = np.argsort(_by_chance(hashes, seed))
+        order = np.argsort(scattered(hashes, int(RandomStream(seed, "blocks").words(1)[0])))
         place = np.empty(len(order), np.int32)
         place[order] = np.arange(len(order), dtype=np.int32)
         return cls((), np.split(place, edges), ends, middle, halves, seals)
@@ -292,15 +294,3 @@ def _do(
 ) -> list[tuple[Any, ...]]:
     (job, plays, chats), (number, which) = shared, item
     return list(job(chats.read(number), [plays[place] for place in which]))
-
-
-def _by_chance(hashes: NDArray[np.uint64], seed: int) -> NDArray[np.uint64]:
-    """Make numbers of hashes that have nothing in common with them: the finalizer of SplitMix64.
-
-    Steele, Lea and Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014.
-    """
-    key = np.uint64(int(RandomStream(seed, "blocks").uniforms(1)[0] * 2**53))
-    mixed = hashes ^ key
-    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
-        mixed = (mixed ^ (mixed >> np.uint64(shift))) * np.uint64(factor)
-    return mixed ^ (mixed >> np.uint64(31))

@@ -83,7 +83,10 @@ def _on_dask(
         raise DataError(message, column="scheduler")
     left = set(range(len(items)))
     for _ in range(_ROUNDS):
-        sent = client.scatter(shared, broadcast=True, hash=False)
+        try:
+            sent = client.scatter(shared, broadcast=True, hash=False)
+        except OSError:  # A worker died while it was sent to.
+            continue
         futures = {client.submit(job, sent, items[place], pure=False): place for place in left}
         for future in distributed.as_completed(futures):
             try:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from session_lab.frames.files.sources import Place
 
-__all__ = ["shard"]
+__all__ = ["hash_ids", "shard"]
 
 _MOST_SHARDS: Final = 1_024
 _ROWS: Final = 1 << 15
@@ -138,7 +138,7 @@ class _Writers:
                 draft.unlink()
 
     def add(self, events: pa.Table, n: int) -> None:
-        dealt = _hashes(in_one_piece(events["external_id"])) % np.uint64(n)
+        dealt = hash_ids(in_one_piece(events["external_id"])) % np.uint64(n)
         order = np.argsort(dealt, kind="stable")
         bounds = np.searchsorted(dealt[order], np.arange(n + 1))
         sorted_events = events.take(pa.array(order))
@@ -169,8 +169,8 @@ def _written(events: pa.Table) -> pa.Table:
     )
 
 
-def _hashes(ids: pa.Array) -> NDArray[np.uint64]:
-    """Hash each different id once."""
+def hash_ids(ids: pa.Array) -> NDArray[np.uint64]:
+    """Hash external ids (FNV-1a), each different one once."""
     # Loaded when needed: it brings the compiler along.
     from session_lab.traffic.columnar.draws import hash_texts  # noqa: PLC0415
 

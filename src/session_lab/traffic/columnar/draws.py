@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from session_lab.traffic.columnar.layout import Columns, Int64, Rulebook
 
-__all__ = ["SessionIds", "crashes", "draw", "draw_all", "hash_integers", "hash_texts"]
+__all__ = ["SessionIds", "crashes", "draw", "draw_all", "hash_integers", "hash_texts", "scattered"]
 
 _ROUNDS = 10
 _FACTOR_0, _FACTOR_1 = np.uint64(0xD2E7470EE14C6C93), np.uint64(0xCA5A826395121157)
@@ -134,6 +134,18 @@ def hash_integers(values: NDArray[np.int64]) -> NDArray[np.uint64]:
             rest, power = rest % power, power // 10
         hashes[place] = value
     return hashes
+
+
+def scattered(hashes: NDArray[np.uint64], key: int = 0) -> NDArray[np.uint64]:
+    """Make numbers of hashes that have nothing in common with them, others for every key.
+
+    The finalizer of SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number
+    generators", OOPSLA 2014), which makes different numbers of different hashes.
+    """
+    mixed = hashes ^ np.uint64(key)
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+        mixed = (mixed ^ (mixed >> np.uint64(shift))) * np.uint64(factor)
+    return mixed ^ (mixed >> np.uint64(31))
 
 
 class SessionIds:

@@ -7,6 +7,7 @@ import warnings
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 
 from session_lab.errors import DataError, DataWarning
@@ -17,14 +18,15 @@ from session_lab.timing import LONGEST_DURATION, duration_text
 from session_lab.traffic.workload.arrival_fitting import arrivals_of, rounded
 from session_lab.traffic.workload.chat_statistics import chat_statistics
 from session_lab.traffic.workload.chat_workload import ChatWorkload
+from session_lab.traffic.workload.sampled_chats import sampled_chats
 from session_lab.traffic.workload.waiting import Waiting, fit_waiting, longest_cut
 
 if TYPE_CHECKING:
     from typing import Any
 
-    import pandas as pd
     from numpy.typing import NDArray
 
+    from session_lab.frames.files.sources import Place
     from session_lab.traffic.workload.chat_statistics import ChatStatistics
 
 __all__ = ["fit"]
@@ -49,7 +51,7 @@ class _Mixture(NamedTuple):
     share: float
 
 
-def fit(events: pd.DataFrame) -> ChatWorkload:
+def fit(events: pd.DataFrame | Place) -> ChatWorkload:
     """Estimate a workload from a recorded log.
 
     Arrivals are the first starts of the sessions. The rate is told by the hour where the log
@@ -64,8 +66,11 @@ def fit(events: pd.DataFrame) -> ChatWorkload:
 
     Parameters
     ----------
-    events : DataFrame
-        An events frame with two sessions or more that begin with a start.
+    events : DataFrame, path or URL
+        An events frame with two sessions or more that begin with a start; or a folder of Parquet
+        shards, each with all events of its sessions, as ``sl.traffic.shard`` leaves them, of which one
+        is in memory at a time, beside 16 bytes a chat. Arrivals are then those of all chats, and all
+        else is told by at most 200,000 of them, chosen by a hash of their external ids.
 
     Returns
     -------
@@ -84,7 +89,12 @@ def fit(events: pd.DataFrame) -> ChatWorkload:
     >>> fitted.expires_after, round(fitted.turns_per_chat), fitted.topics
     ('12 h', 5, 0)
     """
-    chats = chat_statistics(events)
+    if isinstance(events, pd.DataFrame):
+        chats = chat_statistics(events)
+        arrived_at = chats.arrived_at
+    else:
+        events, arrived_at = sampled_chats(events)
+        chats = chat_statistics(events)
     n = len(chats.arrived_at)
     if n < 2 or chats.arrived_at[-1] == chats.arrived_at[0]:
         message = f"the log has {n} chats that begin with a start, too few to tell a rate"
@@ -98,10 +108,7 @@ def fit(events: pd.DataFrame) -> ChatWorkload:
     _warn_of_cuts(chats)
     course = _course(chats)
     found = (
-        arrivals_of(chats.arrived_at)
-        | _turns(chats, course)
-        | _thinks(chats, course)
-        | _shares(chats)
+        arrivals_of(arrived_at) | _turns(chats, course) | _thinks(chats, course) | _shares(chats)
     )
     if course.is_cut:
         found["close_share"] = course.close_share
