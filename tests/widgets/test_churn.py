@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import session_lab as sl
@@ -53,7 +53,6 @@ def explorer(request: pytest.FixtureRequest) -> Iterator[ChurnExplorer]:
     made.close()
 
 
-@settings(max_examples=max(200, settings().max_examples))
 @given(state=states)
 def test_churn_is_that_of_the_twin_on_the_runs_of_the_sessions(
     explorer: ChurnExplorer, state: ChurnState

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 import session_lab as sl
 from session_lab.widgets import LifetimeExplorer, TagExplorer
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 SESSIONS = sessions_frame()
 ROWS = SESSIONS.to_dict("records")
-random_states = settings(max_examples=max(200, settings().max_examples))
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +33,6 @@ def lifetimes() -> Iterator[LifetimeExplorer]:
     yield from _hidden(LifetimeExplorer(SESSIONS))
 
 
-@random_states
 @given(state=tag_states)
 def test_tags_are_those_of_the_twin_on_rows_chosen_by_hand(tags: TagExplorer, state: TagState):
     tags.state = state
@@ -43,7 +41,6 @@ def test_tags_are_those_of_the_twin_on_rows_chosen_by_hand(tags: TagExplorer, st
     _compare(tags, getattr(sl.tags, state.view), chosen, state.options)
 
 
-@random_states
 @given(state=lifetime_states)
 def test_lifetimes_are_those_of_the_twin_on_rows_chosen_by_hand(
     lifetimes: LifetimeExplorer, state: LifetimeState
