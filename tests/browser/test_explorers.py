@@ -97,6 +97,7 @@ def test_every_control_of_the_explorers_moves_what_is_shown(notebook: Page, scre
     seen.change(partial(_open_tab_with_keys, explorer, "What if"))
     _move_policy(explorer, seen)
     explorer.screenshot(path=screenshots / "explorer-what-if.png")
+    _controls_have_names(explorer)
     _in_the_dark(explorer, screenshots)
     seen.change(lambda: _choose(explorer, "Status", "ACTIVE"))
     seen.change(lambda: _choose(explorer, "Ended by", "closed"), "none")
@@ -220,6 +221,22 @@ def _move_policy(explorer: Locator, seen: Seen) -> None:
     seen.change(partial(_slider(explorer, "Max turns").press, "End"))
 
 
+def _controls_have_names(explorer: Locator) -> None:
+    """Say what a screen reader reads of sliders: their label, and the value beside them."""
+    told = explorer.locator(".widget-slider:visible").evaluate_all(
+        """sliders => sliders.map(one => [
+            one.querySelector('.widget-label').textContent,
+            one.querySelector('.widget-readout').textContent,
+            ...['label', 'valuetext'].map(
+                name => one.querySelector('.noUi-handle').getAttribute(`aria-${name}`)),
+        ])"""
+    )
+    assert {name for name, *_ in told} >= {"Idle timeout", "Max turns", "Resume time"}
+    for label, value, name, read in told:
+        assert name == (f"{label} from" if label == "Created" else label)
+        assert label == "Created" or read == value
+
+
 def _reset_from_the_toolbar(explorer: Locator, seen: Seen) -> None:
     seen.change(explorer.get_by_role("button", name="Take every filter away").last.click)
     assert "nothing is selected" not in seen.settled()[1]
@@ -227,7 +244,8 @@ def _reset_from_the_toolbar(explorer: Locator, seen: Seen) -> None:
 
 def _read_rows(explorer: Locator) -> None:
     """Open the table, sort it, and read its end: only what is in sight is there."""
-    explorer.get_by_text("Sessions selected, as a table").click()
+    # With keys alone, as the rest.
+    explorer.get_by_text("Sessions selected, as a table").press("Enter")
     box = explorer.locator(".sl-rows")
     box.locator("tbody tr").first.wait_for()
     assert box.locator("tbody tr").count() < 30

@@ -75,7 +75,7 @@ def test_whatever_the_gestures_the_data_are_what_the_code_makes(exploration: Any
         elif kind == "sort":
             before = exploration["Churn"].state
             question = {"window": [0, 5], "by": what, "descending": True}
-            exploration._panel._rows._on_message(None, question, [])
+            exploration._panel.table._on_message(None, question, [])
             assert exploration["Churn"].state == before
         else:
             explorer = exploration[kind]

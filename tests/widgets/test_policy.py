@@ -11,10 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import session_lab as sl
+from session_lab.analysis.display import cell_texts
 from session_lab.frames import EVENTS as SCHEMA
 from session_lab.frames import build, empty
 from session_lab.widgets import PolicyExplorer, PolicyState, Selection
-from tests.widgets.looking import control, picture, text
+from session_lab.widgets.parts.view import View
+from tests.widgets.looking import control, picture, text, tree
 from tests.widgets.replays import EVENTS, RUNS, SESSIONS
 
 if TYPE_CHECKING:
@@ -224,4 +226,23 @@ def test_a_limit_of_runs_at_once_is_what_the_sweep_plays():
     assert (made.policies["peak_executing"] <= 2).all()
     with pytest.raises(sl.DataError, match="0 is not a number of runs from 1"):
         replace(explorer.state, concurrency_limit=0)
+    explorer.close()
+
+
+def test_a_click_on_a_point_moves_the_idle_timeout():
+    explorer = PolicyExplorer(EVENTS, platform=sl.Platform(boot_time="3s"))
+    view = next(one for one in tree(explorer.widget) if isinstance(one, View))
+    told = {place[0]: place[1] for place in view.scene["places"]}
+    assert list(told)[:2] == ["1 s", "5 s"]
+    policies = explorer.data().policies.set_index("idle_timeout")
+    for key, words in told.items():
+        waited = cell_texts(policies.loc[[key], "wait_mean"])[0]
+        assert words.startswith(f"{key}: wait mean {waited}, billed ")
+    view._on_message(None, {"pick": "5 min"}, [])  # noqa: SLF001  what the browser sends
+    assert explorer.state.idle_timeout == "5 min"
+    assert view.picked == ["5 min"]
+    for mark in ("3 min", "", ("1 s", "5 s")):
+        with pytest.raises(sl.DataError, match="is not an idle timeout of the picture"):
+            explorer.pick(mark)
+    assert explorer.state.idle_timeout == "5 min"
     explorer.close()

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.ticker import PercentFormatter, ScalarFormatter, StrMethodFormatter
 
+from session_lab.analysis.display import cell_texts
 from session_lab.analysis.replays.recommend import Recommendation, settings_of
 from session_lab.frames import milliseconds
 from session_lab.plots.drawing import draw
+from session_lab.plots.pictures.marks import mark_points
 from session_lab.plots.theme import COLOURS, INK, axes_for, tidy
 from session_lab.replays.environment.deciding import Decision
 
@@ -52,6 +54,8 @@ def sweep_front(result: Recommendation, ax: Axes | None = None) -> Axes:
             *_both(today, x, y), ls="", marker="o", ms=13, mfc="none", mec=INK, mew=1.5,
             label="today",
         )  # fmt: skip
+    # Room for the name of the point that waits longest.
+    ax.margins(y=0.09)
     _name_points(ax, result)
     settings = ", ".join(f"{name} {value}" for name, value in result.settings.items())
     legend = ax.legend(frameon=False, labelcolor=INK, title=settings)
@@ -67,15 +71,41 @@ def sweep_front(result: Recommendation, ax: Axes | None = None) -> Axes:
     # No prefixes: "800m" seconds would be read as minutes.
     ax.yaxis.set_major_formatter(ScalarFormatter())
     ax.xaxis.set_major_formatter(StrMethodFormatter("{x:,.10g}"))
+    _mark_points(ax, result)
     return ax
+
+
+def _names(result: Recommendation) -> list[str]:
+    """Return what each policy is called where one field tells them apart, and nothing elsewhere."""
+    held = [settings_of(result.policies, row) for row in range(len(result.policies))]
+    varied = [name for name in result.settings if len({one[name] for one in held}) > 1]
+    return [str(one[varied[0]]) for one in held] if len(varied) == 1 else []
+
+
+def _mark_points(ax: Axes, result: Recommendation) -> None:
+    """Mark each policy by its name, with its wait and cost."""
+    x, y = (
+        np.asarray(one, dtype=float) for one in _both(result.policies, result.cost, result.wait)
+    )
+    names = _names(result)
+    measures = [name.replace("_", " ") for name in (result.wait, result.cost)]
+    values = [cell_texts(result.policies[name]) for name in (result.wait, result.cost)]
+    seen = [row for row in range(len(names)) if np.isfinite([x[row], y[row]]).all()]
+    mark_points(
+        ax,
+        [(x[row], y[row]) for row in seen],
+        [names[row] for row in seen],
+        [
+            f"{names[row]}: {measures[0]} {values[0][row]}, {measures[1]} {values[1][row]}"
+            for row in seen
+        ],
+    )
 
 
 def _name_points(ax: Axes, result: Recommendation) -> None:
     """Write beside each policy what it is, where one field tells and names hide no other."""
-    rows = range(len(result.policies))
-    held = [settings_of(result.policies, row) for row in rows]
-    varied = [name for name in result.settings if len({one[name] for one in held}) > 1]
-    if len(varied) != 1:
+    names = _names(result)
+    if not names:
         return
     x, y = (
         np.asarray(one, dtype=float) for one in _both(result.policies, result.cost, result.wait)
@@ -90,9 +120,13 @@ def _name_points(ax: Axes, result: Recommendation) -> None:
         if np.isnan(x[row]) or np.isnan(y[row]) or any(near):
             continue
         named.append(row)
-        text = held[row][varied[0]]
         ax.annotate(
-            text, (x[row], y[row]), xytext=(6, 7), textcoords="offset points", color=INK, size=8
+            names[row],
+            (x[row], y[row]),
+            xytext=(6, 7),
+            textcoords="offset points",
+            color=INK,
+            size=8,
         )
 
 

@@ -19,7 +19,7 @@ from session_lab.analysis.tags import (
 from session_lab.plots.drawing import draw
 from session_lab.plots.pictures.marks import Unit, mark_bars, mark_boxes, mark_curve, mark_units
 from session_lab.plots.texts import drawn, share_text
-from session_lab.plots.theme import COLOURS, INK, axes_for, ink_on, tidy
+from session_lab.plots.theme import COLOURS, INK, REST, axes_for, ink_on, tidy
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,7 +65,7 @@ def tag_bars(result: TagDistribution, ax: Axes | None = None) -> Axes:
     keys = [*top["tag"], *([OTHER] if tail.tags else [])]
     ax = _bars(axes_for(ax), labels, counts, keys, of=result.sessions)
     if tail.tags:
-        ax.patches[-1].set_color(INK)
+        ax.patches[-1].set_color(REST)
     listed = ", ".join(f"{name} {n:,}" for name, n in zip(names[:5], counts, strict=False))
     alt = (
         f"Tags by number of sessions, of {result.sessions:,} sessions: {listed or 'none'}; "

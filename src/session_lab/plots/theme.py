@@ -12,13 +12,16 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.typing import ColorType
 
-__all__ = ["COLOURS", "INK", "PAPER", "axes_for", "ink_on", "legend_above", "tidy"]
+__all__ = ["COLOURS", "INK", "PAPER", "REST", "axes_for", "ink_on", "legend_above", "tidy"]
 
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
 """The palette of Okabe and Ito (2008), which colour-blind readers can tell apart."""
 
 INK = "#757575"
 """A grey that is read on white and on black: 4.6 to 1 on either."""
+
+REST = "#8a8a8a"
+"""The fill of what stands for all the rest: a grey that stays one, where ink follows the page."""
 
 PAPER = "white"
 """What pictures stand on, so that they are read on a dark page too."""

@@ -24,10 +24,13 @@ from session_lab.widgets.parts.controls import NOTHING
 from session_lab.widgets.parts.selection_panel import SelectionPanel
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pandas as pd
 
     from session_lab.analysis.results import Result
     from session_lab.frames.selection import Selection
+    from session_lab.plots.pictures.marks import Key
 
 __all__ = ["PolicyExplorer", "PolicyState"]
 
@@ -248,6 +251,17 @@ class PolicyExplorer(Explorer[PolicyState]):
         if self._belonging is None:
             self._belonging = Belonging(self._events, self._prepared.frame)
         return self._events[self._belonging.rows(self._prepared.rows(selection))]
+
+    def _picking(self, state: PolicyState, mark: Key) -> PolicyState:
+        timeouts = _grid(state)["idle_timeout"]
+        if mark not in timeouts:
+            raise DataError(
+                f"{mark!r} is not an idle timeout of the picture", column="idle_timeout"
+            )
+        return replace(state, idle_timeout=str(mark))
+
+    def _picked(self, state: PolicyState) -> Sequence[Key]:
+        return [state.idle_timeout]
 
     def _lacking(self, state: PolicyState) -> str | None:
         if state.selection.criteria and (lacking := super()._lacking(state)):

@@ -38,7 +38,7 @@ def message_html(lines: Iterable[str]) -> str:
 
 def code_html(code: str) -> str:
     """Write code as it stands."""
-    return f'<pre style="white-space: pre-wrap; margin: 0.4em 0">{escape(code)}</pre>'
+    return f'<pre style="white-space: pre-wrap; word-break: normal; margin: 0.4em 0">{escape(code)}</pre>'
 
 
 def figure_html(png: bytes, alt: str) -> str:

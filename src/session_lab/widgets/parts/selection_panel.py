@@ -73,12 +73,8 @@ class SelectionPanel:
 
     def __init__(self, prepared: IndexedSessions, link: str | None = None) -> None:
         self._prepared = prepared
-        self._rows = RowsTable(SessionTable(prepared, link))
-        self._rows.show(Selection(), len(prepared))
-        # Closed, it asks for no row.
-        self.table = ipywidgets.Accordion(
-            [self._rows], titles=["Sessions selected, as a table"], selected_index=None
-        )
+        self.table = RowsTable(SessionTable(prepared, link))
+        self.table.show(Selection(), len(prepared))
         self._value = Selection()
         self._followers: list[Callable[[Selection], None]] = []
         self._is_following = False
@@ -86,7 +82,7 @@ class SelectionPanel:
             name: ipywidgets.SelectMultiple(description=_TITLES[name]) for name in offered(prepared)
         }
         self._find = ipywidgets.Text(description="Find a tag", placeholder="part of its name")
-        self._found = ipywidgets.Label()
+        self._found = ipywidgets.Label(layout={"margin": "2px 0 2px 90px"})
         self._chips = Chips(self._on_take)
         self._fill_lists()
         self._fill_chips()
@@ -130,7 +126,7 @@ class SelectionPanel:
         for follower in list(self._followers):
             follower(selection)
         # After the pictures, for which someone waits.
-        self._rows.show(selection, n)
+        self.table.show(selection, n)
         self._fill_lists()
         self._fill_chips()
 

@@ -19,7 +19,13 @@ function render({ model, el }) {
   table.append(head, body);
   spacer.append(table);
   box.append(spacer);
-  el.append(box, place);
+  // Closed, it asks for no row.
+  const fold = document.createElement("details");
+  const title = document.createElement("summary");
+  title.textContent = "Sessions selected, as a table";
+  fold.append(title, box, place);
+  el.classList.add("sl-rows-holder");
+  el.append(fold);
   let by = null;
   let descending = false;
   let asked = null; // The question that waits for its answer.

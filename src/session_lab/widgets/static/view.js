@@ -31,6 +31,20 @@ function pointsOf(line) {
   return points;
 }
 
+// A slider of ipywidgets has its name and its value beside it, and says neither of them itself.
+function nameSliders(within) {
+  for (const slider of within.querySelectorAll(".widget-slider")) {
+    const name = slider.querySelector(".widget-label")?.textContent ?? "";
+    const value = slider.querySelector(".widget-readout")?.textContent;
+    const handles = [...slider.querySelectorAll(".noUi-handle")];
+    const ends = handles.length > 1 ? [" from", " to"] : [""];
+    handles.forEach((handle, place) => {
+      handle.setAttribute("aria-label", name + ends[place]);
+      if (value) handle.setAttribute("aria-valuetext", value);
+    });
+  }
+}
+
 // What each button writes: the kind of file by which the kernel knows it, and its content.
 const EXPORTS = {
   PNG: ["png", "the picture as PNG"],
@@ -270,6 +284,7 @@ function render({ model, el }) {
     const [svg, told] = await Promise.all([unpacked(model.get("svg")), unpacked(model.get("scene"))]);
     if (mine !== turn) return; // A newer picture has come meanwhile.
     scene = told;
+    nameSliders(el.closest(".jp-OutputArea-output, .cell-output, .output_area") ?? document.body);
     const focused = root.contains(document.activeElement) ? document.activeElement : null;
     const focusedKey = focused?.dataset.key;
     root.replaceChildren();
