@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     Handler = Callable[[Backend, Request, str], Response]
 
-__all__ = ["answer", "is_control"]
+__all__ = ["answer"]
 
 _ROOT: Final = "_lab"
 _BELOW: Final = f"/{_ROOT}/"
@@ -85,17 +85,6 @@ class _Refused(Exception):  # noqa: N818  it carries a response and never reache
         super().__init__(error)
         body = {"error": error, "field": field, "allowed": allowed}
         self.response = json_response(body, status)
-
-
-def is_control(path: str) -> bool:
-    """Return whether a path is one of the control API.
-
-    Examples
-    --------
-    >>> is_control("/_lab/clock"), is_control("/api/v1/runs")
-    (True, False)
-    """
-    return path.startswith(_BELOW) or path == f"/{_ROOT}"
 
 
 def answer(backend: Backend, request: Request) -> Response:

@@ -6,17 +6,31 @@ from typing import TYPE_CHECKING
 
 from session_lab.simulator import control
 from session_lab.simulator.api.http_types import Response
-from session_lab.simulator.api.stores.append_session import (
-    SESSION_TYPE,
-    AppendSession,
-    is_append_session,
-)
+from session_lab.simulator.api.stores.append_session import SESSION_TYPE, AppendSession
+from session_lab.simulator.api.stores.stream_store import is_for_stream_store
 
 if TYPE_CHECKING:
     from session_lab.simulator.api.http_types import Request
     from session_lab.simulator.backend import Backend
 
-__all__ = ["handle"]
+__all__ = ["handle", "is_append_session", "is_control"]
+
+
+def is_control(path: str) -> bool:
+    """Return whether a path is one of the control API.
+
+    Examples
+    --------
+    >>> is_control("/_lab/clock"), is_control("/api/v1/runs")
+    (True, False)
+    """
+    return path.startswith("/_lab/") or path == "/_lab"
+
+
+def is_append_session(request: Request) -> bool:
+    """Return whether a request is one to write to the stream store in frames."""
+    is_framed = request.headers.get("content-type", "").startswith(SESSION_TYPE)
+    return is_framed and request.method == "POST" and is_for_stream_store(request.path)
 
 
 def handle(backend: Backend, request: Request) -> Response:
@@ -28,7 +42,7 @@ def handle(backend: Backend, request: Request) -> Response:
         A fault leaves a request to the public API without a reply: before it had any effect, or
         after.
     """
-    if control.is_control(request.path):
+    if is_control(request.path):
         with backend.lock:
             return control.answer(backend, request)
     if is_append_session(request):

@@ -16,8 +16,7 @@ from session_lab.simulator.api.http_types import Request
 from session_lab.simulator.api.routes import ROUTES
 from session_lab.simulator.api.validation import zod
 from session_lab.simulator.backend import Backend
-from session_lab.simulator.control import is_control
-from session_lab.simulator.front import handle
+from session_lab.simulator.front import handle, is_control
 from tests.api_lab import LAB, ApiLab
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from session_lab.simulator.world.journal import Entry
     from session_lab.simulator.world.world import World
 
-__all__ = ["ENTRY_HEADER", "Context", "journaled"]
+__all__ = ["ENTRY_HEADER", "Context", "entry_header", "journaled"]
 
 ENTRY_HEADER = "x-session-lab-entry"
 """Where in the world's journal the answer to a request is explained."""
@@ -77,6 +77,11 @@ class Context(NamedTuple):
         return self.world.session(self.session_key, environment=self.environment)
 
 
+def entry_header(entry: Entry) -> dict[str, str]:
+    """Return the header that says where the journal explains a response."""
+    return {ENTRY_HEADER: str(entry.seq)}
+
+
 def journaled(response: Response, entry: Entry) -> Response:
     """Return a response that says where the journal explains it."""
-    return response.with_headers({ENTRY_HEADER: str(entry.seq)})
+    return response.with_headers(entry_header(entry))

@@ -63,6 +63,14 @@ class Request(NamedTuple):
         """Show what is asked, and neither headers nor body, which hold keys and what users say."""
         return f"Request({self.method!r}, {self.path!r}, {self.query!r})"
 
+    def with_body(self, body: bytes) -> Request:
+        """Return the request with its body."""
+        return Request(self.method, self.path, self.query, self.headers, body, self.machine_at)
+
+    def taken_at(self, machine_at: int) -> Request:
+        """Return the request with the instant at which it came."""
+        return Request(self.method, self.path, self.query, self.headers, self.body, machine_at)
+
     @property
     def content_length(self) -> int | None:
         """The announced length; None where none was, as in a chunked request."""

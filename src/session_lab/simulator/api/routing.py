@@ -78,17 +78,17 @@ def answer(
     list_lag : int
         For how many milliseconds lists do not show what is new.
     """
-    if stream_store.is_for_stream_store(request.path):
-        return stream_store.append(request, world, environments)
-    if object_store.is_for_object_store(request.path):
-        return object_store.answer(request, world, environments)
     try:
         found = _match(request.path)
     except ValueError:
         return error_responses.page(400)
-    if found is None:
-        return error_responses.page(404)
-    return _answer_at(found, request, world, environments, list_lag)
+    if found is not None:
+        return _answer_at(found, request, world, environments, list_lag)
+    if stream_store.is_for_stream_store(request.path):
+        return stream_store.append(request, world, environments)
+    if object_store.is_for_object_store(request.path):
+        return object_store.answer(request, world, environments)
+    return error_responses.page(404)
 
 
 def _answer_at(
@@ -162,6 +162,8 @@ _PATTERNS = _patterns()
 
 @functools.lru_cache(maxsize=_REMEMBERED_PATHS)
 def _match(path: str) -> tuple[Methods, Mapping[str, str]] | None:
+    if stream_store.is_for_stream_store(path) or object_store.is_for_object_store(path):
+        return None
     segments = path_segments(path)
     for pattern, methods in _PATTERNS:
         params = _params(pattern, segments)

@@ -9,15 +9,11 @@ from typing import TYPE_CHECKING, Final
 from starlette.responses import JSONResponse, StreamingResponse
 
 from session_lab.simulator.api import http_types
-from session_lab.simulator.api.stores.append_session import (
-    SESSION_TYPE,
-    AppendSession,
-    is_append_session,
-)
+from session_lab.simulator.api.stores.append_session import SESSION_TYPE, AppendSession
 from session_lab.simulator.api.stores.object_store import MAX_OBJECT_BYTES, is_for_object_store
 from session_lab.simulator.api.stores.stream_store import is_for_stream_store
-from session_lab.simulator.control import is_control
 from session_lab.simulator.faults.plan import ConnectionLost, ConnectionRefused
+from session_lab.simulator.front import is_append_session, is_control
 from session_lab.simulator.server.openapi import describe
 from session_lab.simulator.server.origin_check import comes_from_elsewhere, is_loopback
 from session_lab.simulator.server.sse_follow import sse_follow
@@ -70,6 +66,7 @@ class _App:
         self._sequencer = sequencer
         self._guarded = guarded
         self._keys = {each.secret_key for each in sequencer.backend.environments}
+        self._is_open = DOCUMENTED_KEY in self._keys
         self._description = JSONResponse(describe())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -104,7 +101,7 @@ class _App:
         if body is None:
             return
         try:
-            response = self._sequencer.take(request._replace(body=body))
+            response = self._sequencer.take(request.with_body(body))
         except (ConnectionRefused, ConnectionLost):
             await _hang_up(scope, receive)
             return
@@ -152,7 +149,7 @@ class _App:
     def _refusal(self, request: http_types.Request, scope: Scope) -> http_types.Response | None:
         """Refuse what pages of other sites send, and what other machines send without a key."""
         controls = is_control(request.path)
-        if (controls or DOCUMENTED_KEY in self._keys) and comes_from_elsewhere(request):
+        if (controls or self._is_open) and comes_from_elsewhere(request):
             message = "the request comes from a page of another site"
             if not controls:
                 message += f"; to admit it, give the server a key other than {DOCUMENTED_KEY}"

@@ -6,6 +6,7 @@ where it came from: browsers name the page's origin, and the name of the host th
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -51,7 +52,11 @@ def comes_from_elsewhere(request: Request) -> bool:
     >>> sent(host="127.0.0.1:8787", origin="https://evil.example"), sent(host="evil.example:8787")
     (True, True)
     """
-    host, origin = request.headers.get("host"), request.headers.get("origin")
+    return _is_elsewhere(request.headers.get("host"), request.headers.get("origin"))
+
+
+@functools.lru_cache(maxsize=256)
+def _is_elsewhere(host: str | None, origin: str | None) -> bool:
     name = None if host is None else _host(f"//{host}")
     if name is not None and not is_loopback(name) and _address(name) is None:
         return True

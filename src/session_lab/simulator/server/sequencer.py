@@ -12,8 +12,7 @@ from weakref import WeakValueDictionary
 
 from session_lab.errors import DataError, SessionLabWarning
 from session_lab.simulator.api.http_types import json_response
-from session_lab.simulator.control import is_control
-from session_lab.simulator.front import handle
+from session_lab.simulator.front import handle, is_control
 from session_lab.simulator.server.real_clock import RealClock
 from session_lab.simulator.server.state_file import KeptRequest, UnwritableError
 from session_lab.timing import SystemClock
@@ -119,7 +118,7 @@ class Sequencer:
             A fault leaves the request without a reply.
         """
         now, machine_at = self.now(), self._machine.milliseconds()
-        request = request._replace(machine_at=machine_at)
+        request = request.taken_at(machine_at)
         if self._file is None:
             try:
                 return self._answer(request)
@@ -231,7 +230,7 @@ class Sequencer:
             self.backend.clock.advance_to(at)
             # What failed then fails again in the same way; the world is where it was.
             with suppress(Exception):
-                self._answer(request._replace(machine_at=machine_at))
+                self._answer(request.taken_at(machine_at))
         with suppress(UnwritableError):
             self._compact(file)
 

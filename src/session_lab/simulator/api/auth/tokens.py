@@ -16,7 +16,7 @@ from jwt.algorithms import HMACAlgorithm
 from jwt.utils import base64url_decode
 from pydantic_core import to_json
 
-from session_lab.simulator.api.javascript.json_text import parse_json, render_json
+from session_lab.simulator.api.javascript.json_text import parse_json, render_texts
 
 if TYPE_CHECKING:
     from jwt.types import Options
@@ -121,7 +121,7 @@ def sign(claims: Claims, secret_key: str) -> str:
     'eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJlbnZfbGFiIn0.NLM0TJQ3FpgM2PPZ72UeelaU0IpmhfK0SYHsI0ehP2U'
     """
     return _SIGNATURES.encode(
-        render_json(claims), secret_key, _ALGORITHM, json_encoder=_HeaderEncoder
+        render_texts(claims), secret_key, _ALGORITHM, json_encoder=_HeaderEncoder
     )
 
 

@@ -6,14 +6,18 @@ open-source server.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from session_lab.simulator.api import error_responses
 from session_lab.simulator.api.auth import session_token
-from session_lab.simulator.api.context import journaled
+from session_lab.simulator.api.context import entry_header, journaled
 from session_lab.simulator.api.http_types import json_response
 from session_lab.simulator.api.javascript.json_text import parse_json
-from session_lab.simulator.api.lists.database_limits import stored_instant, stored_json, stored_text
+from session_lab.simulator.api.lists.database_limits import (
+    stored_columns,
+    stored_instant,
+    stored_text,
+)
 from session_lab.simulator.api.lists.session_list import list_request, page_of
 from session_lab.simulator.api.stores.object_store import object_url
 from session_lab.simulator.api.views.json_rows import listed_session, retrieved_session
@@ -46,7 +50,6 @@ __all__ = [
 ]
 
 _COLUMNS = {field.alias or name: name for name, field in StartBody.model_fields.items()}
-_STORED = {"expiresAt": stored_instant}
 
 
 def external_id_in(body: str) -> str | None:
@@ -61,10 +64,9 @@ def external_id_in(body: str) -> str | None:
 
 def create(context: Context) -> Response:
     """Create a session, or fetch it and make sure that a run lives."""
-    columns: dict[str, Any] = {
-        _COLUMNS[name]: _STORED.get(name, stored_json)(value)
-        for name, value in context.body.items()
-    }
+    columns = stored_columns({_COLUMNS[name]: value for name, value in context.body.items()})
+    if "expires_at" in columns:
+        columns["expires_at"] = stored_instant(columns["expires_at"])
     payload = columns["trigger_config"]["basePayload"]
     problem = turn_duration_problem(payload) if TURN_DURATION_FIELD in payload else None
     if problem is not None:
@@ -81,7 +83,7 @@ def create(context: Context) -> Response:
         "publicAccessToken": _token(context, shown.row),
         "isCached": entry.reply.is_cached,
     }
-    return journaled(json_response(created, entry.reply.status_code), entry)
+    return json_response(created, entry.reply.status_code, entry_header(entry))
 
 
 def _token(context: Context, row: Row) -> str:
@@ -133,7 +135,7 @@ def update(context: Context) -> Response:
     row = context.session
     changes = {_COLUMNS[name]: context.body[name] for name in context.body}
     if row is not None and changes.get("external_id", row.external_id) == row.external_id:
-        changes = {name: stored_json(value) for name, value in changes.items()}
+        changes = stored_columns(changes)
     entry = context.world.update(context.session_key, changes, environment=context.environment)
     return _answer(context, entry)
 
@@ -214,7 +216,7 @@ def _answer(context: Context, entry: Entry) -> Response:
     shown = _shown(context, entry.session_id)
     if shown is None or entry.reply.error is not None:
         return _refusal(entry)
-    return journaled(json_response(retrieved_session(shown)), entry)
+    return json_response(retrieved_session(shown), headers=entry_header(entry))
 
 
 def _refusal(entry: Entry) -> Response:

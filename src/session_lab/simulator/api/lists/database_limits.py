@@ -13,13 +13,15 @@ import math
 import re
 from typing import TYPE_CHECKING
 
+from pydantic_core import to_json
+
 from session_lab.simulator.api.javascript.dates import to_date
 from session_lab.simulator.model.calendar import date_text
 
 if TYPE_CHECKING:
     from session_lab.simulator.api.javascript.json_text import Json
 
-__all__ = ["StoreError", "stored_instant", "stored_json", "stored_text"]
+__all__ = ["StoreError", "stored_columns", "stored_instant", "stored_text"]
 
 _DEEPEST = 123
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
@@ -45,22 +47,34 @@ def stored_text(text: str) -> str:
     return text
 
 
-def stored_json(value: Json) -> Json:
-    """Store a JSON value, as ``metadata`` and ``triggerConfig`` are stored.
+def stored_columns(columns: dict[str, Json]) -> dict[str, Json]:
+    """Store JSON values by their columns, as ``metadata`` and ``triggerConfig`` are stored.
 
     Keys named ``__proto__`` are lost at every depth, and infinite numbers become null.
 
     Raises
     ------
     StoreError
-        It nests deeper than the query engine reads, or holds a text that cannot be stored.
+        One nests deeper than the query engine reads, or holds a text that cannot be stored.
 
     Examples
     --------
-    >>> stored_json({"a": [{"__proto__": 1, "b": 1e400}]})
-    {'a': [{'b': None}]}
+    >>> stored_columns({"metadata": {"a": [{"__proto__": 1, "b": 1e400}]}})
+    {'metadata': {'a': [{'b': None}]}}
     """
-    return _stored(value, _DEEPEST)
+    if _is_plain(columns):
+        return columns
+    return {name: _stored(value, _DEEPEST) for name, value in columns.items()}
+
+
+def _is_plain(value: Json) -> bool:
+    """Return whether a look at a value's text is enough to see that it is stored as it is."""
+    try:
+        text = to_json(value, inf_nan_mode="constants")
+    except ValueError:
+        return False
+    is_changed = b"__proto__" in text or b"Infinity" in text or b"\\u0000" in text
+    return not is_changed and text.count(b"{") + text.count(b"[") <= _DEEPEST
 
 
 def _stored(value: Json, depth_left: int) -> Json:

@@ -11,14 +11,14 @@ import zlib
 from typing import TYPE_CHECKING, Final
 
 from session_lab.simulator.api.http_types import Response, json_response
-from session_lab.simulator.api.stores.stream_store import PROTOBUF, is_for_stream_store
+from session_lab.simulator.api.stores.stream_store import PROTOBUF
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from session_lab.simulator.api.http_types import Request
 
-__all__ = ["SESSION_TYPE", "AppendSession", "is_append_session"]
+__all__ = ["SESSION_TYPE", "AppendSession"]
 
 SESSION_TYPE: Final = "s2s/proto"
 """The content type of an append session."""
@@ -30,12 +30,6 @@ _IS_LAST = 0x80
 _COMPRESSION = 0x60
 _GZIP = 0x40
 _OF_ONE_APPEND = {"content-type": PROTOBUF, "accept": PROTOBUF}
-
-
-def is_append_session(request: Request) -> bool:
-    """Return whether a request is one to write in frames."""
-    is_framed = request.headers.get("content-type", "").startswith(SESSION_TYPE)
-    return is_framed and request.method == "POST" and is_for_stream_store(request.path)
 
 
 class AppendSession:
@@ -76,7 +70,7 @@ class AppendSession:
             message = self._next()
             if message is None:
                 return
-            yield self._one._replace(body=message)
+            yield self._one.with_body(message)
 
     def acknowledge(self, response: Response) -> bytes:
         """Write the frame that answers one append; a refusal ends the session."""
