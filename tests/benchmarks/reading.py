@@ -1,4 +1,4 @@
-"""Reading recorded traffic, against Arrow alone on the same files.
+"""Reading recorded traffic and sessions, against Arrow alone on the same files.
 
 The peer reads the file into a table, with the types that it finds. It does not check events, put
 them in order, tell which requests are of one chat, or warn of anything.
@@ -26,6 +26,8 @@ from tests.strategies import events_frame
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Mapping
     from contextlib import AbstractContextManager
+
+    import pandas as pd
 
 __all__ = ["BENCHMARKS"]
 
@@ -102,8 +104,33 @@ def _write_lines(path: Path, rows: Iterator[dict[str, Any]]) -> None:
     path.write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
 
 
+def _sessions(path: Path) -> None:
+    """Write a sessions frame; half of the sessions have metadata."""
+    at = np.datetime_as_string(np.datetime64("2026-01-01", "ms") + 7_000 * np.arange(CHATS), "ms")
+    rows = (
+        {
+            "id": f"session_{n}",
+            "externalId": f"chat-{n}",
+            "type": "chat.agent",
+            "taskIdentifier": "support",
+            "currentRunId": f"run_{n}",
+            "tags": ["vip", "plan:pro"] if n % 4 else [],
+            "metadata": {"seats": n % 100} if n % 2 else None,
+            "closedAt": None,
+            "closedReason": None,
+            "expiresAt": None,
+            "createdAt": f"{began_at}Z",
+            "updatedAt": f"{began_at}Z",
+        }
+        for n, began_at in enumerate(at.tolist())
+    )
+    sl.write_frame(sl.sessions_frame(rows, observed_at="2026-02-01T00:00:00Z"), path)
+
+
 def _reading(
-    name: str, write: Callable[[Path], None]
+    name: str,
+    write: Callable[[Path], None],
+    read: Callable[[Path], pd.DataFrame] = sl.traffic.read,
 ) -> Callable[[], AbstractContextManager[tuple[Side, Side]]]:
     @contextmanager
     def sides() -> Generator[tuple[Side, Side]]:
@@ -112,7 +139,7 @@ def _reading(
             write(path)
             peer = PEERS[path.suffix]
             yield (
-                Side(f"traffic.read, {name}", lambda: sl.traffic.read(path), _rows),
+                Side(f"{read.__name__}, {name}", lambda: read(path), _rows),
                 Side("pyarrow alone", lambda: peer(path), _rows),
             )
 
@@ -130,4 +157,7 @@ BENCHMARKS = (
     Benchmark("read-burstgpt", _reading("burstgpt.csv", _burstgpt), "A/B", 2.5),
     Benchmark("read-bailian", _reading("bailian.jsonl", _bailian), "A/B", 1.5),
     Benchmark("read-mooncake", _reading("mooncake.jsonl", _mooncake), "A/B", None),
+    Benchmark(
+        "read-sessions", _reading("sessions.ndjson", _sessions, sl.read_sessions), "A/B", None
+    ),
 )
