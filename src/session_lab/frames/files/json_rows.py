@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from session_lab.errors import DataError
-from session_lab.frames.files.blocks import Block, json_table, line_blocks
+from session_lab.frames.files.blocks import Block, in_order, json_table, line_blocks
 from session_lab.frames.loaders.from_rows import Batch, RowSource, no_rows
 from session_lab.frames.schema import Kind
 from session_lab.frames.values import decoded
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator
 
     import pyarrow as pa
 
@@ -43,7 +43,7 @@ def json_rows(source: Source) -> RowSource:
     if document is not None:
         rows = document
 
-        def batches(_: RowFormat) -> Iterator[Batch]:
+        def batches(_: RowFormat) -> Generator[Batch]:
             yield Batch(None, lambda: (rows, range(len(rows))))
 
         if not rows:
@@ -53,13 +53,16 @@ def json_rows(source: Source) -> RowSource:
     lines = _objects(first, source.name)
     names = next((list(row) for row, _ in zip(*lines(), strict=True)), [])
 
-    def line_batches(format: RowFormat) -> Iterator[Batch]:
+    def line_batches(format: RowFormat) -> Generator[Batch]:
         # Columns of the user's are kept as their rows are decoded.
         by_columns = not format.keeps_others or format.sources.issuperset(names)
+
+        def read(block: Block) -> Batch:
+            columns = _columns(block, format) if by_columns else None
+            return Batch(columns, _objects(block, source.name))
+
         with source.open() as stream:
-            for block in line_blocks(stream, source.name):
-                columns = _columns(block, format) if by_columns else None
-                yield Batch(columns, _objects(block, source.name))
+            yield from in_order(read, line_blocks(stream, source.name))
 
     return RowSource(source.name, "line", names, line_batches, None, source.size)
 

@@ -13,6 +13,7 @@ from session_lab.frames.files.blocks import (
     Block,
     csv_table,
     delimiter_of,
+    in_order,
     row_blocks,
     row_texts,
     split_row,
@@ -30,7 +31,7 @@ from session_lab.frames.loaders.from_rows import (
 from session_lab.frames.values import unescaped
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Generator, Sequence
 
     import pandas as pd
 
@@ -154,7 +155,7 @@ def _parquet(source: Source) -> RowSource:
         schema = file.schema_arrow
         texts = [field.name for field in schema if pa.types.is_string(field.type)]
 
-    def batches(format: RowFormat) -> Iterator[Batch]:
+    def batches(format: RowFormat) -> Generator[Batch]:
         wanted = [n for n in schema.names if format.keeps_others or n in format.sources]
         place = 0
         # Text stays coded until it is known how much of it there is.
@@ -173,7 +174,7 @@ def _feather(source: Source) -> RowSource:
         table = feather.read_table(file)
         table.validate(full=True)
 
-    def batches(_: RowFormat) -> Iterator[Batch]:
+    def batches(_: RowFormat) -> Generator[Batch]:
         yield _arrow_batch(table, 0, source)
 
     schema = table.schema
@@ -218,7 +219,7 @@ def _csv(source: Source) -> RowSource:
         message = "several columns have this name"
         raise DataError(message, source=source.name, row=number, column=doubled, unit="line")
 
-    def batches(format: RowFormat) -> Iterator[Batch]:
+    def batches(format: RowFormat) -> Generator[Batch]:
         escaped = format.is_database and delimiter == "\t"
         nulls = ("\\N",) if escaped else ("", "\\N") if format.is_database else ("",)
         # A column without a name is the index of pandas.
@@ -228,8 +229,7 @@ def _csv(source: Source) -> RowSource:
             blocks = row_blocks(stream, source.name, quoted=not escaped)
             head = next(blocks)
             yield read.batch(_below(head, number))
-            for block in blocks:
-                yield read.batch(block)
+            yield from in_order(read.batch, blocks)
 
     return RowSource(
         source.name, "line", [name for name in names if name], batches, None, source.size

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from contextlib import closing
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -24,7 +25,7 @@ from session_lab.mistyped import level_of_caller
 from session_lab.timing import instant_text, to_instant
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 
     import pandas as pd
 
@@ -73,7 +74,7 @@ class RowSource(NamedTuple):
     name: str
     unit: str
     names: Sequence[str]
-    batches: Callable[[RowFormat], Iterator[Batch]]
+    batches: Callable[[RowFormat], Generator[Batch]]
     observed_at: str | None = None
     size: int | None = None
 
@@ -157,16 +158,18 @@ def _collect(
 def _tables(source: RowSource, format: RowFormat) -> Iterator[pa.Table]:
     """Read the rows of a source; what grows out of proportion to it is refused."""
     size = 0
-    for batch in source.batches(format):
-        table = _table(batch, source, format)
-        size += table.nbytes
-        if source.size is not None and size > max(_LEAST_LIMIT, _MOST_GROWTH * source.size):
-            message = (
-                f"its {source.size:,} bytes hold more than {size >> 20:,} MiB of rows, which no "
-                "export does"
-            )
-            raise DataError(message, source=source.name)
-        yield table
+    # Closed at once when a row is refused: blocks are read ahead in threads.
+    with closing(source.batches(format)) as batches:
+        for batch in batches:
+            table = _table(batch, source, format)
+            size += table.nbytes
+            if source.size is not None and size > max(_LEAST_LIMIT, _MOST_GROWTH * source.size):
+                message = (
+                    f"its {source.size:,} bytes hold more than {size >> 20:,} MiB of rows, which no "
+                    "export does"
+                )
+                raise DataError(message, source=source.name)
+            yield table
 
 
 def _table(batch: Batch, source: RowSource, format: RowFormat) -> pa.Table:

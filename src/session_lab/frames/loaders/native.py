@@ -13,7 +13,7 @@ from session_lab.frames.loaders.observation import observed_at
 from session_lab.timing import instant_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
     from session_lab.frames.files.row_formats import RowFormat
 
@@ -58,7 +58,7 @@ def rows_of_frame(frame: Any, name: str) -> RowSource:  # noqa: ANN401  of any e
         raise DataError(f"the frame cannot be read ({error})", source=name) from error
     _check_names(table.column_names, name)
 
-    def batches(_: RowFormat) -> Iterator[Batch]:
+    def batches(_: RowFormat) -> Generator[Batch]:
         yield Batch(table, lambda: (table.to_pylist(), range(table.num_rows)))
 
     return RowSource(name, "row", table.column_names, batches)
@@ -68,7 +68,7 @@ def _rows_of_pandas(frame: pd.DataFrame, name: str) -> RowSource:
     names = [str(column) for column in frame.columns]
     _check_names(names, name)
 
-    def batches(format: RowFormat) -> Iterator[Batch]:
+    def batches(format: RowFormat) -> Generator[Batch]:
         def rows() -> tuple[list[dict[str, Any]], range]:
             columns = [frame[column].astype(object).tolist() for column in frame.columns]
             return [
