@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 import threading
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -20,8 +21,8 @@ from tqdm import tqdm
 
 import session_lab as sl
 from session_lab.frames import whole_file, write_parquet
-from session_lab.frames.files import progress
-from session_lab.frames.files.sources import Source, shown_name
+from session_lab.frames.files import progress, sources
+from session_lab.frames.files.sources import Source, file_system, shown_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -183,6 +184,51 @@ def test_without_fsspec_the_extra_that_brings_it_is_named(monkeypatch: pytest.Mo
     monkeypatch.setitem(__import__("sys").modules, "fsspec", None)
     with pytest.raises(sl.MissingDependencyError, match=r"memory:// .*session-lab\[scale\]"):
         read("memory://lab/a.ndjson")
+
+
+def test_a_file_system_without_its_package_is_refused_by_name(monkeypatch: pytest.MonkeyPatch):
+    def lacking(_: str) -> None:
+        raise ImportError("Install some_hub to access its file system")
+
+    monkeypatch.setattr(
+        sources, "pafs", SimpleNamespace(FileSystem=SimpleNamespace(from_uri=lacking))
+    )
+    with pytest.raises(sl.DataError, match=r"hf://datasets/x: .* \(Install some_hub"):
+        file_system("hf://datasets/x")
+
+
+@pytest.mark.parametrize(
+    ("given", "asked"),
+    [
+        ("gs://bucket/x", "gs://bucket/x?retry_limit_seconds=20"),
+        ("gs://bucket/x?scheme=http", "gs://bucket/x?scheme=http&retry_limit_seconds=20"),
+        ("gs://bucket/x?retry_limit_seconds=90", "gs://bucket/x?retry_limit_seconds=90"),
+    ],
+)
+def test_missing_credentials_are_not_asked_for_without_end(
+    monkeypatch: pytest.MonkeyPatch, given: str, asked: str
+):
+    seen: list[str] = []
+    system = pafs.LocalFileSystem()
+
+    def from_uri(address: str) -> tuple[pafs.FileSystem, str]:
+        seen.append(address)
+        return system, "x"
+
+    monkeypatch.setattr(
+        sources, "pafs", SimpleNamespace(FileSystem=SimpleNamespace(from_uri=from_uri))
+    )
+    file_system(given)
+    assert seen == [asked]
+
+
+def test_a_link_that_leads_nowhere_is_not_passed_over(tmp_path: Path):
+    whole = tmp_path / "a.parquet"
+    whole.write_bytes(b"")
+    (tmp_path / "b.parquet").symlink_to(tmp_path / "gone")
+    assert [part.name for part in Source(tmp_path).parts(".parquet")] == ["a.parquet", "b.parquet"]
+    with pytest.raises(sl.DataError, match=r"b\.parquet: there is no such file"):
+        sl.sweep(tmp_path / "b*.parquet", {"idle_timeout": ["5s"]})
 
 
 def test_a_bucket_is_read_and_written(bucket: str):

@@ -86,6 +86,10 @@ def test_a_file_in_place_of_the_folder_is_refused(days: Path, tmp_path: Path):
     (tmp_path / "file").write_text("no folder")
     with pytest.raises(sl.DataError, match="it is a file, not a folder"):
         shard(days, tmp_path / "file")
+    with pytest.raises(
+        sl.DataError, match=r"s3://bucket/x: shards are written into a folder of this"
+    ):
+        shard(days, "s3://KEY:SECRET@bucket/x")
 
 
 def test_shards_are_not_mixed_with_others(days: Path, tmp_path: Path):

@@ -10,7 +10,7 @@ import pandas as pd
 
 from session_lab.errors import DataError
 from session_lab.frames import check_events, join_events, write_parquet
-from session_lab.frames.files.sources import Source
+from session_lab.frames.files.sources import Source, shown_name
 from session_lab.traffic.engine.time_order import sorted_by_time
 from session_lab.traffic.formats.events import event_tables
 from session_lab.traffic.formats.format import ReadOptions
@@ -85,7 +85,7 @@ def shards_of(folder: Place | Source) -> Sequence[Source]:
     source = Source(folder)
     found = source.parts() if source.is_pattern else source.parts(".parquet")
     if not found:
-        raise DataError("the folder holds no .parquet file", source=str(folder))
+        raise DataError("the folder holds no .parquet file", source=source.name)
     if found[0].suffix != ".parquet":
         return found
     expected = parquet.columns_of(found[0])
@@ -103,7 +103,7 @@ def folder_for(folder: str | os.PathLike[str], shards: int, most: int) -> Path:
     Raises
     ------
     DataError
-        The number is out of range, or there is a file in place of the folder.
+        The number is out of range, it is an address, or there is a file in place of the folder.
     """
     if (
         isinstance(shards, bool)
@@ -111,6 +111,9 @@ def folder_for(folder: str | os.PathLike[str], shards: int, most: int) -> Path:
         or not 1 <= shards <= most
     ):
         raise DataError(f"{shards!r} is not a number from 1 to {most:,}", column="shards")
+    if "://" in str(folder):
+        message = "shards are written into a folder of this machine; copy them from there"
+        raise DataError(message, source=shown_name(str(folder)))
     folder = Path(folder)
     if folder.exists() and not folder.is_dir():
         raise DataError("it is a file, not a folder", source=str(folder))

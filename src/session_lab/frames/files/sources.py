@@ -176,7 +176,12 @@ class Source:
             found = system.get_file_info(
                 pafs.FileSelector(root, recursive=True, allow_not_found=True)
             )
-        files = sorted(info.path for info in found if info.type is not pafs.FileType.Directory)
+        files = [info.path for info in found if info.type is not pafs.FileType.Directory]
+        if isinstance(system, pafs.LocalFileSystem):
+            # Arrow passes over links that lead nowhere, and so over what they stand for.
+            links = (path for path in Path(root).rglob("*") if path.is_symlink())
+            files += [link.as_posix() for link in links if not link.exists()]
+        files.sort()
         if self.is_pattern:
             fits = _translated(path)
             files = [file for file in files if fits.fullmatch(file)]
@@ -359,6 +364,8 @@ def reading(name: str) -> Generator[None]:
         raise DataError(f"cannot be read ({_SECRET.sub('...', first)})", source=name) from error
 
 
+_PATIENCE = 20
+"""For so many seconds a request that failed is sent again."""
 _SECRET = re.compile(r"(?<=://)[^/@\s]+(?=@)|(?<=\?)\S+")
 
 
@@ -376,12 +383,15 @@ def file_system(place: str) -> tuple[pafs.FileSystem, str]:
     if scheme is None:
         return pafs.LocalFileSystem(), str(Path(place))
     name = shown_name(place)
+    if scheme[1] in {"gs", "gcs"} and "retry_limit_seconds=" not in place:
+        # Else Arrow asks for a quarter of an hour for credentials that are missing.
+        place += f"{'&' if '?' in place else '?'}retry_limit_seconds={_PATIENCE}"
     try:
         found: tuple[pafs.FileSystem, str] = pafs.FileSystem.from_uri(place)
     except pa.ArrowInvalid as error:
         if "nrecognized filesystem type" not in str(error):
             raise DataError(f"the address cannot be used ({_first(error)})", source=name) from None
-    except (OSError, pa.ArrowException) as error:
+    except (ImportError, OSError, pa.ArrowException) as error:
         raise DataError(f"the address cannot be used ({_first(error)})", source=name) from None
     else:
         return found

@@ -169,7 +169,8 @@ def decide(
     chats = Chats.of(logged, model.policy, seed=seed, scheduler=scheduler)
     if chats.sessions < _LEAST_CHATS:
         message = f"{chats.sessions} chats are too few to decide on; record for longer"
-        raise DataError(message, source="recording", column="events")
+        source = "recording" if events is None else "events"
+        raise DataError(message, source=source, column="external_id")
     begin, end = _period(recording) if events is None else map(instant_text, chats.created)
     span = max(to_instant(end) - to_instant(begin), 1)
     varied = variations(model.platform)
