@@ -229,6 +229,10 @@ def test_history_goes_on_from_what_was_put():
         {"type": "start", "messageId": 5},
         {"type": "-"},
         {"type": ""},
+        {"type": "text-start", "id": []},
+        {"type": "text-delta", "id": {"a": 1}},
+        {"type": "reasoning-end", "id": [[]]},
+        {"type": "tool-input-start", "toolCallId": {}, "toolName": []},
     ],
 )
 def test_odd_chunks_of_a_script_do_no_harm(chunk: dict[str, Any]):

@@ -57,25 +57,22 @@ def message_of(chunks: Iterable[Message]) -> Message | None:
     """Return the message that chunks come to; None where they write none."""
     message: Message | None = None
     parts: list[Message] = []
-    known: dict[tuple[str, object], Message] = {}
+    known: dict[tuple[str, str], Message] = {}
     for chunk in chunks:
+        place = str(chunk.get("id"))  # Scripts can hold any JSON, which need not be hashable.
         match chunk["type"].split("-"):
             case ["start"]:
                 message = {"id": chunk.get("messageId"), "role": "assistant", "parts": parts}
             case ["start", "step"]:
                 parts.append({"type": "step-start"})
             case [("text" | "reasoning") as kind, "start"]:
-                part = known[kind, chunk.get("id")] = {
-                    "type": kind,
-                    "text": "",
-                    "state": "streaming",
-                }
+                part = known[kind, place] = {"type": kind, "text": "", "state": "streaming"}
                 parts.append(part)
             case [("text" | "reasoning") as kind, "delta"]:
-                if (kind, chunk.get("id")) in known:
-                    known[kind, chunk.get("id")]["text"] += str(chunk.get("delta", ""))
+                if (kind, place) in known:
+                    known[kind, place]["text"] += str(chunk.get("delta", ""))
             case [("text" | "reasoning") as kind, "end"]:
-                known.get((kind, chunk.get("id")), {})["state"] = "done"
+                known.get((kind, place), {})["state"] = "done"
             case ["tool", "input" | "output" as side, state]:
                 _keep_call(chunk, f"{side}-{_STATES.get(state, state)}", parts, known)
             case ["data", *_] if not chunk.get("transient"):
@@ -110,12 +107,13 @@ _STATES = {"start": "streaming"}
 
 
 def _keep_call(
-    chunk: Message, state: str, parts: list[Message], known: dict[tuple[str, object], Message]
+    chunk: Message, state: str, parts: list[Message], known: dict[tuple[str, str], Message]
 ) -> None:
     """Note how far a tool call has come."""
-    name = "tool", chunk.get("toolCallId")
+    call = chunk.get("toolCallId")
+    name = "tool", str(call)
     if name not in known:
-        known[name] = {"type": f"tool-{chunk.get('toolName')}", "toolCallId": name[1]}
+        known[name] = {"type": f"tool-{chunk.get('toolName')}", "toolCallId": call}
         parts.append(known[name])
     known[name]["state"] = state
     known[name] |= {field: chunk[field] for field in _OF_CALLS if field in chunk}
