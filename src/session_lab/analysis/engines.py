@@ -15,6 +15,7 @@ from narwhals.dependencies import is_dask_dataframe, is_pandas_dataframe
 from narwhals.typing import IntoFrame
 
 from session_lab.errors import DataError
+from session_lab.frames import check_kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -26,6 +27,7 @@ __all__ = [
     "AnyFrame",
     "Entries",
     "by_partition",
+    "check_given_kind",
     "collected",
     "distinct_entries",
     "lazy",
@@ -33,6 +35,8 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+
+_KINDS = {"sessions", "runs", "operations"}
 
 LISTS = pa.list_(pa.large_string())
 """Lists of text in Arrow."""
@@ -80,7 +84,8 @@ def pandas_frame(frame: AnyFrame, source: str) -> pd.DataFrame:
     Raises
     ------
     DataError
-        This is not a frame, or it cannot be brought into Arrow.
+        This is not a frame, or plainly one of another kind than ``source`` names, or it cannot be
+        brought into Arrow.
 
     Examples
     --------
@@ -91,6 +96,7 @@ def pandas_frame(frame: AnyFrame, source: str) -> pd.DataFrame:
     native: Any = frame
     if is_pandas_dataframe(native):
         given: pd.DataFrame = native
+        check_given_kind(given, source)
         return given
     if is_dask_dataframe(frame):
         parts = by_partition(frame, partial(pandas_frame, source=source))
@@ -114,7 +120,14 @@ def pandas_frame(frame: AnyFrame, source: str) -> pd.DataFrame:
     # What pandas once wrote beside the columns names dtypes that other versions do not know.
     plain = table.replace_schema_metadata(None)
     made: pd.DataFrame = plain.to_pandas(types_mapper=_text_and_lists)
+    check_given_kind(made, source)
     return made
+
+
+def check_given_kind(frame: AnyFrame, source: str) -> None:
+    """Refuse a frame of pandas that is plainly of another kind than ``source`` names."""
+    if source in _KINDS and is_pandas_dataframe(frame):  # Others take frames of several kinds.
+        check_kind(frame, source)
 
 
 def _text_and_lists(kind: pa.DataType) -> pd.ArrowDtype | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from session_lab.errors import DataError
@@ -9,8 +10,6 @@ from session_lab.frames import NAT, OPERATIONS, build
 from session_lab.wire.limits import RESERVED_ID_PREFIX
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     import pandas as pd
 
     from session_lab.simulator.world.journal import Entry
@@ -57,6 +56,10 @@ def from_journal(journal: Iterable[Entry]) -> pd.DataFrame:
 
 
 def _checked(journal: Iterable[Entry]) -> Iterable[Entry]:
+    given: object = journal
+    if not isinstance(given, Iterable):
+        message = f"{type(journal).__name__} is not the journal of a simulator"
+        raise DataError(message, source="operations")
     for entry in journal:
         if not hasattr(entry, "asked"):
             message = (

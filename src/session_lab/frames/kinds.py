@@ -18,6 +18,7 @@ _SIGNS = (
     ("turns", ("number", "arrived_at")),
     ("runs", ("triggered_at",)),
     ("runs", ("run_id", "reason")),
+    ("policies", ("wait_mean", "front")),
     ("sessions", ("created_at",)),
     ("sessions", ("lifetime", "end_cause")),
 )
@@ -25,7 +26,9 @@ _SIGNS = (
 
 
 def kind_of(df: pd.DataFrame) -> str | None:
-    """Return the kind of a frame: sessions, runs, turns, operations or events; None if unclear.
+    """Return the kind of a frame: sessions, runs, turns, operations, events or the policies of a sweep.
+
+    None if unclear.
 
     Examples
     --------
@@ -38,7 +41,7 @@ def kind_of(df: pd.DataFrame) -> str | None:
 
 
 def check_kind(df: object, wanted: str) -> None:
-    """Check that a frame may be of the wanted kind.
+    """Check that a frame may be of the wanted kind; one that is joined of several is of each.
 
     Raises
     ------
@@ -47,7 +50,12 @@ def check_kind(df: object, wanted: str) -> None:
     """
     check_frame(df, wanted)
     kind = kind_of(df)  # type: ignore[arg-type]  # checked in the line above
-    if kind is not None and kind != wanted:
+    columns = set(df.columns)  # type: ignore[attr-defined]
+    # Operations have all that events have, and are none.
+    is_joined = wanted != "events" and any(
+        known == wanted and columns.issuperset(signs) for known, signs in _SIGNS
+    )
+    if kind is not None and kind != wanted and not is_joined:
         signs = next(signs for known, signs in _SIGNS if known == kind)
         message = (
             f"this is a frame of {kind} (it has {' and '.join(signs)}); give it as {kind}, and "

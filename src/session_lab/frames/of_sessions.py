@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from session_lab.errors import DataError
-from session_lab.frames.columns import check_frame
+from session_lab.frames.columns import check_frame, column_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -74,6 +74,11 @@ def sessions_of_log(events: pd.DataFrame) -> pd.DataFrame:
         ``external_id``, as far as the log has them ``type``, ``task_identifier`` and ``tags``, and
         ``created_at``; by time of the first start.
 
+    Raises
+    ------
+    DataError
+        This is not a frame, or a column is missing.
+
     Examples
     --------
     >>> import pandas as pd
@@ -84,6 +89,9 @@ def sessions_of_log(events: pd.DataFrame) -> pd.DataFrame:
     >>> sessions_of_log(events)[["external_id", "type"]].to_dict("records")
     [{'external_id': 'a', 'type': 'chat'}]
     """
+    check_frame(events, "events")
+    for name in ("op", "external_id", "at"):
+        column_of(events, name, source="events")
     starts = events[events["op"] == "start"].sort_values("at", kind="stable")
     first = starts.drop_duplicates("external_id")
     columns = first[[name for name in _FROM_STARTS if name in first]]

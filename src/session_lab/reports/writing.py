@@ -107,7 +107,7 @@ def report_html(
     """
     given = ReportInput(sessions, runs, operations)
     for name, frame in vars(given).items():
-        if frame is not None:
+        if frame is not None or name == "sessions":
             check_kind(frame, name)
     parts = chapters(given)
     n_questions = sum(len(chapter.questions) for chapter in parts)

@@ -161,9 +161,13 @@ def recommend(
     Raises
     ------
     DataError
-        A column is missing, no policy served a turn, none has so few refusals, or the current one
+        This is not a frame, a column is missing, no policy served a turn, none has so few refusals, or the current one
         is not in the sweep.
     """
+    given_frame: object = policies
+    if not isinstance(given_frame, pd.DataFrame):
+        message = f"{type(policies).__name__} is not the frame of policies that sl.sweep returns"
+        raise DataError(message, source="policies")
     cost = best_cost(policies) if cost is None else cost
     if "assumption" in policies:
         given, *others = (part for _, part in policies.groupby("assumption", sort=False))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from session_lab.analysis.engines import collected, distinct_entries
+from session_lab.analysis.engines import check_given_kind, collected, distinct_entries
 from session_lab.analysis.observation import warn_of_doubles
 from session_lab.errors import DataError
 
@@ -166,7 +166,7 @@ def prepare(frame: AnyFrame | TagCodes, *, column: str = "tags") -> TagCodes:
     Raises
     ------
     DataError
-        The column is missing or does not hold lists of text.
+        The column is missing or does not hold lists of text, or this is a frame of another kind.
 
     Warns
     -----
@@ -184,6 +184,8 @@ def prepare(frame: AnyFrame | TagCodes, *, column: str = "tags") -> TagCodes:
     """
     if isinstance(frame, TagCodes):
         return frame
+    if column == "tags":
+        check_given_kind(frame, "sessions")
     warn_of_doubles(frame, "session_id", source="sessions")
     table = collected(frame, [column])
     entries = distinct_entries(table[column], column=column)

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from session_lab.errors import DataError
+
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
@@ -42,7 +44,7 @@ def concentration(counts: ArrayLike) -> Concentration | None:
     >>> concentration([5, 5, 5, 5])
     Concentration(entropy=1.386..., effective=4.0, inverse_simpson=4.0, gini=0.0)
     """
-    n = np.sort(np.asarray(counts, dtype=np.float64))
+    n = np.sort(_counts(counts))
     n = n[n > 0]
     if not len(n):
         return None
@@ -64,12 +66,20 @@ def jensen_shannon(one: ArrayLike, other: ArrayLike) -> float | None:
     float or None
         None where one of them has nothing counted.
 
+    Raises
+    ------
+    DataError
+        These are not numbers, or not equally many.
+
     Examples
     --------
     >>> jensen_shannon([3, 1], [30, 10]), jensen_shannon([1, 0], [0, 1])
     (0.0, 1.0)
     """
-    p, q = (np.asarray(counts, dtype=np.float64) for counts in (one, other))
+    p, q = _counts(one), _counts(other)
+    if len(p) != len(q):
+        message = f"counts of the same tags are equally many, not {len(p)} and {len(q)}"
+        raise DataError(message, column="counts")
     if not (p.sum() and q.sum()):
         return None
     p, q = p / p.sum(), q / q.sum()
@@ -77,6 +87,17 @@ def jensen_shannon(one: ArrayLike, other: ArrayLike) -> float | None:
     # Divergences from the middle, not differences of entropies, lose no digits where p is near q.
     divergence = (_divergence(p, middle) + _divergence(q, middle)) / 2
     return float(np.sqrt(max(0.0, divergence) / np.log(2)))
+
+
+def _counts(counts: ArrayLike) -> NDArray[np.float64]:
+    """Return counts as numbers in a row."""
+    try:
+        row = np.asarray(counts, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"these are not counts: {error}", column="counts") from error
+    if row.ndim != 1:
+        raise DataError("counts are a row of numbers, one for each tag", column="counts")
+    return row
 
 
 def _entropy(p: NDArray[np.float64]) -> float:

@@ -109,6 +109,8 @@ def split(tag: str, separator: str = ":") -> tuple[str, str]:
     >>> split("env:prod"), split("a:b:c"), split("vip"), split(":x")
     (('env', 'prod'), ('a', 'b:c'), ('', 'vip'), ('', ':x'))
     """
+    if not isinstance(tag, str):
+        raise DataError(f"{tag!r} is not a tag, which is text", column="tag")
     space, _, rest = tag.partition(separator)
     return (space, rest) if space and rest else ("", tag)
 
