@@ -89,7 +89,12 @@ def test_the_journey_from_an_environment_to_a_decision_works_as_it_stands(
         "decide",
         "pull",
         "calibrate",
+        "serve",
     ]
+    assert commands.pop() == "serve --policy policy.json --clock real --speed 60"
+    told = json.loads(re.findall(r"^echo '(.*)' > policy.json$", section, re.MULTILINE)[0])
+    assert sl.RunPolicy(**told["policy"]).idle_timeout == "30 s"
+    assert sl.Platform(**told["platform"]).turn_duration == "6 s"
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TRIGGER_SECRET_KEY", "tr_dev_simulated")
     over_network = sl.Client

@@ -70,7 +70,7 @@ def _values(decision: Decision, title: str) -> dict[str, Any]:
         "title": title,
         "headline": decision.headline,
         "is_met": decision.is_met,
-        "certainty": f"{decision.as_good:.0%}",
+        "certainty": "" if decision.unknown else f"{decision.as_good:.0%}",
         "asked": decision.question,
         "sureness": decision.sureness,
         "savings": _savings(decision),

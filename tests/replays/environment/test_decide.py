@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html.parser import HTMLParser
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,6 +23,8 @@ from session_lab.replays.environment.deciding import outcomes
 from session_lab.replays.environment.deciding.sampling import Cut, quantiles
 from session_lab.replays.environment.deciding.settings import candidates
 from session_lab.replays.environment.deciding.stand_ins import with_stand_ins
+from session_lab.replays.environment.deciding.tables import shares_of
+from session_lab.replays.environment.recording import Period
 from session_lab.timing import to_milliseconds
 
 if TYPE_CHECKING:
@@ -209,21 +211,62 @@ def test_the_default_grid_holds_what_holds_today():
     )
 
 
-def test_a_time_that_is_not_identified_makes_it_less_sure(events: pd.DataFrame):
+def test_a_recorded_time_that_began_long_before_anything_happened_is_said(
+    recording: sl.Recording,
+):
+    begins = recording.sessions["created_at"].min()
+    before = replace(recording, period=Period((begins - pd.Timedelta(days=6)).isoformat(), None))
+    (told,) = [each for each in decided(before).remarks if "the first session came" in each]
+    assert "came 6 d after the recorded time began" in told
+    assert (
+        f"{decided(recording).policies['runs'][0] / decided(before).policies['runs'][0]:.3g}"
+        in told
+    )
+    assert not [each for each in decided(recording).remarks if "the first session came" in each]
+
+
+def test_what_nothing_tells_leaves_it_unknown_how_sure_a_choice_is(
+    events: pd.DataFrame, tmp_path: Path
+):
     awake = sl.RunPolicy(idle_timeout="100d")
     recorded = sl.Recording.of_replay(sl.replay(events, awake, PLATFORM), events)
     fitted = sl.fit(recorded)
     assert "resume_time" not in fitted.samples
     found = decided(recorded, fit=fitted, at_most="1s", draws=10)
-    # Not no time at all: half of a boot, and in samples any part of one.
+    # Not no time at all: half of a boot, and in samples from none to two of them.
     assert found.platform.resume_time == "1.5 s"
     assert any("resume_time is not identified" in each for each in found.remarks)
-    assert found.policies["wins_parameters"].max() < 1
     careful = with_stand_ins(fitted)
-    drawn = {platform.resume_time for _, platform in careful.draws(10, 0)}
-    assert len(drawn) == 10
-    assert all(pd.Timedelta(time) < pd.Timedelta("3s") for time in drawn)
+    drawn = [platform.resume_time for _, platform in careful.draws(8, 0)]
+    assert drawn == ["0 s", "1.5 s", "3 s", "6 s"] * 2
     assert with_stand_ins(Known()).platform == PLATFORM
+
+    assert np.isnan(found.certainty)
+    assert np.isnan(found.as_good)
+    assert "best is idle_timeout" in found.unknown
+    assert "if that takes no time; idle_timeout" in found.unknown
+    assert f"not known: {found.unknown}" in found.sureness
+    assert found.promise()["as_good"] is None
+    for name in ("a.html", "a.md"):
+        page = found.report(tmp_path / name).read_text(encoding="utf-8")
+        assert "ow sure this is, is not known" in page
+        assert "nan" not in page
+
+
+def test_a_choice_that_holds_whatever_nothing_tells_has_its_least_certainty(events: pd.DataFrame):
+    awake = sl.RunPolicy(idle_timeout="100d")
+    recorded = sl.Recording.of_replay(sl.replay(events, awake, PLATFORM), events)
+    found = decided(recorded, fit=sl.fit(recorded), at_most=0.3, wait="resumed", draws=8)
+    # How many runs wake hardly changes with how long they take to.
+    assert not found.unknown
+    assert 0.5 <= found.as_good <= 1
+    assert found.certainty <= found.as_good
+
+
+def test_shares_of_samples_of_several_kinds_are_the_least():
+    holds = np.array([[True, False], [True, True], [False, True], [True, True]])
+    assert shares_of(holds).tolist() == [0.75, 0.75]
+    assert shares_of(holds, 2).tolist() == [0.5, 0.5]
 
 
 def test_the_few_sessions_that_tell_a_time_are_taken_with_how_few_they_are(events: pd.DataFrame):

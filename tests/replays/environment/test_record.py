@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 
@@ -22,8 +23,6 @@ from tests.environments import SECRET, World, play
 from tests.strategies import events_frame, histories, policies, settings_of
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from tests.oracles.simpy_model import Policy
 
 ROOT = Path(__file__).parents[3]
@@ -95,6 +94,23 @@ def test_events_that_meet_at_the_same_instants_replay_as_they_did(
         for played in (events, recording.events)
     )
     assert rows(again.runs, again, RUNS) == rows(replay.runs, replay, RUNS)
+
+
+def test_a_start_that_triggers_the_run_after_one_of_the_same_instant_replays_as_it_did():
+    at = pd.Timestamp("2026-01-01T00:00:00Z")
+    told = [("start", None), ("message", 0), ("start", None)]
+    events = pd.DataFrame(told, columns=["op", "turn_duration"]).assign(at=at, external_id="a")
+    events["turn_duration"] = pd.to_timedelta(events["turn_duration"], unit="ms")
+    policy = sl.RunPolicy(idle_timeout="0s", turn_timeout="1ms", max_turns=1)
+    sim = sl.Simulator(policy=policy)
+    with sim.client() as client:
+        play(events, client, sim.clock.now, sim.clock.advance)
+        sim.clock.advance("1s")
+        recording = sl.record(client, rate=None, observed_at=sim.clock.now)
+    assert recording.events["op"].tolist() == events["op"].tolist()
+    replay, again = (sl.replay(each, policy) for each in (events, recording.events))
+    assert rows(again.runs, again, RUNS) == rows(replay.runs, replay, RUNS)
+    assert len(again.runs) == 2
 
 
 class Cut:

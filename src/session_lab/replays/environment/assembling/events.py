@@ -37,30 +37,32 @@ def events_of(
     first : int or None
         How long a first turn is taken to last that was never served.
     """
-    row = chat.row
-    own = served.own
+    row, own = chat.row, served.own
     duration = None
     if served.carries:
         duration = (first or 0) if own is None else _duration(own)
-    events = [Event(chat.created_at, "start", row, duration, is_first=True)]
-    events += [
-        Event(turn.arrived_at, "message", row, _duration(turn))
+    # Of one instant, what a run served comes before the start that triggered the next one.
+    last = len(chat.runs)
+    placed = [(0, Event(chat.created_at, "start", row, duration, is_first=True))]
+    placed += [
+        (turn.run, Event(turn.arrived_at, "message", row, _duration(turn)))
         for turn in served.turns
         if turn is not own
     ]
-    events += [Event(one.at, "message", row, None) for one in served.waiting]
-    events += [Event(at, "start", row, None) for at in _restarts(chat, served, why)]
+    placed += [(last, Event(one.at, "message", row, None)) for one in served.waiting]
+    placed += [(place, Event(at, "start", row, None)) for place, at in _restarts(chat, served, why)]
     if chat.closed_at is not None:
-        events.append(Event(chat.closed_at, "close", row, None))
-    return sorted(events, key=lambda event: (event.at, not event.is_first, _RANK[event.op]))
+        placed.append((last, Event(chat.closed_at, "close", row, None)))
+    placed.sort(key=lambda each: (each[1].at, not each[1].is_first, each[0], _RANK[each[1].op]))
+    return [event for _, event in placed]
 
 
 def _duration(turn: Turn) -> int | None:
     return None if turn.ended_at is None else turn.ended_at - turn.started_at
 
 
-def _restarts(chat: Chat, served: ServedChat, why: list[Inferred]) -> list[int]:
-    """Return when a start had to trigger a run: one that no message called for."""
+def _restarts(chat: Chat, served: ServedChat, why: list[Inferred]) -> list[tuple[int, int]]:
+    """Return which runs a start had to trigger, as no message called for them, and when."""
     found = []
     for place, run in enumerate(chat.runs):
         if why[place][0] != "continuation":
@@ -72,5 +74,5 @@ def _restarts(chat: Chat, served: ServedChat, why: list[Inferred]) -> list[int]:
         called = own is not None and own.arrived_at <= run.triggered_at
         waits = own is None and any(one.at <= run.triggered_at for one in served.waiting)
         if not called and not waits:
-            found.append(run.triggered_at)
+            found.append((place, run.triggered_at))
     return found

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from tqdm import tqdm
 
+from session_lab.analysis.display import read_duration
 from session_lab.errors import DataError
 from session_lab.frames import instants
 from session_lab.replays.chats import Chats
@@ -25,6 +26,7 @@ from session_lab.replays.environment.deciding.tables import (
     sensitivity,
     shares_of,
     table_of,
+    unknown_of,
 )
 from session_lab.replays.environment.deciding.variations import variations
 from session_lab.replays.environment.fitting import fit as fit_recording
@@ -52,6 +54,7 @@ __all__ = ["decide"]
 _MONTH = 365.25 / 12 * 86_400_000
 _LEAST_SAMPLES, _MOST_SAMPLES = 100, 1_000_000
 _LEAST_CHATS = 2
+_LONG = 0.25
 _MANY_CHATS = 20_000
 """What a platform changes is told by so many chats: the difference is taken chat by chat."""
 
@@ -85,7 +88,8 @@ def decide(
 
     How sure that is, is the share of samples in which the same policy wins: samples of the recorded
     chats, drawn with replacement, each with what a platform changes that the fit would bear as well.
-    Samples have three chats fewer, so that they vary as Student's distribution does.
+    Samples have three chats fewer, so that they vary as Student's distribution does. Where hardly
+    any turn woke a run, it is what holds whatever waking one takes, or not known.
 
     Parameters
     ----------
@@ -164,6 +168,9 @@ def decide(
     if not isinstance(model, FittedModel):
         raise DataError(f"{type(model).__name__} is not a Fit; sl.fit(recording) makes one")
     model = with_stand_ins(model)
+    parts: tuple[float, ...] = getattr(model, "parts", ())
+    # As many draws of each part.
+    kinds = max(len(parts), 1)
     tried = candidates(grid, model.policy)
     logged = recording.events if events is None else events
     chats = Chats.of(logged, model.policy, seed=seed, scheduler=scheduler)
@@ -193,7 +200,7 @@ def decide(
         few = study.on(chats.some(_MANY_CHATS))
         base, *drawn = (
             few.told([whole for (whole,) in few.play(*place)], tells_all=both)
-            for place in ((policy, platform), *model.draws(draws, seed))
+            for place in ((policy, platform), *model.draws(-(-draws // kinds) * kinds, seed))
         )
         by_parameters, by_both = (found.moved(base, drawn) for found in (point, by_chats))
         assumed: dict[str, tuple[Sequence[columnar.Outcome], int]] = {
@@ -210,17 +217,17 @@ def decide(
         for name, (some, number) in assumed.items()
     }
     proposed = tried.policies(model.policy)[chosen][0]
-    found = {"wins_chats": by_chats, "wins_parameters": by_parameters, "wins": by_both}
+    good = study.as_good(by_both, kept)
     return Decision(
         policies=table_of(study, point).assign(
-            **{
-                name: shares_of(study.chosen(each, kept), len(everything))
-                for name, each in found.items()
-            },
-            as_good=study.as_good(by_both, kept).mean(axis=0),
+            wins_chats=shares_of(study.wins(by_chats, kept)),
+            wins_parameters=shares_of(study.wins(by_parameters, kept), len(parts)),
+            wins=shares_of(study.wins(by_both, kept), len(parts)),
+            as_good=shares_of(good, len(parts)),
         ),
         chosen=chosen,
         today=tried.today,
+        unknown=unknown_of(study, good, chosen, parts),
         wait=question.wait,
         question=question.text,
         rule=question.rule,
@@ -243,7 +250,11 @@ def decide(
             resamples,
             draws,
         ),
-        caveats=(*pricing.notes, *getattr(model, "caveats", ())),
+        caveats=(
+            *pricing.notes,
+            *_quiet(begin, chats.created[0], span),
+            *getattr(model, "caveats", ()),
+        ),
         calibration=_calibration(recording, model, seed) if calibrated else "",
     )
 
@@ -278,6 +289,16 @@ def _period(recording: Recording) -> tuple[str, str]:
         instant_text(int(created.min())) if first is None else first,
         instant_text(int(created.max())) if last is None else last,
     )
+
+
+def _quiet(begin: str, first: int, span: int) -> list[str]:
+    """Return a sentence where the first session came long after the recorded time began."""
+    late = first - to_instant(begin)
+    if late < _LONG * span:
+        return []
+    told = f"the first session came {read_duration(late)} after the recorded time began"
+    times = f"{span / max(span - late, 1):.3g} times as much"
+    return [f"{told}: if nothing was there before, a month comes to {times}"]
 
 
 def _calibration(recording: Recording, model: FittedModel, seed: int) -> str:

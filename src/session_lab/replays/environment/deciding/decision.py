@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 __all__ = ["Decision", "Recorded"]
 
 _LIKELY = 0.8
+_FIRST = ("resume_time is not identified", "the first session came")
+"""How caveats begin that come before the recommendation."""
 _ALIKE = 0.05
 _PROMISED = (
     "wait_mean",
@@ -85,9 +87,12 @@ class Decision(Result):
         ``cold_starts`` and ``resumed`` (shares of the turns); ``runs``, ``billed`` and ``cost`` of
         a month; ``refused``; ``front``; and in what share of the samples of chats
         (``wins_chats``), of the platforms (``wins_parameters``) and of both (``wins``) it wins, and
-        in what share of the last it is as good as the best (``as_good``).
+        in what share of the last it is as good as the best (``as_good``); where the recording does
+        not tell how long a resume takes, the least share over what it may take.
     chosen, today : int
         The rows of the recommended policy, and of what holds today.
+    unknown : str
+        Why it is not known how sure the recommendation is; empty where it is.
     wait : str
         What waiting was measured by.
     question : str
@@ -124,6 +129,7 @@ class Decision(Result):
     policies: pd.DataFrame
     chosen: int
     today: int
+    unknown: str
     wait: str
     question: str
     rule: Rule
@@ -155,17 +161,17 @@ class Decision(Result):
 
     @property
     def certainty(self) -> float:
-        """The share of samples in which the recommended policy wins."""
-        return float(self.policies["wins"].iloc[self.chosen])
+        """The share of samples in which the recommended policy wins; NaN where not known."""
+        return math.nan if self.unknown else float(self.policies["wins"].iloc[self.chosen])
 
     @property
     def as_good(self) -> float:
         """The share of samples in which the recommended policy is as good as the best.
 
         It is within the limit, if any is, and not more than a fiftieth dearer (or, within a budget,
-        slower) than the one that wins.
+        slower) than the one that wins. NaN where it is not known; see :attr:`unknown`.
         """
-        return float(self.policies["as_good"].iloc[self.chosen])
+        return math.nan if self.unknown else float(self.policies["as_good"].iloc[self.chosen])
 
     @property
     def is_change(self) -> bool:
@@ -196,6 +202,8 @@ class Decision(Result):
     @property
     def sureness(self) -> str:
         """How sure the recommendation is, in a sentence."""
+        if self.unknown:
+            return f"how sure that is, is not known: {self.unknown}"
         row = self.policies.iloc[self.chosen]
         told = (
             f"it wins in {row['wins']:.0%} of {self.recorded.resamples:,} samples "
@@ -217,7 +225,7 @@ class Decision(Result):
         told = []
         if not self.is_met:
             told.append(f"no policy that was tried comes to {self.limit}")
-        told += [each for each in self.caveats if each.startswith("resume_time is not identified")]
+        told += [each for each in self.caveats if each.startswith(_FIRST)]
         if self.as_good < _LIKELY:
             told.append(
                 f"the recording does not settle it: in {1 - self.as_good:.0%} of the samples "
@@ -335,8 +343,9 @@ class Decision(Result):
         return {
             "question": self.question,
             "settings": self.settings,
-            "certainty": self.certainty,
-            "as_good": self.as_good,
+            "certainty": _plain(self.certainty),
+            "as_good": _plain(self.as_good),
+            "unknown": self.unknown,
             "is_met": self.is_met,
             "policy": _policies(self.policy),
             "policy_today": _policies(self.policy_today),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from session_lab.replays.environment.deciding.variations import scaled
 from session_lab.replays.environment.fitting.samples import STUDENT
-from session_lab.simulator import Distribution, RandomStream
+from session_lab.simulator import Distribution
 from session_lab.timing import to_milliseconds
 
 if TYPE_CHECKING:
@@ -16,9 +16,11 @@ if TYPE_CHECKING:
     from session_lab.simulator import Platform
     from session_lab.timing import Duration
 
-__all__ = ["FittedModel", "with_stand_ins"]
+__all__ = ["PARTS", "FittedModel", "with_stand_ins"]
 
 _HALF = 0.5
+PARTS = (0.0, 0.5, 1.0, 2.0)
+"""What a resume might take, in boots, where nothing tells it."""
 
 
 @runtime_checkable
@@ -42,7 +44,7 @@ class FittedModel(Protocol):
 
 @dataclass(frozen=True)
 class _Careful:
-    """A model whose resumes are some part of a boot: what few sessions tell, else any in draws."""
+    """A model whose resumes are some part of a boot: what few sessions tell, else :data:`PARTS`."""
 
     policy: Policies
     platform: Platform
@@ -50,10 +52,15 @@ class _Careful:
     few: Sample | None
     caveats: tuple[str, ...]
 
+    @property
+    def parts(self) -> tuple[float, ...]:
+        """The parts of a boot that resumes take in one draw after the other; none where told."""
+        return PARTS if self.few is None else ()
+
     def draws(self, n: int, seed: int = 0) -> list[tuple[Policies, Platform]]:
         drawn = self.fitted.draws(n, seed)
         if self.few is None:
-            places = RandomStream(seed, "decide-resume_time").uniforms(n).tolist()
+            places = [PARTS[place % len(PARTS)] for place in range(n)]
         else:
             few = self.few.resamples(n, seed=seed, name="decide-resume_time")
             boots = (platform.boot_time for _, platform in drawn)
@@ -71,22 +78,28 @@ def with_stand_ins(model: FittedModel) -> FittedModel:
 
     Of all that a fit may not identify that decides most: were a run woken in no time, the shortest
     idle timeout would be best whatever was asked. So resumes are taken to differ as boots do, with
-    the mean that a few sessions tell, spread by how few they are. Where these are too few for that,
-    half of a boot is assumed, and in the samples any part from none to all of it, as waking a run is
-    less work than starting one.
+    the mean that a few sessions tell, spread by how few they are. What three sessions or fewer say
+    of a mean has no variance (Student's distribution with two degrees of freedom), so there is
+    nothing to draw from: all of :data:`PARTS` are tried, and only what holds for each is known.
     """
     samples: Any = getattr(model, "samples", None)
     if samples is None or "boot_time" not in samples or "resume_time" in samples:
         return model
     few: Sample | None = getattr(model, "few", {}).get("resume_time")
-    if few is None or few.sessions <= STUDENT:
-        few, part = None, _HALF
-        told = "half of a boot is assumed, and in the samples any part of one"
-    else:
+    seen = 0 if few is None else few.sessions
+    part = _HALF
+    if few is not None and seen:
         part = _mean(few.distribution()) / max(_mean(model.platform.boot_time), 1)
+    if seen > STUDENT:
         told = (
-            f"boots are taken, brought to the mean that {few.sessions} sessions tell, and in the "
-            "samples to one that as few might"
+            f"boots are taken, brought to the mean that {seen} sessions tell, and in the samples to "
+            "one that as few might"
+        )
+    else:
+        few = None
+        told = (
+            f"boots are taken, brought to {'what they took' if seen else 'half their time'}, and in "
+            "the samples to anything from no time to twice as long"
         )
     told = (
         f"resume_time is not identified, as hardly any turn woke a run: {told}; record under a "

@@ -254,6 +254,10 @@ class Study:
         """Return the candidate that the rule chooses in each sample, of those that may be."""
         return self.question.on_samples.choose(*_shown(found, kept))
 
+    def wins(self, found: Sampled, kept: Any) -> Any:  # noqa: ANN401  arrays of bool
+        """Return which candidate that is, as one column for each; shape (samples, candidates)."""
+        return self.chosen(found, kept)[:, None] == np.arange(len(kept))
+
     def as_good(self, found: Sampled, kept: Any) -> Any:  # noqa: ANN401  arrays of bool
         """Return which candidates are as good as that in each sample."""
         shown, rule = _shown(found, kept), self.question.on_samples

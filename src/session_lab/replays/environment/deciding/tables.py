@@ -13,13 +13,15 @@ from session_lab.replays.environment.deciding.study import MEASURED, PER_SESSION
 from session_lab.replays.grid import durations
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from session_lab.replays.environment.deciding.study import Sampled, Study
 
-__all__ = ["expected", "sensitivity", "shares_of", "table_of"]
+__all__ = ["expected", "sensitivity", "shares_of", "table_of", "unknown_of"]
 
 _INTERVAL = [0.025, 0.975]
+_MORE_OFTEN = 0.5
+_BOOTS = {0.0: "no time", 0.5: "half as long as a boot", 1.0: "as long", 2.0: "twice as long"}
 
 
 def table_of(study: Study, point: Sampled) -> pd.DataFrame:
@@ -81,9 +83,34 @@ def sensitivity(study: Study, others: Mapping[str, Sampled], chosen: int) -> pd.
     return pd.DataFrame(rows, columns=["assumption", "settings", "same", "wait", "cost"])
 
 
-def shares_of(winners: Any, policies: int) -> Any:  # noqa: ANN401  arrays
-    """Return the share of samples in which each policy won."""
-    return np.bincount(winners, minlength=policies) / len(winners)
+def shares_of(holds: Any, kinds: int = 0) -> Any:  # noqa: ANN401  arrays
+    """Return in what share of samples something holds, by policy; the least of several kinds.
+
+    ``holds`` has the shape (samples, policies); samples are of each kind in turn.
+    """
+    n = max(kinds, 1)
+    return np.min([holds[kind::n].mean(axis=0) for kind in range(n)], axis=0)
+
+
+def unknown_of(study: Study, good: Any, chosen: int, parts: Sequence[float]) -> str:  # noqa: ANN401
+    """Return why it is not known how sure a choice is; nothing where that is known.
+
+    It is where the choice is more often than not as good as the best whatever a resume takes.
+    """
+    shares = [good[kind :: len(parts)].mean(axis=0) for kind in range(len(parts))]
+    if all(share[chosen] >= _MORE_OFTEN for share in shares):
+        return ""
+    frame = study.candidates.frame()
+    best = [chosen if share[chosen] >= _MORE_OFTEN else int(share.argmax()) for share in shares]
+    told = [
+        f"{', '.join(f'{name} {value}' for name, value in settings_of(frame, place).items())} if "
+        f"that takes {_BOOTS[part]}"
+        for place, part in zip(best, parts, strict=True)
+    ]
+    return (
+        f"it depends on how long a run takes to wake, which the recording does not tell: best is "
+        f"{'; '.join(told)}"
+    )
 
 
 def unit_of(name: str) -> str:
