@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -200,3 +201,16 @@ def test_a_shard_is_held_to_what_every_event_is_held_to(
     row = 0 if isinstance(value, float) else 1
     assert (error.source, error.row, error.column) == ("one.parquet", row, column)
     assert problem in str(error)
+
+
+def test_an_outcome_is_sent_to_others_as_the_bins_that_count_anything(tmp_path: Path):
+    events = sl.traffic.generate(sl.ChatWorkload(duration="2h"), seed=2)
+    sl.traffic.write_shards(events, tmp_path, shards=1)
+    slow = sl.Platform(boot_time=sl.Distribution({0: "1s", 1: "30m"}))
+    outcome = play_shards(tmp_path, sl.RunPolicy(), slow)
+    sent = pickle.dumps(outcome)
+    assert len(sent) < 50_000
+    again = pickle.loads(sent)  # noqa: S301 (made one line above)
+    for one, other in zip(again.tally, outcome.tally, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert again.wait(0.99) == outcome.wait(0.99) > 65_536
