@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from functools import partial
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from distributed import Client, LocalCluster
@@ -42,7 +43,25 @@ def dask_workers(chats_per_hour: float) -> Iterator[tuple[Side, Side]]:
         yield sides[0], sides[1]
 
 
+@contextmanager
+def dask_shards(chats_per_hour: float) -> Iterator[tuple[Side, Side]]:
+    """The same of a folder of shards, which the workers read."""
+    workload = sl.ChatWorkload(chats_per_hour=chats_per_hour, duration="1h")
+    with TemporaryDirectory() as folder, _workers(2) as two, _workers(1) as one:
+        sl.traffic.generate_shards(workload, 1, folder, shards=16)
+        sides = [
+            Side(
+                f"sl.sweep of 16 shards on {name}",
+                partial(sl.sweep, folder, GRID, platform=PLATFORM, scheduler=client),
+                _of_frame,
+            )
+            for name, client in (("two dask workers", two), ("one dask worker", one))
+        ]
+        yield sides[0], sides[1]
+
+
 BENCHMARKS = (
+    Benchmark("sweep-dask-shards", partial(dask_shards, 800_000), "B/A", 1.8),
     # Some four million events, as a sweep that is worth a cluster has them.
     Benchmark("sweep-dask-workers", partial(dask_workers, 800_000), "B/A", 1.7),
     # A fourth of that: what dask takes for itself weighs more. Told, not required.
