@@ -83,7 +83,7 @@ def test_what_was_played_is_recorded_and_replays_as_it_did(seed: int, tmp_path: 
 def test_events_that_meet_at_the_same_instants_replay_as_they_did(
     history: list[dict[str, object]], policy: Policy
 ):
-    events, chosen = events_frame(history), settings_of(policy)
+    events, chosen = _told_apart(events_frame(history)), settings_of(policy)
     sim = sl.Simulator(seed=1, **chosen)
     with sim.client() as client:
         play(events, client, sim.clock.now, sim.clock.advance)
@@ -94,6 +94,18 @@ def test_events_that_meet_at_the_same_instants_replay_as_they_did(
         for played in (events, recording.events)
     )
     assert rows(again.runs, again, RUNS) == rows(replay.runs, replay, RUNS)
+
+
+def _told_apart(events: pd.DataFrame) -> pd.DataFrame:
+    """Leave out starts of known sessions that a message follows in the same millisecond.
+
+    No part of an environment's evidence tells which of the two triggered the run.
+    """
+    events = events.sort_values("at", kind="stable")
+    is_known = events.groupby("external_id").cumcount() > 0
+    is_message = events["op"] == "message"
+    is_followed = is_message[::-1].groupby([events["external_id"], events["at"]]).cummax()
+    return events[~((events["op"] == "start") & is_known & is_followed)]
 
 
 def test_a_start_that_triggers_the_run_after_one_of_the_same_instant_replays_as_it_did():
