@@ -41,13 +41,17 @@ def clocks_of(chats: Sequence[Chat]) -> Clocks:
 
 
 def _triggers(chat: Chat, paired: Paired | None) -> Iterator[int]:
-    """Iterate over how long after their messages runs were triggered; else after the nearest."""
+    """Iterate over how long after their messages runs were triggered.
+
+    Where nothing tells which message that was, it is the nearest.
+    """
     told = {run: message for run, _, message in reversed(paired or ())}
+    every = [one for one in chat.arrivals if one.is_turn] if paired is None else []
     for index, (before, run) in enumerate(pairwise(chat.runs), 1):
         if before.ended_at is None or before.ended_at >= run.triggered_at:
             continue
         first = told.get(index)
-        messages = [one for one in chat.arrivals if one.is_turn] if first is None else [first]
+        messages = every if first is None else [first]
         lags = (run.triggered_at - one.at for one in messages)
         nearest = min(lags, key=abs, default=_NEAR)
         if abs(nearest) < _NEAR:
