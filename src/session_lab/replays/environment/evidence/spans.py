@@ -149,13 +149,16 @@ def _is_wait(span: _Span) -> bool:
 
 
 def _walk(root: _Span) -> Iterator[_Span]:
-    """Iterate over a span and all below it, in order of time, each before what is in it."""
+    """Iterate over a span and all below it, in order of time, each before what is in it.
+
+    Those that begin in the same millisecond come in the order of the reply.
+    """
     waiting = [root]
     while waiting:
         span = waiting.pop()
         yield span
         children = span.get("children") or ()
-        waiting.extend(sorted(children, key=_begin, reverse=True))
+        waiting.extend(reversed(sorted(children, key=_begin)))
 
 
 def _begin(span: _Span) -> int:
