@@ -309,10 +309,20 @@ def _list(explorer: Locator, label: str) -> Locator:
 
 
 def _choose(explorer: Locator, label: str, option: str) -> None:
-    """Choose an option of a list; behind its name stands how many sessions have it."""
-    texts = _list(explorer, label).locator("option").all_inner_texts()
-    full = next(text for text in texts if text.replace("\xa0", " ").startswith(f"{option} ("))
-    _list(explorer, label).select_option(label=full)
+    """Choose an option of a list; behind its name stands how many sessions have it.
+
+    That number may change at any moment, so the option is found and chosen at once.
+    """
+    _list(explorer, label).evaluate(
+        """(list, name) => {
+            const text = option => option.text.replaceAll('\u00a0', ' ');
+            const chosen = [...list.options].find(option => text(option).startsWith(name));
+            for (const option of list.options) option.selected = option === chosen;
+            list.dispatchEvent(new Event('input', {bubbles: true}));
+            list.dispatchEvent(new Event('change', {bubbles: true}));
+        }""",
+        f"{option} (",
+    )
 
 
 def _pick(explorer: Locator, label: str, option: str) -> None:
