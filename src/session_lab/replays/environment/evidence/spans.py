@@ -158,7 +158,7 @@ def _walk(root: _Span) -> Iterator[_Span]:
         span = waiting.pop()
         yield span
         children = span.get("children") or ()
-        waiting.extend(reversed(sorted(children, key=_begin)))
+        waiting.extend(sorted(children, key=_begin)[::-1])
 
 
 def _begin(span: _Span) -> int:
