@@ -14,7 +14,7 @@ import session_lab as sl
 from session_lab.timing import to_instant
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from session_lab.client import Client
     from session_lab.timing import Instant
@@ -107,6 +107,14 @@ def spans(body: Any) -> list[Any]:
     for span in found:
         found.extend(span["children"])
     return found
+
+
+def events_of_a_day(rows: Iterable[tuple[str, str, str, int | None]]) -> pd.DataFrame:
+    """Make events of times of a day, operations, external ids and durations in milliseconds."""
+    events = pd.DataFrame(rows, columns=["at", "op", "external_id", "turn_duration"])
+    events["at"] = pd.to_datetime("2026-01-01T" + events["at"] + "Z", utc=True)
+    events["turn_duration"] = pd.to_timedelta(events["turn_duration"], unit="ms")
+    return events
 
 
 def play(

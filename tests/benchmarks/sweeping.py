@@ -31,33 +31,18 @@ def dask_workers(chats_per_hour: float) -> Iterator[tuple[Side, Side]]:
     """64 policies, from an events frame to the frame of the sweep, on workers of one thread."""
     workload = sl.ChatWorkload(chats_per_hour=chats_per_hour, duration="1h")
     events = sl.traffic.generate(workload, seed=1)
-    with _workers(2) as two, _workers(1) as one:
-        sides = [
-            Side(
-                f"sl.sweep of {len(events):,} events on {name}",
-                partial(sl.sweep, events, GRID, platform=PLATFORM, scheduler=client),
-                _of_frame,
-            )
-            for name, client in (("two dask workers", two), ("one dask worker", one))
-        ]
-        yield sides[0], sides[1]
+    with _on_two_and_one(events, f"{len(events):,} events") as sides:
+        yield sides
 
 
 @contextmanager
 def dask_shards(chats_per_hour: float) -> Iterator[tuple[Side, Side]]:
     """The same of a folder of shards, which the workers read."""
     workload = sl.ChatWorkload(chats_per_hour=chats_per_hour, duration="1h")
-    with TemporaryDirectory() as folder, _workers(2) as two, _workers(1) as one:
+    with TemporaryDirectory() as folder:
         sl.traffic.generate_shards(workload, 1, folder, shards=16)
-        sides = [
-            Side(
-                f"sl.sweep of 16 shards on {name}",
-                partial(sl.sweep, folder, GRID, platform=PLATFORM, scheduler=client),
-                _of_frame,
-            )
-            for name, client in (("two dask workers", two), ("one dask worker", one))
-        ]
-        yield sides[0], sides[1]
+        with _on_two_and_one(folder, "16 shards") as sides:
+            yield sides
 
 
 BENCHMARKS = (
@@ -67,6 +52,20 @@ BENCHMARKS = (
     # A fourth of that: what dask takes for itself weighs more. Told, not required.
     Benchmark("sweep-dask-workers-small", partial(dask_workers, 200_000), "B/A", None),
 )
+
+
+@contextmanager
+def _on_two_and_one(events: pd.DataFrame | str, what: str) -> Iterator[tuple[Side, Side]]:
+    with _workers(2) as two, _workers(1) as one:
+        sides = [
+            Side(
+                f"sl.sweep of {what} on {name}",
+                partial(sl.sweep, events, GRID, platform=PLATFORM, scheduler=client),
+                _of_frame,
+            )
+            for name, client in (("two dask workers", two), ("one dask worker", one))
+        ]
+        yield sides[0], sides[1]
 
 
 @contextmanager

@@ -153,3 +153,5 @@ def test_shards_are_made_one_after_the_other(tmp_path: Path):
         result = CliRunner().invoke(app, ["generate", str(tmp_path), "--shards", shards])
         assert isinstance(result.exception, sl.DataError)
         assert said in str(result.exception)
+    result = CliRunner().invoke(app, ["generate", "-", "--shards", "3"])
+    assert str(result.exception) == "OUT: with --shards OUT is a folder, not standard output"

@@ -18,13 +18,11 @@ from hypothesis import strategies as st
 
 import session_lab as sl
 from session_lab.errors import DataError
+from session_lab.frames.files.block_tables import check_utf8, csv_table, json_table
 from session_lab.frames.files.blocks import (
     Block,
-    check_utf8,
-    csv_table,
     delimiter_of,
     in_order,
-    json_table,
     line_blocks,
     row_blocks,
     split_row,
@@ -142,7 +140,8 @@ def test_an_object_over_two_lines_needs_a_closer_look():
 
 def test_a_first_line_of_null_does_not_stop_the_process():
     code = (
-        "from session_lab.frames.files.blocks import Block, json_table\n"
+        "from session_lab.frames.files.block_tables import json_table\n"
+        "from session_lab.frames.files.blocks import Block\n"
         "import pyarrow as pa\n"
         "assert json_table(Block(b'null\\n', 1), {'a': pa.string()}) is None"
     )

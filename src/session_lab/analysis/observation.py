@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from narwhals.dependencies import is_dask_dataframe, is_pandas_dataframe
 
-from session_lab.analysis.engines import lazy
+from session_lab.analysis.engines import check_given_kind, lazy
 from session_lab.errors import DataWarning
 from session_lab.frames import in_one_piece
 from session_lab.frames import observed_at as observed_at_of
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from session_lab.analysis.engines import AnyFrame
     from session_lab.timing import Instant
 
-__all__ = ["doubled", "observation", "warn_of_doubles"]
+__all__ = ["check_sessions", "doubled", "observation", "warn_of_doubles"]
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _NEWEST = {"session_id": "updated_at", "run_id": "triggered_at"}
@@ -61,6 +61,12 @@ def observation(
     if matters and newest:
         warn_of_unknown_observation(newest, source)
     return newest
+
+
+def check_sessions(frame: AnyFrame) -> None:
+    """Refuse a frame that is plainly none of sessions, and warn of rows that stand for one twice."""
+    check_given_kind(frame, "sessions")
+    warn_of_doubles(frame, "session_id", source="sessions")
 
 
 def warn_of_doubles(frame: AnyFrame, key: str, *, source: str) -> None:

@@ -157,6 +157,8 @@ def generate(
         said = {name: given[name] for name in given if _is_said(context, name)}
         workload = replace(sl.traffic.fit(recorded), **said)
     if shards is not None:
+        if out == "-":
+            raise sl.DataError("with --shards OUT is a folder, not standard output", column="OUT")
         paths = sl.traffic.generate_shards(workload, seed, out, shards=shards)
         made = {"path": out, "shards": len(paths), "workload": asdict(workload)}
         typer.echo(

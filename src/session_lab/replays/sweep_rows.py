@@ -33,7 +33,6 @@ __all__ = [
     "under_limits",
 ]
 
-_COLD = ("initial", "continuation", "upgrade")
 _TIMES = ("wait_mean", "wait_p50", "wait_p95", "wait_p99", "billed", "idle", "suspended")
 _QUEUED = ("queued_p95", "queued_p99")
 
@@ -105,10 +104,10 @@ def row_of(outcome: Outcome) -> dict[str, float]:
     return {
         "turns": turns,
         **(_waits(outcome) if turns else dict.fromkeys(_TIMES[:4], NAT)),
-        "cold_starts": sum(kinds[kind] for kind in _COLD) / turns if turns else np.nan,
+        "cold_starts": outcome.cold_starts / turns if turns else np.nan,
         "resumed": kinds["resumed"] / turns if turns else np.nan,
         "runs": outcome.runs,
-        "refused": sum(n for answer, n in outcome.answers.items() if answer.split()[1] >= "400"),
+        "refused": outcome.refused,
         "billed": outcome.billed,
         "idle": outcome.idle,
         "suspended": outcome.suspended,

@@ -30,10 +30,10 @@ if TYPE_CHECKING:
 
     Handler = Callable[[Backend, Request, str], Response]
 
-__all__ = ["answer"]
+__all__ = ["BELOW", "ROOT", "answer"]
 
-_ROOT: Final = "_lab"
-_BELOW: Final = f"/{_ROOT}/"
+ROOT: Final = "_lab"
+BELOW: Final = f"/{ROOT}/"
 
 
 class _Body(BaseModel):
@@ -278,11 +278,11 @@ def _overview(backend: Backend, _request: Request, _: str) -> Response:
 
 
 def _to_page(_backend: Backend, _request: Request, _: str) -> Response:
-    return Response(308, {"location": _BELOW}, b"")
+    return Response(308, {"location": BELOW}, b"")
 
 
 def _page(_backend: Backend, request: Request, _: str) -> Response:
-    return page_file(request.path.removeprefix(_BELOW) or "index.html")
+    return page_file(request.path.removeprefix(BELOW) or "index.html")
 
 
 def _runs(backend: Backend, _request: Request, _: str) -> Response:

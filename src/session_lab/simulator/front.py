@@ -24,7 +24,7 @@ def is_control(path: str) -> bool:
     >>> is_control("/_lab/clock"), is_control("/api/v1/runs")
     (True, False)
     """
-    return path.startswith("/_lab/") or path == "/_lab"
+    return path.startswith(control.BELOW) or path == f"/{control.ROOT}"
 
 
 def is_append_session(request: Request) -> bool:

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 import session_lab as sl
-from tests.environments import play, spans, tampered
+from tests.environments import events_of_a_day, play, spans, tampered
 
 NOW = "2026-01-01T12:00:00Z"
 POLICY = sl.RunPolicy(idle_timeout="20s", turn_timeout="10m")
@@ -28,10 +28,7 @@ def chats() -> pd.DataFrame:
         ("03:00:30", "message", "b", 4_000),
         ("03:05:00", "close", "b", None),
     ]
-    events = pd.DataFrame(rows, columns=["at", "op", "external_id", "turn_duration"])
-    events["at"] = pd.to_datetime("2026-01-01T" + events["at"] + "Z", utc=True)
-    events["turn_duration"] = pd.to_timedelta(events["turn_duration"], unit="ms")
-    return events
+    return events_of_a_day(rows)
 
 
 @pytest.fixture(name="sim")

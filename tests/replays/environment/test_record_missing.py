@@ -14,7 +14,7 @@ import pytest
 
 import session_lab as sl
 from session_lab.frames.files import atomic_files
-from tests.environments import play, spans, tampered
+from tests.environments import events_of_a_day, play, spans, tampered
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,10 +37,7 @@ def chats() -> pd.DataFrame:
         ("04:00:00", "start", "c", 2_500),
         ("04:00:09", "message", "c", 6_000),
     ]
-    events = pd.DataFrame(rows, columns=["at", "op", "external_id", "turn_duration"])
-    events["at"] = pd.to_datetime("2026-01-01T" + events["at"] + "Z", utc=True)
-    events["turn_duration"] = pd.to_timedelta(events["turn_duration"], unit="ms")
-    return events
+    return events_of_a_day(rows)
 
 
 def advance(sim: sl.Simulator, to: str = NOW) -> None:

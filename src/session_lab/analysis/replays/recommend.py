@@ -161,8 +161,8 @@ def recommend(
     Raises
     ------
     DataError
-        This is not a frame, a column is missing, no policy served a turn, none has so few refusals, or the current one
-        is not in the sweep.
+        This is not a frame, a column is missing, no policy served a turn, none has so few refusals,
+        or the current one is not in the sweep.
     """
     given_frame: object = policies
     if not isinstance(given_frame, pd.DataFrame):

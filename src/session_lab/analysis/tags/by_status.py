@@ -9,8 +9,7 @@ import numpy as np
 import pandas as pd
 
 from session_lab.analysis.counts import grouped
-from session_lab.analysis.engines import check_given_kind
-from session_lab.analysis.observation import warn_of_doubles
+from session_lab.analysis.observation import check_sessions
 from session_lab.analysis.results import Result
 from session_lab.frames.build import TEXT_DTYPE
 
@@ -105,8 +104,7 @@ def by_status(frame: AnyFrame, *, column: str = "status") -> TagStatuses:
     1  vip   CLOSED         1           0.5
     2  vip  missing         0           0.0
     """
-    check_given_kind(frame, "sessions")
-    warn_of_doubles(frame, "session_id", source="sessions")
+    check_sessions(frame)
     table = grouped(frame, ["tags", column], explode="tags")
     totals = grouped(frame, [column])
     statuses = pd.Index(totals[column].astype(TEXT_DTYPE).fillna(_NO_STATUS))

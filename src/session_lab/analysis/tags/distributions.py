@@ -9,8 +9,7 @@ import numpy as np
 import pandas as pd
 
 from session_lab.analysis.counts import grouped
-from session_lab.analysis.engines import check_given_kind
-from session_lab.analysis.observation import warn_of_doubles
+from session_lab.analysis.observation import check_sessions
 from session_lab.analysis.results import Result
 from session_lab.analysis.tags.codes import TagCodes
 from session_lab.analysis.tags.concentration import concentration
@@ -169,8 +168,7 @@ def distribution(frame: AnyFrame | TagCodes) -> TagDistribution:
         names, counts = np.array(frame.names, dtype=object), frame.counts()
         sessions, tagged = len(frame), frame.n_tagged()
     else:
-        check_given_kind(frame, "sessions")
-        warn_of_doubles(frame, "session_id", source="sessions")
+        check_sessions(frame)
         table = grouped(frame, ["tags"], explode="tags")
         sessions = int(grouped(frame, [])["n"].iloc[0])
         missing = table["tags"].isna()

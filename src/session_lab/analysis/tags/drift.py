@@ -12,8 +12,7 @@ import numpy as np
 import pandas as pd
 
 from session_lab.analysis.counts import grouped
-from session_lab.analysis.engines import check_given_kind
-from session_lab.analysis.observation import warn_of_doubles
+from session_lab.analysis.observation import check_sessions
 from session_lab.analysis.periods import Periodic, period_length
 from session_lab.analysis.results import Result
 from session_lab.analysis.tags.concentration import jensen_shannon
@@ -161,8 +160,7 @@ def drift(frame: AnyFrame, freq: Periodic = "1d", *, at: str = "created_at", top
     """
     if top < 1:
         raise DataError(f"{top} tags show nothing; give a number from 1", column="top")
-    check_given_kind(frame, "sessions")
-    warn_of_doubles(frame, "session_id", source="sessions")
+    check_sessions(frame)
     length = period_length(freq)
     every = {at: timedelta(milliseconds=length)}
     totals = grouped(frame, [at], every=every)

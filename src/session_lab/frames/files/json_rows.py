@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from session_lab.errors import DataError
-from session_lab.frames.files.blocks import Block, in_order, json_table, line_blocks
+from session_lab.frames.files.block_tables import json_table
+from session_lab.frames.files.blocks import Block, in_order, line_blocks
 from session_lab.frames.loaders.from_rows import Batch, RowSource, no_rows
 from session_lab.frames.schema import Kind
 from session_lab.frames.values import decoded
@@ -82,7 +83,7 @@ def _document(source: Source, head: bytes) -> list[Any] | None:
             if line.rstrip().endswith(b"}") or not rest:
                 return None
         else:
-            return None if rest.strip() or _listed(row) is None else _listed(row)
+            return None if rest.strip() else _listed(row)
     elif not start.startswith(b"["):
         return None
     with source.open() as stream:

@@ -9,9 +9,9 @@ import pyarrow as pa
 from pyarrow import feather
 
 from session_lab.errors import DataError
+from session_lab.frames.files.block_tables import csv_table
 from session_lab.frames.files.blocks import (
     Block,
-    csv_table,
     delimiter_of,
     in_order,
     row_blocks,

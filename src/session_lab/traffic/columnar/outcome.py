@@ -14,7 +14,7 @@ from session_lab.simulator.model.machine import ERRORS
 from session_lab.traffic.columnar.kernel import RUN_FIELDS, play_sessions
 from session_lab.traffic.columnar.layout import ANSWER_OPS, Answers, SessionColumns, verdict_table
 from session_lab.traffic.columnar.sums import EXACT, OutcomeSums, bin_ends
-from session_lab.traffic.engine.engine_result import CAUSES, KINDS, NONE, REASONS
+from session_lab.traffic.engine.engine_result import CAUSES, COLD, KINDS, NONE, REASONS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -101,6 +101,16 @@ class Outcome:
         """Served turns by how they started."""
         by_kind = self.tally.verdicts.reshape(-1, 8).sum(axis=0)
         return dict(zip(KINDS, by_kind[1:-1].tolist(), strict=True))
+
+    @property
+    def cold_starts(self) -> int:
+        """Served turns that triggered a run."""
+        return sum(self.start_kinds[kind] for kind in COLD)
+
+    @property
+    def refused(self) -> int:
+        """Events answered with an error."""
+        return sum(n for answer, n in self.answers.items() if answer.split()[1] >= "400")
 
     @property
     def answers(self) -> dict[str, int]:

@@ -20,9 +20,12 @@ if TYPE_CHECKING:
     from session_lab.simulator import Timings
     from session_lab.traffic.engine.slots import SlotUse
 
-__all__ = ["CAUSES", "KINDS", "NAT", "NONE", "OPS", "REASONS", "EngineResult", "Log"]
+__all__ = ["CAUSES", "COLD", "KINDS", "NAT", "NONE", "OPS", "REASONS", "EngineResult", "Log"]
 
 OPS = OPERATIONS.column("op").allowed
+COLD = ("initial", "continuation", "upgrade")
+"""The kinds of turns that trigger a run."""
+
 KINDS = START_KINDS
 REASONS = RUNS.column("reason").allowed
 CAUSES = END_CAUSES

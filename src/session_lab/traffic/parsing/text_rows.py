@@ -11,12 +11,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from session_lab.errors import DataError
+from session_lab.frames.files.block_tables import csv_table, json_table
 from session_lab.frames.files.blocks import (
     Block,
-    csv_table,
     delimiter_of,
     in_order,
-    json_table,
     line_blocks,
     row_blocks,
 )

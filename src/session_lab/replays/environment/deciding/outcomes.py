@@ -38,7 +38,6 @@ __all__ = [
 Floats = Any
 """An array of float64."""
 
-_COLD = ("initial", "continuation", "upgrade")
 _REACH, _WIDER = 8.0, 8.0
 """So many standard errors away quantiles of samples are looked for, and so many times as far then."""
 MEASURES = ("wait_mean", *QUANTILES, "cold_starts", "resumed")
@@ -149,8 +148,9 @@ def in_the_whole(outcome: columnar.Outcome, asked: Asked) -> Outcome:
             return share(int(outcome.tally.totals[5]) / 1000)
         if name in QUANTILES:
             return np.array([outcome.wait(QUANTILES[name]) / 1000 if number else np.nan])
-        kinds = outcome.start_kinds
-        return share(sum(kinds[kind] for kind in (_COLD if name == "cold_starts" else ["resumed"])))
+        return share(
+            outcome.cold_starts if name == "cold_starts" else outcome.start_kinds["resumed"]
+        )
 
     if asked.limit is None:
         wait = measure(asked.wait)
@@ -163,7 +163,7 @@ def in_the_whole(outcome: columnar.Outcome, asked: Asked) -> Outcome:
         np.array([float(outcome.runs)]),
         np.array([int(outcome.tally.totals[5]) / 1000]),
         {name: measure(name) for name in asked.told},
-        _refused(outcome),
+        outcome.refused,
     )
 
 
@@ -207,7 +207,7 @@ def in_samples(
         for place, (sums,) in zip(
             left, chats.add_up(_blocks, sampled, progress=progress), strict=True
         ):
-            outcome = _weighed(sums, asked[place], weights, _refused(wholes[place]))
+            outcome = _weighed(sums, asked[place], weights, wholes[place].refused)
             if outcome is not None:
                 found[place] = outcome
         reach *= _WIDER
@@ -253,10 +253,6 @@ def _weighed(sums: BlockSums, asked: Asked, weights: Floats, refused: int) -> Ou
 
 def _ratio(above: Floats, below: Floats) -> Floats:
     return np.divide(above, below, out=np.full(len(below), np.nan), where=below > 0)
-
-
-def _refused(outcome: columnar.Outcome) -> int:
-    return sum(n for answer, n in outcome.answers.items() if answer.split()[1] >= "400")
 
 
 def _whole(part: Part, plays: Sequence[Play]) -> Iterator[tuple[columnar.Outcome, ...]]:

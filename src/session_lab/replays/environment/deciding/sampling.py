@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from session_lab.traffic.engine.engine_result import KINDS
+from session_lab.traffic.engine.engine_result import COLD, KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,7 +28,7 @@ Floats = Any
 QUANTILES = {"wait_p50": 0.5, "wait_p95": 0.95, "wait_p99": 0.99}
 _CELLS = 4_000_000
 """How many weights of turns are held at a time."""
-_COLD = [KINDS.index(kind) for kind in ("initial", "continuation", "upgrade")]
+_COLD = [KINDS.index(kind) for kind in COLD]
 _RESUMED = KINDS.index("resumed")
 
 

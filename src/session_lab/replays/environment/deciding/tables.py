@@ -88,8 +88,11 @@ def shares_of(holds: Any, kinds: int = 0) -> Any:  # noqa: ANN401  arrays
 
     ``holds`` has the shape (samples, policies); samples are of each kind in turn.
     """
-    n = max(kinds, 1)
-    return np.min([holds[kind::n].mean(axis=0) for kind in range(n)], axis=0)
+    return np.min(_shares_by_kind(holds, max(kinds, 1)), axis=0)
+
+
+def _shares_by_kind(holds: Any, kinds: int) -> list[Any]:  # noqa: ANN401  arrays
+    return [holds[kind::kinds].mean(axis=0) for kind in range(kinds)]
 
 
 def unknown_of(study: Study, good: Any, chosen: int, parts: Sequence[float]) -> str:  # noqa: ANN401
@@ -97,7 +100,7 @@ def unknown_of(study: Study, good: Any, chosen: int, parts: Sequence[float]) -> 
 
     It is where the choice is more often than not as good as the best whatever a resume takes.
     """
-    shares = [good[kind :: len(parts)].mean(axis=0) for kind in range(len(parts))]
+    shares = _shares_by_kind(good, len(parts))
     if all(share[chosen] >= _MORE_OFTEN for share in shares):
         return ""
     frame = study.candidates.frame()
