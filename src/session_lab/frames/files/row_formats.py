@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from pydantic.alias_generators import to_snake
 
 from session_lab.errors import DataError
-from session_lab.frames.loaders.rows import ARROW_TYPES
+from session_lab.frames.loaders.column_kinds import ARROW_TYPES
 from session_lab.frames.schema import POLLS, RUNS, SESSIONS, Column, Kind
 
 if TYPE_CHECKING:

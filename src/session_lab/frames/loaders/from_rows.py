@@ -17,9 +17,10 @@ from session_lab.frames.files.row_formats import (
     RowFormat,
     recognise,
 )
+from session_lab.frames.loaders.column_kinds import Unusual
 from session_lab.frames.loaders.from_arrow import runs_from, sessions_from
 from session_lab.frames.loaders.observation import Observation
-from session_lab.frames.loaders.rows import Places, Unusual, table_of_columns, table_of_rows
+from session_lab.frames.loaders.rows import Places, table_of_columns, table_of_rows
 from session_lab.frames.loaders.run_sessions import join_runs
 from session_lab.mistyped import level_of_caller
 from session_lab.timing import instant_text, to_instant
