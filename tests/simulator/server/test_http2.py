@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import socket
+import struct
 import threading
+import time
 from contextlib import ExitStack
+from types import AsyncGeneratorType
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -19,9 +23,11 @@ from session_lab.simulator.api.stores.append_messages import _messages
 from session_lab.simulator.backend import Backend
 from session_lab.simulator.server import app
 from session_lab.simulator.server.app import make_app
-from session_lab.simulator.server.http2 import PREFACE
+from session_lab.simulator.server.connections import Http1Connection
+from session_lab.simulator.server.http2 import PREFACE, Http2Connection
 from session_lab.simulator.server.sequencer import Sequencer
 from session_lab.simulator.server.serving import make_server
+from session_lab.simulator.server.sse_follow import sse_follow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -177,6 +183,48 @@ def test_a_reader_that_goes_away_in_mid_stream_leaves_the_others(raw: RawClient,
     raw.socket.close()
     with httpx.Client() as client:
         assert client.get(f"http://127.0.0.1:{port}/_lab/clock").status_code == 200
+
+
+@pytest.mark.parametrize("version", ["HTTP/1.1", "HTTP/2"])
+def test_what_a_client_leaves_unread_is_gone_with_it(port: int, version: str):
+    path, gone = "/realtime/v1/sessions/chat-1/out", struct.pack("ii", 1, 0)
+    head = f"GET {path} HTTP/1.1\r\nauthorization: {KEY['authorization']}\r\n\r\n".encode()
+    gc.collect()
+    gc.disable()  # Of what refers to itself, nothing would go.
+    try:
+        for _ in range(3):
+            if version == "HTTP/2":
+                raw = RawClient(port)
+                raw.ask("GET", path)
+                connection = raw.socket
+            else:
+                connection = socket.create_connection(("127.0.0.1", port), timeout=20)
+                connection.sendall(head)
+            assert connection.recv(4096)
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, gone)
+            connection.close()
+        deadline = time.monotonic() + 5
+        while (kept := kept_for_clients()) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert kept == []
+    finally:
+        gc.enable()
+
+
+def kept_for_clients() -> list[str]:
+    """Return what the server still has of connections and streams."""
+    return [
+        type(it).__name__
+        for it in gc.get_objects()
+        if isinstance(it, (Http1Connection, Http2Connection))
+        or (isinstance(it, AsyncGeneratorType) and it.ag_code is sse_follow.__code__)
+        or (isinstance(it, h2.connection.H2Connection) and not is_of_a_client(it))
+    ]
+
+
+def is_of_a_client(connection: h2.connection.H2Connection) -> bool:
+    config = getattr(connection, "config", None)  # The server may be about to forget it.
+    return config is not None and config.client_side
 
 
 def test_a_reply_may_come_before_the_body_has_ended(raw: RawClient):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Final
 
-from starlette.responses import JSONResponse, StreamingResponse
+from starlette.responses import JSONResponse
 
 from session_lab.simulator.api import http_types
 from session_lab.simulator.api.stores.append_session import SESSION_TYPE, AppendSession
@@ -20,6 +21,8 @@ from session_lab.simulator.server.sse_follow import sse_follow
 from session_lab.wire.limits import MAX_APPEND_BODY_BYTES
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Mapping
+
     from starlette.types import ASGIApp, Receive, Scope, Send
 
     from session_lab.simulator.server.sequencer import Sequencer
@@ -110,10 +113,7 @@ class _App:
         if response.follow is None or request.method == "HEAD":
             await _respond(response, scope, send)
             return
-        stream = StreamingResponse(
-            sse_follow(self._sequencer, response.follow), response.status, dict(response.headers)
-        )
-        await stream(scope, receive, send)
+        await _follow(response, sse_follow(self._sequencer, response.follow), receive, send)
 
     async def _append(
         self, request: http_types.Request, scope: Scope, receive: Receive, send: Send
@@ -227,11 +227,51 @@ def _headers(scope: Scope) -> dict[str, str]:
     return headers
 
 
+async def _follow(
+    response: http_types.Response,
+    events: AsyncGenerator[bytes],
+    receive: Receive,
+    send: Send,
+) -> None:
+    """Write events until they end or the client leaves.
+
+    Nothing here refers to itself: what a client leaves unread is gone with it, and need not wait
+    for a search for cycles, which this server makes seldom.
+    """
+    tasks = (
+        asyncio.ensure_future(_write(response, events, send)),
+        asyncio.ensure_future(_until_gone(receive)),
+    )
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+    if not tasks[0].cancelled():
+        tasks[0].result()
+
+
+async def _write(response: http_types.Response, events: AsyncGenerator[bytes], send: Send) -> None:
+    async with aclosing(events):
+        headers = _encoded(response.headers)
+        await send({"type": "http.response.start", "status": response.status, "headers": headers})
+        async for piece in events:
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+
+
+async def _until_gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+def _encoded(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+    return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+
+
 async def _respond(response: http_types.Response, scope: Scope, send: Send) -> None:
-    headers = [
-        (name.encode("latin-1"), value.encode("latin-1"))
-        for name, value in response.headers.items()
-    ]
+    headers = _encoded(response.headers)
     content = b"" if scope["method"] == "HEAD" else response.body
     if response.status not in _BODILESS and "content-length" not in response.headers:
         headers.append((b"content-length", str(len(content)).encode()))
@@ -252,5 +292,4 @@ async def _hang_up(scope: Scope, receive: Receive) -> None:
     if extension is None:
         raise ConnectionResetError("a fault left the request without a reply")
     extension["cut"]()
-    while (await receive())["type"] != "http.disconnect":
-        pass
+    await _until_gone(receive)

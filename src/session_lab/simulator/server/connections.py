@@ -108,6 +108,7 @@ class Http1Connection(HttpToolsProtocol):
         """Speak HTTP/2 from now on."""
         self._stop_timer()
         self.connections.discard(self)
+        self.parser = None  # type: ignore[assignment]  # As uvicorn does: the two form a cycle.
         protocol = Http2Connection(
             cast("ASGIApp", self.app),
             connections=self.connections,

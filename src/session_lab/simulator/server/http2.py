@@ -80,6 +80,7 @@ class Http2Connection(asyncio.Protocol):
         self._hang_up = hang_up
         self._streams: dict[int, _Stream] = {}
         self._is_stopping = False
+        self._is_lost = False
         self._timer: asyncio.TimerHandle | None = None
         self._may_write = asyncio.Event()
         self._may_write.set()
@@ -107,11 +108,12 @@ class Http2Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  why does not matter
         """Notify every stream that its client is gone."""
         self._connections.discard(self)
+        self._is_lost = True
         self._may_write.set()
-        if self._timer is not None:
-            self._timer.cancel()
         for stream in self._streams.values():
             _leave(stream)
+        if not self._streams:
+            self._let_go()
 
     def pause_writing(self) -> None:
         """Stop writing: the client does not read."""
@@ -277,7 +279,16 @@ class Http2Connection(asyncio.Protocol):
         self._acknowledge(stream_id, stream.pieces)
         self._close_if_done()
         if not self._streams:
-            self._close_when_idle()
+            if self._is_lost:
+                self._let_go()
+            else:
+                self._close_when_idle()
+
+    def _let_go(self) -> None:
+        """Forget what the connection was, which refers to itself: cycles are searched for seldom."""
+        if self._timer is not None:
+            self._timer.cancel()
+        vars(self._frames).clear()
 
     def _close_if_done(self) -> None:
         if self._is_stopping and not self._streams and not self._transport.is_closing():

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from session_lab.simulator.api.views.sse import DONE, EventWriter, next_batch
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator
 
     from session_lab.simulator.api.http_types import Follow
     from session_lab.simulator.server.sequencer import Sequencer
@@ -20,7 +20,7 @@ PING_EVERY: Final = 10_000
 """Milliseconds between pings; the store leaves 5 to 15 s between them, at random."""
 
 
-async def sse_follow(sequencer: Sequencer, follow: Follow) -> AsyncIterator[bytes]:
+async def sse_follow(sequencer: Sequencer, follow: Follow) -> AsyncGenerator[bytes]:
     """Write a channel's events as they happen.
 
     The stream ends when no record came for as long as the reader is patient, or when the server
