@@ -5,6 +5,7 @@ from __future__ import annotations
 import bz2
 import gzip
 import io
+import lzma
 import os
 import subprocess
 import sys
@@ -21,8 +22,9 @@ from tqdm import tqdm
 
 import session_lab as sl
 from session_lab.frames import whole_file, write_parquet
-from session_lab.frames.files import progress, sources
-from session_lab.frames.files.sources import Source, file_system, shown_name
+from session_lab.frames.files import places, progress
+from session_lab.frames.files.places import file_system, shown_name
+from session_lab.frames.files.sources import Source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -63,6 +65,7 @@ def bucket() -> Iterator[str]:
         options = f"endpoint_override=http://{host}:{port}&region=us-east-1"
         system, _ = pafs.FileSystem.from_uri(f"s3://lab/?{options}&allow_bucket_creation=true")
         system.create_dir("lab")
+        system.create_dir("odd")
         yield options
     server.stop()
 
@@ -170,6 +173,128 @@ def test_a_file_has_several_addresses(tmp_path: Path, make: Callable[[Path], Any
     assert read(make(path)) == TEXT
 
 
+ODD_NAMES = [
+    "sp ace", "per%20cent", "ha#sh", "qu?est", "ünï", "line\nfeed", "col:on", "a&b=c", "[1]", "st*r",
+    "back\\slash", "quo\"te", "at@home", "?a=b",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ODD_NAMES)
+def test_an_address_may_hold_any_letter(tmp_path: Path, name: str):
+    path = tmp_path / f"{name}.ndjson"
+    with whole_file(path.as_uri()) as draft:
+        draft.write_bytes(TEXT)
+    assert read(path) == TEXT
+    assert read(path.as_uri()) == TEXT
+    assert read(f"FILE{path.as_uri()[4:]}") == TEXT
+    assert Source(path.as_uri()).name == f"file://{path}"
+    # As it is, all but what addresses give a meaning of their own.
+    if "%" not in name and "?a=" not in name:
+        assert read(f"file://{path}") == TEXT
+
+
+@pytest.mark.parametrize("name", ["sp ace", "ünï", "ha#sh", "qu?est", "br[1]", 'quo"te'])
+def test_a_key_of_a_bucket_may_hold_any_letter(bucket: str, name: str):
+    place = f"s3://odd/{name}.ndjson?{bucket}"
+    with whole_file(place) as draft:
+        draft.write_bytes(TEXT)
+    assert read(place) == TEXT
+    assert Source(place).name == f"s3://odd/{name}.ndjson"
+
+
+def test_a_pattern_in_a_bucket_is_one_of_a_folder(bucket: str):
+    for name in ("day-01", "day-02", "day-11"):
+        with whole_file(f"s3://odd/{name}.ndjson?{bucket}") as draft:
+            draft.write_bytes(TEXT)
+    for pattern, n in (("day-0?", 2), ("day-[01]1", 2), ("day-[!0]?", 1), ("d?y-*", 3)):
+        assert len(Source(f"s3://odd/{pattern}.ndjson?{bucket}").parts()) == n
+
+
+@pytest.mark.parametrize(
+    ("pattern", "found"),
+    [
+        ("[[]", "["),
+        ("[\\]", "\\"),
+        ("[]a]", "]a"),
+        ("[^a]", "[\\]&~"),
+        ("[&~]", "&~"),
+        ("[a-c]", "a"),
+    ],
+)
+def test_sets_of_letters_in_patterns_are_those_of_a_shell(tmp_path: Path, pattern: str, found: str):
+    for letter in "[\\]&~a":
+        (tmp_path / f"x{letter}").touch()
+    names = [part.name for part in Source(tmp_path / f"x{pattern}").parts()]
+    assert names == sorted(f"x{letter}" for letter in found)
+
+
+def test_a_pattern_that_makes_no_sense_is_refused(tmp_path: Path):
+    with pytest.raises(sl.DataError, match=r"x\[z-a\]: the pattern cannot be understood"):
+        Source(tmp_path / "x[z-a]").exists()
+
+
+KINDS = [None, 5, 0.5, b"a.ndjson", ["a.ndjson"], pd.DataFrame({"a": [1]}), "", "a\0b"]
+
+
+@pytest.mark.parametrize("place", KINDS, ids=[type(kind).__name__ for kind in KINDS])
+def test_what_is_not_a_path_is_refused_on_reading_and_on_writing(place: Any):
+    events = sl.traffic.read(sl.traffic.sample_path("chats.ndjson"))
+    replay = sl.replay(events)
+    for use in (
+        sl.traffic.read,
+        sl.read_sessions,
+        sl.read_recording,
+        lambda place: sl.traffic.write(events, place),
+        lambda place: sl.traffic.write_shards(events, place),
+        lambda place: sl.traffic.write_journal([], place),
+        lambda place: sl.write_frame(replay.sessions, place),
+        lambda place: sl.report(place, replay.sessions.head()),
+        replay.save,
+    ):
+        with pytest.raises(sl.DataError, match=r"not a path|zero byte|path is empty"):
+            use(place)
+
+
+def test_frames_are_saved_into_folders_of_this_machine(tmp_path: Path):
+    replay = sl.replay(sl.traffic.read(sl.traffic.sample_path("chats.ndjson")))
+    with pytest.raises(sl.DataError, match=r"s3://lab/x: .* folder of this machine"):
+        replay.save("s3://KEY:SECRET@lab/x")
+    assert replay.save((tmp_path / "a b").as_uri()) == tmp_path / "a b"
+    (tmp_path / "file").touch()
+    with pytest.raises(sl.DataError, match="it is a file, not a folder"):
+        replay.save(tmp_path / "file")
+
+
+@pytest.mark.parametrize("name", ["file/below", "x" * 300, "folder", "/dev/full"])
+def test_where_nothing_can_be_written_is_named(tmp_path: Path, name: str):
+    (tmp_path / "file").touch()
+    (tmp_path / "folder").mkdir()
+    with (
+        pytest.raises(sl.DataError, match=f"{name}: cannot be written"),
+        whole_file(tmp_path / name) as draft,
+    ):
+        draft.write_bytes(TEXT)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder"]
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        (b"PK\x03\x04rest", "a zip archive"),
+        (gzip.compress(gzip.compress(TEXT)), "packed twice"),
+        (lzma.compress(TEXT), "packed with xz"),
+        (b"ORC\n", "ORC"),
+        (b"SQLite format 3\0rest", "a database"),
+        (b"ARROW1\0\0rest", "an Arrow file"),
+        (b"PAR1rest", "Parquet"),
+    ],
+)
+def test_a_file_of_another_kind_is_named_for_what_it_is(tmp_path: Path, data: bytes, told: str):
+    (tmp_path / "a.csv").write_bytes(data)
+    with pytest.raises(sl.DataError, match=rf"^a\.csv: this is not text but {told}"):
+        sl.traffic.read(tmp_path / "a.csv")
+
+
 def test_fsspec_serves_the_file_systems_that_arrow_does_not_know():
     fsspec = pytest.importorskip("fsspec")
     with fsspec.open("memory://lab/a.ndjson.gz", "wb") as file:
@@ -191,7 +316,7 @@ def test_a_file_system_without_its_package_is_refused_by_name(monkeypatch: pytes
         raise ImportError("Install some_hub to access its file system")
 
     monkeypatch.setattr(
-        sources, "pafs", SimpleNamespace(FileSystem=SimpleNamespace(from_uri=lacking))
+        places, "pafs", SimpleNamespace(FileSystem=SimpleNamespace(from_uri=lacking))
     )
     with pytest.raises(sl.DataError, match=r"hf://datasets/x: .* \(Install some_hub"):
         file_system("hf://datasets/x")
@@ -216,7 +341,7 @@ def test_missing_credentials_are_not_asked_for_without_end(
         return system, "x"
 
     monkeypatch.setattr(
-        sources, "pafs", SimpleNamespace(FileSystem=SimpleNamespace(from_uri=from_uri))
+        places, "pafs", SimpleNamespace(FileSystem=SimpleNamespace(from_uri=from_uri))
     )
     file_system(given)
     assert seen == [asked]
@@ -263,7 +388,12 @@ def test_no_message_shows_a_secret():
     place = "s3://KEY:SECRET@bucket/a.csv?region=x&session_token=SECRET"
     assert shown_name(place) == "s3://bucket/a.csv"
     assert "SECRET" not in repr(Source(place))
-    for bad in ("s3://KEY:SECRET@bucket/a.csv?nonsense=SECRET", "nosuch://KEY:SECRET@b/a?x=SECRET"):
+    for bad in (
+        "s3://KEY:SECRET@bucket/a.csv?nonsense=SECRET",
+        "nosuch://KEY:SECRET@b/a?x=SECRET",
+        "s3://KEY:a/SECRET@bucket/a.csv",
+        "s3://KEY:a#SECRET@bucket/a.csv?nonsense=SECRET",
+    ):
         with pytest.raises(sl.DataError) as caught:
             read(bad)
         assert "SECRET" not in str(caught.value)

@@ -129,3 +129,36 @@ def test_a_smallest_limit_needs_runs_and_a_share():
 def test_where_chats_must_be_independent_limits_are_refused():
     with pytest.raises(sl.DataError, match="under a limit chats wait for each other"):
         checked_choices({"concurrency_limit": [5]})
+
+
+@pytest.mark.parametrize("make", [np.int64, np.int8, np.uint64])
+def test_limits_may_come_out_of_a_frame(events: pd.DataFrame, make: type[np.integer]):
+    limited = sl.replay(events, limits=make(3))
+    assert limited.digest() == sl.replay(events, limits=3).digest()
+    assert limited.to_dict() == sl.replay(events, limits=3).to_dict()
+    answer = sl.smallest_limit(events, platform=PLATFORM).loc[0, "concurrency_limit"]
+    assert sl.replay(events, limits=answer).limits == sl.ConcurrencyLimits(int(answer), 1.0)
+    swept = sl.sweep(events, {"concurrency_limit": np.array([2, 3], make)})
+    pd.testing.assert_frame_equal(swept, sl.sweep(events, {"concurrency_limit": [2, 3]}))
+
+
+def test_a_seed_that_was_refused_leaves_nothing_behind(events: pd.DataFrame):
+    expected = sl.smallest_limit(events, seed=1)
+    for seed in (1.0, "1", [1], None, np.array(1)):
+        for use in (sl.smallest_limit, lambda events, seed: sl.sweep(events, GRID, seed=seed)):
+            with pytest.raises(sl.DataError, match=r"seed: .* is not a whole number"):
+                use(events, seed=seed)
+    pd.testing.assert_frame_equal(sl.smallest_limit(events, seed=1), expected)
+
+
+@pytest.mark.parametrize("log", [None, "chats.ndjson", [1], pd.Series([1])])
+def test_the_smallest_limit_is_one_of_an_events_frame(log: object):
+    with pytest.raises(sl.DataError, match=r"events: .* is not a pandas DataFrame"):
+        sl.smallest_limit(log)  # type: ignore[arg-type]
+
+
+def test_what_never_executes_is_drawn_as_nothing():
+    nobody = sl.traffic.generate(sl.ChatWorkload(duration="1h"), seed=1).iloc[:0]
+    replay = sl.replay(nobody, limits=1)
+    assert "at most 0 of 1 slots" in replay.slots().plot().get_label()
+    assert "alive at most 0" in replay.concurrency().plot().get_label()

@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
@@ -230,6 +231,9 @@ def test_a_log_without_events_has_no_waits_and_no_front():
         ({"idle": ["5s"]}, "grid, idle", "idle_timeout, turn_timeout"),
         ({"idle_timeout": "5s"}, "grid, idle_timeout", "'5s' is not a list"),
         ({"idle_timeout": []}, "grid, idle_timeout", "no value"),
+        ({"max_turns": b"5"}, "grid, max_turns", "b'5' is not a list"),
+        ({"max_turns": np.array(5)}, "grid, max_turns", "array\\(5\\) is not a list"),
+        ({"idle_timeout": {"5s"}}, "grid, idle_timeout", "since a set has no order"),
         ({"idle_timeout": ["5s", 30]}, "grid, idle_timeout", "30 is not a duration with a unit"),
         ({"turn_timeout": ["200000d"]}, "grid, turn_timeout", "longer than a century"),
         ({"max_turns": [0]}, "grid, max_turns", "0 is not a whole number of 1 or more"),

@@ -40,6 +40,8 @@ def test_a_plan_or_an_environment_that_is_not_known_is_named():
         sl.ConcurrencyLimits.plan("team")
     with pytest.raises(sl.DataError, match="is not a known plan"):
         sl.ConcurrencyLimits.plan(["pro"])  # type: ignore[arg-type]
+    with pytest.raises(sl.DataError, match="<NA> is not a known plan"):
+        sl.ConcurrencyLimits.plan(pd.NA)
     with pytest.raises(sl.DataError, match="'prod' is not an environment of a plan; they are prod"):
         sl.ConcurrencyLimits.plan("pro", environment="prod")
 

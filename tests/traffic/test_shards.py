@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
 
@@ -162,3 +163,68 @@ def test_a_file_of_no_known_format_is_refused_with_what_was_seen(tmp_path: Path)
     path.write_text('{"user": 1, "ts": 5}\n', encoding="utf-8")
     with pytest.raises(sl.DataError, match="is taken for events: its first line has the fields user, ts"):  # fmt: skip
         read(path)
+
+
+def partitioned(frame: pd.DataFrame, folder: Path, *by: str) -> Path:
+    """Write a frame as dataset writers do: folders are named for values that files then lack."""
+    table = pa.Table.from_pandas(frame, preserve_index=False)
+    kinds = [field.with_type(pa.string()) for field in table.schema if field.name in by]
+    for field in kinds:
+        place = table.schema.get_field_index(field.name)
+        table = table.set_column(place, field, table[field.name].cast(pa.string()))
+    parted = ds.partitioning(pa.schema(kinds), flavor="hive")
+    ds.write_dataset(table, folder, format="parquet", partitioning=parted)
+    return folder
+
+
+@pytest.mark.parametrize(
+    "by",
+    [("op",), ("external_id",), ("type",), ("task_identifier",), ("type", "op"), ("expires_at",)],
+)
+def test_columns_that_folders_are_named_for_are_read(tmp_path: Path, by: tuple[str, ...]):
+    n = 12
+    events = pd.DataFrame(
+        {
+            "at": pd.date_range("2026-01-01", periods=n, freq="min", tz="UTC"),
+            "op": ["start", "message"] * (n // 2),
+            "external_id": [f"a/b {number // 2}=%20ü" for number in range(n)],
+            "expires_at": pd.date_range("2026-02-01", periods=n, freq="h", tz="UTC"),
+            "type": ["chat.agent", None] * (n // 2),
+            "task_identifier": ["support", None, "sales / eu", None] * (n // 4),
+        }
+    )
+    sl.traffic.write(events, tmp_path / "whole.parquet")
+    expected = read(tmp_path / "whole.parquet")
+    folder = partitioned(events, tmp_path / "log", *by)
+    pd.testing.assert_frame_equal(read(folder), expected)
+    sl.traffic.shard(folder, tmp_path / "shards", shards=2)
+    pd.testing.assert_frame_equal(
+        read(tmp_path / "shards").reindex(columns=list(expected)), expected, check_dtype=False
+    )
+
+
+def test_columns_of_sessions_that_folders_are_named_for_are_read(tmp_path: Path):
+    sessions = sl.replay(read(sl.traffic.sample_path("chats.ndjson"))).sessions
+    folder = partitioned(sessions, tmp_path / "log", "type", "task_identifier")
+    found = sl.read_sessions(folder, observed_at=sessions.attrs["observed_at"])
+    pd.testing.assert_frame_equal(
+        found.sort_values("session_id", ignore_index=True),
+        sessions.sort_values("session_id", ignore_index=True),
+        check_categorical=False,
+    )
+
+
+def test_what_a_file_says_itself_goes_before_what_its_folder_is_named_for(tmp_path: Path):
+    events = read(sl.traffic.sample_path("chats.ndjson"))
+    (tmp_path / "op=close").mkdir()
+    sl.traffic.write(events, tmp_path / "op=close" / "a.parquet")
+    pd.testing.assert_frame_equal(read(tmp_path), events)
+
+
+def test_a_folder_that_is_named_for_what_cannot_be_is_told(tmp_path: Path):
+    events = read(sl.traffic.sample_path("chats.ndjson"))
+    (tmp_path / "op=dance").mkdir()
+    table = pa.Table.from_pandas(events.drop(columns="op"))
+    pq.write_table(table, tmp_path / "op=dance" / "a.parquet")
+    with pytest.raises(sl.DataError, match=r"^a\.parquet, op: of the folder's name: 'dance'"):
+        read(tmp_path)

@@ -177,7 +177,7 @@ def _assumption(pair: str) -> tuple[str, list[Any]]:
 
 def _write(frame: pd.DataFrame, path: str) -> None:
     from session_lab.frames import whole_file, write_parquet
-    from session_lab.frames.files.sources import written_suffix
+    from session_lab.frames.files.places import written_suffix
 
     if written_suffix(path) == ".parquet":
         write_parquet(frame, path)

@@ -16,7 +16,10 @@ from session_lab.plots.theme import COLOURS, INK, axes_for, tidy
 from session_lab.replays.summary import ReplaySummary
 
 if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
     from matplotlib.axes import Axes
+    from numpy.typing import NDArray
 
 
 __all__ = ["concurrency", "cost", "price_list", "slot_waits", "start_kinds"]
@@ -38,10 +41,10 @@ def concurrency(result: Concurrency, ax: Axes | None = None) -> Axes:
     peaks = {"alive": (result.peak, result.peak_at)}
     if result.executing is not None:
         peaks["executing"] = result.peak_executing, result.peak_executing_at
-    told = []
+    told, times = [], _times(frame)
     for (name, (peak, peak_at)), colour in zip(peaks.items(), COLOURS, strict=False):
-        ax.step(frame["time"], frame[name], where="post", color=colour, label=name)
-        ax.fill_between(frame["time"], frame[name], step="post", color=colour, alpha=0.15)
+        ax.step(times, frame[name], where="post", color=colour, label=name)
+        ax.fill_between(times, frame[name], step="post", color=colour, alpha=0.15)
         told.append(f"{name} at most {peak:,}, {_mean_of(result, name):,.0f} on average")
         if peak_at is not None:
             at = (mdates.date2num(peak_at), peak)
@@ -79,12 +82,13 @@ def slot_waits(result: SlotWaits, ax: Axes | None = None) -> Axes:
     """
     ax = axes_for(ax)
     frame = result.to_frame()
+    times = _times(frame)
     held, asked = frame["executing"], frame["executing"] + frame["in_line"]
     # What executes lies on top: where nobody is in line the two are the same.
-    ax.fill_between(frame["time"], held, asked, step="post", color=COLOURS[5], alpha=0.3)
-    ax.step(frame["time"], asked, where="post", color=COLOURS[5], lw=1, label="and in line")
-    ax.fill_between(frame["time"], held, step="post", color=COLOURS[0], alpha=0.3)
-    ax.step(frame["time"], held, where="post", color=COLOURS[0], lw=1, label="executing")
+    ax.fill_between(times, held, asked, step="post", color=COLOURS[5], alpha=0.3)
+    ax.step(times, asked, where="post", color=COLOURS[5], lw=1, label="and in line")
+    ax.fill_between(times, held, step="post", color=COLOURS[0], alpha=0.3)
+    ax.step(times, held, where="post", color=COLOURS[0], lw=1, label="executing")
     ax.axhline(result.limit, color=INK, ls="--", lw=1, label=f"limit {result.limit:,}")
     if len(frame):
         _dates(ax)
@@ -96,6 +100,12 @@ def slot_waits(result: SlotWaits, ax: Axes | None = None) -> Axes:
         f"at most {result.longest_line:,}; {result.waited_share:.1%} of turns waited, p95 {p95}."
     )
     return tidy(ax, title=result.title, x="time (UTC)", y="runs", alt=alt)
+
+
+def _times(frame: pd.DataFrame) -> NDArray[np.datetime64]:
+    # Of none at all matplotlib makes no dates unless it sees that they are some.
+    times: NDArray[np.datetime64] = frame["time"].dt.tz_convert(None).to_numpy("datetime64[ms]")
+    return times
 
 
 def _dates(ax: Axes) -> None:

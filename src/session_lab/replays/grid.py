@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import fields
 from typing import Any
 
@@ -111,12 +112,21 @@ def _checked(grid: Grid, source: str, known: tuple[str, ...]) -> dict[str, list[
     for name, given in grid.items():
         if name not in known:
             raise DataError(_unknown(name, source, known), source=source, column=str(name))
-        if isinstance(given, str) or not isinstance(given, Iterable):
-            raise DataError(f"{given!r} is not a list of values", source=source, column=name)
-        values[name] = [_canonical(name, value, source) for value in given]
+        values[name] = [_canonical(name, value, source) for value in _listed(given, name, source)]
         if not values[name]:
             raise DataError("there is no value to try", source=source, column=name)
     return values
+
+
+def _listed(given: object, name: str, source: str) -> list[Any]:
+    is_text_or_set = isinstance(given, (str, bytes, AbstractSet))
+    try:
+        if isinstance(given, Iterable) and not is_text_or_set:
+            return list(given)
+    except TypeError:  # An array without a dimension.
+        pass
+    order = ", since a set has no order" if isinstance(given, AbstractSet) else ""
+    raise DataError(f"{given!r} is not a list of values{order}", source=source, column=name)
 
 
 def _unknown(name: str, source: str, known: tuple[str, ...]) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from html import escape
-from pathlib import Path
 from typing import TYPE_CHECKING, overload
 
 import numpy as np
@@ -28,6 +27,7 @@ from session_lab.frames import (
     whole_file,
     write_parquet,
 )
+from session_lab.frames.files.places import folder_path
 from session_lab.mistyped import answer_mistyped
 from session_lab.replays.assumptions import silent_messages, zeros_assumed
 from session_lab.replays.summary import ReplaySummary, summarise
@@ -44,6 +44,7 @@ from session_lab.traffic.engine.slots import SlotUse
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     import pandas as pd
     from numpy.typing import NDArray
@@ -264,7 +265,7 @@ class Replay:
         Path
             The directory.
         """
-        folder = Path(directory)
+        folder = folder_path(directory, what="frames")
         for name in ("operations", "sessions", "runs"):
             write_parquet(getattr(self, name), folder / f"{name}.parquet")
         with whole_file(folder / "summary.json") as draft:

@@ -9,6 +9,7 @@ import pandas as pd
 from session_lab.errors import DataError
 from session_lab.replays.grid import durations
 from session_lab.replays.sweep import OPEN_LOOP, GroupedSweep
+from session_lab.simulator.model.settings.checks import is_number
 from session_lab.timing import to_milliseconds
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def smallest_limit(
     [4, 6, 7, 9]
     """
     longest = to_milliseconds(queued, name="queued")
-    if not isinstance(q, (int, float)) or not 0 < q <= 1:
+    if not is_number(q) or not 0 < q <= 1:
         raise DataError(f"{q!r} is not a share above 0 and up to 1", column="q")
     swept = GroupedSweep(events, policy, seed=seed, until=until)
     free = swept.play_under(None, policy=policy, platform=platform)

@@ -15,7 +15,7 @@ from tqdm import tqdm
 from session_lab.analysis import churn
 from session_lab.analysis.replays.recommend import best_cost, pareto_front
 from session_lab.errors import DataError
-from session_lab.frames import RUNS, empty
+from session_lab.frames import RUNS, check_kind, empty
 from session_lab.frames.files.sources import Source
 from session_lab.mistyped import answer_mistyped
 from session_lab.replays.assumptions import silent_messages, zeros_assumed
@@ -303,6 +303,7 @@ class GroupedSweep(_Sweep):
         from session_lab.traffic.columnar import GroupedLog  # noqa: PLC0415
 
         super().__init__(seed, until)
+        check_kind(events, "events")
         policy = RunPolicy() if policy is None else policy
         # Columns that change nothing in a row of numbers need not be checked and copied.
         played = [*_PLAYED, *([] if isinstance(policy, RunPolicy) else ["task_identifier"])]

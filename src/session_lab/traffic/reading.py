@@ -60,7 +60,8 @@ def read(
     ----------
     path : path, address or file
         The recording: a file, packed or not (gzip, zstd, bz2, lz4); a folder of Parquet shards with
-        the same columns, however deep; a pattern such as ``"week/*.ndjson.gz"``; an address such as
+        the same columns, however deep, some of which their folders may be named for, as in
+        ``type=chat.agent/``; a pattern such as ``"week/*.ndjson.gz"``; an address such as
         ``"s3://bucket/week/"``; ``"-"`` for standard input; or an open file.
     format : {"auto", "events", "mooncake", "burstgpt", "bailian", "har", "journal"}
         ``events`` is the project's own format, as NDJSON, CSV or Parquet (told by the file's

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,7 +9,8 @@ import pandas as pd
 
 from session_lab.errors import DataError
 from session_lab.frames import check_events, join_events, write_parquet
-from session_lab.frames.files.sources import Source, shown_name
+from session_lab.frames.files.places import folder_path
+from session_lab.frames.files.sources import Source
 from session_lab.traffic.engine.time_order import sorted_by_time
 from session_lab.traffic.formats.events import event_tables
 from session_lab.traffic.formats.format import ReadOptions
@@ -20,6 +20,7 @@ from session_lab.traffic.parsing.text_rows import BadRows
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from session_lab.frames.files.sources import Place
 
@@ -111,13 +112,7 @@ def folder_for(folder: str | os.PathLike[str], shards: int, most: int) -> Path:
         or not 1 <= shards <= most
     ):
         raise DataError(f"{shards!r} is not a number from 1 to {most:,}", column="shards")
-    if "://" in str(folder):
-        message = "shards are written into a folder of this machine; copy them from there"
-        raise DataError(message, source=shown_name(str(folder)))
-    folder = Path(folder)
-    if folder.exists() and not folder.is_dir():
-        raise DataError("it is a file, not a folder", source=str(folder))
-    return folder
+    return folder_path(folder, what="shards")
 
 
 def paths_for(folder: str | os.PathLike[str], shards: int) -> Sequence[Path]:

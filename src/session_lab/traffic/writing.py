@@ -19,7 +19,7 @@ from session_lab.frames import (
     whole_file,
     write_parquet,
 )
-from session_lab.frames.files.sources import shown_name, written_suffix
+from session_lab.frames.files.places import shown_name, written_suffix
 from session_lab.simulator.world.journal import to_line
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ def check_suffix(
     path: Path | str | None, flag: str = "--plot", suffixes: tuple[str, ...] = _PICTURES
 ) -> None:
     """Raise a DataError where the file that a flag names is of another kind: by default a picture."""
-    from session_lab.frames.files.sources import written_suffix
+    from session_lab.frames.files.places import written_suffix
 
     if path is not None and written_suffix(path) not in suffixes:
         raise sl.DataError(f"{path} does not end in one of {', '.join(suffixes)}", column=flag)

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import sys
 import tempfile
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from session_lab.frames.files.sources import PACKINGS, file_system, reading, shown_name
+from session_lab.frames.files.places import (
+    PACKINGS,
+    file_system,
+    is_address,
+    path_text,
+    shown_name,
+    writing,
+)
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Generator
     from typing import IO
 
@@ -36,6 +43,11 @@ def whole_file(path: str | os.PathLike[str]) -> Generator[Path]:
     there, where it is ``-`` to standard output, where it is a pipe into it. A file whose name ends
     in ``.gz``, ``.zst``, ``.bz2`` or ``.lz4`` is packed.
 
+    Raises
+    ------
+    DataError
+        It is not a path or an address, or nothing can be written there.
+
     Examples
     --------
     >>> import tempfile
@@ -45,28 +57,31 @@ def whole_file(path: str | os.PathLike[str]) -> Generator[Path]:
     >>> target.read_text()
     'done'
     """
-    text = os.fspath(path)
-    is_address, target = "://" in text, Path(text)
-    # Whatever standard output leads to, /dev/stdout is written into and never replaced.
-    is_stream = text == "-" or text.startswith("/dev/") or _is_pipe(target)
-    name = Path(shown_name(text)).name
-    if not is_address and not is_stream:
-        target = target.resolve() if target.is_symlink() else target
-        target.parent.mkdir(parents=True, exist_ok=True)
-    near = None if is_address or is_stream else target.parent
-    with tempfile.TemporaryDirectory(prefix=f".{name}.", dir=near) as folder:
-        packing = PACKINGS.get(target.suffix.lower())
+    text = path_text(path)
+    is_elsewhere, target = is_address(text), Path(text)
+    shown = shown_name(text) if is_elsewhere else text
+    name = Path(shown).name
+    with ExitStack() as opened:
+        if text != "-":
+            # A closed standard output is an error of the process, not of the place.
+            opened.enter_context(writing(shown))
+        # Whatever standard output leads to, /dev/stdout is written into and never replaced.
+        is_stream = text == "-" or text.startswith("/dev/") or _is_pipe(target)
+        near = None
+        if not is_elsewhere and not is_stream:
+            target = target.resolve() if target.is_symlink() else target
+            target.parent.mkdir(parents=True, exist_ok=True)
+            near = target.parent
+        folder = opened.enter_context(tempfile.TemporaryDirectory(prefix=f".{name}.", dir=near))
+        packing = PACKINGS.get(Path(name).suffix.lower())
         draft = Path(folder) / (Path(name).stem if packing else name)
         yield draft
         packed = _packed(draft, packing) if packing else draft
         if text == "-":
             _copy(packed, sys.stdout.buffer)
-        elif is_address:
+        elif is_elsewhere:
             system, place = file_system(text)
-            with (
-                reading(shown_name(text)),
-                system.open_output_stream(place, compression=None) as sink,
-            ):
+            with system.open_output_stream(place, compression=None) as sink:
                 _copy(packed, sink)
         elif is_stream:
             with target.open("wb") as sink:
@@ -110,11 +125,7 @@ def write_parquet(frame: pd.DataFrame, path: str | os.PathLike[str]) -> None:
     }
     table = table.replace_schema_metadata(metadata)
     with whole_file(path) as draft:
-        try:
-            pq.write_table(table, draft, compression="zstd")
-        except OSError as error:
-            # Arrow tells no file.
-            raise OSError(error.errno, error.strerror, os.fspath(path)) from None
+        pq.write_table(table, draft, compression="zstd")
 
 
 def _readable_by_pandas(metadata: bytes) -> bytes:

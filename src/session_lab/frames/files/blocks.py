@@ -38,6 +38,16 @@ U = TypeVar("U")
 _SIZE = 1 << 20
 _LONGEST = 64 << 20
 _LINE_FEED = ord("\n")
+_OTHERS = {
+    b"PK\x03\x04": "a zip archive or a workbook; take the table out of it",
+    b"\x1f\x8b": "packed twice; unpack it once",
+    b"\xfd7zXZ\x00": "packed with xz; pack it with gzip or zstd",
+    b"PAR1": "Parquet; let its name end in .parquet",
+    b"ARROW1": "an Arrow file; write it as Parquet",
+    b"ORC": "ORC; write it as Parquet",
+    b"Obj\x01": "Avro; write it as Parquet",
+    b"SQLite format 3\x00": "a database of SQLite; write the table as CSV",
+}
 _UTF16 = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 
 
@@ -141,13 +151,17 @@ def _as_utf8(stream: BinaryIO, source: str, size: int) -> Iterator[bytes]:
 
 
 def _check_beginning(first: bytes, source: str) -> None:
-    """Name what is text, but not such as is read here.
+    """Name what is not text, or not such as is read here.
 
     Raises
     ------
     DataError
-        The first characters have zero bytes beside them, or lines end as on old machines.
+        It is a file of another kind, the first characters have zero bytes beside them, or lines end
+        as on old machines.
     """
+    for magic, kind in _OTHERS.items():
+        if first.startswith(magic):
+            raise DataError(f"this is not text but {kind}", source=source)
     if b"\0" in first[:4]:
         message = "holds zero bytes, as UTF-16 without its mark and UTF-32 do; write UTF-8"
         raise DataError(message, source=source)

@@ -19,8 +19,9 @@ from session_lab.frames.files.blocks import (
     split_row,
 )
 from session_lab.frames.files.json_rows import json_rows
+from session_lab.frames.files.places import reading
 from session_lab.frames.files.progress import shown
-from session_lab.frames.files.sources import Source, reading
+from session_lab.frames.files.sources import Source
 from session_lab.frames.loaders.from_rows import (
     Batch,
     RowSource,
@@ -155,17 +156,24 @@ def _parquet(source: Source) -> RowSource:
         schema = file.schema_arrow
         texts = [field.name for field in schema if pa.types.is_string(field.type)]
 
+    told = {name: value for name, value in source.partition.items() if name not in schema.names}
+
     def batches(format: RowFormat) -> Generator[Batch]:
         wanted = [n for n in schema.names if format.keeps_others or n in format.sources]
         place = 0
         # Text stays coded until it is known how much of it there is.
         with source.parquet(read_dictionary=texts) as opened:
             for batch in opened.iter_batches(_BATCH, columns=wanted):
-                yield _arrow_batch(pa.Table.from_batches([batch]), place, source)
+                table = pa.Table.from_batches([batch])
+                for name, value in told.items():
+                    if name in format.sources:
+                        column = pa.array([value] * table.num_rows, pa.string())
+                        table = table.append_column(name, column)
+                yield _arrow_batch(table, place, source)
                 place += batch.num_rows
                 source.on_bytes(source.size * batch.num_rows // opened.metadata.num_rows)
 
-    names = _unindexed(schema)
+    names = [*_unindexed(schema), *told]
     return RowSource(source.name, "row", names, batches, _told(schema), source.size)
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import io
 import os
-import re
 import shutil
 import stat
 import sys
@@ -18,37 +17,41 @@ import tempfile
 import weakref
 from contextlib import contextmanager
 from functools import cached_property
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import pyarrow as pa
 import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 
 from session_lab.errors import DataError
-from session_lab.extras import require
+from session_lab.frames.files.places import (
+    before_pattern,
+    file_system,
+    is_address,
+    is_pattern,
+    partition_of,
+    path_text,
+    pattern_of,
+    reading,
+    shown_name,
+    suffix_of,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 
-__all__ = ["PACKINGS", "Place", "Source", "file_system", "reading", "shown_name", "written_suffix"]
+__all__ = ["Place", "Source"]
 
 Place = str | os.PathLike[str] | IO[Any]
 """What public arguments take as a place to read: a path, an address, ``-``, or an open file."""
 
-PACKINGS = {".gz": "gzip", ".zst": "zstd", ".bz2": "bz2", ".lz4": "lz4"}
-"""The packings by the endings of names, which count for writing only."""
-
-_ENDINGS = frozenset({*PACKINGS, ".gzip", ".zstd"})
 _MAGIC = {
     b"\x1f\x8b": "gzip",
     b"\x28\xb5\x2f\xfd": "zstd",
     b"BZh": "bz2",
     b"\x04\x22\x4d\x18": "lz4",
 }
-_ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
-_PATTERN = re.compile(r"[*?\[]")
 _IN_MEMORY = 64 << 20
 _CHUNK = 1 << 20
 
@@ -69,6 +72,9 @@ class Source:
     suffix : str
         The ending of its name in lower case, without that of a packing: ``".ndjson"`` of
         ``"chats.NDJSON.gz"``.
+    partition : mapping of str to str
+        The values of columns that its folders are named for, as in ``day=2026-01-01/``, if it is a
+        part of a folder or pattern; None where there is none.
     on_bytes : callable
         Is given the number of bytes, as they lie there, whenever some were read.
 
@@ -96,14 +102,11 @@ class Source:
             self._file, text = place, getattr(place, "name", None)
             self._text = text if isinstance(text, str) else "file"
         else:
-            self._text = os.fspath(place)
-            if self._text.startswith("~/"):
-                self._text = str(Path(self._text).expanduser())
-        if "\0" in self._text:
-            raise DataError("a path cannot hold a zero byte", column="path")
+            self._text = path_text(place)
         self.is_stream = self._file is not None or self._text == "-" or _is_pipe(self._text)
         self.name = "standard input" if self._text == "-" else shown_name(self._text)
-        self.suffix = _suffix(self.name)
+        self.suffix = suffix_of(self.name)
+        self.partition: Mapping[str, str | None] = {}
 
     def __repr__(self) -> str:
         """Show where it is, without credentials."""
@@ -126,7 +129,7 @@ class Source:
     @property
     def is_local(self) -> bool:
         """Whether it is a path of this machine."""
-        return not self.is_stream and _ADDRESS.match(self._text) is None
+        return not self.is_stream and not is_address(self._text)
 
     @property
     def path(self) -> Path:
@@ -145,7 +148,7 @@ class Source:
     @cached_property
     def is_pattern(self) -> bool:
         """Whether it is a pattern of names, and no file of that very name."""
-        if self.is_stream or _PATTERN.search(self._place[1]) is None:
+        if self.is_stream or not is_pattern(self._place[1]):
             return False
         return self._kind is pafs.FileType.NotFound
 
@@ -171,7 +174,7 @@ class Source:
         if not self.is_dir():
             return [self]
         system, path = self._place
-        root = _before_pattern(path) if self.is_pattern else path
+        root = before_pattern(path) if self.is_pattern else path
         with reading(self.name):
             found = system.get_file_info(
                 pafs.FileSelector(root, recursive=True, allow_not_found=True)
@@ -183,15 +186,17 @@ class Source:
             files += [link.as_posix() for link in links if not link.exists()]
         files.sort()
         if self.is_pattern:
-            fits = _translated(path)
+            fits = pattern_of(path, source=self.name)
             files = [file for file in files if fits.fullmatch(file)]
         else:
             inside = [(file, file[len(root) :].strip("/").split("/")) for file in files]
             files = [file for file, steps in inside if not any(s[:1] in "._" for s in steps)]
-        return [part for part in map(self._part, files) if not suffixes or part.suffix in suffixes]
+        parts = (self._part(file, root) for file in files)
+        return [part for part in parts if not suffixes or part.suffix in suffixes]
 
-    def _part(self, path: str) -> Source:
+    def _part(self, path: str, root: str) -> Source:
         part = Source(path)
+        part.partition = partition_of(path[len(root) :].split("/")[:-1])
         part.on_bytes = self.on_bytes
         part.__dict__["_place"] = (self._place[0], path)
         if not self.is_local:
@@ -337,107 +342,6 @@ class _Stream(io.RawIOBase):
         super().close()
 
 
-@contextmanager
-def reading(name: str) -> Generator[None]:
-    """Turn what files, file systems and Arrow raise into a :class:`DataError` with a name.
-
-    Examples
-    --------
-    >>> with reading("chats.csv"):
-    ...     raise PermissionError(13, "Permission denied")
-    Traceback (most recent call last):
-    ...
-    session_lab.errors.DataError: chats.csv: cannot be read (Permission denied)
-    """
-    try:
-        yield
-    except (
-        OSError,
-        EOFError,
-        UnicodeError,
-        OverflowError,
-        MemoryError,
-        pa.ArrowException,
-    ) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        first = (reason or type(error).__name__).strip().splitlines()[0]
-        raise DataError(f"cannot be read ({_SECRET.sub('...', first)})", source=name) from error
-
-
-_PATIENCE = 20
-"""For so many seconds a request that failed is sent again."""
-_SECRET = re.compile(r"(?<=://)[^/@\s]+(?=@)|(?<=\?)\S+")
-
-
-def file_system(place: str) -> tuple[pafs.FileSystem, str]:
-    """Find the file system of a path or address, and the path within it.
-
-    Raises
-    ------
-    DataError
-        The address cannot be understood.
-    MissingDependencyError
-        It is of a file system that Arrow does not know, and fsspec is not installed.
-    """
-    scheme = _ADDRESS.match(place)
-    if scheme is None:
-        return pafs.LocalFileSystem(), str(Path(place))
-    name = shown_name(place)
-    if scheme[1] in {"gs", "gcs"} and "retry_limit_seconds=" not in place:
-        # Else Arrow asks for a quarter of an hour for credentials that are missing.
-        place += f"{'&' if '?' in place else '?'}retry_limit_seconds={_PATIENCE}"
-    try:
-        found: tuple[pafs.FileSystem, str] = pafs.FileSystem.from_uri(place)
-    except pa.ArrowInvalid as error:
-        if "nrecognized filesystem type" not in str(error):
-            raise DataError(f"the address cannot be used ({_first(error)})", source=name) from None
-    except (ImportError, OSError, pa.ArrowException) as error:
-        raise DataError(f"the address cannot be used ({_first(error)})", source=name) from None
-    else:
-        return found
-    fsspec = require("fsspec", extra="scale", feature=f"reading {scheme[1]}:// addresses")
-    try:
-        system, path = fsspec.core.url_to_fs(place)
-    except (ImportError, ValueError, OSError) as error:
-        raise DataError(f"the address cannot be used ({_first(error)})", source=name) from None
-    return pafs.PyFileSystem(pafs.FSSpecHandler(system)), path
-
-
-def shown_name(place: str) -> str:
-    """Return what messages call a place: a path's last part, an address without its secrets.
-
-    Examples
-    --------
-    >>> shown_name("week/chats.ndjson"), shown_name("s3://KEY:SECRET@bucket/a.csv?region=x")
-    ('chats.ndjson', 's3://bucket/a.csv')
-    """
-    if _ADDRESS.match(place) is None:
-        return Path(place).name or str(place)
-    parts = urlsplit(place)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
-
-
-def _first(error: Exception) -> str:
-    return _SECRET.sub("...", (str(error) or type(error).__name__).splitlines()[0])
-
-
-def written_suffix(path: str | os.PathLike[str]) -> str:
-    """Return the ending by which a file is to be written; standard output gets lines of JSON.
-
-    Examples
-    --------
-    >>> written_suffix("s3://bucket/week.csv.gz"), written_suffix("-")
-    ('.csv', '.ndjson')
-    """
-    text = os.fspath(path)
-    return ".ndjson" if text == "-" else _suffix(shown_name(text))
-
-
-def _suffix(name: str) -> str:
-    path = PurePosixPath(name.lower())
-    return path.with_suffix("").suffix if path.suffix in _ENDINGS else path.suffix
-
-
 def _packing(head: bytes) -> str | None:
     return next((packing for magic, packing in _MAGIC.items() if head.startswith(magic)), None)
 
@@ -454,19 +358,3 @@ def _is_pipe(text: str) -> bool:
 def _chunks(file: IO[Any]) -> Iterator[bytes]:
     while chunk := file.read(_CHUNK):
         yield chunk.encode() if isinstance(chunk, str) else chunk
-
-
-def _before_pattern(path: str) -> str:
-    before = _PATTERN.split(path, maxsplit=1)[0]
-    return before.rpartition("/")[0] or ("/" if path.startswith("/") else ".")
-
-
-def _translated(pattern: str) -> re.Pattern[str]:
-    """Translate a pattern of paths: ``*`` and ``?`` within a folder, ``**`` over folders."""
-    special = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
-    pieces = re.split(r"(\*\*/|\*\*|\*|\?|\[[^\]/]+\])", pattern)
-    texts = (
-        special.get(piece) or (piece if piece.startswith("[") else re.escape(piece))
-        for piece in pieces
-    )
-    return re.compile("(?:\\./)?" + "".join(texts).replace("[!", "[^"))

@@ -15,7 +15,7 @@ from session_lab.errors import DataError, DataWarning
 from session_lab.frames.build import NAT, milliseconds
 from session_lab.frames.columns import check_frame, holds_durations, holds_instants
 from session_lab.frames.files.atomic_files import whole_file, write_parquet
-from session_lab.frames.files.sources import shown_name, written_suffix
+from session_lab.frames.files.places import shown_name, written_suffix
 from session_lab.frames.loaders.observation import observed_at
 from session_lab.frames.values import json_text
 from session_lab.mistyped import level_of_caller

@@ -24,6 +24,7 @@ from session_lab.frames import (
     whole_file,
     write_parquet,
 )
+from session_lab.frames.files.places import folder_path, path_text
 from session_lab.frames.loaders.from_arrow import kept_frame
 from session_lab.timing import instant_text, to_instant
 
@@ -187,7 +188,7 @@ class Recording:
         Path
             The directory.
         """
-        folder = Path(directory)
+        folder = folder_path(directory, what="recordings")
         settings = {
             "observed_at": self.observed_at,
             "period": {"from": self.period.from_, "to": self.period.to},
@@ -242,7 +243,7 @@ def read_recording(path: str | os.PathLike[str]) -> Recording:
     >>> sl.read_recording(folder).digest() == recording.digest()
     True
     """
-    folder = Path(path)
+    folder = Path(path_text(path))
     file = folder / SETTINGS
     if not file.exists():
         message = (

@@ -44,6 +44,9 @@ def event_tables(source: Source, options: ReadOptions, bad: BadRows) -> list[pa.
         What becomes of rows that cannot be used.
     """
     columns = options.columns
+    if source.partition and source.suffix == ".parquet":
+        given = parquet.columns_of(source)
+        columns = columns.with_partition(source.partition, given, source.name)
     is_text = source.suffix in _TABLES
     unit = "row" if source.suffix == ".parquet" else "line"
     reader = EventReader(columns, source.name, unit, bad, is_text=is_text)

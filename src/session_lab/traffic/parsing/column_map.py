@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
@@ -211,6 +211,37 @@ class ColumnMap:
     def present(self, given: Collection[str]) -> list[str]:
         """Return which of some columns are looked at."""
         return [name for name in given if name in self._ours]
+
+    def with_partition(
+        self, values: Mapping[str, str | None], given: Collection[str], source: str
+    ) -> ColumnMap:
+        """Return the map with what folders are named for as constants, where the file has no such column.
+
+        Parameters
+        ----------
+        values : mapping of str to str
+            As :attr:`Source.partition` has them.
+        given : collection of str
+            The columns of the file.
+        source : str
+            What the file is called.
+
+        Raises
+        ------
+        DataError
+            A value cannot be used.
+        """
+        told = dict(self.constants)
+        for name, value in values.items():
+            ours = self._ours.get(name)
+            if ours is None or value is None or name in given or name == self.names.get(ENDED_AT):
+                continue
+            try:
+                told.setdefault(ours.name, event_value(ours, value, name))
+            except DataError as error:
+                message = f"of the folder's name: {error.args[0]}"
+                raise DataError(message, source=source, column=name) from None
+        return replace(self, constants=told)
 
     def json_types(self, block: Block) -> dict[str, pa.DataType]:
         """Return the fields to look for in a block of JSON lines, with the types they begin with.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from session_lab.errors import DataError
-from session_lab.frames.files.sources import reading
+from session_lab.frames.files.places import reading
 from session_lab.traffic.parsing.text_rows import Piece
 
 if TYPE_CHECKING:

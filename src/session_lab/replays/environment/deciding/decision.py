@@ -18,6 +18,7 @@ from session_lab.analysis.replays.recommend import settings_of
 from session_lab.analysis.results import Result
 from session_lab.errors import DataError
 from session_lab.frames import whole_file
+from session_lab.frames.files.places import written_suffix
 from session_lab.simulator import RunPolicy
 from session_lab.simulator.model.settings.concurrency import PLANS_AS_OF
 
@@ -383,10 +384,10 @@ class Decision(Result):
         DataError
             The name ends in neither.
         """
-        if Path(path).suffix not in {".html", ".md"}:
+        if written_suffix(path) not in {".html", ".md"}:
             raise DataError(f"{path} does not end in .html or .md", column="path")
         with whole_file(path) as draft:
-            draft.write_text(write_page(self, Path(path).suffix, title), encoding="utf-8")
+            draft.write_text(write_page(self, written_suffix(path), title), encoding="utf-8")
         return Path(path)
 
 

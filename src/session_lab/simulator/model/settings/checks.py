@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, ClassVar, TypeGuard
 
+import numpy as np
+
 from session_lab.errors import DataError
 from session_lab.timing import duration_text, instant_text, to_instant, to_milliseconds
 
@@ -61,10 +63,10 @@ class Checks:
 
 
 def is_integer(value: object) -> TypeGuard[int]:
-    """Check that a value is a whole number, and not a truth value."""
-    return isinstance(value, int) and not isinstance(value, bool)
+    """Check that a value is a whole number, NumPy's included, and not a truth value."""
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
 
 
 def is_number(value: object) -> TypeGuard[float]:
-    """Check that a value is a number, and not a truth value."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+    """Check that a value is a number, NumPy's included, and not a truth value."""
+    return is_integer(value) or isinstance(value, (float, np.floating))

@@ -114,11 +114,11 @@ several; a single task never profits from the burst
         >>> ConcurrencyLimits.plan("hobby").base
         50
         """
-        if name not in list(PLANS):
+        if not isinstance(name, str) or name not in PLANS:
             known = ", ".join(PLANS)
             message = f"{name!r} is not a known plan; those of {PLANS_AS_OF} are {known}"
             raise DataError(message, source=cls.__name__, column="plan")
-        if environment not in list(PLANS[name]):
+        if not isinstance(environment, str) or environment not in PLANS[name]:
             known = ", ".join(PLANS[name])
             message = f"{environment!r} is not an environment of a plan; they are {known}"
             raise DataError(message, source=cls.__name__, column="environment")
@@ -200,4 +200,4 @@ several; a single task never profits from the burst
             if is_number(value) and value == 0:
                 message = f"a limit of 0{of} would let no run execute; the lowest is 1"
             raise self._refusal(name, message)
-        return value
+        return int(value)

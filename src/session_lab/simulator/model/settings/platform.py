@@ -179,6 +179,7 @@ class Platform(Checks):
         if not is_number(self.crash_rate) or not 0 <= self.crash_rate <= 1:
             message = f"{self.crash_rate!r} is not a probability from 0 to 1"
             raise self._refusal("crash_rate", message)
+        self._keep("crash_rate", float(self.crash_rate))
         self._keep_instants("deploys")
 
     def __repr__(self) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from session_lab.mistyped import answer_mistyped_fields
-from session_lab.simulator.model.randomness import crash_uniform, keyed_word
+from session_lab.simulator.model.randomness import crash_uniform, keyed_word, to_seed
 from session_lab.simulator.model.run_rules import FOR_EVER, quantile
 from session_lab.simulator.model.settings.checks import Checks, is_integer
 from session_lab.simulator.model.settings.platform import Distribution, Platform
@@ -151,6 +151,7 @@ class RunPolicy(Checks):
         if not is_integer(self.max_turns) or self.max_turns < 1:
             message = f"{self.max_turns!r} is not a whole number of 1 or more"
             raise self._refusal("max_turns", message)
+        self._keep("max_turns", int(self.max_turns))
         leaves: object = self.exit_after_preload_idle
         if not isinstance(leaves, bool):
             raise self._refusal("exit_after_preload_idle", f"{leaves!r} is not True or False")
@@ -168,7 +169,8 @@ class RunPolicy(Checks):
 
     def timings(self, platform: Platform | None = None, seed: int = 0) -> Timings:
         """Return the policy on a platform as the numbers that the rules of runs compute with."""
-        return _timings(self, Platform() if platform is None else platform, seed)
+        # As a plain number: to the cache 1.0 is 1.
+        return _timings(self, Platform() if platform is None else platform, to_seed(seed))
 
 
 @functools.lru_cache(maxsize=1024)
