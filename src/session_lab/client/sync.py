@@ -17,6 +17,7 @@ from session_lab.client.retry import CallContext, exchange
 from session_lab.client.streams import Feed, StreamBroken
 from session_lab.client.transport import Sender
 from session_lab.client.views import CallView
+from session_lab.errors import DataError
 from session_lab.timing import SystemClock
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from session_lab.timing import Clock, Duration
     from session_lab.wire.channels import ChannelRecord
 
-__all__ = ["Client"]
+__all__ = ["Client", "check_client"]
 
 T = TypeVar("T")
 
@@ -226,3 +227,24 @@ class Client(BaseClient[Blocking]):
     def __exit__(self, *_details: object) -> None:
         """Close all connections."""
         self.close()
+
+
+def check_client(given: object) -> None:
+    """Refuse what is not a client that answers at once, such as an asynchronous one.
+
+    Raises
+    ------
+    DataError
+        It is something else.
+
+    Examples
+    --------
+    >>> check_client("tr_dev_key")
+    Traceback (most recent call last):
+    ...
+    session_lab.errors.DataError: client: str is not a Client; sl.Client(), or .client() of a \
+simulator, makes one
+    """
+    if not isinstance(given, Client):
+        message = "is not a Client; sl.Client(), or .client() of a simulator, makes one"
+        raise DataError(f"{type(given).__name__} {message}", column="client")

@@ -183,11 +183,11 @@ def select(
     0  chat  [vip]
     """
     selection = Selection(
-        status=_listed(status),
-        type=_listed(type),
-        task_identifier=_listed(task_identifier),
-        end_cause=_listed(end_cause),
-        tags=_listed(tags),
+        status=_listed(status, "status"),
+        type=_listed(type, "type"),
+        task_identifier=_listed(task_identifier, "task_identifier"),
+        end_cause=_listed(end_cause, "end_cause"),
+        tags=_listed(tags, "tags"),
         match=match,
         created_from=created_from,
         created_to=created_to,
@@ -246,8 +246,13 @@ def _with_tags(df: pd.DataFrame, selection: Selection) -> NDArray[np.bool_]:
     return rows
 
 
-def _listed(values: str | Sequence[str]) -> tuple[str, ...]:
-    return (values,) if isinstance(values, str) else tuple(values)
+def _listed(values: str | Sequence[str], name: str) -> tuple[str, ...]:
+    if isinstance(values, str):
+        return (values,)
+    try:
+        return tuple(values)
+    except TypeError:
+        raise DataError(f"{values!r} is neither text nor a list of texts", column=name) from None
 
 
 def one_of(value: object, allowed: Iterable[object], *, name: str) -> None:

@@ -394,6 +394,12 @@ def _checked(environments: Sequence[Environment]) -> tuple[Environment, ...]:
     ids: set[str] = set()
     keys: set[tuple[str, str | None]] = set()
     for environment in environments:
+        for name, value in (
+            ("environment_id", environment.id),
+            ("secret_key", environment.secret_key),
+        ):
+            if not isinstance(value, str):
+                raise DataError(f"{type(value).__name__} is not text", column=name)
         if not environment.secret_key:
             message = f"the environment {environment.id!r} has no key, so nobody could use it"
             raise DataError(message, column="secret_key")

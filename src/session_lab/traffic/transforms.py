@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 import math
-import numbers
 import warnings
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ import pyarrow as pa
 
 from session_lab.errors import DataError, DataWarning
 from session_lab.frames import NAT, check_events, milliseconds, to_instants
+from session_lab.simulator.model.settings.checks import is_number
 from session_lab.timing import LAST_INSTANT, LONGEST_DURATION, duration_text, to_milliseconds
 from session_lab.traffic.engine.time_order import in_order
 
@@ -59,17 +59,13 @@ def sample(events: pd.DataFrame, share: float, seed: int) -> pd.DataFrame:
     >>> sample(events, 0.1, seed=0)["external_id"].nunique(), events["external_id"].nunique()
     (35, 347)
     """
-    if not _is_number(share) or not 0 <= share <= 1:
+    if not is_number(share) or not 0 <= share <= 1:
         raise DataError(f"{share!r} is not a number from 0 to 1", column="share")
     events = check_events(events)
     session, ids = pd.factorize(events["external_id"])
     key = hashlib.blake2b(f"sample/{seed}".encode(), digest_size=32).digest()
     kept = np.array([_uniform(key, name) < share for name in ids], dtype=bool)
     return events[kept[session]].reset_index(drop=True)
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, numbers.Real) and not isinstance(value, bool)
 
 
 def _uniform(key: bytes, name: str) -> float:
@@ -96,7 +92,7 @@ def scale(events: pd.DataFrame, speed: float) -> pd.DataFrame:
     DataError
         The speed is not above zero, or a time would lie beyond the year 9999.
     """
-    if not _is_number(speed) or not 0 < speed < math.inf:
+    if not is_number(speed) or not 0 < speed < math.inf:
         raise DataError(f"{speed!r} is not a number above zero", column="speed")
     events = check_events(events)
     if not len(events):

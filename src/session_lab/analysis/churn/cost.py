@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 import pandas as pd
 
-from session_lab.analysis.churn.prices import PriceList, billed_time, charged_dollars, check_price
+from session_lab.analysis.churn.prices import (
+    PriceList,
+    billed_time,
+    charged_dollars,
+    check_price,
+    checked_prices,
+)
 from session_lab.analysis.display import money
 from session_lab.analysis.engines import pandas_frame
 from session_lab.analysis.observation import warn_of_doubles
@@ -17,7 +23,6 @@ from session_lab.analysis.results import Result
 from session_lab.errors import DataError, DataWarning
 from session_lab.frames import NAT, durations
 from session_lab.mistyped import level_of_caller
-from session_lab.wire.limits import MACHINES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -189,12 +194,9 @@ def cost(
         source, per_second = prices.notes[0], dict(prices.per_second)
         per_run = prices.per_run if per_run is None else per_run
     else:
-        source, per_second, per_run = "", dict(prices or {}), per_run or 0.0
-    for machine, price in (*per_second.items(), ("per_run", per_run)):
-        if machine not in (*MACHINES, "per_run"):
-            message = f"{machine!r} is not a machine preset; they are {', '.join(MACHINES)}"
-            raise DataError(message, column="prices")
-        check_price(price, machine)
+        source, per_second = "", checked_prices(prices, "prices")
+        per_run = 0.0 if per_run is None else per_run
+    check_price(per_run, "per_run")
     runs = pandas_frame(runs, "runs")
     warn_of_doubles(runs, "run_id", source="runs")
     billed, (charged, uncharged) = billed_time(runs), charged_dollars(runs)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from numbers import Real
 from types import MappingProxyType
@@ -20,8 +21,6 @@ from session_lab.simulator.model.settings.concurrency import PLANS
 from session_lab.wire.limits import MACHINES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from numpy.typing import NDArray
 
     from session_lab.analysis.engines import AnyFrame
@@ -33,6 +32,7 @@ __all__ = [
     "charged_cents",
     "charged_dollars",
     "check_price",
+    "checked_prices",
     "prices",
 ]
 
@@ -140,7 +140,8 @@ class PriceList(Result):
         DataError
             A machine preset is unknown, or a price is below zero.
         """
-        return self._with(per_second or {}, self.per_run if per_run is None else per_run, "given")
+        found = checked_prices(per_second, "per_second")
+        return self._with(found, self.per_run if per_run is None else per_run, "given")
 
     def from_runs(self, runs: AnyFrame) -> PriceList:
         """Return the list with the prices that the platform charged for some runs.
@@ -171,11 +172,6 @@ class PriceList(Result):
         return self._with(found, per_run, "your runs")
 
     def _with(self, found: Mapping[str, float], per_run: float, told_by: str) -> PriceList:
-        for machine, price in found.items():
-            if machine not in MACHINES:
-                message = f"{machine!r} is not a machine preset; they are {', '.join(MACHINES)}"
-                raise DataError(message, column="prices")
-            check_price(price, machine)
         check_price(per_run, "per_run")
         return replace(
             self,
@@ -243,13 +239,32 @@ def prices(
     >>> listed.plans["pro"].included
     50.0
     """
-    if as_of not in _LISTS:
+    if not isinstance(as_of, str) or as_of not in _LISTS:
         message = f"there is no list of {as_of!r}; there are {', '.join(_LISTS)}"
         raise DataError(message, column="as_of")
     found = _LISTS[as_of]
     if runs is not None:
         found = found.from_runs(runs)
     return found.but(per_second, per_run=per_run)
+
+
+def checked_prices(given: object, name: str) -> dict[str, float]:
+    """Return prices of a second by machine preset, none where nothing is given.
+
+    Raises
+    ------
+    DataError
+        They are not a mapping, a preset is unknown, or a price is below zero.
+    """
+    if given is not None and not isinstance(given, Mapping):
+        message = f'{given!r} is not a mapping such as {{"small-1x": 0.00004}}'
+        raise DataError(message, column=name)
+    for machine, price in (given or {}).items():
+        if machine not in MACHINES:
+            message = f"{machine!r} is not a machine preset; they are {', '.join(MACHINES)}"
+            raise DataError(message, column="prices")
+        check_price(price, machine)
+    return dict(given or {})
 
 
 def billed_time(runs: pd.DataFrame) -> NDArray[np.int64]:

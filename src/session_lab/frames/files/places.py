@@ -69,6 +69,10 @@ def path_text(place: object, *, name: str = "path") -> str:
         raise DataError('the path is empty; the folder one is in is "."', column=name)
     if "\0" in text:
         raise DataError("a path cannot hold a zero byte", column=name)
+    try:
+        os.fsencode(text)
+    except UnicodeEncodeError:
+        raise DataError(f"{text!r} has letters that no path can hold", column=name) from None
     return str(Path(text).expanduser()) if text.startswith("~/") else text
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from session_lab.client.sync import check_client
 from session_lab.errors import APIError, DataError
+from session_lab.frames.files.places import folder_path
 from session_lab.replays.environment.assembling.assemble import assemble
 from session_lab.replays.environment.evidence.owners import check_tag, owners_of
 from session_lab.replays.environment.evidence.pieces import Pieces
@@ -15,6 +16,7 @@ from session_lab.replays.environment.pulling.follow import Follower, live_sessio
 from session_lab.replays.environment.pulling.pull import Pull
 from session_lab.replays.environment.pulling.rate import Rate
 from session_lab.replays.environment.recording import Period
+from session_lab.simulator.model.settings.checks import is_integer
 from session_lab.timing import instant_text, to_instant, to_milliseconds
 
 if TYPE_CHECKING:
@@ -156,13 +158,14 @@ class Recorder:
         concurrency: int = 8,
         progress: bool = False,
     ) -> None:
-        if not 1 <= concurrency <= MOST_AT_ONCE:
+        check_client(client)
+        if not is_integer(concurrency) or not 1 <= concurrency <= MOST_AT_ONCE:
             message = f"{concurrency!r} is not a number from 1 to {MOST_AT_ONCE}"
             raise DataError(message, column="concurrency")
         if period is not None and from_ is not None:
             raise DataError("give period, or from_", column="period")
         self._client, self._concurrency = client, concurrency
-        self._folder = None if folder is None else Path(folder)
+        self._folder = None if folder is None else folder_path(folder, what="recordings")
         self._run_tag = check_tag(run_tag)
         self._window = (
             None if from_ is None else to_instant(from_, name="from_"),
@@ -172,6 +175,9 @@ class Recorder:
         asking = Asking(client, Rate(rate))
         self._pieces = Pieces(self._folder)
         filters = {"type": type, "tag": tag, "task_identifier": task_identifier}
+        for name, wanted in filters.items():
+            if wanted is not None and not isinstance(wanted, str):
+                raise DataError(f"{wanted!r} is not text", column=name)
         _begin(self._pieces, {"server": repr(client), **filters})
         self._pull = Pull(
             self._pieces,

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
 
 from session_lab.errors import DataError
+from session_lab.frames.files.places import path_text
 from session_lab.replays.live.calls import LiveAnswer
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ class Journal:
         self.prefix = default_prefix if prefix is None else prefix
         self._asked_prefix = prefix
         self._events_digest = events_digest
-        self._path = None if path is None else Path(path)
+        self._path = None if path is None else Path(path_text(path, name="journal"))
         self._file: IO[bytes] | None = None
         self._length = 0
         if self._path is not None and self._path.exists():

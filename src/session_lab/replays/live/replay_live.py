@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypedDict, Unpack, overload
 
 from tqdm import tqdm
 
+from session_lab.client.sync import check_client
 from session_lab.errors import DataError
 from session_lab.frames import EVENTS, check_events, digest
 from session_lab.replays.live.answers import Answers
@@ -175,6 +176,7 @@ def replay_live(
     >>> live.divergence(sl.replay(events)).share
     1.0
     """
+    check_client(client)
     _refuse_production(client, allowed=allow_production)
     _check(concurrency, rate, prefix)
     events = check_events(events)
@@ -251,7 +253,9 @@ def _check(concurrency: int, rate: float | None, prefix: str | None) -> None:
         raise DataError(message, column="concurrency")
     if rate is not None and not is_above_zero(rate):
         raise DataError(f"{rate!r} is not a rate; give requests a second, above 0", column="rate")
-    if prefix is not None and (not prefix.strip() or prefix.startswith(RESERVED_ID_PREFIX)):
+    if prefix is not None and (
+        not isinstance(prefix, str) or not prefix.strip() or prefix.startswith(RESERVED_ID_PREFIX)
+    ):
         message = (
             f"{prefix!r} keeps no chats apart: a prefix is not blank and does not begin with "
             f"{RESERVED_ID_PREFIX!r}"

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import uvicorn
 
 from session_lab.errors import DataError
+from session_lab.simulator.model.settings.checks import is_integer
 from session_lab.simulator.server.app import DOCUMENTED_KEY, make_app
 from session_lab.simulator.server.connections import IDLE_SECONDS, Http1Connection
 from session_lab.simulator.server.origin_check import is_loopback
@@ -170,8 +171,8 @@ def listen(host: str, port: int) -> socket.socket:
     DataError
         There is no such port, or it is taken.
     """
-    if not 0 <= port <= _LAST_PORT:
-        raise DataError(f"{port} is not a port; those are 0 to {_LAST_PORT}", column="port")
+    if not is_integer(port) or not 0 <= port <= _LAST_PORT:
+        raise DataError(f"{port!r} is not a port; those are 0 to {_LAST_PORT}", column="port")
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         return socket.create_server((str(address[0]), port), family=family)

@@ -8,6 +8,7 @@ import numpy as np
 
 from session_lab.simulator.model.randomness import logarithm
 from session_lab.timing import to_instant, to_milliseconds
+from session_lab.traffic.workload.chat_workload import check_workload
 from session_lab.traffic.workload.distributions import geometric, poisson_arrivals
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ def arrivals(workload: ChatWorkload, stream: Callable[[str], RandomStream]) -> N
     stream : callable
         Makes the random stream of a quantity.
     """
+    check_workload(workload)
     start, span = to_instant(workload.start), to_milliseconds(workload.duration)
     mean_gap = _HOUR / workload.chats_per_hour
     if workload.hourly is None and workload.weekly is None:

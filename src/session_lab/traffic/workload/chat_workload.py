@@ -6,8 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from session_lab.errors import DataError
 from session_lab.mistyped import answer_mistyped_fields
+from session_lab.simulator.model.settings.checks import is_integer, is_number
 from session_lab.timing import duration_text, instant_text, to_instant, to_milliseconds
 
 if TYPE_CHECKING:
@@ -15,7 +18,7 @@ if TYPE_CHECKING:
 
     from session_lab.timing import Duration, Instant
 
-__all__ = ["ChatWorkload"]
+__all__ = ["ChatWorkload", "check_workload"]
 
 _HOUR = 3_600_000
 _MOST_TURNS_PER_CHAT = 10_000
@@ -206,7 +209,7 @@ class ChatWorkload:
         self._keep("start", _checked("start", self._instant))
         for name, (low, high) in _RANGES.items():
             self._check_range(name, low, high)
-        if not isinstance(self.topics, int):
+        if not is_integer(self.topics):
             raise _refusal("topics", f"{self.topics!r} is not a whole number")
         for name, n in (("hourly", 24), ("weekly", 7)):
             self._keep(name, self._weights(name, n))
@@ -226,19 +229,17 @@ class ChatWorkload:
 
     def _check_range(self, name: str, low: float, high: float) -> None:
         value = getattr(self, name)
-        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        if not is_number or not low <= value <= high:
+        if not is_number(value) or not low <= value <= high:
             raise _refusal(name, f"{value!r} is not a number from {low} to {high:,}")
+        if isinstance(value, np.generic):
+            self._keep(name, value.item())
 
     def _weights(self, name: str, n: int) -> tuple[float, ...] | None:
         given = getattr(self, name)
         if given is None:
             return None
         weights = tuple(given) if isinstance(given, Sequence) and not isinstance(given, str) else ()
-        usable = all(
-            isinstance(one, (int, float)) and not isinstance(one, bool) and 0 <= one <= _MOST_WEIGHT
-            for one in weights
-        )
+        usable = all(is_number(one) and 0 <= one <= _MOST_WEIGHT for one in weights)
         if len(weights) != n or not usable or not any(weights):
             raise _refusal(name, f"{given!r} is not {n} numbers of zero or more, one above zero")
         return tuple(map(float, weights))
@@ -250,6 +251,21 @@ class ChatWorkload:
 
     def _keep(self, name: str, value: object) -> None:
         object.__setattr__(self, name, value)
+
+
+def check_workload(given: object) -> None:
+    """Refuse what is not a workload.
+
+    Raises
+    ------
+    DataError
+        It is something else.
+    """
+    if not isinstance(given, ChatWorkload):
+        message = (
+            f"{type(given).__name__} is not a ChatWorkload; sl.traffic.fit(events) estimates one"
+        )
+        raise DataError(message, column="workload")
 
 
 def _checked(name: str, read: Callable[[str], str]) -> str:

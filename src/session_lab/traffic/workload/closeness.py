@@ -15,6 +15,7 @@ from session_lab.timing import LAST_INSTANT, duration_text, to_milliseconds
 from session_lab.traffic.adopt import first_events
 from session_lab.traffic.engine.time_order import sorted_by_time
 from session_lab.traffic.workload.chat_statistics import chat_statistics
+from session_lab.traffic.workload.chat_workload import check_workload
 from session_lab.traffic.workload.generating import generate
 
 if TYPE_CHECKING:
@@ -109,6 +110,7 @@ def closeness(workload: ChatWorkload, events: pd.DataFrame, *, seed: int = 0) ->
     >>> closeness(fit(events), events).summary()["turns per chat"] < 0.1
     True
     """
+    check_workload(workload)
     began_before = chat_statistics(events).began_before
     span = duration_text(_warm_up(workload) + to_milliseconds(workload.duration))
     drawn = replace(workload, duration=span) if began_before else workload

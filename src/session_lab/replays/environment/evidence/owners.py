@@ -29,7 +29,7 @@ def check_tag(tag: str) -> str:
     DataError
         It has no place for the id.
     """
-    if _PLACE not in tag:
+    if not isinstance(tag, str) or _PLACE not in tag:
         raise DataError(f"{tag!r} says not where the id stands; write {_PLACE}", column="run_tag")
     return tag
 

@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from session_lab.errors import DataError
+from session_lab.simulator.model.settings.checks import is_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,7 +38,7 @@ class Rate:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], object] = time.sleep,
     ) -> None:
-        if per_second is not None and not 0 < per_second < float("inf"):
+        if per_second is not None and not (is_number(per_second) and 0 < per_second < float("inf")):
             message = f"{per_second!r} is not a number of requests a second, such as 20"
             raise DataError(message, column="rate")
         self._per_second = per_second

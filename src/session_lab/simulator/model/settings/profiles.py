@@ -48,8 +48,7 @@ def profile_named(name: str) -> Profile:
     DataError
         There is no such profile.
     """
-    try:
-        return PROFILES[name]
-    except KeyError:
+    if not isinstance(name, str) or name not in PROFILES:
         message = f"{name!r} is not a known profile; the known ones are {', '.join(PROFILES)}"
-        raise DataError(message, column="profile") from None
+        raise DataError(message, column="profile")
+    return PROFILES[name]
