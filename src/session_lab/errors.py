@@ -238,9 +238,8 @@ class DataError(SessionLabError, ValueError):
     def __str__(self) -> str:
         """Put the place in front of what was wrong there."""
         row = None if self.row is None else f"{self.unit} {self.row}"
-        place = ", ".join(
-            str(part) for part in (self.source, row, self.column) if part is not None and part != ""
-        )
+        parts = ("" if part is None else str(part) for part in (self.source, row, self.column))
+        place = ", ".join(filter(None, parts))
         return f"{place}: {self.args[0]}" if place else str(self.args[0])
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import copy
 import pickle
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import pandas as pd
 import pytest
 
 from session_lab import errors
@@ -124,3 +125,12 @@ def test_a_data_error_puts_the_place_before_the_reason(place: dict[str, object],
 def test_a_status_error_without_facts_has_none():
     error = APIStatusError("no", status_code=500)
     assert (error.body, error.request_id, error.headers) == (None, None, {})
+
+
+@pytest.mark.parametrize("column", [5, 0, ("a", "b"), None, float("nan"), pd.NA])
+def test_an_error_can_be_printed_whatever_the_column_is_called(column: Any):
+    error = DataError("cannot be used", source="df", row=0, column=column)
+    shown = str(error)
+    assert shown.startswith("df, row 0")
+    assert shown.endswith(": cannot be used")
+    assert str(copy.deepcopy(error)) == str(pickle.loads(pickle.dumps(error))) == shown  # noqa: S301

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,8 +18,6 @@ from session_lab.traffic.parsing.event_reader import EventReader
 from session_lab.traffic.parsing.text_rows import BadRows
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from session_lab.timing import Instant
     from session_lab.traffic.parsing.column_map import ColumnMap
 
@@ -84,11 +83,18 @@ def from_messages(
     """
     table = {
         "columns": columns,
-        "constants": {"op": "message"} | dict(constants or {}),
+        "constants": with_op(constants),
         "zone": zone,
     }
     told = ReadOptions.of(table, origin, tokens_per_second).columns
     return begin_chats(sorted_by_time(join_events([_table(messages, told)])))
+
+
+def with_op(constants: Any) -> Any:  # noqa: ANN401  whatever was given
+    """Add to what is constant that every row is a message; what is not a mapping stays."""
+    if constants is None or isinstance(constants, Mapping):
+        return {"op": "message", **(constants or {})}
+    return constants
 
 
 def begin_chats(events: pd.DataFrame) -> pd.DataFrame:

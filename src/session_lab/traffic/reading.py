@@ -17,7 +17,7 @@ from session_lab.traffic.detecting import Detected, detect
 from session_lab.traffic.engine.time_order import sorted_by_time
 from session_lab.traffic.formats import format_named
 from session_lab.traffic.formats.format import ReadOptions
-from session_lab.traffic.messages import begin_chats
+from session_lab.traffic.messages import begin_chats, with_op
 from session_lab.traffic.parsing.text_rows import BadRows
 from session_lab.traffic.shards import read_folder
 
@@ -127,7 +127,7 @@ def read(
     _refuse_for_traces(detected, source, **table)
     is_of_messages = log == "messages"
     if is_of_messages:
-        table["constants"] = {"op": "message"} | dict(constants or {})
+        table["constants"] = with_op(constants)
     options = ReadOptions.of(table, origin, tokens_per_second, first_turn)
     bad = BadRows(collect=skip_bad_rows)
     try:

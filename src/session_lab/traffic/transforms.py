@@ -199,6 +199,8 @@ def anonymise(
     [29]
     """
     secret = salt.encode() if isinstance(salt, str) else salt
+    if not isinstance(secret, bytes):
+        raise DataError(f"{type(salt).__name__} is neither text nor bytes", column="salt")
     if len(secret) < _SHORTEST_SALT:
         raise DataError(f"the salt is shorter than {_SHORTEST_SALT} bytes", column="salt")
     events = check_events(events)

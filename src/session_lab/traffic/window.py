@@ -56,7 +56,7 @@ def window(
     >>> half["op"].iloc[0], len(half) < len(events)
     ('start', True)
     """
-    if whole not in {"begun", "cut"}:
+    if whole not in ("begun", "cut"):
         raise DataError(f"{whole!r} is not one of begun, cut", column="whole")
     first, last = to_instant(start, name="start"), to_instant(end, name="end")
     if last < first:

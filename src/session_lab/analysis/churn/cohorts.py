@@ -234,10 +234,10 @@ def cohorts(
     0    0         2       2
     1    1         1       1
     """
-    if day not in _DAYS:
+    if not isinstance(day, str) or day not in _DAYS:
         message = f'{day!r} is not a definition of a day; they are "calendar" and "elapsed"'
         raise DataError(message, column="day")
-    if retention not in _RETENTION:
+    if not isinstance(retention, str) or retention not in _RETENTION:
         message = f'{retention!r} is not a kind of retention; they are "classic" and "rolling"'
         raise DataError(message, column="retention")
     kind = calendar_period(freq)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -17,8 +18,6 @@ from session_lab.extras import require
 from session_lab.frames import column_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
 
     from session_lab.analysis.survival.tables.sample import Sample
@@ -98,7 +97,7 @@ def design_matrix(
     DataError
         A column is missing, has a missing value, one value only, or is neither of these kinds.
     """
-    if isinstance(covariates, str) or not len(covariates):
+    if isinstance(covariates, str) or not isinstance(covariates, Sequence) or not covariates:
         message = f"{covariates!r} is not a list of columns; name them as in ['type']"
         raise DataError(message, source=source, column="covariates")
     terms: list[str] = []

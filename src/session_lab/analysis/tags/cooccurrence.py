@@ -12,6 +12,7 @@ from session_lab.analysis.results import Result
 from session_lab.analysis.tags.codes import prepare
 from session_lab.errors import DataError
 from session_lab.frames.build import TEXT_DTYPE
+from session_lab.simulator.model.settings.checks import is_integer
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -128,8 +129,8 @@ def cooccurrence(frame: AnyFrame | TagCodes, *, top: int = 30) -> Cooccurrence:
       one other  sessions   jaccard      lift
     0  eu   vip         2  0.666667  1.333333
     """
-    if top < 1:
-        raise DataError(f"{top} tags make no pair; give a number from 1", column="top")
+    if not is_integer(top) or top < 1:
+        raise DataError(f"{top!r} tags make no pair; give a number from 1", column="top")
     codes = prepare(frame)
     counts = codes.counts()
     places = np.argsort(-counts, kind="stable")[: min(top, int((counts > 0).sum()))]

@@ -20,6 +20,7 @@ from session_lab.errors import DataError, DataWarning, StatisticalWarning
 from session_lab.frames import NAT, milliseconds, to_instants
 from session_lab.frames.build import TEXT_DTYPE
 from session_lab.mistyped import level_of_caller
+from session_lab.simulator.model.settings.checks import is_integer
 from session_lab.timing import duration_text
 
 if TYPE_CHECKING:
@@ -158,8 +159,10 @@ def drift(frame: AnyFrame, freq: Periodic = "1d", *, at: str = "created_at", top
     2 2026-01-06 00:00:00+00:00   a         1    1.0
     3 2026-01-06 00:00:00+00:00   b         0    0.0
     """
-    if top < 1:
-        raise DataError(f"{top} tags show nothing; give a number from 1", column="top")
+    if not isinstance(at, str):
+        raise DataError(f"{at!r} is not the name of a column", column="at")
+    if not is_integer(top) or top < 1:
+        raise DataError(f"{top!r} tags show nothing; give a number from 1", column="top")
     check_sessions(frame)
     length = period_length(freq)
     every = {at: timedelta(milliseconds=length)}

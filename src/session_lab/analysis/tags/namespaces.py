@@ -146,8 +146,11 @@ def namespaces(frame: AnyFrame | TagCodes, *, separator: str = ":") -> Namespace
     0       env     2         2     3
     1               1         1     1
     """
-    if not separator:
-        raise DataError("there is nothing to split at; give a separator", column="separator")
+    if not isinstance(separator, str) or not separator:
+        raise DataError(
+            f'{separator!r} splits nothing; give a separator, such as ":"',
+            column="separator",
+        )
     codes = prepare(frame)
     counts = codes.counts()
     spaces, places = _spaces_of(codes.names, separator)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-from functools import cache
 from typing import TYPE_CHECKING
 
 from session_lab.errors import DataError
@@ -24,7 +23,6 @@ FORMATS = (
 """Their names, which are those of their modules; the more particular ones come later."""
 
 
-@cache
 def format_named(name: str) -> Format:
     """Return a format by its name, which loads its module.
 
@@ -33,7 +31,7 @@ def format_named(name: str) -> Format:
     DataError
         There is no such format.
     """
-    if name not in FORMATS:
+    if not isinstance(name, str) or name not in FORMATS:
         message = f"{name!r} is not a known format; the known ones are auto, {', '.join(FORMATS)}"
         raise DataError(message, column="format")
     found: Format = importlib.import_module(f"{__name__}.{name}").FORMAT

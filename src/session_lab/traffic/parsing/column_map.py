@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
@@ -31,7 +32,7 @@ from session_lab.traffic.parsing.token_trace import tokens_of, turn_of_tokens
 from session_lab.traffic.parsing.units import UNITS, column_in_milliseconds, to_whole_milliseconds
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection
     from datetime import tzinfo
 
     from session_lab.frames.files.blocks import Block
@@ -123,6 +124,11 @@ class ColumnMap:
         if not isinstance(tokens_per_second, (int, float)) or not tokens_per_second > 0:
             message = f"{tokens_per_second!r} is not a number above zero"
             raise DataError(message, column="tokens_per_second")
+        told: dict[str, object] = {"columns": columns, "constants": constants}
+        for name, mapping in told.items():
+            if mapping is not None and not isinstance(mapping, Mapping):
+                message = f'{mapping!r} is not a mapping such as {{"external_id": ...}}'
+                raise DataError(message, column=name)
         names, units = {}, {}
         for ours, theirs in (columns or {}).items():
             names[ours], unit = _parted(ours, theirs)
@@ -351,12 +357,15 @@ def _is_nan(value: object) -> bool:
     return isinstance(value, float) and math.isnan(value)
 
 
-def _parted(ours: str, theirs: str) -> tuple[str, str | None]:
+def _parted(ours: str, theirs: object) -> tuple[str, str | None]:
     known = [*(column.name for column in EVENTS.columns), ENDED_AT]
     if ours not in known:
         message = f"{ours!r} is not a column of the events frame; it has {', '.join(known)}"
         raise DataError(message, column="columns")
     kind = Kind.INSTANT if ours == ENDED_AT else EVENTS.column(ours).kind
+    if not isinstance(theirs, str):
+        message = f"{theirs!r}, given for {ours}, is not the name of a column"
+        raise DataError(message, column="columns")
     name, colon, unit = theirs.rpartition(":")
     units = [*UNITS, *([_TOKENS] if kind is Kind.DURATION else [])]
     if not colon or unit not in (*UNITS, _TOKENS):
@@ -369,7 +378,7 @@ def _parted(ours: str, theirs: str) -> tuple[str, str | None]:
 
 def _zone(name: str) -> tzinfo:
     try:
-        return ZoneInfo(name)
+        return ZoneInfo(str(name))
     except (KeyError, ValueError, OSError):  # A KeyError where no such zone is known.
         message = f"{name!r} is not a time zone that this machine knows, such as Europe/Berlin"
         raise DataError(message, column="zone") from None
@@ -377,7 +386,11 @@ def _zone(name: str) -> tzinfo:
 
 def _constants(given: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
     constants = {}
+    known = [column.name for column in EVENTS.columns]
     for name, value in given.items():
+        if name not in known:
+            message = f"{name!r} is not a column of the events frame; it has {', '.join(known)}"
+            raise DataError(message, column="constants")
         if name in names:
             raise DataError(f"{name} is given as a column and as a constant", column="constants")
         constants[name] = event_value(EVENTS.column(name), value, name)
