@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import random
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -160,3 +161,21 @@ def _do(client: Client, event: dict[str, Any]) -> None:
             client.sessions.append(name, {"kind": "message", "payload": payload})
         case "close":
             client.sessions.close(name)
+
+
+def joined(*recordings: sl.Recording) -> sl.Recording:
+    """Put recordings of one environment together."""
+    frames = {
+        name: pd.concat([one.frames[name] for one in recordings], ignore_index=True)
+        for name in recordings[0].frames
+    }
+    return replace(recordings[0], observed_at=recordings[-1].observed_at, **frames)
+
+
+def renamed(recording: sl.Recording, suffix: str) -> sl.Recording:
+    """Return a recording whose ids are all its own."""
+    frames = {}
+    for name, frame in recording.frames.items():
+        ids = [one for one in ("session_id", "run_id", "external_id") if one in frame]
+        frames[name] = frame.assign(**{one: frame[one] + suffix for one in ids})
+    return replace(recording, **frames)

@@ -88,7 +88,7 @@ def _values(decision: Decision, title: str) -> dict[str, Any]:
         "platform": _platform(decision.platform),
         "agent": _agent(decision),
         "assumptions": list(decision.assumptions),
-        "caveats": list(decision.caveats),
+        "caveats": list(decision.rest),
         "formula": decision.formula,
     }
 

@@ -7,6 +7,7 @@ import json
 from dataclasses import dataclass, replace
 from html.parser import HTMLParser
 from pathlib import Path
+from statistics import NormalDist
 from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,8 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import chi2
+from scipy.stats import t as student
 
 import session_lab as sl
 from session_lab.replays import chats
@@ -25,7 +28,6 @@ from session_lab.replays.environment.deciding.settings import candidates
 from session_lab.replays.environment.deciding.stand_ins import with_stand_ins
 from session_lab.replays.environment.deciding.tables import shares_of
 from session_lab.replays.environment.recording import Period
-from session_lab.timing import to_milliseconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -280,13 +282,34 @@ def test_the_few_sessions_that_tell_a_time_are_taken_with_how_few_they_are(event
     n = fitted.few["resume_time"].sessions
     assert 3 < n < 12
     careful = with_stand_ins(fitted)
-    assert any(f"the mean that {n} sessions tell" in note for note in careful.caveats)  # type: ignore[attr-defined]
+    assert any(f"what {n} sessions tell" in one.text for one in careful.caveats)  # type: ignore[attr-defined]
     # They take longer than a boot, as they were seen to.
-    seen = fitted.few["resume_time"].times
-    drawn = [platform.resume_time for _, platform in careful.draws(20)]
-    means = [to_milliseconds(one) for one in drawn]
-    assert min(means) >= seen.min()
-    assert np.std(means) > np.std(seen) / np.sqrt(n)
+    logs = np.log(fitted.few["resume_time"].times)
+    drawn = [platform.resume_time for _, platform in careful.draws(1_000)]
+    medians, tails = (
+        np.log([one.quantile(p).total_seconds() * 1000 for one in drawn]) for p in (0.5, 0.975)
+    )
+    # Student's distribution, and a spread of which as few know little.
+    assert np.median(medians) == pytest.approx(logs.mean(), abs=0.02)
+    spread = logs.std(ddof=1)
+    assert np.quantile(medians, [0.1, 0.9]) == pytest.approx(
+        student.ppf([0.1, 0.9], n - 1) * spread / np.sqrt(n) + logs.mean(), abs=0.1 * spread
+    )
+    assert np.quantile(
+        (tails - medians) / NormalDist().inv_cdf(0.975), [0.1, 0.9]
+    ) == pytest.approx(spread * np.sqrt((n - 1) / chi2.ppf([0.9, 0.1], n - 1)), rel=0.1)
+
+
+def test_resumes_that_always_took_as_long_are_taken_to(events: pd.DataFrame):
+    long = sl.RunPolicy(idle_timeout="8m")
+    played = sl.replay(events, long, PLATFORM)
+    woken = played.operations.query("start_kind == 'resumed'")["external_id"].unique()
+    some = events[~events["external_id"].isin(woken[5:])].reset_index(drop=True)
+    fitted = sl.fit(sl.Recording.of_replay(sl.replay(some, long, PLATFORM), some))
+    assert fitted.few["resume_time"].sessions == 5
+    careful = with_stand_ins(fitted)
+    told = {careful.platform.resume_time, *(one.resume_time for _, one in careful.draws(5))}
+    assert told == {PLATFORM.resume_time}
 
 
 def test_how_well_the_model_fits_is_said_in_a_sentence(recording: sl.Recording):
@@ -298,7 +321,7 @@ def test_how_well_the_model_fits_is_said_in_a_sentence(recording: sl.Recording):
 
 
 def test_prices_are_those_charged_or_given(recording: sl.Recording, decision: sl.Decision):
-    assert "what the platform charged for these runs" in decision.caveats[0]
+    assert "what the platform charged for these runs" in decision.caveats[0].text
     given = decided(recording, at_most="1s", prices={"small-1x": 0.0000676})
     ratio = given.policies["cost"] / decision.policies["cost"]
     assert 1.9 < ratio.min() <= ratio.max() < 2
@@ -412,7 +435,7 @@ def test_a_page_needs_nothing_else_and_says_what_to_do(decision: sl.Decision, tm
     assert decision.headline in page.text
     assert "Chats & <b>agents</b>" in page.text
     assert decision.headline in page.alt
-    for said in (*decision.remarks, *decision.assumptions, *decision.caveats, decision.slots[1:]):
+    for said in (*decision.remarks, *decision.assumptions, *decision.rest, decision.slots[1:]):
         assert said in page.text
     if decision.is_change:
         assert "idleTimeoutInSeconds:" in page.text

@@ -15,7 +15,7 @@ from session_lab.replays.environment.fitting.constants import Bounds, constants
 from session_lab.replays.environment.fitting.evidence import Evidence
 from session_lab.replays.environment.fitting.samples import Sample, _student, share_of
 from session_lab.simulator.model.run_rules import FOR_EVER
-from tests.environments import World, play
+from tests.environments import World, joined, play, renamed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -149,24 +149,6 @@ def test_a_default_that_the_data_rule_out_does_not_stand_in():
     fit = sl.fit(recorded(policy, close_share=1.0))
     least = row(fit, "idle_timeout").lower
     assert fit.policy.idle_timeout == sl.RunPolicy(idle_timeout=f"{int(least)}ms").idle_timeout
-
-
-def joined(*recordings: sl.Recording) -> sl.Recording:
-    """Put recordings of one environment together."""
-    frames = {
-        name: pd.concat([one.frames[name] for one in recordings], ignore_index=True)
-        for name in recordings[0].frames
-    }
-    return replace(recordings[0], observed_at=recordings[-1].observed_at, **frames)
-
-
-def renamed(recording: sl.Recording, suffix: str) -> sl.Recording:
-    """Return a recording whose ids are all its own."""
-    frames = {}
-    for name, frame in recording.frames.items():
-        ids = [one for one in ("session_id", "run_id", "external_id") if one in frame]
-        frames[name] = frame.assign(**{one: frame[one] + suffix for one in ids})
-    return replace(recording, **frames)
 
 
 def test_a_policy_that_was_changed_is_fitted_before_and_after():

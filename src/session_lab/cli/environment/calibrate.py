@@ -10,7 +10,7 @@ import typer
 
 import session_lab as sl
 from session_lab.cli.shared import policy as flags
-from session_lab.cli.shared.environment import Between, Until, part_of, plain
+from session_lab.cli.shared.environment import Between, Task, Until, part_of, plain
 from session_lab.cli.shared.json_file import read_json
 from session_lab.cli.shared.limits import ConcurrencyLimit, Plan, limits_of
 from session_lab.cli.shared.output import AsJson
@@ -31,6 +31,7 @@ def calibrate(
     *,
     from_: Between = None,
     to: Until = None,
+    task: Task = None,
     policy: flags.PolicyFile = None,
     held_out: Annotated[
         str | None,
@@ -70,7 +71,7 @@ def calibrate(
     if sum(one is not None for one in (policy, held_out, decision)) > 1:
         raise sl.DataError("give one of --policy, --decision and --held-out")
     check_suffix(plot)
-    recording = part_of(directory, from_, to)
+    recording = part_of(directory, from_, to, task)
     promised = None
     if decision is not None:
         promised = _promised(decision)

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 import session_lab as sl
-from session_lab.cli.shared.environment import Between, Until, part_of
+from session_lab.cli.shared.environment import Between, Task, Until, part_of
 from session_lab.cli.shared.grid import Grid
 from session_lab.cli.shared.numbers import number, price
 from session_lab.cli.shared.options import option, takes
@@ -54,6 +54,7 @@ def decide(
     grid: Grid,
     from_: Between = None,
     to: Until = None,
+    task: Task = None,
     events: Annotated[
         str | None,
         typer.Option(
@@ -106,7 +107,7 @@ def decide(
 
     Example: session-lab decide week --budget 40 --idle-timeout 5s,30s,2m --out for-the-team.html
     """
-    recording = part_of(directory, from_, to)
+    recording = part_of(directory, from_, to, task)
     limit: Any = at_most
     if at_most is not None and wait in _SHARES:
         limit = number("--at-most", at_most)
@@ -115,6 +116,9 @@ def decide(
         raise sl.DataError(f"{page} does not end in .html or .md", column="--out")
     if shard_into is not None and events is None:
         raise sl.DataError("there is nothing to deal out without --events", column="--shard-into")
+    if task is not None and events is not None:
+        message = "--events are of all tasks; pull what is to be played, or leave --task out"
+        raise sl.DataError(message, column="--task")
     progress = shows_progress(quiet=quiet)
     if events is not None and shard_into is not None:
         sl.traffic.shard(events, shard_into, progress=progress)

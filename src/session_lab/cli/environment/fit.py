@@ -11,6 +11,7 @@ import typer
 import session_lab as sl
 from session_lab.cli.shared.environment import (
     Between,
+    Task,
     Until,
     part_of,
     plain,
@@ -30,6 +31,7 @@ def fit(
     *,
     from_: Between = None,
     to: Until = None,
+    task: Task = None,
     level: Annotated[
         float, typer.Option("--level", help="Of intervals that express an error of sampling.")
     ] = 0.95,
@@ -53,7 +55,7 @@ def fit(
     Example: session-lab replay week/events.parquet --policy week/model.json
     """
     check_suffix(plot)
-    found = sl.fit(part_of(directory, from_, to), level=level, seed=seed)
+    found = sl.fit(part_of(directory, from_, to, task), level=level, seed=seed)
     if out is not None:
         document = policy_document(found.policy, found.platform)
         from session_lab.frames import whole_file

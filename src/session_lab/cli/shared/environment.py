@@ -15,19 +15,24 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-__all__ = ["Between", "Until", "part_of", "plain", "policy_document"]
+__all__ = ["Between", "Task", "Until", "part_of", "plain", "policy_document"]
 
 Between = Annotated[
     str | None, typer.Option("--from", help="Only sessions created from this instant on.")
 ]
 Until = Annotated[str | None, typer.Option("--to", help="Only sessions created before this.")]
+Task = Annotated[
+    str | None, typer.Option("--task", help="Only sessions of this agent: its task identifier.")
+]
 
 _BEGINNING, _END = "1970-01-01T00:00:00Z", "9999-12-31T00:00:00Z"
 
 
-def part_of(directory: Path, from_: str | None, to: str | None) -> sl.Recording:
+def part_of(directory: Path, from_: str | None, to: str | None, task: str | None) -> sl.Recording:
     """Read a recording, or the part of it that was asked for."""
     recording = sl.read_recording(directory)
+    if task is not None:
+        recording = recording.of_task(task)
     if from_ is None and to is None:
         return recording
     return recording.between(from_ or _BEGINNING, to or _END)

@@ -19,6 +19,7 @@ from session_lab.frames import (
     SESSIONS,
     TURNS,
     WAITS,
+    column_of,
     digest,
     instants,
     whole_file,
@@ -30,6 +31,9 @@ from session_lab.timing import instant_text, to_instant
 
 if TYPE_CHECKING:
     import os
+
+    import numpy as np
+    from numpy.typing import NDArray
 
     from session_lab.frames import Schema
     from session_lab.replays.replay import Replay
@@ -158,7 +162,34 @@ class Recording:
         if last < first:
             raise DataError(f"{to} lies before {from_}", column="to")
         created = instants(self.sessions, "created_at", source="sessions")
-        is_in = (created >= first) & (created < last)
+        some = self._some((created >= first) & (created < last))
+        return replace(some, period=Period(instant_text(first), instant_text(last)))
+
+    def of_task(self, task: str) -> Recording:
+        """Return the sessions of one agent, with all that is of them.
+
+        Several agents in one environment are fitted to one platform; each by itself has its own.
+
+        Parameters
+        ----------
+        task : str
+            Its task identifier.
+
+        Raises
+        ------
+        DataError
+            No session is of this agent.
+        """
+        tasks = column_of(self.sessions, "task_identifier", source="sessions").astype(object)
+        is_in = (tasks == task).fillna(value=False).to_numpy(bool)
+        if not is_in.any():
+            there = ", ".join(sorted(map(repr, tasks.dropna().unique()))) or "none is told"
+            message = f"no session is of task {task!r}; there are {there}"
+            raise DataError(message, source="sessions", column="task_identifier")
+        return self._some(is_in)
+
+    def _some(self, is_in: NDArray[np.bool_]) -> Recording:
+        """Return some sessions, with all that is of them."""
         sessions = self.sessions[is_in].reset_index(drop=True)
         return replace(
             self,
@@ -167,7 +198,6 @@ class Recording:
             turns=_of(self.turns, sessions["session_id"]),
             waits=_of(self.waits, sessions["session_id"]),
             events=_of(self.events, names_of(sessions), by="external_id"),
-            period=Period(instant_text(first), instant_text(last)),
         )
 
     def digest(self) -> str:

@@ -19,9 +19,11 @@ from session_lab.replays.environment.calibration.accounts import (
 )
 from session_lab.replays.environment.calibration.calibration import Calibration, verdict
 from session_lab.replays.environment.calibration.distances import Distances, distances
+from session_lab.replays.environment.caveat import texts_of
 from session_lab.replays.environment.fitting import fit
 from session_lab.replays.environment.fitting.evidence import Evidence, session_names
 from session_lab.replays.environment.fitting.samples import LEAST_SESSIONS
+from session_lab.replays.environment.fitting.tasks import by_task, differences
 from session_lab.replays.environment.recording import Recording, check_recording
 from session_lab.replays.replay import Replay, replay
 from session_lab.simulator import RandomStream
@@ -113,15 +115,17 @@ def calibrate(
     False
     """
     _check(recording, tolerance)
-    caveats: tuple[str, ...] = ()
     if policy is None or platform is None:
         fitted = fit(recording, seed=seed)
         policy = fitted.policy if policy is None else policy
         platform = fitted.platform if platform is None else platform
         told = "the model was fitted to the same recording, so that it agrees proves little"
-        caveats = (told, *fitted.caveats)
+        caveats = (told, *fitted.notes)
         if limits is not None and platform is fitted.platform:
             caveats = (_TWICE, *caveats)
+    else:
+        rows = by_task(Evidence.of(recording), recording, level=level, seed=seed)
+        caveats = texts_of(differences(rows))
     again = replay(
         recording.events, policy, platform, limits=limits, until=recording.observed_at, seed=seed
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from session_lab.errors import DataError
 from session_lab.frames import instants
 from session_lab.replays.chats import Chats
 from session_lab.replays.environment.calibration import calibrate
+from session_lab.replays.environment.caveat import Caveat
 from session_lab.replays.environment.deciding.decision import Decision, Recorded
 from session_lab.replays.environment.deciding.peaks import peaks_of
 from session_lab.replays.environment.deciding.pricing import pricing_of
@@ -30,9 +30,8 @@ from session_lab.replays.environment.deciding.tables import (
 )
 from session_lab.replays.environment.deciding.variations import variations
 from session_lab.replays.environment.fitting import fit as fit_recording
-from session_lab.replays.environment.fitting.samples import STUDENT, block_draws
+from session_lab.replays.environment.fitting.samples import STUDENT, block_draws, normals
 from session_lab.replays.environment.recording import check_recording
-from session_lab.simulator import RandomStream
 from session_lab.simulator.model.randomness import to_seed
 from session_lab.timing import instant_text, to_instant
 
@@ -251,7 +250,7 @@ def decide(
             draws,
         ),
         caveats=(
-            *pricing.notes,
+            *pricing.caveats,
             *_quiet(begin, chats.created[0], span),
             *getattr(model, "caveats", ()),
         ),
@@ -276,9 +275,7 @@ def _counts(n: int, chats: int, seed: int) -> NDArray[np.float64]:
 
     The normal approximation of a Poisson number.
     """
-    uniforms = RandomStream(seed, "counts").uniforms(n)
-    normal = [NormalDist().inv_cdf(max(place, 1e-12)) for place in uniforms.tolist()]
-    return np.maximum(1 + np.array(normal, dtype=np.float64) / math.sqrt(chats), 0.0)
+    return np.maximum(1 + normals(n, seed, "counts") / math.sqrt(chats), 0.0)
 
 
 def _period(recording: Recording) -> tuple[str, str]:
@@ -291,14 +288,15 @@ def _period(recording: Recording) -> tuple[str, str]:
     )
 
 
-def _quiet(begin: str, first: int, span: int) -> list[str]:
+def _quiet(begin: str, first: int, span: int) -> list[Caveat]:
     """Return a sentence where the first session came long after the recorded time began."""
     late = first - to_instant(begin)
     if late < _LONG * span:
         return []
     told = f"the first session came {read_duration(late)} after the recorded time began"
     times = f"{span / max(span - late, 1):.3g} times as much"
-    return [f"{told}: if nothing was there before, a month comes to {times}"]
+    told = f"{told}: if nothing was there before, a month comes to {times}"
+    return [Caveat("period", told)]
 
 
 def _calibration(recording: Recording, model: FittedModel, seed: int) -> str:

@@ -19,6 +19,7 @@ from session_lab.analysis.results import Result
 from session_lab.errors import DataError
 from session_lab.frames import whole_file
 from session_lab.frames.files.places import written_suffix
+from session_lab.replays.environment.caveat import texts_of
 from session_lab.simulator import RunPolicy
 from session_lab.simulator.model.settings.concurrency import PLANS_AS_OF
 
@@ -27,13 +28,14 @@ if TYPE_CHECKING:
 
     from session_lab.analysis.replays.rules import Rule
     from session_lab.replays.chats import Policies
+    from session_lab.replays.environment.caveat import Caveat
     from session_lab.simulator import Platform
 
 __all__ = ["Decision", "Recorded"]
 
 _LIKELY = 0.8
-_FIRST = ("resume_time is not identified", "the first session came")
-"""How caveats begin that come before the recommendation."""
+_FIRST = ("resume_time", "tasks", "period")
+"""What caveats are about that come before the recommendation."""
 _ALIKE = 0.05
 _PROMISED = (
     "wait_mean",
@@ -121,8 +123,8 @@ class Decision(Result):
         which it is: the shortest, longest, smallest or largest.
     recorded : Recorded
         What all this rests on.
-    caveats : tuple of str
-        Where the price comes from, and what the fit says of itself.
+    caveats : tuple of Caveat
+        Where the price comes from, and what the fit says of itself, with what each is about.
     calibration : str
         How well the model reproduces what was recorded, in a sentence; empty where nobody looked.
     """
@@ -145,7 +147,7 @@ class Decision(Result):
     cost_unit: str
     edges: dict[str, str]
     recorded: Recorded
-    caveats: tuple[str, ...] = ()
+    caveats: tuple[Caveat, ...] = ()
     calibration: str = ""
 
     title: ClassVar[str] = "A policy for this environment"
@@ -226,7 +228,7 @@ class Decision(Result):
         told = []
         if not self.is_met:
             told.append(f"no policy that was tried comes to {self.limit}")
-        told += [each for each in self.caveats if each.startswith(_FIRST)]
+        told += texts_of(one for one in self.caveats if one.about in _FIRST)
         if self.as_good < _LIKELY:
             told.append(
                 f"the recording does not settle it: in {1 - self.as_good:.0%} of the samples "
@@ -276,11 +278,16 @@ class Decision(Result):
         return _ASSUMPTIONS
 
     @property
+    def rest(self) -> tuple[str, ...]:
+        """The caveats that are none of the :attr:`remarks`."""
+        return texts_of(one for one in self.caveats if one.about not in _FIRST)
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """The recommendation, how sure it is, and what to bear in mind."""
         calibrated = (self.calibration,) if self.calibration else ()
         told = (self.headline, f"asked: {self.question}", self.sureness)
-        return (*told, *self.remarks, self.slots, *calibrated, *self.caveats)
+        return (*told, *self.remarks, self.slots, *calibrated, *self.rest)
 
     def to_frame(self) -> pd.DataFrame:
         """Return :attr:`policies`."""

@@ -8,6 +8,7 @@ from session_lab.analysis.churn.prices import PriceList, billed_time, prices
 from session_lab.analysis.display import money
 from session_lab.errors import DataError
 from session_lab.frames import NAT, column_of
+from session_lab.replays.environment.caveat import Caveat
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,14 +28,14 @@ class Pricing(NamedTuple):
         hours.
     is_known : bool
         Whether a price is known.
-    notes : tuple of str
+    caveats : tuple of Caveat
         Where it comes from.
     """
 
     per_second: float
     per_run: float
     is_known: bool
-    notes: tuple[str, ...]
+    caveats: tuple[Caveat, ...]
 
     @property
     def unit(self) -> str:
@@ -67,7 +68,8 @@ def pricing_of(runs: pd.DataFrame, given: PriceList | Mapping[str, float] | None
         per_second = {m: p for m, p in listed.per_second.items() if listed.told_by[m] == wanted}
     if not per_second:
         note = "no price is known, as no run tells its machine, cost and billed time: costs are"
-        return Pricing(1 / 3600, 0.0, is_known=False, notes=(f"{note} billed hours",))
+        told = Caveat("price", f"{note} billed hours")
+        return Pricing(1 / 3600, 0.0, is_known=False, caveats=(told,))
     weights = _billed_by_machine(runs)
     if not weights and len(per_second) == 1:
         weights = dict.fromkeys(per_second, 1.0)
@@ -82,7 +84,7 @@ def pricing_of(runs: pd.DataFrame, given: PriceList | Mapping[str, float] | None
     mix = ", ".join(f"{machine} {weight / total:.0%}" for machine, weight in weights.items())
     hour, run = money(mean * 3600, "$"), money(per_run, "$")
     note = f"{hour} for a billed hour ({mix} of the billed time) and {run} for a run: {source}"
-    return Pricing(mean, per_run, is_known=True, notes=(note,))
+    return Pricing(mean, per_run, is_known=True, caveats=(Caveat("price", note),))
 
 
 def _billed_by_machine(runs: pd.DataFrame) -> dict[str, float]:

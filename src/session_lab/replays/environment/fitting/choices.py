@@ -160,9 +160,9 @@ def _told_cap(
     free = int(mine.sum() - told.sum())
     note = f"{OWN.format('maxDuration')}: {free:,} of {mine.sum():,} runs have no cap"
     if free > told.sum():
-        return [
-            unknown("max_duration", note, task=task, source=source, observations=int(told.sum()))
-        ]
+        n = int(told.sum())
+        row = unknown("max_duration", note, task=task, source=source, observations=n)
+        return [row._replace(is_own=True)]
     caps = runs.max_duration[told]
     found = constants(Bounds.of((runs.triggered[told], caps, caps)))
     rows = of_constants(
@@ -170,7 +170,9 @@ def _told_cap(
     )
     if not free:
         return rows
-    return [row._replace(note="; ".join(filter(None, (row.note, note)))) for row in rows]
+    return [
+        row._replace(note="; ".join(filter(None, (row.note, note))), is_own=True) for row in rows
+    ]
 
 
 def _preloads(evidence: Evidence, chosen: NDArray[np.bool_], task: str | None) -> list[Parameter]:

@@ -12,6 +12,7 @@ from session_lab.analysis.display import read_duration
 from session_lab.analysis.results import Result
 from session_lab.errors import DataError
 from session_lab.frames import NAT
+from session_lab.replays.environment.caveat import Caveat, texts_of
 from session_lab.replays.environment.fitting import platforms
 from session_lab.replays.environment.fitting.choices import choices
 from session_lab.replays.environment.fitting.constants import SPARE
@@ -24,7 +25,15 @@ from session_lab.replays.environment.fitting.parameters import (
 )
 from session_lab.replays.environment.fitting.policies import Period, held, periods
 from session_lab.replays.environment.fitting.samples import LEAST_SESSIONS, Sample, share_bound
-from session_lab.replays.environment.fitting.times import boots, resumes, turn_durations
+from session_lab.replays.environment.fitting.tasks import by_task, differences, tasks_of
+from session_lab.replays.environment.fitting.times import (
+    BOOTED,
+    ENDED,
+    WOKEN,
+    boots,
+    resumes,
+    turn_durations,
+)
 from session_lab.replays.environment.recording import check_recording
 from session_lab.simulator import Platform, RandomStream, RunPolicy
 from session_lab.simulator.model.randomness import to_seed
@@ -41,9 +50,6 @@ if TYPE_CHECKING:
 __all__ = ["Fit", "fit"]
 
 _TIMES = ("boot_time", "resume_time", "turn_duration")
-_BOOTED = "turns.started_at or waits.started_at - runs.triggered_at"
-_WOKEN = "turns.started_at - turns.arrived_at of resumed turns"
-_ENDED, _NO_END = "turns.ended_at - turns.started_at", "no turn was seen to its end"
 _QUEUED = 1_000
 """Milliseconds in the queue from which on it is worth a word."""
 _SHOWN = ("idle_timeout", "turn_timeout", "max_turns", "on_deploy")
@@ -73,8 +79,8 @@ class Fit(Result):
         How many turns crashed their run, and how many ended and might have.
     sessions, runs : int
         How many were looked at.
-    caveats : tuple of str
-        What to bear in mind.
+    caveats : tuple of Caveat
+        What to bear in mind: ``about``, which is what parameter or what else, and ``text``.
     level : float
         Of the intervals that express an error of sampling.
     """
@@ -88,7 +94,7 @@ class Fit(Result):
     crashes: tuple[int, int]
     sessions: int
     runs: int
-    caveats: tuple[str, ...]
+    caveats: tuple[Caveat, ...]
     level: float
 
     title: ClassVar[str] = "Run model fitted to a recording"
@@ -100,7 +106,7 @@ class Fit(Result):
     @property
     def notes(self) -> tuple[str, ...]:
         """What to bear in mind, and why what is missing was not identified."""
-        return self.caveats
+        return texts_of(self.caveats)
 
     @cached_property
     def parameters(self) -> pd.DataFrame:
@@ -222,15 +228,16 @@ def fit(recording: Recording, *, level: float = 0.95, seed: int = 0) -> Fit:
     if not 0 < level < 1:
         raise DataError(f"{level!r} is not a level between 0 and 1", column="level")
     evidence, seed = Evidence.of(recording), to_seed(seed)
-    tasks = _tasks(evidence)
+    tasks = tasks_of(evidence)
     live = platforms.deploys(evidence)
     rows: list[Parameter] = []
     for task, mine in tasks.items():
         rows += choices(evidence, task, mine)
         rows.append(platforms.on_deploy(evidence, live, task, mine))
     samples, few, times, caveats = _times(evidence, recording, tasks, level=level, seed=seed)
-    crashing = platforms.crash_rate(evidence, level=level)
-    rows += [*times, crashing, *live, *platforms.prices(evidence)]
+    crashing = platforms.crash_rate(evidence, None, None, level=level)
+    single = by_task(evidence, recording, level=level, seed=seed)
+    rows += [*times, crashing, *single, *live, *platforms.prices(evidence)]
     known = evidence.runs.triggered[evidence.runs.triggered != NAT]
     history = periods(rows, tuple(tasks), known)
     platform = Platform(
@@ -248,16 +255,16 @@ def fit(recording: Recording, *, level: float = 0.95, seed: int = 0) -> Fit:
         crashes=platforms.crashes(evidence),
         sessions=int(evidence.runs.session.max(initial=-1)) + 1,
         runs=len(evidence.runs.session),
-        caveats=(*caveats, *_stand_ins(rows), *_own(rows), *_changes(history), *recording.notes),
+        caveats=(
+            *caveats,
+            *differences(single),
+            *_stand_ins(rows),
+            *_own(rows),
+            *_changes(history),
+            *(Caveat("recording", note) for note in recording.notes),
+        ),
         level=level,
     )
-
-
-def _tasks(evidence: Evidence) -> dict[str | None, NDArray[Any] | None]:
-    """Return the agents, and which runs are theirs; one alone is not named."""
-    if len(evidence.tasks) < 2:
-        return {None: None}
-    return {task: evidence.runs.task == code for code, task in enumerate(evidence.tasks)}
 
 
 def _times(
@@ -267,52 +274,58 @@ def _times(
     *,
     level: float,
     seed: int,
-) -> tuple[dict[str, Sample], dict[str, Sample], list[Parameter], list[str]]:
+) -> tuple[dict[str, Sample], dict[str, Sample], list[Parameter], list[Caveat]]:
     durations, estimated = turn_durations(evidence, None)
     caveats = []
     if evidence.lost_turns:
-        caveats.append(f"{evidence.lost_turns:,} turns of runs that are not recorded are left out")
+        told = f"{evidence.lost_turns:,} turns of runs that are not recorded are left out"
+        caveats.append(Caveat("turns", told))
     if estimated:
-        caveats.append(
+        told = (
             f"the ends of {estimated:,} turns are estimates, since their traces are gone; "
             "turn_duration is of the others, or of these where there are no others"
         )
+        caveats.append(Caveat("turn_duration", told))
     queued = durations_of(recording.runs, "queued", "runs")
     queued = queued[queued != NAT]
     if len(queued) and (waited := int(np.quantile(queued, 0.95))) >= _QUEUED:
         told = f"one run in twenty waited {read_duration(waited)} or more in the queue"
-        caveats.append(f"{told}, which boot_time contains")
-    if len(tasks) > 1:
-        caveats.append("boots and resumes are those of all tasks together; choices are by task")
-    found: list[tuple[str, str | None, Sample, str, str]] = [
-        ("boot_time", None, boots(evidence), _BOOTED, "no run was seen to be ready"),
-        ("resume_time", None, resumes(evidence, recording), _WOKEN, "no turn woke a run"),
-        ("turn_duration", None, durations, _ENDED, _NO_END),
+        caveats.append(Caveat("boot_time", f"{told}, which boot_time contains"))
+    found: list[tuple[str, str | None, Sample, tuple[str, str]]] = [
+        ("boot_time", None, boots(evidence, None), BOOTED),
+        ("resume_time", None, resumes(evidence, recording, None), WOKEN),
+        ("turn_duration", None, durations, ENDED),
     ]
     samples: dict[str, Sample] = {}
     few: dict[str, Sample] = {}
-    for name, _, one, *_ in found:
+    for name, _, one, _ in found:
         (few if one.sessions < LEAST_SESSIONS else samples)[name] = one
     caveats += [
-        f"the longest {sample.unseen:.1%} of {name} were not seen to their end; as long as they "
-        "were seen stands in for them"
+        Caveat(
+            name,
+            f"the longest {sample.unseen:.1%} of {name} were not seen to their end; as long as "
+            "they were seen stands in for them",
+        )
         for name, sample in samples.items()
         if sample.unseen > 0
     ]
     caveats += [
-        f"{sample.negative:,} of {len(sample.times):,} observations of {name} end before they begin, "
-        "as clocks differ: they count as 0 s, and it is too short"
+        Caveat(
+            name,
+            f"{sample.negative:,} of {len(sample.times):,} observations of {name} end before they "
+            "begin, as clocks differ: they count as 0 s, and it is too short",
+        )
         for name, sample in samples.items()
         if sample.negative > SPARE * len(sample.times)
     ]
     if len(tasks) > 1:
         found += [
-            ("turn_duration", task, turn_durations(evidence, mine)[0], _ENDED, _NO_END)
+            ("turn_duration", task, turn_durations(evidence, mine)[0], ENDED)
             for task, mine in tasks.items()
         ]
     rows = [
         row
-        for name, task, sample, source, nothing in found
+        for name, task, sample, (source, nothing) in found
         for row in of_sample(
             name,
             sample,
@@ -326,7 +339,7 @@ def _times(
     return samples, few, rows, caveats
 
 
-def _stand_ins(rows: list[Parameter]) -> list[str]:
+def _stand_ins(rows: list[Parameter]) -> list[Caveat]:
     """Return a sentence for each number that stands in for one that was not identified."""
     told = []
     for row in rows:
@@ -334,25 +347,31 @@ def _stand_ins(rows: list[Parameter]) -> list[str]:
         if row.value is not None:
             continue
         if row.parameter in _TIMES and row.task is None:
-            told.append(f"{row.parameter} is {row.note}; 0 s stands in for it")
+            text = f"{row.parameter} is {row.note}; 0 s stands in for it"
         elif row.parameter in _SHOWN:
             value = held(row)
             shown = getattr(RunPolicy(), row.parameter) if value is None else value
-            told.append(f"{row.parameter}{whose} is {row.note}; {shown} stands in for it")
+            text = f"{row.parameter}{whose} is {row.note}; {shown} stands in for it"
+        else:
+            continue
+        told.append(Caveat(row.parameter, text))
     return told
 
 
-def _own(rows: list[Parameter]) -> list[str]:
+def _own(rows: list[Parameter]) -> list[Caveat]:
     """Return a sentence for each choice that single sessions seem to make for themselves."""
     return [
-        f"{row.parameter}{'' if row.task is None else f' of {row.task}'}: {row.note}; all sessions "
-        f"are replayed alike"
+        Caveat(
+            row.parameter,
+            f"{row.parameter}{'' if row.task is None else f' of {row.task}'}: {row.note}; all "
+            "sessions are replayed alike",
+        )
         for row in rows
-        if "triggerConfig" in row.note
+        if row.is_own
     ]
 
 
-def _changes(history: tuple[Period, ...]) -> list[str]:
+def _changes(history: tuple[Period, ...]) -> list[Caveat]:
     if len(history) == 1:
         return []
     times = ", ".join(str(one.since) for one in history[1:])
@@ -360,7 +379,7 @@ def _changes(history: tuple[Period, ...]) -> list[str]:
         f"the policy was changed meanwhile, at the latest at {times}; .policy is the last one, and "
         ".periods has all; calibrate each on its own part of the recording (Recording.between)"
     )
-    return [told]
+    return [Caveat("policy", told)]
 
 
 def _moved(row: Parameter, place: float) -> Parameter:

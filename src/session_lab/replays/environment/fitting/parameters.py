@@ -49,6 +49,8 @@ class Parameter(NamedTuple):
         The columns that it came from.
     note : str
         Why it is not identified, or what to bear in mind.
+    is_own : bool
+        Whether single sessions seem to have values of their own; no column of a table.
     """
 
     parameter: str
@@ -63,6 +65,7 @@ class Parameter(NamedTuple):
     at_least: int
     source: str
     note: str = ""
+    is_own: bool = False
 
 
 def unknown(
@@ -172,9 +175,10 @@ def of_constants(
             )
         elif len(found) > 1:
             notes.append(f"until it was changed, {instant_text(found[place + 1].since or 0)}")
+        is_own = own is not None and one.contradicting > SPARE * one.observations
+        if is_own:
+            notes.append(OWN.format(own))
         if one.contradicting:
-            if own is not None and one.contradicting > SPARE * one.observations:
-                notes.append(OWN.format(own))
             notes.append(f"{one.contradicting:,} observations do not allow this value")
         exact = one.measured
         rows.append(
@@ -191,6 +195,7 @@ def of_constants(
                 at_least=one.observations - exact,
                 source=source,
                 note="; ".join(notes),
+                is_own=is_own,
             )
         )
     return rows
@@ -208,7 +213,7 @@ def _bounded(one: Constant, nothing: str, unit: str) -> str:
 def table(rows: Iterable[Parameter]) -> pd.DataFrame:
     """Return rows as a frame."""
     listed = list(rows)
-    frame = pd.DataFrame(listed, columns=list(Parameter._fields))
+    frame = pd.DataFrame(listed, columns=list(Parameter._fields)).drop(columns="is_own")
     for name in ("parameter", "task", "statistic", "unit", "source", "note"):
         frame[name] = frame[name].astype("string[pyarrow]")
     for name in ("value", "lower", "upper"):

@@ -26,31 +26,34 @@ _EXACT = 1e-6
 """Costs are told with so many digits, so a price is known no better, relatively."""
 
 
-def crashes(evidence: Evidence) -> tuple[int, int]:
-    """Return how many turns crashed their run, and how many ended and might have.
+def crashes(evidence: Evidence, of_task: NDArray[np.bool_] | None = None) -> tuple[int, int]:
+    """Return how many turns of some runs crashed them, and how many ended and might have.
 
     A turn that a cap cut off was never tried.
     """
     runs, turns = evidence.runs, evidence.turns
     last = evidence.last_turns()
-    crashed = int(((runs.cause == _CRASH) & (last >= 0)).sum())
+    mine = np.ones(len(last), dtype=bool) if of_task is None else of_task
+    crashed = int((mine & (runs.cause == _CRASH) & (last >= 0)).sum())
     tried = turns.ended != NAT
     cut = last[(runs.cause == _MAX_DURATION) & (last >= 0)]
     tried[cut] = False
     # The end of a turn that broke is not always told; that it broke is.
     tried[last[(runs.cause == _CRASH) & (last >= 0)]] = True
-    return crashed, int(tried.sum())
+    return crashed, int((tried & mine[turns.run]).sum())
 
 
-def crash_rate(evidence: Evidence, *, level: float) -> Parameter:
+def crash_rate(
+    evidence: Evidence, task: str | None, of_task: NDArray[np.bool_] | None, *, level: float
+) -> Parameter:
     """Return the row of the share of turns that crash their run."""
     source = "runs.end_cause of turns that ended"
-    crashed, tried = crashes(evidence)
+    crashed, tried = crashes(evidence, of_task)
     if not tried:
-        return unknown("crash_rate", "no turn has ended", unit="share", source=source)
+        return unknown("crash_rate", "no turn has ended", task=task, unit="share", source=source)
     found = share_of(crashed, tried, level)
     return Parameter(
-        "crash_rate", None, None, None, *found, "share", tried, 0, source, f"{crashed:,} crashed"
+        "crash_rate", task, None, None, *found, "share", tried, 0, source, f"{crashed:,} crashed"
     )
 
 

@@ -23,6 +23,7 @@ __all__ = [
     "Estimate",
     "Sample",
     "block_draws",
+    "normals",
     "share_bound",
     "share_of",
 ]
@@ -332,6 +333,12 @@ def block_draws(
     drawn += np.arange(resamples)[:, None] * n
     counts = np.bincount(drawn.ravel(), minlength=resamples * n).reshape(resamples, n)
     return counts.astype(np.float64)
+
+
+def normals(n: int, seed: int, name: str) -> NDArray[np.float64]:
+    """Draw standard normal numbers; shape (n,)."""
+    places = np.maximum(RandomStream(seed, name).uniforms(n), 1e-12).tolist()
+    return np.array([NormalDist().inv_cdf(place) for place in places], dtype=np.float64)
 
 
 def _student(level: float, df: int) -> float:

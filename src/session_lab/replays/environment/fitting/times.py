@@ -24,7 +24,15 @@ if TYPE_CHECKING:
     from session_lab.replays.environment.fitting.evidence import Evidence
     from session_lab.replays.environment.recording import Recording
 
-__all__ = ["boots", "resumes", "turn_durations"]
+__all__ = ["BOOTED", "ENDED", "WOKEN", "boots", "resumes", "turn_durations"]
+
+BOOTED = (
+    "turns.started_at or waits.started_at - runs.triggered_at",
+    "no run was seen to be ready",
+)
+"""Which columns tell a time, and why where they tell none."""
+WOKEN = "turns.started_at - turns.arrived_at of resumed turns", "no turn woke a run"
+ENDED = "turns.ended_at - turns.started_at", "no turn was seen to its end"
 
 _OWN = [START_KINDS.index(kind) for kind in ("initial", "continuation", "upgrade", "queued")]
 _RESUMED = START_KINDS.index("resumed")
@@ -32,8 +40,8 @@ _CUT = [END_CAUSES.index(cause) for cause in ("max_duration", "cancelled")]
 """Runs that end for these leave their last turn unfinished."""
 
 
-def boots(evidence: Evidence) -> Sample:
-    """Return the times from the trigger of runs to their first turn, or wait for one.
+def boots(evidence: Evidence, of_task: NDArray[np.bool_] | None) -> Sample:
+    """Return the times from the trigger of some runs to their first turn, or wait for one.
 
     A turn that arrives when its run is ready says nothing of the boot, but then the run's wait for
     it began with its being ready. A run that is not ready yet, or ended before, had booted so far.
@@ -47,19 +55,24 @@ def boots(evidence: Evidence) -> Sample:
     is_over = ready != NAT
     seen = np.where(runs.ended == NAT, evidence.observed_at, runs.ended)
     known = (is_over | (runs.turns == 0)) & (runs.triggered != NAT)
+    if of_task is not None:
+        known &= of_task
     times = np.where(is_over, ready, seen)[known] - runs.triggered[known]
     return Sample.of(times, is_over[known], runs.session[known])
 
 
-def resumes(evidence: Evidence, recording: Recording) -> Sample:
-    """Return the times from a message to a suspended run until its turn started.
+def resumes(evidence: Evidence, recording: Recording, of_task: NDArray[np.bool_] | None) -> Sample:
+    """Return the times from a message to a suspended run, of some, until its turn started.
 
     A message to a suspended run that has not been served has waited so far.
     """
     turns, session = evidence.turns, evidence.runs.session
     woke = (turns.kind == _RESUMED) & (turns.started != NAT) & (turns.arrived != NAT)
-    times = turns.started[woke] - turns.arrived[woke]
     pending, whose = _pending(evidence, recording)
+    if of_task is not None:
+        woke &= of_task[turns.run]
+        pending, whose = pending[of_task[whose]], whose[of_task[whose]]
+    times = turns.started[woke] - turns.arrived[woke]
     return Sample.of(
         np.concatenate([times, pending]),
         np.repeat([True, False], [len(times), len(pending)]),
