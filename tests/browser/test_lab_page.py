@@ -74,6 +74,42 @@ def test_nothing_in_the_world_is_taken_for_markup(opened: Page):
     assert opened.evaluate("window.pwned") is None
 
 
+def test_what_an_agent_writes_is_shown_as_it_is(opened: Page, server: sl.LocalServer):
+    server.agent = "echo"
+    with server.client() as client:
+        message = {"id": "m", "role": "user", "parts": [{"type": "text", "text": "Hello"}]}
+        payload = {"trigger": "submit-message", "message": message}
+        client.sessions.append("chat-1", {"kind": "message", "payload": payload})
+    opened.get_by_role("button", name="Show chat-1").click()
+    opened.locator("#records-out").get_by_text("[turn-complete]").wait_for()
+    assert '{"type":"text-delta"' in opened.locator("#records-out").inner_text()
+
+
+def test_a_long_name_leaves_room_for_the_rest(opened: Page, server: sl.LocalServer):
+    name = "w" * 250
+    with server.client() as client:
+        client.sessions.start(external_id=name, **START)
+    opened.set_viewport_size({"width": 800, "height": 900})
+    opened.get_by_role("button", name=f"Show {name}").click()
+    opened.get_by_text(f"{name} (ACTIVE)").wait_for()
+    assert opened.get_by_text(f"{name} (ACTIVE)").evaluate(
+        "it => it.getBoundingClientRect().top < 900"
+    )
+    assert opened.evaluate("document.documentElement.scrollWidth") == 800
+    status = opened.locator("#sessions td").nth(1)
+    assert status.evaluate("it => it.getBoundingClientRect().right < 800")
+
+
+def test_a_world_with_nothing_in_it_says_so(page: Page, server: sl.LocalServer):
+    server.control("POST", "/reset", {})
+    page.goto(f"{server.url}/_lab/")
+    page.get_by_text("virtual clock, seed 0").wait_for()
+    for part in ("#sessions tbody", "#runs tbody", "#faults", "#journal"):
+        shown = page.locator(part).evaluate("it => getComputedStyle(it, '::after').content")
+        assert shown == '"none"', part
+    assert page.get_by_role("button", name="Clear faults").is_disabled()
+
+
 def test_time_passes_at_a_click(opened: Page, server: sl.LocalServer):
     opened.get_by_label("Advance by").fill("90")
     opened.get_by_role("button", name="Advance", exact=True).click()

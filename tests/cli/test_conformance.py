@@ -65,11 +65,19 @@ def test_a_difference_ends_with_3_and_is_told_as_json(
     [
         (["http://127.0.0.1:1", "--secret-key", "tr_prod_example"], "production"),
         (["https://api.trigger.dev", "--live", "--secret-key", "tr_prod_example"], "production"),
+        (["http://127.0.0.1:1", "--secret-key", " tr_prod_example\n"], "production"),
         (["https://api.trigger.dev"], "add --live"),
         (["localhost:8787"], "is not an address"),
         (["http://127.0.0.1:1"], "127.0.0.1"),
     ],
-    ids=["production", "live production", "not live", "no address", "nobody there"],
+    ids=[
+        "production",
+        "live production",
+        "production in blanks",
+        "not live",
+        "no address",
+        "nobody there",
+    ],
 )
 def test_what_must_not_be_tried_is_refused_in_one_line(
     arguments: list[str],

@@ -81,7 +81,7 @@ def _check(url: str, secret_key: str, *, live: bool) -> None:
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         message = f"{url!r} is not an address; write one such as http://127.0.0.1:8787"
         raise DataError(message, column="URL")
-    if secret_key.startswith(_PRODUCTION):
+    if secret_key.strip().lower().startswith(_PRODUCTION):
         message = (
             "the key is one of production, where sessions are people's; use one of development"
         )

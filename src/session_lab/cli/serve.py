@@ -95,9 +95,9 @@ def serve(
     """Serve a simulated Sessions API until Ctrl+C; its address is printed when it is ready.
 
     Runs follow a policy if one of its flags or an agent is given; else they live until the control
-    API below /_lab ends them. On the virtual clock nothing expires, no run ends and no rate limit refills
-    until POST /_lab/clock/advance moves it; only a quiet stream ends by itself, in the machine's
-    time, as on the real clock.
+    API below /_lab ends them. On the virtual clock nothing expires and no run ends until
+    POST /_lab/clock/advance moves it; quiet streams end and rate limits refill in the machine's
+    time too, as on the real clock.
 
     Example: session-lab serve --port 0 --state lab.sqlite --idle-timeout 60s
     """

@@ -68,10 +68,12 @@ function runRow(run) {
 
 function sessionRow(session) {
   const name = session.externalId ?? session.id;
-  const open = button(name, `Show ${name}`, () => {
+  const open = button(name, `Show ${name}`, async () => {
     selected = session.id;
-    refresh(true);
+    await refresh(true);
+    byId("detail").scrollIntoView({ block: "nearest" });
   }, true);
+  open.title = name;
   return row([open, session.status, session.taskIdentifier, session.createdAt, session.tags.join(", ")]);
 }
 
@@ -91,9 +93,16 @@ function showWorld(world) {
     sessions.length < world.sessionCount ? `newest ${sessions.length} of ${count}` : count;
   fill("sessions", sessions.map(sessionRow));
   fill("runs", runs.map(runRow));
-  byId("faults").textContent = JSON.stringify(world.faults, null, 2);
+  const isQuiet = world.faults.rules.length === 0 && world.faults.trigger === null;
+  byId("faults").textContent = isQuiet ? "" : JSON.stringify(world.faults, null, 2);
+  byId("clear-faults").disabled = isQuiet;
   byId("journal-count").textContent = `${world.requestCount.toLocaleString("en")} requests, newest first`;
   byId("journal").textContent = world.journal.join("\n");
+}
+
+function recordText({ at, control, data }) {
+  if (control) return `${at} [${control}]`;
+  return `${at} ${typeof data === "string" ? data : JSON.stringify(data)}`;
 }
 
 function showSession(detail) {
@@ -105,7 +114,7 @@ function showSession(detail) {
   fill("session-runs", detail.runs.map(runRow));
   for (const io of ["in", "out"]) {
     const items = detail.records[io].map((record) =>
-      element("li", `${record.at} ${record.control ? `[${record.control}]` : record.data}`, { value: record.seq }));
+      element("li", recordText(record), { value: record.seq }));
     byId(`records-${io}`).replaceChildren(...items);
   }
 }
