@@ -386,11 +386,7 @@ def _zone(name: str) -> tzinfo:
 
 def _constants(given: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
     constants = {}
-    known = [column.name for column in EVENTS.columns]
     for name, value in given.items():
-        if name not in known:
-            message = f"{name!r} is not a column of the events frame; it has {', '.join(known)}"
-            raise DataError(message, column="constants")
         if name in names:
             raise DataError(f"{name} is given as a column and as a constant", column="constants")
         constants[name] = event_value(EVENTS.column(name), value, name)
