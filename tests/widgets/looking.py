@@ -9,6 +9,7 @@ from unittest import mock
 import ipywidgets
 from matplotlib.figure import Figure
 
+from session_lab.widgets.parts.html import code_html, message_html
 from session_lab.widgets.parts.view import View
 
 __all__ = ["control", "displayed", "labelled", "picture", "text", "tree", "widgets_and_figures"]
@@ -38,7 +39,13 @@ def text(explorer: Any) -> str:
 
 
 def pieces(explorer: Any) -> list[str]:
-    return [one.value for one in tree(explorer.widget) if isinstance(one, ipywidgets.HTML)]
+    """Return what stands around each picture, as pages show it."""
+    views = [one for one in tree(explorer.widget) if isinstance(one, View)]
+    return [
+        piece
+        for view in views
+        for piece in (message_html(view.lines), view.table, code_html(view.code))
+    ]
 
 
 def displayed(explorer: Any) -> list[dict[str, Any]]:

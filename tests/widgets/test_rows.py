@@ -11,7 +11,7 @@ import session_lab as sl
 from session_lab.widgets import IndexedSessions, Selection, TagExplorer
 from session_lab.widgets.data.session_table import MOST_ROWS, SessionTable
 from session_lab.widgets.parts.rows_table import RowsTable
-from tests.widgets.looking import tree
+from tests.widgets.looking import text, tree
 from tests.widgets.sessions import AWKWARD, sessions_frame
 
 SESSIONS = sessions_frame()
@@ -116,7 +116,7 @@ def test_buttons_write_beside_the_notebook_and_never_over_a_file(tmp_path: Any, 
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "tags-2.py", "tags.csv", "tags.py", "tags.svg",
     ]  # fmt: skip
-    assert "Written to tags.csv" in explorer._message.value
+    assert "Written to tags.csv" in text(explorer)
     explorer._view._on_message(None, {"export": "xlsx"}, [])
-    assert "is not one of" in explorer._message.value
+    assert "is not one of" in text(explorer)
     explorer.close()

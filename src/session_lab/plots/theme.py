@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import matplotlib.pyplot as plt
 from matplotlib import ticker
 from matplotlib.colors import to_rgb
 
@@ -34,6 +33,9 @@ def axes_for(ax: Axes | None) -> Axes:
     """Return the given Axes, or those of a new figure."""
     if ax is not None:
         return ax
+    # It loads what draws windows; an explorer has a figure of its own.
+    import matplotlib.pyplot as plt  # noqa: PLC0415
+
     figure, new = plt.subplots(figsize=(7, 3.6), layout="constrained")
     figure.patch.set_facecolor(PAPER)
     return new

@@ -172,8 +172,9 @@ class Explorer(ABC, Generic[State]):
         self._coverage(state)  # Refuses values that the data do not have.
         self._state = state
         self._follow()
-        self._panel.value = state.selection
+        # First the picture that was asked for, then the lists and the table of rows.
         self._refresh()
+        self._panel.value = state.selection
 
     @property
     def filter(self) -> Selection:
@@ -286,10 +287,10 @@ class Explorer(ABC, Generic[State]):
         self.show()
         parts = [
             f"<h4>{escape(self.title)}</h4>",
-            self._message.value,
+            message_html(self._view.lines),
             self._image_html(),
-            self._table.value,
-            self._text.value,
+            self._view.table,
+            code_html(self._view.code),
         ]
         return f"<div>{''.join(parts)}</div>"
 
@@ -339,9 +340,8 @@ class Explorer(ABC, Generic[State]):
     def _assemble(self) -> None:
         self._controls = self._make_controls()
         self._view = View(self._on_gesture)
-        self._message, self._table, self._text = (ipywidgets.HTML() for _ in range(3))
         row = ipywidgets.HBox([*self._controls.values()], layout={"flex_flow": "row wrap"})
-        parts = [row, self._message, self._view, self._table, self._text]
+        parts = [row, self._view]
         if not self._shared:
             parts = [self._panel.widget, *parts, self._panel.table]
         self.widget.children = parts
@@ -359,7 +359,7 @@ class Explorer(ABC, Generic[State]):
         try:
             self.state = replace(self._state, **{name: given(change["new"])})
         except DataError as error:
-            self._message.value = message_html([str(error)])
+            self._view.lines = [str(error)]
 
     def _on_gesture(self, gesture: dict[str, Any]) -> None:
         """Do what was done in the browser, by the same methods that code calls."""
@@ -377,11 +377,11 @@ class Explorer(ABC, Generic[State]):
                     self.reset()
                 case {"export": str(kind)}:
                     written = self.export(kind, free_path(self.title, kind))
-                    self._message.value = message_html([f"Written to {written}"])
+                    self._view.lines = [f"Written to {written}"]
                 case _:
                     pass  # No view sends anything else.
         except (DataError, OSError) as error:
-            self._message.value = message_html([str(error)])
+            self._view.lines = [str(error)]
 
     def _values(self, start: float, end: float) -> tuple[str, str]:
         """Return places on the axis as text, no finer than the eye can tell them apart."""
@@ -432,7 +432,7 @@ class Explorer(ABC, Generic[State]):
                 self._drawing.release()
 
     def _draw(self, state: State) -> None:
-        self._message.value = message_html([_WORKING])
+        self._view.lines = [_WORKING]
         n, total = self._coverage(state)
         lines = [f"{n:,} of {total:,} sessions"]
         scene, table = None, ""
@@ -457,10 +457,8 @@ class Explorer(ABC, Generic[State]):
         code = self._code(filtered)
         if scene is not None:
             code = plotted(code)
-        self._view.show(scene, self._picked(state), self._brushed(state, scene), code)
-        self._table.value = table
-        self._text.value = code_html(code)
-        self._message.value = message_html(lines)
+        brushed = self._brushed(state, scene)
+        self._view.show(scene, self._picked(state), brushed, code, table, lines)
 
     def _drawn(self, state: State, result: Result) -> Scene:
         """Return the picture of a state, which is drawn once."""

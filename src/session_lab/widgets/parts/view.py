@@ -27,7 +27,7 @@ def _packed(value: object, _: object) -> bytes:
 
 
 class View(anywidget.AnyWidget):
-    """A picture in the browser.
+    """A picture in the browser, with the lines above it, and its table and its code below.
 
     It changes nothing by itself: a gesture arrives at ``on_gesture`` as ``{"pick": key}``,
     ``{"brush": [from, to]}`` in the unit of the axis, ``{"brush": []}``, ``{"reset": True}`` or
@@ -49,6 +49,8 @@ class View(anywidget.AnyWidget):
     picked: Any = traitlets.List().tag(sync=True)
     brushed: Any = traitlets.List().tag(sync=True)
     code = traitlets.Unicode("").tag(sync=True)
+    table = traitlets.Unicode("").tag(sync=True, to_json=_packed)
+    lines: Any = traitlets.List().tag(sync=True)
     drawn = traitlets.Int(0).tag(sync=True)
 
     def __init__(self, on_gesture: Callable[[dict[str, Any]], None], name: str = "") -> None:
@@ -63,8 +65,10 @@ class View(anywidget.AnyWidget):
         picked: Sequence[Key],
         brushed: Sequence[float | None],
         code: str,
+        table: str,
+        lines: Sequence[str],
     ) -> None:
-        """Show a picture, or none; all of it arrives in one message.
+        """Show a picture, or none, and what stands around it; all of it arrives in one message.
 
         Parameters
         ----------
@@ -75,7 +79,11 @@ class View(anywidget.AnyWidget):
         brushed : sequence of float
             The chosen stretch of the horizontal axis, in its own unit; empty where there is none.
         code : str
-            The call that makes the view, to be copied.
+            The call that makes the view, below it and to be copied.
+        table : str
+            The numbers behind the picture, as HTML.
+        lines : sequence of str
+            What is said above it.
         """
         with self.hold_sync():
             self.svg = "" if scene is None else scene.svg
@@ -83,6 +91,8 @@ class View(anywidget.AnyWidget):
             self.picked = list(picked)
             self.brushed = list(brushed)
             self.code = code
+            self.table = table
+            self.lines = list(lines)
             self.drawn += 1
 
     def _on_message(self, _: object, content: dict[str, Any], __: object) -> None:

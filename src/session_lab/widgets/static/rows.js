@@ -40,7 +40,8 @@ function render({ model, el }) {
   }
 
   function ask() {
-    if (!box.clientHeight) return; // Nobody sees it.
+    // Nobody sees it; what is closed has a height all the same in newer browsers.
+    if (!fold.open || !box.clientHeight) return;
     const first = firstInSight();
     wanted = { window: [first, first + inSight()], by, descending };
     if (!asked) next();
@@ -125,6 +126,7 @@ function render({ model, el }) {
   const seen = new ResizeObserver(resize);
   seen.observe(box);
   box.addEventListener("scroll", ask);
+  fold.addEventListener("toggle", resize);
   model.on("msg:custom", answered);
   model.on("change:version", changed);
   drawHead();

@@ -55,6 +55,14 @@ const EXPORTS = {
 };
 
 function render({ model, el }) {
+  const lines = document.createElement("div");
+  lines.className = "sl-lines";
+  lines.setAttribute("role", "status");
+  const holder = document.createElement("div");
+  holder.className = "sl-holder";
+  const table = document.createElement("div");
+  const code = document.createElement("pre");
+  code.className = "sl-code";
   const tools = document.createElement("div");
   tools.className = "sl-tools";
   tools.setAttribute("role", "toolbar");
@@ -64,8 +72,8 @@ function render({ model, el }) {
   const tip = document.createElement("div");
   tip.className = "sl-tip";
   tip.setAttribute("role", "status");
-  el.classList.add("sl-holder");
-  el.append(tools, root, tip);
+  holder.append(tools, root, tip);
+  el.append(lines, holder, table, code);
   let shown, scene, layer, cursor, curves, waiting;
   let zoom = 1;
   let turn = 0;
@@ -85,13 +93,12 @@ function render({ model, el }) {
   }
 
   async function copyCode(button) {
-    const code = model.get("code");
     try {
-      await navigator.clipboard.writeText(code);
+      await navigator.clipboard.writeText(model.get("code"));
     } catch {
       // Pages without a secure connection have no clipboard of that kind.
       const text = document.createElement("textarea");
-      text.value = code;
+      text.value = model.get("code");
       el.append(text);
       text.select();
       document.execCommand("copy");
@@ -125,7 +132,7 @@ function render({ model, el }) {
     tip.textContent = text;
     tip.style.display = text ? "block" : "none";
     if (!text || !shown) return;
-    const [box, frame] = [shown.getBoundingClientRect(), el.getBoundingClientRect()];
+    const [box, frame] = [shown.getBoundingClientRect(), holder.getBoundingClientRect()];
     const scale = box.width / scene.width;
     const left = box.left - frame.left + x * scale + 12;
     tip.style.left = `${Math.max(0, Math.min(left, root.clientWidth - tip.offsetWidth))}px`;
@@ -278,12 +285,18 @@ function render({ model, el }) {
     return area;
   }
 
+  function say() {
+    lines.replaceChildren(...model.get("lines").flatMap((line) => [line, document.createElement("br")]));
+  }
+
   async function draw() {
     clearTimeout(waiting);
     const mine = ++turn;
-    const [svg, told] = await Promise.all([unpacked(model.get("svg")), unpacked(model.get("scene"))]);
+    const [svg, told, html] = await Promise.all(["svg", "scene", "table"].map((name) => unpacked(model.get(name))));
     if (mine !== turn) return; // A newer picture has come meanwhile.
     scene = told;
+    table.innerHTML = html; // As the kernel wrote it, with every text of users escaped.
+    code.textContent = model.get("code");
     nameSliders(el.closest(".jp-OutputArea-output, .cell-output, .output_area") ?? document.body);
     const focused = root.contains(document.activeElement) ? document.activeElement : null;
     const focusedKey = focused?.dataset.key;
@@ -316,6 +329,7 @@ function render({ model, el }) {
 
   root.addEventListener("pointerleave", () => tell(""));
   model.on("change:drawn", draw);
+  model.on("change:lines", say);
   // Only a kernel that answers makes this view stand for its static twin.
   const answered = (message) => {
     if (message.alive) el.classList.add("sl-alive", `sl-live-${message.alive}`);
@@ -323,10 +337,12 @@ function render({ model, el }) {
   };
   model.on("msg:custom", answered);
   model.send({ hello: true });
+  say();
   draw();
   return () => {
     clearTimeout(waiting);
     model.off("change:drawn", draw);
+    model.off("change:lines", say);
     model.off("msg:custom", answered);
   };
 }
