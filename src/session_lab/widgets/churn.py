@@ -203,13 +203,17 @@ class ChurnExplorer(Explorer[ChurnState]):
         return call(f"sl.churn.{state.view}", *frames, **state.options)
 
     def _make_controls(self) -> dict[str, Any]:
+        make = self._panel.kit.make
         views = [
             (title, view) for title, view in _TITLES.items() if view != "rate" or self._has_sessions
         ]
         return {
-            "view": ipywidgets.Dropdown(options=views, description="Show"),
-            "freq": ipywidgets.Dropdown(options=[("day", "1d"), ("week", "1w")], description="By"),
-            "day": ipywidgets.Dropdown(
+            "view": make(ipywidgets.Dropdown, options=views, description="Show"),
+            "freq": make(
+                ipywidgets.Dropdown, options=[("day", "1d"), ("week", "1w")], description="By"
+            ),
+            "day": make(
+                ipywidgets.Dropdown,
                 options=[("of the calendar", "calendar"), ("24 hours each", "elapsed")],
                 description="Days are",
             ),

@@ -26,7 +26,7 @@ from session_lab.plots.pictures.picture import Picture
 from session_lab.timing import duration_text, instant_text
 from session_lab.widgets.parts.call_text import plotted
 from session_lab.widgets.parts.cell_cleanup import close_earlier
-from session_lab.widgets.parts.controls import close_tree, given, put, title_all
+from session_lab.widgets.parts.controls import WRAPPED, close_tree, given, put
 from session_lab.widgets.parts.export import KINDS, free_path, write_rows, write_whole
 from session_lab.widgets.parts.html import code_html, figure_html, message_html, table_html
 from session_lab.widgets.parts.static_twin import display_both, name_of
@@ -100,7 +100,7 @@ class Explorer(ABC, Generic[State]):
         self._scene: Scene | None = None
         self._controls: dict[str, Any] = {}
         # What is in it is made when it is first seen: behind a tab it would only take time.
-        self.widget = ipywidgets.VBox()
+        self.widget = panel.kit.make(ipywidgets.VBox)
         panel.subscribe(self._on_selection)
         if not shared:
             close_earlier(self)
@@ -339,18 +339,20 @@ class Explorer(ABC, Generic[State]):
 
     def _assemble(self) -> None:
         self._controls = self._make_controls()
-        self._view = View(self._on_gesture)
-        row = ipywidgets.HBox([*self._controls.values()], layout={"flex_flow": "row wrap"})
+        make = self._panel.kit.make
+        self._view = make(View, self._on_gesture)
+        row = make(ipywidgets.HBox, [*self._controls.values()], layout=WRAPPED)
         parts = [row, self._view]
         if not self._shared:
             parts = [self._panel.widget, *parts, self._panel.table]
         self.widget.children = parts
-        title_all(self.widget)
         self._follow()
         for control in self._controls.values():
             control.observe(self._on_control, names="value")
         if self._is_closed:
             close_tree(self.widget)
+            if self._panel.kit.is_closed:
+                self._panel.kit.close()
 
     def _on_control(self, change: Any) -> None:  # noqa: ANN401  ipywidgets has no types
         if self._is_following:
@@ -458,7 +460,7 @@ class Explorer(ABC, Generic[State]):
         if scene is not None:
             code = plotted(code)
         brushed = self._brushed(state, scene)
-        self._view.show(scene, self._picked(state), brushed, code, table, lines)
+        self._view.show(scene, self._picked(state), brushed, code=code, table=table, lines=lines)
 
     def _drawn(self, state: State, result: Result) -> Scene:
         """Return the picture of a state, which is drawn once."""

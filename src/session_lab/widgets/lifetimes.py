@@ -183,15 +183,19 @@ class LifetimeExplorer(Explorer[LifetimeState]):
         return call(f"sl.lifetimes.{state.view}", selected(state.selection), **state.options)
 
     def _make_controls(self) -> dict[str, Any]:
+        make = self._panel.kit.make
         groups = [(name, name) for name in _GROUPS if name in self._prepared.frame.columns]
         return {
-            "view": ipywidgets.Dropdown(options=list(_VIEWS.items()), description="Show"),
-            "by": ipywidgets.Dropdown(
-                options=[("nothing", NOTHING), *groups], description="Group by"
+            "view": make(ipywidgets.Dropdown, options=list(_VIEWS.items()), description="Show"),
+            "by": make(
+                ipywidgets.Dropdown, options=[("nothing", NOTHING), *groups], description="Group by"
             ),
-            "top": ipywidgets.IntSlider(min=1, max=_MOST_GROUPS, description="Groups"),
-            "expiry": ipywidgets.Dropdown(options=list(_EXPIRY.items()), description="Expiry is"),
-            "resolution": ipywidgets.Dropdown(
+            "top": make(ipywidgets.IntSlider, min=1, max=_MOST_GROUPS, description="Groups"),
+            "expiry": make(
+                ipywidgets.Dropdown, options=list(_EXPIRY.items()), description="Expiry is"
+            ),
+            "resolution": make(
+                ipywidgets.Dropdown,
                 options=[("exact", NOTHING), *((one, one) for one in RESOLUTIONS)],
                 description="Round to",
             ),

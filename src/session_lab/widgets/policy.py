@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import ipywidgets  # type: ignore[import-untyped]
@@ -169,12 +170,12 @@ class PolicyExplorer(Explorer[PolicyState]):
         platform: Platform | None = None,
     ) -> None:
         check_kind(events, "events")
-        self._events, self._refusal = _checked(events)
+        self._given = events
         self._base = _of_kind(policy, RunPolicy, "policy")
         self._platform = _of_kind(platform, Platform, "platform")
         self._name = "sl.sessions_of_log(events)" if sessions is None else "sessions"
         if sessions is None:
-            sessions = sessions_of_log(self._events)
+            sessions = sessions_of_log(self._checked[0])
         self._prepared = (
             sessions if isinstance(sessions, IndexedSessions) else IndexedSessions(sessions)
         )
@@ -193,9 +194,22 @@ class PolicyExplorer(Explorer[PolicyState]):
         shared = panel is not None
         super().__init__(state, panel or SelectionPanel(self._prepared), shared=shared)
 
+    @cached_property
+    def _checked(self) -> tuple[pd.DataFrame, DataError | None]:
+        """The events in order of time, or what is wrong with them, to be told in their place.
+
+        Behind a tab that nobody opens they are not looked at.
+        """
+        try:
+            checked = check_events(self._given)
+        except DataError as error:
+            return empty(EVENTS), error
+        order = in_order(checked)
+        return (checked if order is None else checked.iloc[order]), None
+
     def _result(self, state: PolicyState) -> Result:
-        if self._refusal is not None:
-            raise self._refusal
+        if self._checked[1] is not None:
+            raise self._checked[1]
         policies = self._policies(state)
         if not policies["turns"].any():
             raise DataError(_NO_TURNS, source="events")
@@ -247,10 +261,10 @@ class PolicyExplorer(Explorer[PolicyState]):
     def _chosen(self, selection: Selection) -> pd.DataFrame:
         """Return the events of the sessions selected."""
         if not selection.criteria:
-            return self._events
+            return self._checked[0]
         if self._belonging is None:
-            self._belonging = Belonging(self._events, self._prepared.frame)
-        return self._events[self._belonging.rows(self._prepared.rows(selection))]
+            self._belonging = Belonging(self._checked[0], self._prepared.frame)
+        return self._checked[0][self._belonging.rows(self._prepared.rows(selection))]
 
     def _picking(self, state: PolicyState, mark: Key) -> PolicyState:
         timeouts = _grid(state)["idle_timeout"]
@@ -285,25 +299,29 @@ class PolicyExplorer(Explorer[PolicyState]):
         return call("sl.recommend", policies, 'wait="wait_mean"', f"current={_current(state)!r}")
 
     def _make_controls(self) -> dict[str, Any]:
+        make = partial(self._panel.kit.make, style=_STYLE)
+
+        def slider(durations: tuple[str, ...], description: str) -> Any:  # noqa: ANN401
+            options = [(one, one) for one in durations]
+            return make(ipywidgets.SelectionSlider, options=options, description=description)
+
         return {
-            "idle_timeout": _slider(_IDLE, "Idle timeout"),
-            "turn_timeout": _slider(_TURN, "Turn timeout"),
-            "max_turns": ipywidgets.IntSlider(
-                min=1, max=200, description="Max turns", style=_STYLE
-            ),
-            "expiry": ipywidgets.Dropdown(
+            "idle_timeout": slider(_IDLE, "Idle timeout"),
+            "turn_timeout": slider(_TURN, "Turn timeout"),
+            "max_turns": make(ipywidgets.IntSlider, min=1, max=200, description="Max turns"),
+            "expiry": make(
+                ipywidgets.Dropdown,
                 options=[("as recorded", NOTHING), *((one, one) for one in _EXPIRY)],
                 description="Expiry after",
-                style=_STYLE,
             ),
-            "boot_time": _slider(_BOOT, "Boot time"),
-            "resume_time": _slider(_RESUME, "Resume time"),
-            "concurrency_limit": ipywidgets.Dropdown(
+            "boot_time": slider(_BOOT, "Boot time"),
+            "resume_time": slider(_RESUME, "Resume time"),
+            "concurrency_limit": make(
+                ipywidgets.Dropdown,
                 options=[("as many as like", NOTHING), *((f"{n:,}", n) for n in _LIMITS)],
                 description="Runs at once",
-                style=_STYLE,
             ),
-            "is_varied": ipywidgets.Checkbox(description="How sure?", style=_STYLE),
+            "is_varied": make(ipywidgets.Checkbox, description="How sure?"),
         }
 
 
@@ -328,23 +346,8 @@ def _current(state: PolicyState) -> dict[str, str]:
     return {"idle_timeout": state.idle_timeout}
 
 
-def _slider(durations: tuple[str, ...], description: str) -> Any:  # noqa: ANN401
-    options = [(one, one) for one in durations]
-    return ipywidgets.SelectionSlider(options=options, description=description, style=_STYLE)
-
-
 def _of_kind(given: Kind | None, kind: type[Kind], name: str) -> Kind:
     """Return what was given, or the plain one."""
     if given is not None and not isinstance(given, kind):
         raise DataError(f"{given!r} is not a {kind.__name__}", column=name)
     return kind() if given is None else given
-
-
-def _checked(events: pd.DataFrame) -> tuple[pd.DataFrame, DataError | None]:
-    """Return events in order of time, or what is wrong with them, to be told in their place."""
-    try:
-        checked = check_events(events)
-    except DataError as error:
-        return empty(EVENTS), error
-    order = in_order(checked)
-    return (checked if order is None else checked.iloc[order]), None

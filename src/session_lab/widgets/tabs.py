@@ -104,13 +104,14 @@ class Exploration:
         self.explorers: dict[str, Explorer[Any]] = {
             tab.title: explorer for tab, explorer in made if explorer is not None
         }
+        make = given.panel.kit.make
         pages = [
-            ipywidgets.Label(tab.lacking) if explorer is None else explorer.widget
+            make(ipywidgets.Label, tab.lacking) if explorer is None else explorer.widget
             for tab, explorer in made
         ]
         self._titles = [tab.title for tab, _ in made]
-        self._tabs = ipywidgets.Tab(pages, titles=self._titles, selected_index=0)
-        self.widget = ipywidgets.VBox([self._panel.widget, self._tabs, self._panel.table])
+        self._tabs = make(ipywidgets.Tab, pages, titles=self._titles, selected_index=0)
+        self.widget = make(ipywidgets.VBox, [self._panel.widget, self._tabs, self._panel.table])
         self._tabs.observe(self._on_tab, names="selected_index")
         self._is_closed = False
         close_earlier(self)
@@ -156,6 +157,7 @@ class Exploration:
         for explorer in self.explorers.values():
             explorer.close()
         close_tree(self.widget)
+        self._panel.close()
 
     def __repr__(self) -> str:
         """Show the states."""

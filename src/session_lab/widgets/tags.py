@@ -181,11 +181,14 @@ class TagExplorer(Explorer[TagState]):
         return call(f"sl.tags.{state.view}", selected(state.selection), **state.options)
 
     def _make_controls(self) -> dict[str, Any]:
+        make = self._panel.kit.make
         return {
-            "view": ipywidgets.Dropdown(options=list(_TITLES.items()), description="Show"),
-            "top": ipywidgets.IntSlider(min=1, max=30, description="How many"),
-            "freq": ipywidgets.Dropdown(
-                options=[("hour", "1h"), ("day", "1d"), ("week", "1w")], description="Periods"
+            "view": make(ipywidgets.Dropdown, options=list(_TITLES.items()), description="Show"),
+            "top": make(ipywidgets.IntSlider, min=1, max=30, description="How many"),
+            "freq": make(
+                ipywidgets.Dropdown,
+                options=[("hour", "1h"), ("day", "1d"), ("week", "1w")],
+                description="Periods",
             ),
         }
 

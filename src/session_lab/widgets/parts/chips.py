@@ -30,8 +30,8 @@ class Chips(anywidget.AnyWidget):
 
     texts: Any = traitlets.List().tag(sync=True)
 
-    def __init__(self, on_take: Callable[[int], None]) -> None:
-        super().__init__()
+    def __init__(self, on_take: Callable[[int], None], **traits: Any) -> None:  # noqa: ANN401
+        super().__init__(**traits)
         self._on_take = on_take
         self.on_msg(self._on_message)
 

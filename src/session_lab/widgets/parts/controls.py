@@ -1,7 +1,8 @@
-"""Small services for ipywidgets: moving a control from code, and closing all of a tree."""
+"""Small services for ipywidgets: making controls, moving one from code, and closing a tree."""
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets  # type: ignore[import-untyped]
@@ -9,12 +10,57 @@ import ipywidgets  # type: ignore[import-untyped]
 from session_lab.timing import to_milliseconds
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
-__all__ = ["NOTHING", "close_tree", "given", "put", "title_all", "view_of"]
+__all__ = ["NOTHING", "WRAPPED", "Kit", "close_tree", "given", "put", "view_of"]
 
 NOTHING = ""
 """What stands for None among a control's options; None itself would show as no choice at all."""
+
+WRAPPED = MappingProxyType({"flex_flow": "row wrap"})
+"""The layout of a row that goes on below where it is too long."""
+
+
+class Kit:
+    """Makes controls that share their looks.
+
+    A layout and a style are widgets of their own, and each would travel with every control. Browsers
+    title what has no tooltip "null", so that each control has its description for one.
+    """
+
+    def __init__(self) -> None:
+        self._looks: dict[object, Any] = {}
+        self.is_closed = False
+
+    def make(
+        self,
+        kind: Callable[..., Any],
+        *arguments: Any,  # noqa: ANN401  ipywidgets has no types
+        layout: Mapping[str, str] = MappingProxyType({}),
+        style: Mapping[str, str] = MappingProxyType({}),
+        **options: Any,  # noqa: ANN401
+    ) -> Any:  # noqa: ANN401
+        """Make a control; layout and style are those of its kind but for what is said of them."""
+        traits = kind.class_traits()  # type: ignore[attr-defined]
+        for name, wanted in (("layout", layout), ("style", style)):
+            if name in traits:
+                options[name] = self._look(traits[name].klass, wanted)
+        if "description" in traits:
+            options["tooltip"] = options.get("description", "")
+        return kind(*arguments, **options)
+
+    def close(self) -> None:
+        """Close the looks, once nothing has them any more."""
+        self.is_closed = True
+        for one in self._looks.values():
+            one.close()
+        self._looks.clear()
+
+    def _look(self, kind: Callable[..., Any], wanted: Mapping[str, str]) -> Any:  # noqa: ANN401
+        key = (kind, *sorted(wanted.items()))
+        if key not in self._looks:
+            self._looks[key] = kind(**wanted)
+        return self._looks[key]
 
 
 def given(value: Any) -> Any:  # noqa: ANN401  ipywidgets has no types
@@ -42,23 +88,10 @@ def put(control: Any, value: Any) -> None:  # noqa: ANN401  ipywidgets has no ty
 
 
 def close_tree(widget: Any) -> None:  # noqa: ANN401  ipywidgets has no types
-    """Close a widget and all below it, with their layouts and styles.
-
-    ipywidgets keeps every widget in a table of its own until it is closed.
-    """
+    """Close a widget and all below it; ipywidgets keeps every widget in a table until then."""
     for one in [*_tree(widget)]:
         one.unobserve_all()
-        for part in ("layout", "style"):
-            if hasattr(one, part):
-                getattr(one, part).close()
         one.close()
-
-
-def title_all(widget: Any) -> None:  # noqa: ANN401  ipywidgets has no types
-    """Title every control of a tree by its description; the browser titles others "null"."""
-    for one in _tree(widget):
-        if hasattr(one, "description") and one.tooltip is None:
-            one.tooltip = one.description
 
 
 def view_of(widget: Any) -> dict[str, object]:  # noqa: ANN401  ipywidgets has no types

@@ -38,8 +38,8 @@ class RowsTable(anywidget.AnyWidget):
     total = traitlets.Int(0).tag(sync=True)
     version = traitlets.Int(0).tag(sync=True)
 
-    def __init__(self, source: SessionTable) -> None:
-        super().__init__(columns=source.columns)
+    def __init__(self, source: SessionTable, **traits: Any) -> None:  # noqa: ANN401
+        super().__init__(columns=source.columns, **traits)
         self._source = source
         self._selection = Selection()
         self.on_msg(self._on_message)

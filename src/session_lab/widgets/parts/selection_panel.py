@@ -14,7 +14,7 @@ from session_lab.timing import instant_text
 from session_lab.widgets.data.facets import count_facet, offered
 from session_lab.widgets.data.session_table import SessionTable
 from session_lab.widgets.parts.chips import Chips
-from session_lab.widgets.parts.controls import close_tree, put, title_all
+from session_lab.widgets.parts.controls import WRAPPED, Kit, close_tree, put
 from session_lab.widgets.parts.rows_table import RowsTable
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from session_lab.widgets.data.facets import Facet
     from session_lab.widgets.data.session_index import IndexedSessions
 
 __all__ = ["SelectionPanel"]
@@ -73,27 +74,32 @@ class SelectionPanel:
 
     def __init__(self, prepared: IndexedSessions, link: str | None = None) -> None:
         self._prepared = prepared
-        self.table = RowsTable(SessionTable(prepared, link))
-        self.table.show(Selection(), len(prepared))
+        self.kit = Kit()
+        make = self.kit.make
+        self.table = make(RowsTable, SessionTable(prepared, link), total=len(prepared))
         self._value = Selection()
         self._followers: list[Callable[[Selection], None]] = []
         self._is_following = False
+        facets = {name: count_facet(prepared, name, self._value) for name in offered(prepared)}
         self._lists = {
-            name: ipywidgets.SelectMultiple(description=_TITLES[name]) for name in offered(prepared)
+            name: make(ipywidgets.SelectMultiple, description=_TITLES[name], **_listed(facet))
+            for name, facet in facets.items()
         }
-        self._find = ipywidgets.Text(description="Find a tag", placeholder="part of its name")
-        self._found = ipywidgets.Label(layout={"margin": "2px 0 2px 90px"})
-        self._chips = Chips(self._on_take)
-        self._fill_lists()
-        self._fill_chips()
-        self._match = ipywidgets.Dropdown(
+        self._find = make(ipywidgets.Text, description="Find a tag", placeholder="part of its name")
+        self._found = make(
+            ipywidgets.Label, _told(facets.get("tags")), layout={"margin": "2px 0 2px 90px"}
+        )
+        self._chips = make(Chips, self._on_take)
+        self._match = make(
+            ipywidgets.Dropdown,
             options=[("any of the tags", "any"), ("all of the tags", "all")],
             description=_TITLES["match"],
         )
         self._edges = _edges(prepared)
         # The browser sends a slider's next value when the kernel is done with the last one, so
         # nothing piles up while it is dragged.
-        self._created = ipywidgets.SelectionRangeSlider(
+        self._created = make(
+            ipywidgets.SelectionRangeSlider,
             options=_labelled(self._edges),
             index=(0, len(self._edges) - 1),
             description=_TITLES["created"],
@@ -101,10 +107,10 @@ class SelectionPanel:
             readout=False,
             layout={"width": "420px"},
         )
-        self._window = ipywidgets.Label(layout={"margin": "2px 0 2px 16px"})
-        self._tell_window()
+        self._window = make(
+            ipywidgets.Label, self._window_text(), layout={"margin": "2px 0 2px 16px"}
+        )
         self.widget = self._assembled()
-        title_all(self.widget)
         for control in (*self._lists.values(), self._match, self._created):
             control.observe(self._on_change, names="value")
         self._find.observe(lambda _: self._fill("tags"), names="value")
@@ -158,15 +164,16 @@ class SelectionPanel:
         self._followers.clear()
         close_tree(self.widget)
         close_tree(self.table)
+        self.kit.close()
 
     def _assembled(self) -> Any:  # noqa: ANN401  ipywidgets has no types
-        wrap = {"flex_flow": "row wrap"}
-        found = ipywidgets.VBox([self._find, self._match, self._found])
+        make = self.kit.make
+        found = make(ipywidgets.VBox, [self._find, self._match, self._found])
         with_tags = [found] if "tags" in self._lists else []
-        lists = ipywidgets.HBox([*self._lists.values(), *with_tags], layout=wrap)
-        dated = ipywidgets.HBox([self._created, self._window], layout=wrap)
+        lists = make(ipywidgets.HBox, [*self._lists.values(), *with_tags], layout=WRAPPED)
+        dated = make(ipywidgets.HBox, [self._created, self._window], layout=WRAPPED)
         parts = [lists, dated] if len(self._edges) > 1 else [lists]
-        return ipywidgets.VBox([*parts, self._chips])
+        return make(ipywidgets.VBox, [*parts, self._chips])
 
     def _fill_lists(self) -> None:
         """Offer the values there are, each with the sessions that it would leave."""
@@ -178,16 +185,16 @@ class SelectionPanel:
         facet = count_facet(self._prepared, name, self._value, self._find.value)
         was_following, self._is_following = self._is_following, True
         try:
-            options = [(f"{short_text(value, 40)} ({n:,})", value) for value, n in facet.options]
-            if list(control.options) != options:
-                control.options = options
-                control.rows = min(4, max(2, len(options)))
+            shown = _listed(facet)
+            if list(control.options) != shown["options"]:
+                control.options = shown["options"]
+                control.rows = shown["rows"]
             if control.value != getattr(self._value, name):
                 control.value = getattr(self._value, name)
         finally:
             self._is_following = was_following
         if name == "tags":
-            self._found.value = f"{len(facet.options):,} of {facet.found:,} tags shown"
+            self._found.value = _told(facet)
 
     def _fill_chips(self) -> None:
         """Show each criterion as a button that takes it away, and one that takes all away."""
@@ -263,11 +270,21 @@ class SelectionPanel:
         first = edges[0] if start is None else start
         last = edges[-1] if end is None else end
         self._created.value = (first, last)
-        self._tell_window()
+        self._window.value = self._window_text()
 
-    def _tell_window(self) -> None:
+    def _window_text(self) -> str:
         start, end = self._created.label
-        self._window.value = f"{start} to {end} UTC" if start else ""
+        return f"{start} to {end} UTC" if start else ""
+
+
+def _listed(facet: Facet) -> dict[str, Any]:
+    """Return the options of a list and how many it shows at once, as a control takes them."""
+    options = [(f"{short_text(value, 40)} ({n:,})", value) for value, n in facet.options]
+    return {"options": options, "rows": min(4, max(2, len(options)))}
+
+
+def _told(facet: Facet | None) -> str:
+    return "" if facet is None else f"{len(facet.options):,} of {facet.found:,} tags shown"
 
 
 def _edges(prepared: IndexedSessions) -> list[int]:

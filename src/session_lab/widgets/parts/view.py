@@ -37,8 +37,6 @@ class View(anywidget.AnyWidget):
     ----------
     on_gesture : callable
         Called with each gesture.
-    name : str
-        By which pages find the static twin of the view, to hide it while the view is alive.
     """
 
     _esm: ClassVar[str] = (_STATIC / "view.js").read_text(encoding="utf-8")
@@ -53,9 +51,14 @@ class View(anywidget.AnyWidget):
     lines: Any = traitlets.List().tag(sync=True)
     drawn = traitlets.Int(0).tag(sync=True)
 
-    def __init__(self, on_gesture: Callable[[dict[str, Any]], None], name: str = "") -> None:
-        super().__init__()
-        self.name = name
+    def __init__(
+        self,
+        on_gesture: Callable[[dict[str, Any]], None],
+        **traits: Any,  # noqa: ANN401
+    ) -> None:
+        super().__init__(**traits)
+        self.name = ""
+        """By which pages find the static twin of the view, to hide it while the view is alive."""
         self._on_gesture = on_gesture
         self.on_msg(self._on_message)
 
@@ -64,6 +67,7 @@ class View(anywidget.AnyWidget):
         scene: Scene | None,
         picked: Sequence[Key],
         brushed: Sequence[float | None],
+        *,
         code: str,
         table: str,
         lines: Sequence[str],
