@@ -49,6 +49,15 @@ _OF_ROWS = {
 }
 """What the analyses read of sessions, runs and operations."""
 
+_READ = {
+    "runs_per_session": ("session_id",),
+    "gaps": ("session_id", "triggered_at", "ended_at", "end_cause"),
+    "reasons": ("reason", "end_cause"),
+    "transitions": ("session_id", "triggered_at", "reason", "end_cause"),
+    "rate": ("session_id", "triggered_at"),
+}
+"""What those of runs read of them, so that no other column is taken; and the run, if doubled."""
+
 
 @answer_mistyped_fields
 @dataclass(frozen=True)
@@ -155,14 +164,18 @@ class ChurnExplorer(Explorer[ChurnState]):
         """Return the rows that belong to the sessions selected."""
         source = self._source(state)
         rows = self._rows_of(source, state)
-        return self._frames[source] if rows is None else rows.rows(self._mask(state))
+        if rows is None:
+            return self._frames[source]
+        read = _READ.get(state.view)
+        return rows.rows(self._mask(state), None if read is None else ("run_id", *read))
 
     def _chosen_sessions(self, state: ChurnState) -> pd.DataFrame:
         """Return the sessions selected, with ids as the runs have them."""
         rows = self._rows_of("runs", state)
         if rows is None:
             return self._prepared.selected(state.selection, _OF_SESSIONS)
-        return rows.sessions(self._mask(state))
+        is_counted = state.view == "runs_per_session"
+        return rows.sessions(self._mask(state), ("session_id",) if is_counted else None)
 
     def _mask(self, state: ChurnState) -> NDArray[np.bool_] | None:
         selection = state.selection

@@ -340,7 +340,7 @@ class Explorer(ABC, Generic[State]):
     def _assemble(self) -> None:
         self._controls = self._make_controls()
         make = self._panel.kit.make
-        self._view = make(View, self._on_gesture)
+        self._view: View = make(View, self._on_gesture)
         row = make(ipywidgets.HBox, [*self._controls.values()], layout=WRAPPED)
         parts = [row, self._view]
         if not self._shared:

@@ -140,13 +140,23 @@ class OwnedRows:
         """Return whether there are rows of the sessions chosen."""
         return len(self._rows) > 0 if chosen is None else self._belonging.any(chosen)
 
-    def rows(self, chosen: NDArray[np.bool_] | None) -> pd.DataFrame:
-        """Return the rows of the sessions chosen; all rows where there is no choice."""
-        return self._rows if chosen is None else self._rows[self._belonging.rows(chosen)]
+    def rows(
+        self, chosen: NDArray[np.bool_] | None, columns: Sequence[str] | None = None
+    ) -> pd.DataFrame:
+        """Return the rows of the sessions chosen, all where there is no choice; some columns do."""
+        rows = _columns(self._rows, columns)
+        return rows if chosen is None else rows[self._belonging.rows(chosen)]
 
-    def sessions(self, chosen: NDArray[np.bool_] | None) -> pd.DataFrame:
-        """Return the sessions chosen."""
-        return self._sessions if chosen is None else self._sessions[chosen]
+    def sessions(
+        self, chosen: NDArray[np.bool_] | None, columns: Sequence[str] | None = None
+    ) -> pd.DataFrame:
+        """Return the sessions chosen, likewise."""
+        sessions = _columns(self._sessions, columns)
+        return sessions if chosen is None else sessions[chosen]
+
+
+def _columns(frame: pd.DataFrame, names: Sequence[str] | None) -> pd.DataFrame:
+    return frame if names is None else frame[[name for name in names if name in frame]]
 
 
 def _telling(rows: pd.DataFrame, sessions: NDArray[np.integer]) -> NDArray[np.bool_]:
