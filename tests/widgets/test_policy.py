@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 BASE, PLATFORM = sl.RunPolicy(max_duration="2h"), sl.Platform(resume_time="2s", crash_rate=0.2)
+_FIRST = "a first answer from a few of the chats"
 states = st.builds(
     PolicyState,
     selection=st.builds(
@@ -245,4 +247,51 @@ def test_a_click_on_a_point_moves_the_idle_timeout():
         with pytest.raises(sl.DataError, match="is not an idle timeout of the picture"):
             explorer.pick(mark)
     assert explorer.state.idle_timeout == "5 min"
+    explorer.close()
+
+
+@pytest.fixture
+def some_chats_answer_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take a log of few chats for one of many."""
+    monkeypatch.setattr("session_lab.widgets.policy._MANY", 10)
+    monkeypatch.setattr("session_lab.widgets.policy._NTH", 2)
+    monkeypatch.setattr("session_lab.widgets.parts.resting._REST", 0.02)
+
+
+@pytest.mark.usefixtures("some_chats_answer_first")
+def test_some_of_many_chats_answer_first_and_all_of_them_at_rest():
+    explorer = PolicyExplorer(EVENTS, platform=PLATFORM)
+    opened = text(explorer)
+
+    async def drag() -> tuple[str, str]:
+        for timeout in ("5 min", "30 min"):
+            control(explorer, "Turn timeout").value = timeout
+        dragged = text(explorer), picture(explorer)
+        made = eval(explorer.code(), {"sl": sl, "events": EVENTS})  # noqa: S307
+        pd.testing.assert_frame_equal(explorer.data().policies, made.policies)
+        while _FIRST in text(explorer):  # noqa: ASYNC110  what is shown is what is waited for
+            await asyncio.sleep(0.01)
+        return dragged
+
+    words, drawn = asyncio.run(asyncio.wait_for(drag(), 60))
+    whole = PolicyExplorer(EVENTS, platform=PLATFORM)
+    whole.state = explorer.state
+    assert [_FIRST in one for one in (opened, words, text(whole))] == [False, True, False]
+    assert drawn != picture(explorer) == picture(whole)
+    assert words.split(" sessions")[0] == text(whole).split(" sessions")[0]
+    for one in (explorer, whole):
+        one.close()
+
+
+@pytest.mark.usefixtures("some_chats_answer_first")
+def test_a_page_and_a_limit_are_of_all_chats():
+    explorer = PolicyExplorer(EVENTS, platform=PLATFORM)
+
+    async def drag() -> list[str]:
+        control(explorer, "Turn timeout").value = "5 min"
+        dragged = [text(explorer), explorer.to_html()]
+        control(explorer, "Runs at once").value = 2
+        return [*dragged, text(explorer)]
+
+    assert [_FIRST in one for one in asyncio.run(drag())] == [True, False, False]
     explorer.close()

@@ -331,6 +331,11 @@ class GroupedSweep(_Sweep):
                 rows = play(self._swept, measure, points)
         return rows, self._silent
 
+    @property
+    def session_of_events(self) -> NDArray[np.integer]:
+        """The session of each event, in order of time, by its number; -1 where it has none."""
+        return self._log.session
+
     @cached_property
     def _swept(self) -> SweptLog:
         from session_lab.traffic.columnar import SweptLog  # noqa: PLC0415  it loads numba

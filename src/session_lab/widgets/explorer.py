@@ -29,6 +29,7 @@ from session_lab.widgets.parts.cell_cleanup import close_earlier
 from session_lab.widgets.parts.controls import WRAPPED, close_tree, given, put
 from session_lab.widgets.parts.export import KINDS, free_path, write_rows, write_whole
 from session_lab.widgets.parts.html import code_html, figure_html, message_html, table_html
+from session_lab.widgets.parts.resting import at_rest, can_wait
 from session_lab.widgets.parts.static_twin import display_both, name_of
 from session_lab.widgets.parts.view import View
 
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
 __all__ = ["Explorer", "ExplorerState"]
 
 _WORKING = "Working …"
+_DRAFT = "a first answer from a few of the chats; all of them are played once you rest"
 _KEPT = 16
 """States whose results and pictures are kept."""
 _STEPS = (3_600_000, 60_000, 1_000, 1)
@@ -98,6 +100,8 @@ class Explorer(ABC, Generic[State]):
         self._picture = Picture()
         self._scenes: dict[State, Scene] = {}
         self._scene: Scene | None = None
+        self._whole: State | None = None
+        self._is_draft = False
         self._controls: dict[str, Any] = {}
         # What is in it is made when it is first seen: behind a tab it would only take time.
         self.widget = panel.kit.make(ipywidgets.VBox)
@@ -121,6 +125,13 @@ class Explorer(ABC, Generic[State]):
     def _in_use(self, state: State) -> set[str]:  # noqa: ARG002  for subclasses
         """Return the controls that make a difference in a state; the others are switched off."""
         return set(self._controls)
+
+    def _draft(self, state: State) -> Result | None:  # noqa: ARG002  for subclasses
+        """Return what a part of the data says, where the whole would keep someone waiting."""
+        return None
+
+    def _prepare(self, state: State) -> None:
+        """Do what takes long about the result of a state, in a thread of its own."""
 
     def _hints(self, state: State) -> tuple[str, ...]:  # noqa: ARG002  for subclasses
         """Return what to bear in mind in a state, beside what its result says."""
@@ -285,6 +296,8 @@ class Explorer(ABC, Generic[State]):
     def to_html(self) -> str:
         """Return the current view as a page without controls: message, picture, table and code."""
         self.show()
+        if self._is_draft:
+            self._draw_whole()
         parts = [
             f"<h4>{escape(self.title)}</h4>",
             message_html(self._view.lines),
@@ -437,7 +450,7 @@ class Explorer(ABC, Generic[State]):
         self._view.lines = [_WORKING]
         n, total = self._coverage(state)
         lines = [f"{n:,} of {total:,} sessions"]
-        scene, table = None, ""
+        scene, table, draft = None, "", None
         filtered = self._filtered(state)
         owned = [name for name in self._owned(state) if name in state.selection.criteria]
         if owned:
@@ -447,10 +460,15 @@ class Explorer(ABC, Generic[State]):
         try:
             if lacking := self._lacking(filtered):
                 raise DataError(lacking)
-            result, notes = self._computed(filtered)
+            is_whole = state == self._whole or filtered in self._known or not can_wait()
+            draft = None if is_whole else self._draft(filtered)
+            if draft is None:
+                result, notes = self._computed(filtered)
+            else:
+                result, notes = draft, (_DRAFT,)
             if self._wanted:
                 return  # A newer state is waiting, so nobody would see this one.
-            scene = self._drawn(filtered, result)
+            scene = self._drawn(filtered, result) if draft is None else self._picture.scene(draft)
             table = table_html(result.overview(), (result.formula, *result.notes))
             lines += [*self._hints(filtered), *notes]
         except SessionLabError as error:
@@ -459,8 +477,27 @@ class Explorer(ABC, Generic[State]):
         code = self._code(filtered)
         if scene is not None:
             code = plotted(code)
+        self._is_draft = draft is not None
+        if self._is_draft:
+            self._finish(state, filtered)
         brushed = self._brushed(state, scene)
         self._view.show(scene, self._picked(state), brushed, code=code, table=table, lines=lines)
+
+    def _finish(self, state: State, filtered: State) -> None:
+        """Draw the whole of a state once nobody moves away from it any more."""
+
+        def is_wanted() -> bool:
+            return state == self._state and not self._is_closed
+
+        def draw() -> None:
+            if is_wanted():
+                self._draw_whole()
+
+        at_rest(is_wanted, lambda: self._prepare(filtered), draw)
+
+    def _draw_whole(self) -> None:
+        self._whole = self._state
+        self._refresh()
 
     def _drawn(self, state: State, result: Result) -> Scene:
         """Return the picture of a state, which is drawn once."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
@@ -13,11 +14,10 @@ from session_lab.errors import DataError
 from session_lab.frames import EVENTS, check_events, check_kind, empty
 from session_lab.frames.of_sessions import sessions_of_log
 from session_lab.mistyped import answer_mistyped_fields
-from session_lab.replays.sweep import GroupedSweep
 from session_lab.simulator import Platform, RunPolicy
 from session_lab.timing import duration_text, to_milliseconds
 from session_lab.traffic.engine.time_order import in_order
-from session_lab.widgets.data.belonging import Belonging
+from session_lab.widgets.data.played_log import PlayedLog
 from session_lab.widgets.data.session_index import IndexedSessions
 from session_lab.widgets.explorer import Explorer, ExplorerState
 from session_lab.widgets.parts.call_text import call, selected
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from session_lab.analysis.results import Result
-    from session_lab.frames.selection import Selection
     from session_lab.plots.pictures.marks import Key
 
 __all__ = ["PolicyExplorer", "PolicyState"]
@@ -45,6 +44,11 @@ _TURN = ("1 min", "5 min", "15 min", "30 min", "1 h", "2 h", "6 h", "12 h", "1 d
 _EXPIRY = ("1 h", "6 h", "1 d", "7 d", "30 d")
 _KEPT = 64
 """How many states are remembered: a slider comes back to where it was."""
+_MANY = 100_000
+"""Sessions from which to play all of them takes longer than someone who drags would wait."""
+_NTH = 32
+"""One in so many chats is played meanwhile."""
+_TOTALS = ("turns", "runs", "refused", "billed", "idle", "suspended")
 _NO_TURNS = "no turn is served, so nothing waits; select more, or give a log with turns"
 _STYLE = {"description_width": "90px"}
 """Room for the longest label."""
@@ -175,12 +179,15 @@ class PolicyExplorer(Explorer[PolicyState]):
         self._platform = _of_kind(platform, Platform, "platform")
         self._name = "sl.sessions_of_log(events)" if sessions is None else "sessions"
         if sessions is None:
-            sessions = sessions_of_log(self._checked[0])
+            # What is wrong with them is told in their place.
+            try:
+                sessions = sessions_of_log(self._in_order)
+            except DataError:
+                sessions = sessions_of_log(empty(EVENTS))
         self._prepared = (
             sessions if isinstance(sessions, IndexedSessions) else IndexedSessions(sessions)
         )
-        self._belonging: Belonging | None = None
-        self._log: tuple[Selection, GroupedSweep] | None = None
+        self._part: PlayedLog | None = None
         self._swept: dict[PolicyState, pd.DataFrame] = {}
         names = PolicyState().settings
         times: dict[str, Any] = {
@@ -195,21 +202,23 @@ class PolicyExplorer(Explorer[PolicyState]):
         super().__init__(state, panel or SelectionPanel(self._prepared), shared=shared)
 
     @cached_property
-    def _checked(self) -> tuple[pd.DataFrame, DataError | None]:
-        """The events in order of time, or what is wrong with them, to be told in their place.
+    def _in_order(self) -> pd.DataFrame:
+        """The events, in order of time; behind a tab that nobody opens they are not looked at.
 
-        Behind a tab that nobody opens they are not looked at.
+        Raises
+        ------
+        DataError
+            They cannot be played.
         """
-        try:
-            checked = check_events(self._given)
-        except DataError as error:
-            return empty(EVENTS), error
+        checked = check_events(self._given)
         order = in_order(checked)
-        return (checked if order is None else checked.iloc[order]), None
+        return checked if order is None else checked.iloc[order]
+
+    @cached_property
+    def _log(self) -> PlayedLog:
+        return PlayedLog(self._in_order, self._prepared)
 
     def _result(self, state: PolicyState) -> Result:
-        if self._checked[1] is not None:
-            raise self._checked[1]
         policies = self._policies(state)
         if not policies["turns"].any():
             raise DataError(_NO_TURNS, source="events")
@@ -217,17 +226,45 @@ class PolicyExplorer(Explorer[PolicyState]):
 
     def _policies(self, state: PolicyState) -> pd.DataFrame:
         """Sweep the grid of a state, which is the same wherever its idle timeout stands on it."""
-        on_grid = state.idle_timeout in _IDLE
-        key = replace(state, idle_timeout=_IDLE[0]) if on_grid else state
+        key = self._key(state)
         if key not in self._swept:
             if len(self._swept) > _KEPT:
                 self._swept.clear()
             policy, platform = self._settings(state)
-            grouped = self._grouped(state.selection)
+            grouped = self._log.grouped(state.selection)
             self._swept[key] = grouped.sweep(
                 _grid(state), policy=policy, platform=platform, **self._variations(state)
             )
+            if self._part is None and len(self._prepared) >= _MANY:
+                # Where nothing tells which event belongs to which session, all are always played.
+                with suppress(DataError):
+                    self._part = self._log.every(_NTH)
         return self._swept[key]
+
+    def _key(self, state: PolicyState) -> PolicyState:
+        return replace(state, idle_timeout=_IDLE[0]) if state.idle_timeout in _IDLE else state
+
+    def _draft(self, state: PolicyState) -> Result | None:
+        """Play every 32nd chat, where to play all of them would keep someone waiting.
+
+        Under a limit chats wait for one another, so that some of them tell nothing of all.
+        """
+        is_quick = self._key(state) in self._swept or self._coverage(state)[0] < _MANY
+        if self._part is None or is_quick or state.concurrency_limit is not None:
+            return None
+        policy, platform = self._settings(state)
+        grouped = self._part.grouped(state.selection)
+        policies = grouped.sweep(
+            _grid(state), policy=policy, platform=platform, **self._variations(state)
+        )
+        if not policies["turns"].any():
+            return None
+        ratio = len(self._log.events) / len(self._part.events)
+        whole = {name: (policies[name] * ratio).astype(policies[name].dtype) for name in _TOTALS}
+        return recommend(policies.assign(**whole), wait="wait_mean", current=_current(state))
+
+    def _prepare(self, state: PolicyState) -> None:
+        self._policies(state)
 
     def _settings(self, state: PolicyState) -> tuple[RunPolicy, Platform]:
         times = {name: one for name, one in state.times.items() if name not in self._distributed}
@@ -249,22 +286,6 @@ class PolicyExplorer(Explorer[PolicyState]):
             if name not in self._distributed
         }
         return {"sensitivity": varied} if varied else {}
-
-    def _grouped(self, selection: Selection) -> GroupedSweep:
-        """Group the events of the sessions selected: once for all policies."""
-        if self._log is None or self._log[0] != selection:
-            # One at a time: a grouped log takes room, and the sliders move on one of them.
-            events = self._chosen(selection)
-            self._log = (selection, GroupedSweep(events))
-        return self._log[1]
-
-    def _chosen(self, selection: Selection) -> pd.DataFrame:
-        """Return the events of the sessions selected."""
-        if not selection.criteria:
-            return self._checked[0]
-        if self._belonging is None:
-            self._belonging = Belonging(self._checked[0], self._prepared.frame)
-        return self._checked[0][self._belonging.rows(self._prepared.rows(selection))]
 
     def _picking(self, state: PolicyState, mark: Key) -> PolicyState:
         timeouts = _grid(state)["idle_timeout"]
