@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import matplotlib as mpl
+from docutils import nodes
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))  # For the next two, which are in a folder beside this file.
@@ -63,8 +64,19 @@ def write_pages(_: Sphinx) -> None:
         write(folder)
 
 
+def describe_pictures(_: Sphinx, doctree: nodes.document) -> None:
+    """Describe pictures of notebooks by what their section asks; they have no other words."""
+    for picture in doctree.findall(nodes.image):
+        section = picture.parent
+        while section and not isinstance(section, nodes.section):
+            section = section.parent
+        if "alt" not in picture and section:
+            picture["alt"] = f"Picture: {section[0].astext()}"
+
+
 def setup(app: Sphinx) -> None:
     """Write pages before the others are read."""
     for name in wire.__all__:
         getattr(wire, name)  # They load with first use; autodoc, which is TYPE_CHECKING, cannot.
     app.connect("builder-inited", write_pages)
+    app.connect("doctree-read", describe_pictures)

@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-__all__ = ["answer_mistyped", "answer_mistyped_fields", "level_of_caller", "no_attribute"]
+__all__ = [
+    "AnswersMistyped",
+    "answer_mistyped",
+    "answer_mistyped_fields",
+    "level_of_caller",
+    "meant",
+    "no_attribute",
+]
 
 _PACKAGE = str(Path(__file__).parent / "_").removesuffix("_")
 
@@ -34,7 +41,34 @@ def no_attribute(module: str, name: str, names: Iterable[str]) -> AttributeError
     AttributeError: module 'session_lab' has no attribute 'explor'; did you mean 'explore'?
     """
     message = f"module {module!r} has no attribute {name!r}"
-    return AttributeError(f"{message}{_meant(name, names)}", name=name)
+    return AttributeError(f"{message}{meant(name, names)}", name=name)
+
+
+class AnswersMistyped:
+    """An object whose attributes are answered so too: notebooks do not add what is meant.
+
+    Examples
+    --------
+    >>> class Kettle(AnswersMistyped):
+    ...     def boil(self):
+    ...         return 100
+    >>> Kettle().bol()
+    Traceback (most recent call last):
+    ...
+    AttributeError: 'Kettle' object has no attribute 'bol'; did you mean 'boil'?
+    """
+
+    __slots__ = ()
+
+    if not TYPE_CHECKING:  # To a type checker it would stand for every name.
+
+        def __getattr__(self, name: str) -> object:
+            """Raise the error that names what is near."""
+            if hasattr(type(self), name):  # A property raised; let it say why, once more.
+                return object.__getattribute__(self, name)
+            public = () if name.startswith("_") else (n for n in dir(self) if n[0] != "_")
+            message = f"{type(self).__name__!r} object has no attribute {name!r}"
+            raise AttributeError(f"{message}{meant(name, public)}", name=name, obj=self)
 
 
 def answer_mistyped(function: Callable[P, R]) -> Callable[P, R]:
@@ -62,8 +96,8 @@ def answer_mistyped(function: Callable[P, R]) -> Callable[P, R]:
             if found is None:
                 raise
             names = [name for name in signature(function).parameters if name != "self"]
-            meant = _meant(found[2], names) or f"; it takes {', '.join(names)}"
-            raise TypeError(f"{error}{meant}") from None
+            near = meant(found[2], names) or f"; it takes {', '.join(names)}"
+            raise TypeError(f"{error}{near}") from None
 
     return answered
 
@@ -86,6 +120,14 @@ def level_of_caller() -> int:
     return level
 
 
-def _meant(name: str, names: Iterable[str]) -> str:
-    near = get_close_matches(name, list(names), n=1, cutoff=0.6)
-    return f"; did you mean {near[0]!r}?" if near else ""
+def meant(name: object, names: Iterable[object]) -> str:
+    """Return what to add to an error about a name: the one that comes near, in any case.
+
+    Examples
+    --------
+    >>> meant("closed", ["ACTIVE", "CLOSED"]), meant("x", ["ACTIVE"])
+    ("; did you mean 'CLOSED'?", '')
+    """
+    known = {str(one).casefold(): one for one in names}
+    near = get_close_matches(str(name).casefold(), known, n=1)
+    return f"; did you mean {known[near[0]]!r}?" if near else ""

@@ -33,6 +33,7 @@ __all__ = [
     "VirtualClock",
     "duration_text",
     "instant_text",
+    "to_horizon",
     "to_instant",
     "to_milliseconds",
 ]
@@ -210,6 +211,20 @@ def _parse_instant(text: str, name: str) -> datetime:
         if _LONG_YEAR.match(text):
             message = f"{text!r} lies outside the years 1970 to 9999"
         raise DataError(message, column=name) from None
+
+
+def to_horizon(until: object) -> int | None:
+    """Turn ``until`` into milliseconds since 1970; a number would leave open what it counts.
+
+    Raises
+    ------
+    DataError
+        It is a number, or not an instant.
+    """
+    if isinstance(until, (int, float)):
+        message = f"{until!r} is a number; write an instant such as 2026-01-01T00:00:00Z"
+        raise DataError(message, column="until")
+    return None if until is None else to_instant(until, name="until")
 
 
 def instant_text(instant: int) -> str:

@@ -247,7 +247,7 @@ def test_rows_of_the_api_are_read_from_files(tmp_path: Path, ending: str):
         (
             "a.csv",
             "colour,size\nred,1\n",
-            "the columns colour, size are of no known kind: ClickHouse",
+            "the columns colour, size are of no known kind; a sessions frame would also",
         ),
     ],
 )

@@ -24,7 +24,7 @@ from session_lab.analysis.results import Result
 from session_lab.errors import DataError, DataWarning
 from session_lab.frames import instants
 from session_lab.frames.build import TEXT_DTYPE
-from session_lab.mistyped import level_of_caller, no_attribute
+from session_lab.mistyped import answer_mistyped, level_of_caller, no_attribute
 from session_lab.timing import duration_text, to_milliseconds
 
 if TYPE_CHECKING:
@@ -147,6 +147,7 @@ class Conflicts(Result):
         )
 
 
+@answer_mistyped
 def summary(
     operations: AnyFrame | Sequence[Entry] | Iterator[Entry],
     sessions: AnyFrame | None = None,

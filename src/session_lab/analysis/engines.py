@@ -16,6 +16,7 @@ from narwhals.typing import IntoFrame
 
 from session_lab.errors import DataError
 from session_lab.frames import check_kind
+from session_lab.mistyped import meant
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -218,4 +219,5 @@ def _check_columns(names: Sequence[str], columns: Sequence[str]) -> None:
         if list(names).count(name) != 1:
             problem = "several columns have this name" if name in names else "the column is missing"
             message = f"{problem}; the frame has {', '.join(names) or 'no columns'}"
-            raise DataError(message, column=name)
+            near = "" if name in names else meant(name, names)
+            raise DataError(f"{message}{near}", column=name)

@@ -298,6 +298,7 @@ def incidence(
     return IncidenceByGroup(_by(by), parts, assumptions)
 
 
+@answer_mistyped
 def compare(
     df: AnyFrame,
     by: By,
@@ -371,6 +372,7 @@ def compare(
     return result
 
 
+@answer_mistyped
 def cox(
     df: AnyFrame,
     covariates: Sequence[str],

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from session_lab.errors import DataError
 from session_lab.frames import NAT, OPERATIONS, build
+from session_lab.mistyped import answer_mistyped
 from session_lab.wire.limits import RESERVED_ID_PREFIX
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ _OPS = {
 }
 
 
+@answer_mistyped
 def from_journal(journal: Iterable[Entry]) -> pd.DataFrame:
     """Make an operations frame of a simulator's journal.
 

@@ -6,9 +6,12 @@ from abc import ABC, abstractmethod
 from html import escape
 from typing import TYPE_CHECKING, ClassVar
 
+import numpy as np
+
 from session_lab.analysis.display import table_html, table_text
 from session_lab.analysis.drawing import draw
 from session_lab.errors import DataError
+from session_lab.mistyped import AnswersMistyped
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,7 +24,7 @@ __all__ = ["Result", "result_html"]
 _HOW = ".plot() draws it; .to_frame() returns all numbers"
 
 
-class Result(ABC):
+class Result(AnswersMistyped, ABC):
     """A frozen result of an analysis.
 
     Subclasses name themselves and their formula; ``session_lab.plots`` has a function for each.
@@ -65,6 +68,9 @@ class Result(ABC):
         """
         if ax is not None and figsize is not None:
             message = "the Axes given have a figure already; set its size, or give only figsize"
+            raise DataError(message, column="figsize")
+        if figsize is not None and np.shape(figsize) != (2,):
+            message = f"{figsize!r} is not a width and a height in inches, as in (7, 3.6)"
             raise DataError(message, column="figsize")
         drawn = draw(self, ax)
         if figsize is not None:

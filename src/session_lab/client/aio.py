@@ -18,6 +18,7 @@ from session_lab.client.retry import CallContext, exchange
 from session_lab.client.streams import Feed, StreamBroken
 from session_lab.client.transport import AsyncSender
 from session_lab.client.views import CallView
+from session_lab.mistyped import answer_mistyped_fields
 from session_lab.timing import SystemClock
 
 if TYPE_CHECKING:
@@ -102,6 +103,7 @@ class _Caller:
             await self._sleep(feed.wait(outcome) / 1000)
 
 
+@answer_mistyped_fields
 class AsyncClient(BaseClient[Asynchronous]):
     """Talks to the Sessions API without blocking; everything else is as in ``Client``.
 

@@ -24,6 +24,7 @@ from typing import (
 )
 
 from session_lab.client.pages.paging import Listed
+from session_lab.mistyped import AnswersMistyped, answer_mistyped
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
@@ -108,7 +109,7 @@ def _view(origin: Origin) -> object:
     return operator.attrgetter(origin.path)(origin.make_client())
 
 
-class Group(Generic[Mode]):
+class Group(AnswersMistyped, Generic[Mode]):
     """Some calls, and what carries them out."""
 
     def __init__(self, engine: Engine, origin: Origin | None = None) -> None:
@@ -169,9 +170,10 @@ class _Method(Generic[P]):
 
 def _dressed(kind: str, build: Callable[..., Any], result: str) -> FunctionType:
     """Make a method that looks like the function it is made of."""
+    answered = answer_mistyped(build)
 
     def method(self: Group[Any], /, *args: object, **kwargs: object) -> object:
-        return self.engine.perform(kind, build(*args, **kwargs))
+        return self.engine.perform(kind, answered(*args, **kwargs))
 
     signature = inspect.signature(build)
     # The annotation is text, such as "Operation[Session]".

@@ -18,6 +18,7 @@ from session_lab.client.streams import Feed, StreamBroken
 from session_lab.client.transport import Sender
 from session_lab.client.views import CallView
 from session_lab.errors import DataError
+from session_lab.mistyped import answer_mistyped_fields
 from session_lab.timing import SystemClock
 
 if TYPE_CHECKING:
@@ -97,6 +98,7 @@ class _Caller:
             self._sleep(feed.wait(outcome) / 1000)
 
 
+@answer_mistyped_fields
 class Client(BaseClient[Blocking]):
     r"""Talks to the Sessions API, or to anything that answers like it.
 

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from session_lab.errors import DataError
 from session_lab.frames.build import NAT, milliseconds
+from session_lab.mistyped import meant
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -55,7 +56,8 @@ def column_of(df: pd.DataFrame, name: str, *, source: str) -> pd.Series:
     if names.count(name) != 1:
         problem = "several columns have this name" if name in names else "the column is missing"
         found = ", ".join(map(str, names)) or "no columns"
-        raise DataError(f"{problem}; the frame has {found}", source=source, column=name)
+        near = "" if name in names else meant(name, names)
+        raise DataError(f"{problem}; the frame has {found}{near}", source=source, column=name)
     column: pd.Series = df[name]
     return column
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from session_lab.errors import DataError
 from session_lab.frames.columns import check_frame, column_of
+from session_lab.mistyped import answer_mistyped
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,6 +32,7 @@ def session_key(df: pd.DataFrame, sessions: pd.DataFrame) -> str:
     return key
 
 
+@answer_mistyped
 def of_sessions(df: pd.DataFrame, sessions: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of a frame that belong to some sessions.
 
@@ -60,6 +62,7 @@ def of_sessions(df: pd.DataFrame, sessions: pd.DataFrame) -> pd.DataFrame:
     return df[df[key].notna() & df[key].isin(sessions[key].dropna())]
 
 
+@answer_mistyped
 def sessions_of_log(events: pd.DataFrame) -> pd.DataFrame:
     """Return the sessions of a log, with what the first start of each says of it.
 

@@ -13,6 +13,7 @@ from session_lab.frames.columns import check_frame
 from session_lab.frames.lifetime_columns import derive_lifetimes
 from session_lab.frames.loaders.observation import observed_at
 from session_lab.frames.schema import RUNS, SESSIONS, Kind
+from session_lab.mistyped import answer_mistyped
 from session_lab.timing import instant_text
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ class _Problem(NamedTuple):
     remedy: str
 
 
+@answer_mistyped
 def validate(df: pd.DataFrame) -> pd.DataFrame:
     """Find every problem of a sessions or runs frame.
 

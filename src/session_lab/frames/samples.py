@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from session_lab.errors import DataError
+from session_lab.mistyped import answer_mistyped
 
 __all__ = ["sample_path"]
 
@@ -12,6 +13,7 @@ __all__ = ["sample_path"]
 _FOLDERS = (Path(__file__).parents[1] / "data", Path(__file__).parents[3] / "data")
 
 
+@answer_mistyped
 def sample_path(name: str) -> Path:
     """Find a data set that comes with the package.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -15,7 +14,7 @@ from session_lab.errors import DataError
 from session_lab.frames.build import NAT, in_one_piece
 from session_lab.frames.columns import check_frame, column_of, durations, instants
 from session_lab.frames.schema import SESSIONS
-from session_lab.mistyped import answer_mistyped, answer_mistyped_fields
+from session_lab.mistyped import answer_mistyped, answer_mistyped_fields, meant
 from session_lab.timing import Duration, duration_text, instant_text, to_instant, to_milliseconds
 
 if TYPE_CHECKING:
@@ -267,9 +266,8 @@ def one_of(value: object, allowed: Iterable[object], *, name: str) -> None:
     if value not in known:
         listed = ", ".join(map(repr, known[:12])) or "nothing at all"
         more = f" and {len(known) - 12:,} more" if len(known) > 12 else ""
-        near = get_close_matches(str(value), map(str, known), n=1)
-        meant = f"; did you mean {near[0]!r}?" if near else ""
-        raise DataError(f"{value!r} is not one of {listed}{more}{meant}", column=name)
+        message = f"{value!r} is not one of {listed}{more}{meant(value, known)}"
+        raise DataError(message, column=name)
 
 
 def _texts(value: object, name: str) -> tuple[str, ...]:

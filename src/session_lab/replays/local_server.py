@@ -6,7 +6,8 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from session_lab.client import AsyncClient, Client
-from session_lab.errors import SimulationError
+from session_lab.errors import DataError, SimulationError
+from session_lab.mistyped import AnswersMistyped, answer_mistyped_fields
 from session_lab.simulator.api.auth import Environment
 from session_lab.simulator.backend import Backend
 from session_lab.simulator.server.app import make_app
@@ -28,7 +29,8 @@ _HOST = "127.0.0.1"
 _SECONDS_TO_START = 30.0
 
 
-class LocalServer:
+@answer_mistyped_fields
+class LocalServer(AnswersMistyped):
     """A simulated API that any program of this machine can talk to, until :meth:`stop`.
 
     It serves from a thread of this process, on the loopback interface, on a virtual clock. What
@@ -80,6 +82,8 @@ class LocalServer:
         environment_id: str = "env_lab",
         **world: Any,  # noqa: ANN401  the options of a simulator
     ) -> None:
+        if not isinstance(port, int):
+            raise DataError(f"{port!r} is not the number of a port", column="port")
         self.secret_key = secret_key
         self._backend = Backend([Environment(environment_id, secret_key)], **world)
         self._thread, self._server, actual_port = _start(self._backend, port)

@@ -28,13 +28,13 @@ from session_lab.frames import (
     write_parquet,
 )
 from session_lab.frames.files.places import folder_path
-from session_lab.mistyped import answer_mistyped
+from session_lab.mistyped import AnswersMistyped, answer_mistyped
 from session_lab.replays.assumptions import silent_messages, zeros_assumed
 from session_lab.replays.summary import ReplaySummary, summarise
 from session_lab.replays.turns import Played, Served
 from session_lab.simulator import ConcurrencyLimits, Platform, RunPolicy, profile_named
 from session_lab.simulator.model.randomness import to_seed
-from session_lab.timing import LAST_INSTANT, instant_text, to_instant
+from session_lab.timing import LAST_INSTANT, instant_text, to_horizon, to_instant
 from session_lab.traffic.engine.engine_frames import Frames, to_frames, to_log, to_slot_limits
 from session_lab.traffic.engine.limited_engine import play_limited
 from session_lab.traffic.engine.prepare import prepare
@@ -65,7 +65,7 @@ PROFILE = "2026-10"
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class Replay:
+class Replay(AnswersMistyped):
     """What a replay made of its events.
 
     Attributes
@@ -196,6 +196,9 @@ class Replay:
 
         See :func:`session_lab.analysis.replays.compare.compare`.
         """
+        if not hasattr(other, "operations"):
+            message = f"{type(other).__name__} is not a Replay; sl.replay makes one"
+            raise DataError(message, column="other")
         ours, theirs = (
             Frames(replay.operations, replay.sessions, replay.runs) for replay in (self, other)
         )
@@ -379,7 +382,7 @@ def replay(
     limits = None if limits is None else ConcurrencyLimits.of(limits)
     _check_engine(engine, limits)
     seed = to_seed(seed)
-    horizon = None if until is None else to_instant(until, name="until")
+    horizon = to_horizon(until)
     ready = prepare(events, horizon=horizon)
     log = to_log(ready.events, policy, platform, seed=seed, chats=ready.chats)
     slots = None if limits is None else to_slot_limits(ready.events, ready.chats, limits)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from session_lab.client import AsyncClient, Client
 from session_lab.errors import DataError, SessionLabWarning
 from session_lab.frames.loaders.from_world import runs_of, sessions_of
+from session_lab.mistyped import AnswersMistyped, answer_mistyped_fields
 from session_lab.simulator import Snapshot
 from session_lab.simulator.api.auth import Environment
 from session_lab.simulator.api.context import ENTRY_HEADER
@@ -51,7 +52,8 @@ __all__ = ["Simulator"]
 _ADDRESS = "http://session-lab"
 
 
-class Simulator:
+@answer_mistyped_fields
+class Simulator(AnswersMistyped):
     """A simulated Sessions API with virtual time, and everything there is to ask of it.
 
     Threads may share it: a request is answered whole, one after the other.

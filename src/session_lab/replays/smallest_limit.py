@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from session_lab.errors import DataError
+from session_lab.mistyped import answer_mistyped
 from session_lab.replays.grid import durations
 from session_lab.replays.sweep import OPEN_LOOP, GroupedSweep
 from session_lab.simulator.model.settings.checks import is_number
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["smallest_limit"]
 
 
+@answer_mistyped
 def smallest_limit(
     events: pd.DataFrame,
     policy: RunPolicy | Mapping[str, RunPolicy] | None = None,

@@ -41,7 +41,7 @@ from session_lab.replays.sweep_rows import (
     under_limits,
 )
 from session_lab.simulator import Platform, RunPolicy
-from session_lab.timing import to_instant
+from session_lab.timing import to_horizon
 from session_lab.traffic.engine.engine_frames import tasks_of, to_log
 from session_lab.traffic.engine.prepare import prepare
 from session_lab.traffic.shards import shards_of
@@ -198,7 +198,7 @@ class _Sweep(ABC):
 
     def __init__(self, seed: int, until: Instant | None) -> None:
         self._seed = seed
-        self._horizon = None if until is None else to_instant(until, name="until")
+        self._horizon = to_horizon(until)
 
     def sweep(
         self,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -12,7 +14,7 @@ from tqdm import tqdm
 from session_lab.analysis.churn import Cohorts, Rate
 from session_lab.analysis.display import table_html
 from session_lab.analysis.tags import Drift, TagStatuses
-from session_lab.errors import SessionLabError, SessionLabWarning
+from session_lab.errors import DataError, SessionLabError, SessionLabWarning
 from session_lab.frames import check_kind, whole_file
 from session_lab.mistyped import answer_mistyped
 from session_lab.plots.pictures.picture import Picture
@@ -23,7 +25,6 @@ from session_lab.reports.glossary import GLOSSARY
 from session_lab.reports.rendering import render
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Iterator
 
     from session_lab.analysis.results import Result
@@ -142,6 +143,9 @@ def report(
     progress: bool = False,
 ) -> None:
     """Write a report to a file, whole or not at all; see :func:`report_html`."""
+    if isinstance(path, (str, os.PathLike)) and Path(path).suffix not in {".html", ".htm"}:
+        message = "a report is a page of HTML: end the name in .html, and print it to have a PDF"
+        raise DataError(message, source=str(path))
     page = report_html(sessions, runs, operations, title=title, progress=progress)
     with whole_file(path) as draft:
         draft.write_text(page, encoding="utf-8")

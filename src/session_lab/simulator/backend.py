@@ -16,6 +16,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, cast
 
 from session_lab.errors import DataError, SimulationError
+from session_lab.mistyped import answer_mistyped_fields
 from session_lab.simulator.agent.scripted_agent import ScriptedAgent
 from session_lab.simulator.api import error_responses
 from session_lab.simulator.api.auth import session_token
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
 __all__ = ["Backend"]
 
 
+@answer_mistyped_fields
 class Backend:
     """One simulated API; it outlives its world, which a reset replaces.
 

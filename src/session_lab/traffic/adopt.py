@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from session_lab.frames import check_events, in_one_piece
+from session_lab.mistyped import answer_mistyped
 from session_lab.traffic.engine.time_order import sorted_by_time
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ def begun_before(events: pd.DataFrame) -> BegunBefore | None:
     )
 
 
+@answer_mistyped
 def adopt(events: pd.DataFrame) -> pd.DataFrame:
     """Give chats that began before their log a start, so that they can be replayed.
 

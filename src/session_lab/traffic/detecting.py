@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from session_lab.frames.files.blocks import delimiter_of
 from session_lab.frames.files.sources import Source
+from session_lab.mistyped import answer_mistyped
 from session_lab.traffic.formats import FORMATS, format_named
 from session_lab.traffic.formats.format import Head
 
@@ -52,6 +53,7 @@ class Detected:
         return f"{verb} {self.format}: {self.because}"
 
 
+@answer_mistyped
 def detect(path: Place | Source) -> Detected:
     """Return the format of a recording, by its name and its beginning.
 

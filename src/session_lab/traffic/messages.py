@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from session_lab.errors import DataError
 from session_lab.frames import join_events
+from session_lab.mistyped import answer_mistyped
 from session_lab.traffic.adopt import first_events
 from session_lab.traffic.engine.time_order import sorted_by_time
 from session_lab.traffic.formats.format import ReadOptions
@@ -26,6 +27,7 @@ __all__ = ["begin_chats", "from_messages"]
 _SOURCE = "messages"
 
 
+@answer_mistyped
 def from_messages(
     messages: Any,  # noqa: ANN401 (a frame of any library)
     *,
@@ -114,6 +116,13 @@ def _table(messages: Any, columns: ColumnMap) -> pa.Table:  # noqa: ANN401
             )
             message = f"{problem}; the log has {', '.join(names) or 'no columns'}"
             raise DataError(message, source=_SOURCE, column=name)
+    known = {*names, *columns.names, *columns.constants}
+    if lacking := [name for name in ("at", "external_id") if name not in known]:
+        message = (
+            f"the log has {', '.join(names) or 'no columns'}; say which of them it is, as in "
+            f'columns={{"{lacking[0]}": {next(iter(names), "name")!r}}}'
+        )
+        raise DataError(message, source=_SOURCE, column=lacking[0])
     reader = EventReader(columns, _SOURCE, "row", BadRows(collect=False))
     table = _arrow(messages, columns.present(names))
     if table is None:

@@ -11,6 +11,7 @@ from session_lab.errors import DataError, DataWarning
 from session_lab.frames import milliseconds
 from session_lab.frames.files.progress import shown
 from session_lab.frames.files.sources import Source
+from session_lab.mistyped import answer_mistyped
 from session_lab.timing import duration_text, instant_text
 from session_lab.traffic.adopt import begun_before, with_starts
 from session_lab.traffic.detecting import Detected, detect
@@ -39,6 +40,7 @@ _SHOWN = 10
 _MANY = 10
 
 
+@answer_mistyped
 def read(
     path: Place,
     format: str = "auto",

@@ -13,6 +13,7 @@ from tqdm import tqdm
 from session_lab.errors import DataError
 from session_lab.frames import in_one_piece
 from session_lab.frames.files.sources import Source
+from session_lab.mistyped import answer_mistyped
 from session_lab.traffic.formats.events import event_tables
 from session_lab.traffic.formats.format import ReadOptions
 from session_lab.traffic.parsing.text_rows import BadRows
@@ -49,6 +50,7 @@ _SCHEMA: Final = pa.schema(
 )
 
 
+@answer_mistyped
 def shard(
     log: Place,
     folder: str | os.PathLike[str],

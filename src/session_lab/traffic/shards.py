@@ -11,6 +11,7 @@ from session_lab.errors import DataError
 from session_lab.frames import check_events, join_events, write_parquet
 from session_lab.frames.files.places import folder_path
 from session_lab.frames.files.sources import Source
+from session_lab.mistyped import answer_mistyped
 from session_lab.traffic.engine.time_order import sorted_by_time
 from session_lab.traffic.formats.events import event_tables
 from session_lab.traffic.formats.format import ReadOptions
@@ -36,6 +37,7 @@ __all__ = [
 _MOST_SHARDS = 10_000
 
 
+@answer_mistyped
 def read_shards(
     folder: Place, *, columns: Mapping[str, str] | None = None
 ) -> Iterator[pd.DataFrame]:
@@ -142,6 +144,7 @@ def _difference(found: dict[str, str], expected: dict[str, str]) -> str:
     return "its columns in another order, not" if extra is None else f"a column {extra}, not"
 
 
+@answer_mistyped
 def write_shards(
     events: pd.DataFrame, folder: str | os.PathLike[str], *, shards: int = 16
 ) -> Sequence[Path]:

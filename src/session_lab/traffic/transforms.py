@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from session_lab.errors import DataError, DataWarning
 from session_lab.frames import NAT, check_events, milliseconds, to_instants
+from session_lab.mistyped import answer_mistyped
 from session_lab.simulator.model.settings.checks import is_number
 from session_lab.timing import LAST_INSTANT, LONGEST_DURATION, duration_text, to_milliseconds
 from session_lab.traffic.engine.time_order import in_order
@@ -32,6 +33,7 @@ _DIGEST_BYTES = 12
 _WHOLE = 2**64
 
 
+@answer_mistyped
 def sample(events: pd.DataFrame, share: float, seed: int) -> pd.DataFrame:
     """Keep a share of the sessions, each with all of its events.
 
@@ -73,6 +75,7 @@ def _uniform(key: bytes, name: str) -> float:
     return int.from_bytes(digest, "little") / _WHOLE
 
 
+@answer_mistyped
 def scale(events: pd.DataFrame, speed: float) -> pd.DataFrame:
     """Scale all times: faster or slower.
 
@@ -118,6 +121,7 @@ def _sooner(times: NDArray[np.int64], origin: int, speed: float, most: int) -> N
     return np.where(missing, NAT, np.maximum(sooner, 0).astype(np.int64))
 
 
+@answer_mistyped
 def cap_gaps(events: pd.DataFrame, cap: Duration) -> pd.DataFrame:
     """Shorten the times in which nothing happens.
 
@@ -170,6 +174,7 @@ def cap_gaps(events: pd.DataFrame, cap: Duration) -> pd.DataFrame:
     return capped
 
 
+@answer_mistyped
 def anonymise(
     events: pd.DataFrame, salt: str | bytes, *, tags: Mapping[str, str] | None = None
 ) -> pd.DataFrame:

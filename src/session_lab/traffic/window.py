@@ -9,6 +9,7 @@ import numpy as np
 
 from session_lab.errors import DataError, DataWarning
 from session_lab.frames import check_events, milliseconds
+from session_lab.mistyped import answer_mistyped
 from session_lab.timing import to_instant
 from session_lab.traffic.adopt import first_events
 from session_lab.traffic.engine.time_order import sorted_by_time
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["window"]
 
 
+@answer_mistyped
 def window(
     events: pd.DataFrame, start: Instant, end: Instant, *, whole: Literal["begun", "cut"] = "begun"
 ) -> pd.DataFrame:

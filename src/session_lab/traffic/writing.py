@@ -20,6 +20,7 @@ from session_lab.frames import (
     write_parquet,
 )
 from session_lab.frames.files.places import shown_name, written_suffix
+from session_lab.mistyped import answer_mistyped
 from session_lab.simulator.world.journal import to_line
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ __all__ = ["write", "write_journal"]
 _to_json = json.JSONEncoder(ensure_ascii=False).encode
 
 
+@answer_mistyped
 def write(events: pd.DataFrame, path: str | os.PathLike[str]) -> None:
     """Write an events frame so that :func:`read` gives it back.
 
@@ -81,6 +83,7 @@ def write(events: pd.DataFrame, path: str | os.PathLike[str]) -> None:
     writer(check_events(events), path)
 
 
+@answer_mistyped
 def write_journal(entries: Iterable[Entry], path: str | os.PathLike[str]) -> None:
     """Write a simulator's journal as ``GET /_lab/journal`` gives it, for :func:`read`.
 

@@ -22,6 +22,7 @@ import ipywidgets  # type: ignore[import-untyped]
 from session_lab.errors import DataError, SessionLabError
 from session_lab.frames import Selection
 from session_lab.frames.selection import one_of
+from session_lab.mistyped import AnswersMistyped
 from session_lab.plots.pictures.picture import Picture
 from session_lab.timing import duration_text, instant_text
 from session_lab.widgets.parts.call_text import plotted
@@ -55,7 +56,7 @@ _STEPS = (3_600_000, 60_000, 1_000, 1)
 
 
 @dataclass(frozen=True)
-class ExplorerState:
+class ExplorerState(AnswersMistyped):
     """What an explorer shows; subclasses add their own fields and check them.
 
     Attributes
@@ -71,7 +72,7 @@ State = TypeVar("State", bound=ExplorerState)
 Value = TypeVar("Value")
 
 
-class Explorer(ABC, Generic[State]):
+class Explorer(AnswersMistyped, ABC, Generic[State]):
     """Controls over an analysis, with everything they show to be had without them.
 
     Parameters

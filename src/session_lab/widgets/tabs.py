@@ -9,7 +9,7 @@ import pandas as pd
 
 from session_lab.errors import DataError
 from session_lab.frames.selection import one_of
-from session_lab.mistyped import answer_mistyped
+from session_lab.mistyped import AnswersMistyped, answer_mistyped
 from session_lab.simulator import Platform, RunPolicy
 from session_lab.widgets.churn import ChurnExplorer
 from session_lab.widgets.data.session_index import IndexedSessions
@@ -89,7 +89,7 @@ _TABS = (
 """The tabs in their order."""
 
 
-class Exploration:
+class Exploration(AnswersMistyped):
     """Explorers in tabs over one selection; :func:`explore` makes it.
 
     Attributes
@@ -252,6 +252,9 @@ def explore(
         policy = _own(sessions, "policy", RunPolicy) if policy is None else policy
         platform = _own(sessions, "platform", Platform) if platform is None else platform
         sessions = sessions.sessions
+    for name, value, kind in (("policy", policy, RunPolicy), ("platform", platform, Platform)):
+        if value is not None and not isinstance(value, kind):
+            raise DataError(f"{value!r} is not a {kind.__name__}", column=name)
     prepared = IndexedSessions(sessions)  # type: ignore[arg-type]  # it refuses what is not a frame
     panel = SelectionPanel(prepared, link)
     return Exploration(ExplorerInputs(prepared, runs, operations, events, policy, platform, panel))

@@ -24,7 +24,7 @@ from session_lab.analysis.periods import (
 from session_lab.analysis.results import Result
 from session_lab.errors import DataError, DataWarning
 from session_lab.frames import to_instants
-from session_lab.mistyped import level_of_caller
+from session_lab.mistyped import answer_mistyped, level_of_caller
 from session_lab.timing import Instant, instant_text
 
 if TYPE_CHECKING:
@@ -169,6 +169,7 @@ class Cohorts(Result):
         )
 
 
+@answer_mistyped
 def cohorts(
     df: AnyFrame,
     freq: Periodic = "1d",

@@ -22,7 +22,7 @@ from session_lab.analysis.observation import warn_of_doubles
 from session_lab.analysis.results import Result
 from session_lab.errors import DataError, DataWarning
 from session_lab.frames import NAT, durations
-from session_lab.mistyped import level_of_caller
+from session_lab.mistyped import answer_mistyped, level_of_caller
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -150,6 +150,7 @@ class Cost(Result):
         return known.assign(total=totals, unknown_runs=frame["unknown"])
 
 
+@answer_mistyped
 def cost(
     runs: AnyFrame,
     prices: Mapping[str, float] | PriceList | None = None,

@@ -14,6 +14,7 @@ from session_lab.analysis.engines import pandas_frame
 from session_lab.analysis.observation import observation, warn_of_doubles
 from session_lab.analysis.results import Result
 from session_lab.frames import NAT, instants
+from session_lab.mistyped import answer_mistyped
 from session_lab.timing import Instant, instant_text
 
 if TYPE_CHECKING:
@@ -127,6 +128,7 @@ class Gaps(Result):
         )
 
 
+@answer_mistyped
 def gaps(runs: AnyFrame, *, observed_at: Instant | None = None) -> Gaps:
     """Measure the gap before each run that follows another one of its session.
 

@@ -13,6 +13,7 @@ from session_lab.analysis.engines import pandas_frame
 from session_lab.analysis.results import Result
 from session_lab.errors import DataError
 from session_lab.frames import instants, to_instants
+from session_lab.mistyped import answer_mistyped
 from session_lab.timing import Duration, duration_text, to_milliseconds
 
 if TYPE_CHECKING:
@@ -119,6 +120,7 @@ class Handovers(Result):
         )
 
 
+@answer_mistyped
 def handovers(polls: AnyFrame, *, shortest_run: Duration | None = None) -> Handovers:
     """Find the intervals in which sessions changed runs, from polls of their current run.
 

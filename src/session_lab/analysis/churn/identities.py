@@ -12,6 +12,7 @@ from session_lab.analysis.churn.activity import activity
 from session_lab.analysis.periods import Period, Periodic, calendar_period, numbers, starts
 from session_lab.analysis.results import Result
 from session_lab.frames import to_instants
+from session_lab.mistyped import answer_mistyped
 from session_lab.timing import Instant, instant_text
 
 if TYPE_CHECKING:
@@ -83,6 +84,7 @@ class Identities(Result):
         )
 
 
+@answer_mistyped
 def identities(
     df: AnyFrame,
     freq: Periodic = "1d",

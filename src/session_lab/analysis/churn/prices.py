@@ -17,6 +17,7 @@ from session_lab.analysis.engines import pandas_frame
 from session_lab.analysis.results import Result
 from session_lab.errors import DataError
 from session_lab.frames import NAT, column_of, durations
+from session_lab.mistyped import answer_mistyped
 from session_lab.simulator.model.settings.concurrency import PLANS
 from session_lab.wire.limits import MACHINES
 
@@ -202,6 +203,7 @@ _LISTS: Final = {
 }
 
 
+@answer_mistyped
 def prices(
     as_of: str = "2026-05",
     *,

@@ -15,6 +15,7 @@ from session_lab.analysis.observation import observation, warn_of_doubles
 from session_lab.analysis.periods import Periodic, calendar_period, numbers, starts
 from session_lab.analysis.results import Result
 from session_lab.frames import NAT, instants, to_instants
+from session_lab.mistyped import answer_mistyped
 from session_lab.timing import Instant, instant_text
 
 if TYPE_CHECKING:
@@ -87,6 +88,7 @@ class Rate(Result):
         )
 
 
+@answer_mistyped
 def rate(
     runs: AnyFrame,
     sessions: AnyFrame,

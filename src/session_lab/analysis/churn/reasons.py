@@ -13,6 +13,7 @@ from session_lab.analysis.engines import pandas_frame
 from session_lab.analysis.observation import warn_of_doubles
 from session_lab.analysis.results import Result
 from session_lab.frames import NAT, column_of, durations
+from session_lab.mistyped import answer_mistyped
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -101,6 +102,7 @@ class StartKinds(Result):
         )
 
 
+@answer_mistyped
 def reasons(runs: AnyFrame) -> Reasons:
     """Count runs by why they were triggered, and by why they ended.
 
@@ -133,6 +135,7 @@ def reasons(runs: AnyFrame) -> Reasons:
     return Reasons(_counts(runs, "reason"), _counts(runs, "end_cause"))
 
 
+@answer_mistyped
 def start_kinds(operations: AnyFrame) -> StartKinds:
     """Count served turns by how they started.
 

@@ -13,6 +13,7 @@ from session_lab.analysis.churn.order.successors import counts_of
 from session_lab.analysis.engines import pandas_frame
 from session_lab.analysis.observation import warn_of_doubles
 from session_lab.analysis.results import Result
+from session_lab.mistyped import answer_mistyped
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -79,6 +80,7 @@ class RunsPerSession(Result):
         )
 
 
+@answer_mistyped
 def runs_per_session(runs: AnyFrame, sessions: AnyFrame | None = None) -> RunsPerSession:
     """Count the runs of each session.
 

@@ -14,6 +14,7 @@ from session_lab.analysis.engines import pandas_frame
 from session_lab.analysis.observation import warn_of_doubles
 from session_lab.analysis.results import Result
 from session_lab.frames import instants
+from session_lab.mistyped import answer_mistyped
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -84,6 +85,7 @@ class Transitions(Result):
         )
 
 
+@answer_mistyped
 def transitions(runs: AnyFrame) -> Transitions:
     """Count why a run ended against why the next run of its session was triggered.
 

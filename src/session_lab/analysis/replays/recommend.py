@@ -11,7 +11,7 @@ import pandas as pd
 from session_lab.analysis.results import Result
 from session_lab.errors import DataError
 from session_lab.frames import NAT, milliseconds
-from session_lab.mistyped import answer_mistyped
+from session_lab.mistyped import answer_mistyped, meant
 from session_lab.simulator import RunPolicy
 from session_lab.timing import duration_text, to_milliseconds
 
@@ -326,7 +326,8 @@ def _span(value: Duration | float) -> tuple[float, str]:
 def _numbers(policies: pd.DataFrame, name: str) -> NDArray[np.float64]:
     """Return a column as numbers; durations in milliseconds."""
     if name not in policies:
-        message = f"the column is missing; there are {', '.join(map(str, policies.columns))}"
+        found = ", ".join(map(str, policies.columns))
+        message = f"the column is missing; there are {found}{meant(name, policies.columns)}"
         raise DataError(message, source="policies", column=name)
     if not _is_time(policies, name):
         return policies[name].to_numpy(dtype=np.float64, na_value=np.nan)

@@ -16,6 +16,7 @@ from session_lab.analysis.survival.tables.event_table import EventTable, tabulat
 from session_lab.analysis.survival.tables.sample import causes_of, check_aligned, check_sample
 from session_lab.analysis.survival.tables.step_function import table_at
 from session_lab.errors import DataError
+from session_lab.mistyped import answer_mistyped
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
@@ -126,6 +127,7 @@ class Incidence(AssumingResult):
         return self.causes.index(cause)
 
 
+@answer_mistyped
 def aalen_johansen(
     durations: ArrayLike,
     cause: ArrayLike,

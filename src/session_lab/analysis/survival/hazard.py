@@ -23,7 +23,7 @@ __all__ = ["Hazard", "hazard_steps", "smooth"]
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Hazard(AssumingResult):
-    """The rate of ending among those still alive, per unit of time, on an even grid.
+    """The rate of ending among those still open, per unit of time, on an even grid.
 
     Attributes
     ----------

@@ -17,6 +17,7 @@ from session_lab.analysis.survival.tables.sample import check_aligned, check_sam
 from session_lab.analysis.survival.tables.step_function import Estimate, first_at_or_below, table_at
 from session_lab.analysis.survival.tables.time_axis import number_of, numbers, value_of
 from session_lab.errors import DataError
+from session_lab.mistyped import answer_mistyped
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,7 +31,7 @@ __all__ = ["Survival", "estimate_survival", "kaplan_meier"]
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Survival(AssumingResult):
-    """The share of subjects still alive after each time, as a step function.
+    """The share of subjects still open after each time, as a step function.
 
     Attributes
     ----------
@@ -253,6 +254,7 @@ class Survival(AssumingResult):
         return self.survival, self.lower, self.upper
 
 
+@answer_mistyped
 def kaplan_meier(
     durations: ArrayLike,
     observed: ArrayLike,

@@ -16,7 +16,7 @@ from session_lab.analysis.survival.tables.event_table import tabulate
 from session_lab.analysis.survival.tables.sample import check_aligned, check_sample, events_of
 from session_lab.analysis.survival.tables.time_axis import numbers
 from session_lab.errors import DataError, StatisticalWarning
-from session_lab.mistyped import level_of_caller
+from session_lab.mistyped import answer_mistyped, level_of_caller
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
@@ -127,6 +127,7 @@ class GroupComparison(AssumingResult):
         return pd.DataFrame([{"groups": len(self.groups), **self.test._asdict()}])
 
 
+@answer_mistyped
 def logrank(
     durations: ArrayLike,
     observed: ArrayLike,

@@ -15,6 +15,7 @@ from session_lab.analysis.survival.kaplan_meier import total_of
 from session_lab.analysis.survival.robust import robust_variances
 from session_lab.analysis.survival.tables.event_table import tabulate, warn_if_weak
 from session_lab.analysis.survival.tables.sample import check_aligned, check_sample, events_of
+from session_lab.mistyped import answer_mistyped
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -84,6 +85,7 @@ class CumulativeHazard(Result):
         return self.summary()
 
 
+@answer_mistyped
 def nelson_aalen(
     durations: ArrayLike,
     observed: ArrayLike,

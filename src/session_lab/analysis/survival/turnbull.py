@@ -13,7 +13,7 @@ from session_lab.analysis.survival.results import AssumingResult
 from session_lab.analysis.survival.tables.sample import check_aligned, check_times
 from session_lab.analysis.survival.tables.time_axis import number_of, numbers, value_of
 from session_lab.errors import DataError, StatisticalWarning
-from session_lab.mistyped import level_of_caller
+from session_lab.mistyped import answer_mistyped, level_of_caller
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,7 +31,7 @@ _MOST_STEPS = 20_000
 
 @dataclass(frozen=True, repr=False, eq=False)
 class IntervalSurvival(AssumingResult):
-    """The share of subjects still alive, where ends are known to lie between two looks.
+    """The share of subjects still open, where ends are known to lie between two looks.
 
     The estimate says how much falls into each of some intervals, and nothing about where inside.
 
@@ -102,6 +102,7 @@ class IntervalSurvival(AssumingResult):
         return self.summary()
 
 
+@answer_mistyped
 def turnbull(after: ArrayLike, by: ArrayLike) -> IntervalSurvival:
     """Estimate a survival function from ends that are known to lie in intervals.
 

@@ -12,6 +12,7 @@ from session_lab.analysis.counts import grouped
 from session_lab.analysis.observation import check_sessions
 from session_lab.analysis.results import Result
 from session_lab.frames.build import TEXT_DTYPE
+from session_lab.mistyped import answer_mistyped
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -75,6 +76,7 @@ class TagStatuses(Result):
         return pd.Series(self.sessions, index=list(self.statuses), name=self.title)
 
 
+@answer_mistyped
 def by_status(frame: AnyFrame, *, column: str = "status") -> TagStatuses:
     """Count the sessions with each tag by their status.
 

@@ -11,6 +11,7 @@ import numpy as np
 from session_lab.analysis.engines import check_given_kind, collected, distinct_entries
 from session_lab.analysis.observation import warn_of_doubles
 from session_lab.errors import DataError
+from session_lab.mistyped import answer_mistyped
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -150,6 +151,7 @@ class TagCodes:
         return mask
 
 
+@answer_mistyped
 def prepare(frame: AnyFrame | TagCodes, *, column: str = "tags") -> TagCodes:
     """Turn the tags of sessions into codes.
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from session_lab.errors import DataError
+from session_lab.mistyped import answer_mistyped
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -36,6 +37,7 @@ class Concentration(NamedTuple):
     gini: float
 
 
+@answer_mistyped
 def concentration(counts: ArrayLike) -> Concentration | None:
     """Measure how unevenly counts are spread; None where there is nothing to spread.
 
@@ -55,6 +57,7 @@ def concentration(counts: ArrayLike) -> Concentration | None:
     return Concentration(entropy, float(np.exp(entropy)), float(1 / (p**2).sum()), gini)
 
 
+@answer_mistyped
 def jensen_shannon(one: ArrayLike, other: ArrayLike) -> float | None:
     """Measure how far two tables of counts over the same tags lie apart.
 

@@ -12,6 +12,7 @@ from session_lab.analysis.results import Result
 from session_lab.analysis.tags.codes import prepare
 from session_lab.errors import DataError
 from session_lab.frames.build import TEXT_DTYPE
+from session_lab.mistyped import answer_mistyped
 from session_lab.simulator.model.settings.checks import is_integer
 
 if TYPE_CHECKING:
@@ -102,6 +103,7 @@ class Cooccurrence(Result):
         )
 
 
+@answer_mistyped
 def cooccurrence(frame: AnyFrame | TagCodes, *, top: int = 30) -> Cooccurrence:
     """Count the sessions with both of two tags.
 

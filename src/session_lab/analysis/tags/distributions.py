@@ -15,6 +15,7 @@ from session_lab.analysis.tags.codes import TagCodes
 from session_lab.analysis.tags.concentration import concentration
 from session_lab.analysis.tags.namespaces import warn_of_ids
 from session_lab.frames.build import TEXT_DTYPE
+from session_lab.mistyped import answer_mistyped
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -128,6 +129,7 @@ class TagDistribution(Result):
         )
 
 
+@answer_mistyped
 def distribution(frame: AnyFrame | TagCodes) -> TagDistribution:
     """Count the sessions with each tag.
 

@@ -19,7 +19,7 @@ from session_lab.analysis.tags.concentration import jensen_shannon
 from session_lab.errors import DataError, DataWarning, StatisticalWarning
 from session_lab.frames import NAT, milliseconds, to_instants
 from session_lab.frames.build import TEXT_DTYPE
-from session_lab.mistyped import level_of_caller
+from session_lab.mistyped import answer_mistyped, level_of_caller
 from session_lab.simulator.model.settings.checks import is_integer
 from session_lab.timing import duration_text
 
@@ -118,6 +118,7 @@ class Drift(Result):
         )
 
 
+@answer_mistyped
 def drift(frame: AnyFrame, freq: Periodic = "1d", *, at: str = "created_at", top: int = 8) -> Drift:
     """Follow the shares of tags over time.
 

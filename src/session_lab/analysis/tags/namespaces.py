@@ -14,7 +14,7 @@ from session_lab.analysis.results import Result
 from session_lab.analysis.tags.codes import prepare
 from session_lab.errors import DataError, StatisticalWarning
 from session_lab.frames.build import TEXT_DTYPE
-from session_lab.mistyped import level_of_caller
+from session_lab.mistyped import answer_mistyped, level_of_caller
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -98,6 +98,7 @@ class Namespaces(Result):
         )
 
 
+@answer_mistyped
 def split(tag: str, separator: str = ":") -> tuple[str, str]:
     """Split a tag into its namespace and the rest.
 
@@ -115,6 +116,7 @@ def split(tag: str, separator: str = ":") -> tuple[str, str]:
     return (space, rest) if space and rest else ("", tag)
 
 
+@answer_mistyped
 def namespaces(frame: AnyFrame | TagCodes, *, separator: str = ":") -> Namespaces:
     """Count tags and sessions by namespace.
 

@@ -30,6 +30,7 @@ from session_lab.frames.loaders.from_rows import (
     sessions_of_rows,
 )
 from session_lab.frames.values import unescaped
+from session_lab.mistyped import answer_mistyped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
@@ -58,6 +59,7 @@ _MAGIC = {b"PAR1": "parquet", b"ARROW1": "feather"}
 _UNTOLD = {"", ".txt", ".log", ".dat"}
 
 
+@answer_mistyped
 def read_sessions(
     path: Place, *, observed_at: Instant | None = None, progress: bool = False
 ) -> pd.DataFrame:
@@ -95,6 +97,7 @@ def read_sessions(
         return sessions_of_rows(_open(source), source.name, observed_at)
 
 
+@answer_mistyped
 def read_runs(
     path: Place,
     *,

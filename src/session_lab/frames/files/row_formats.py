@@ -154,16 +154,20 @@ def recognise(columns: Iterable[str], formats: Iterable[RowFormat], source: str)
     Raises
     ------
     DataError
-        It is none of the formats; the message lists the columns that each lacks.
+        It is none of the formats; the message names the nearest, and the columns that it lacks.
     """
     found = set(columns)
-    for format in formats:
+    known = [*formats]
+    for format in known:
         if format.known_by <= found:
             return format
-    lacks = "; ".join(
-        f"{format.name} lacks {', '.join(sorted(format.known_by - found))}" for format in formats
+    # Of several that are as near, the last one: it has our own names.
+    nearest = min(reversed(known), key=lambda format: len(format.known_by - found))
+    message = (
+        f"the columns {', '.join(sorted(found)) or '(none)'} are of no known kind; "
+        f"{nearest.name} would also have {', '.join(sorted(nearest.known_by - found))}: rename "
+        f"or add columns. Known are {', '.join(format.name for format in known)}"
     )
-    message = f"the columns {', '.join(sorted(found)) or '(none)'} are of no known kind: {lacks}"
     raise DataError(message, source=source)
 
 

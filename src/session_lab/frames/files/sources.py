@@ -95,7 +95,10 @@ class Source:
         self.on_bytes: Callable[[int], object] = _pass_over
         if not isinstance(place, (str, os.PathLike)):
             if not hasattr(place, "read"):
-                message = f"{place!r} is not a path, an address or an open file"
+                shown = (
+                    repr(place) if isinstance(place, (int, float, bytes)) else type(place).__name__
+                )
+                message = f"{shown} is not a path, an address or an open file"
                 raise DataError(message, column="path")
             if getattr(place, "closed", False):
                 raise DataError("the file is closed; open it for reading", column="path")

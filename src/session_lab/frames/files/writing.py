@@ -18,7 +18,7 @@ from session_lab.frames.files.atomic_files import whole_file, write_parquet
 from session_lab.frames.files.places import shown_name, written_suffix
 from session_lab.frames.loaders.observation import observed_at
 from session_lab.frames.values import json_text
-from session_lab.mistyped import level_of_caller
+from session_lab.mistyped import answer_mistyped, level_of_caller
 from session_lab.timing import instant_text
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ __all__ = ["write_frame"]
 _ENDINGS = (".parquet", ".csv", ".ndjson", ".jsonl")
 
 
+@answer_mistyped
 def write_frame(df: pd.DataFrame, path: str | os.PathLike[str]) -> None:
     r"""Write a frame to a file, whole or not at all.
 

@@ -18,6 +18,7 @@ from session_lab.frames.loaders.observation import Observation
 from session_lab.frames.loaders.rows import Places, table_of_rows
 from session_lab.frames.loaders.run_sessions import join_runs
 from session_lab.frames.values import decoded
+from session_lab.mistyped import answer_mistyped
 from session_lab.timing import to_instant
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ class _Listing(Protocol):
     def plain_pages(self) -> Iterable[Any]: ...
 
 
+@answer_mistyped
 def sessions_frame(
     rows: object, *, observed_at: Instant | None = None, progress: bool = False
 ) -> pd.DataFrame:
@@ -89,6 +91,7 @@ def sessions_frame(
     return sessions_from(table, observation, "sessions")
 
 
+@answer_mistyped
 def runs_frame(
     rows: object,
     *,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from session_lab.client.sync import check_client
 from session_lab.errors import APIError, DataError
 from session_lab.frames.files.places import folder_path
+from session_lab.mistyped import answer_mistyped
 from session_lab.replays.environment.assembling.assemble import assemble
 from session_lab.replays.environment.evidence.owners import check_tag, owners_of
 from session_lab.replays.environment.evidence.pieces import Pieces
@@ -32,6 +33,7 @@ __all__ = ["Recorder", "record"]
 MOST_AT_ONCE = 64
 
 
+@answer_mistyped
 def record(
     client: Client,
     *,

@@ -27,6 +27,7 @@ from session_lab.frames import (
 )
 from session_lab.frames.files.places import folder_path, path_text
 from session_lab.frames.loaders.from_arrow import kept_frame
+from session_lab.mistyped import AnswersMistyped, answer_mistyped
 from session_lab.timing import instant_text, to_instant
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ class RecordedFrames(NamedTuple):
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class Recording:
+class Recording(AnswersMistyped):
     """What happened in an environment, as far as it could be found out.
 
     The texts of messages are in none of the frames.
@@ -250,6 +251,7 @@ class Recording:
         return f"<p>{escape(head)}</p>{listed}<p><i>frames: {frames}</i></p>"
 
 
+@answer_mistyped
 def read_recording(path: str | os.PathLike[str]) -> Recording:
     """Read a recording from its folder.
 

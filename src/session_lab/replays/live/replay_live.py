@@ -10,6 +10,7 @@ from tqdm import tqdm
 from session_lab.client.sync import check_client
 from session_lab.errors import DataError
 from session_lab.frames import EVENTS, check_events, digest
+from session_lab.mistyped import answer_mistyped
 from session_lab.replays.live.answers import Answers
 from session_lab.replays.live.calls import Calls
 from session_lab.replays.live.journal import Journal
@@ -68,6 +69,7 @@ def replay_live(
 def replay_live(
     events: pd.DataFrame, client: Client, *, dry_run: bool, **options: Unpack[_Options]
 ) -> LivePlan | LiveReplay: ...
+@answer_mistyped
 def replay_live(
     events: pd.DataFrame,
     client: Client,

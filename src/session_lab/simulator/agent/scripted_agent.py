@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from session_lab.errors import SimulationError
+from session_lab.mistyped import answer_mistyped_fields
 from session_lab.simulator.agent.answers import Answer, silence, write_answer
 from session_lab.simulator.agent.replies import (
     Reply,
@@ -26,6 +27,7 @@ _FIELDS = ("replies", "pace")
 _ECHO = Reply(({"echo": True},))
 
 
+@answer_mistyped_fields
 @dataclass(frozen=True, init=False, repr=False)
 class ScriptedAgent:
     """An agent that serves the turns of a simulated world by a script.

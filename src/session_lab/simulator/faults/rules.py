@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from session_lab.errors import DataError
+from session_lab.mistyped import answer_mistyped_fields
 from session_lab.simulator.faults.calls import IncomingCall
 from session_lab.timing import (
     LAST_INSTANT,
@@ -43,6 +44,7 @@ _REACH: Final[Mapping[str, frozenset[str]]] = {
 }
 
 
+@answer_mistyped_fields
 @dataclass(frozen=True, repr=False)
 class FaultRule:
     """One thing that goes wrong: with which calls, which of them, and what.

@@ -11,6 +11,7 @@ import pandas as pd
 
 from session_lab.errors import DataError
 from session_lab.frames import check_events, milliseconds, to_instants
+from session_lab.mistyped import answer_mistyped
 from session_lab.timing import LAST_INSTANT, duration_text, to_milliseconds
 from session_lab.traffic.adopt import first_events
 from session_lab.traffic.engine.time_order import sorted_by_time
@@ -80,6 +81,7 @@ class Closeness:
         return f"{self.title} (seed {self.seed})\n{shown}\n{self.formula}"
 
 
+@answer_mistyped
 def closeness(workload: ChatWorkload, events: pd.DataFrame, *, seed: int = 0) -> Closeness:
     """Compare traffic that is generated from a workload with a recorded log.
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from session_lab.errors import DataError, DataWarning
 from session_lab.frames import NAT, milliseconds
-from session_lab.mistyped import level_of_caller
+from session_lab.mistyped import answer_mistyped, level_of_caller
 from session_lab.simulator.model.randomness import exponential, logarithm
 from session_lab.timing import LONGEST_DURATION, duration_text
 from session_lab.traffic.workload.arrival_fitting import arrivals_of, rounded
@@ -51,6 +51,7 @@ class _Mixture(NamedTuple):
     share: float
 
 
+@answer_mistyped
 def fit(events: pd.DataFrame | Place) -> ChatWorkload:
     """Estimate a workload from a recorded log.
 

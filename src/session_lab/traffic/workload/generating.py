@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from session_lab.errors import DataError
 from session_lab.frames import EVENTS, NAT, Coded, build, write_parquet
+from session_lab.mistyped import answer_mistyped
 from session_lab.simulator import RandomStream
 from session_lab.timing import LAST_INSTANT, to_milliseconds
 from session_lab.traffic.shards import paths_for
@@ -40,6 +41,7 @@ _PLANS = {"plan:free": 82, "plan:pro": 18}
 _LANGUAGES = {"lang:en": 58, "lang:es": 15, "lang:de": 10, "lang:fr": 8, "lang:ja": 6, "lang:pt": 3}
 
 
+@answer_mistyped
 def generate(workload: ChatWorkload, seed: int) -> pd.DataFrame:
     """Draw an events frame from a workload.
 
@@ -79,6 +81,7 @@ def generate(workload: ChatWorkload, seed: int) -> pd.DataFrame:
     return _events(workload, arrivals(workload, stream), 0, stream)
 
 
+@answer_mistyped
 def generate_shards(
     workload: ChatWorkload, seed: int, folder: str | os.PathLike[str], *, shards: int = 16
 ) -> Sequence[Path]:

@@ -20,7 +20,8 @@ __all__ = ["display_both", "name_of", "static_html"]
 _RULES = (
     "body:has(.sl-live-{name}) .sl-static-{name} {{display: none}} "
     ".jp-OutputArea-child:has(.sl-static-{name}) + "
-    ".jp-OutputArea-child:not(:has(.sl-live-{name})) {{display: none}}"
+    ".jp-OutputArea-child:not(:has(.sl-live-{name})), "
+    ".output:has(> .sl-static-{name}) + .output {{display: none}}"
 )
 
 

@@ -12,6 +12,7 @@ import pyarrow as pa
 from session_lab.analysis.replays.bootstrap import paired_ratio_differences
 from session_lab.errors import DataError, StatisticalWarning
 from session_lab.frames import column_of, to_instants
+from session_lab.mistyped import answer_mistyped
 from session_lab.replays.environment.calibration.accounts import (
     MEASURES,
     Accounts,
@@ -56,6 +57,7 @@ _NEEDED = (
 """Without these sessions and runs cannot be put together."""
 
 
+@answer_mistyped
 def calibrate(
     recording: Recording,
     policy: RunPolicy | Mapping[str, RunPolicy] | None = None,

@@ -11,6 +11,7 @@ from tqdm import tqdm
 from session_lab.analysis.display import read_duration
 from session_lab.errors import DataError
 from session_lab.frames import instants
+from session_lab.mistyped import answer_mistyped
 from session_lab.replays.chats import Chats
 from session_lab.replays.environment.calibration import calibrate
 from session_lab.replays.environment.caveat import Caveat
@@ -58,6 +59,7 @@ _MANY_CHATS = 20_000
 """What a platform changes is told by so many chats: the difference is taken chat by chat."""
 
 
+@answer_mistyped
 def decide(
     recording: Recording,
     grid: Grid | None = None,

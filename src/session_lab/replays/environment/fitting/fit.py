@@ -12,6 +12,7 @@ from session_lab.analysis.display import read_duration
 from session_lab.analysis.results import Result
 from session_lab.errors import DataError
 from session_lab.frames import NAT
+from session_lab.mistyped import answer_mistyped
 from session_lab.replays.environment.caveat import Caveat, texts_of
 from session_lab.replays.environment.fitting import platforms
 from session_lab.replays.environment.fitting.choices import choices
@@ -190,6 +191,7 @@ class Fit(Result):
         return (None,) if isinstance(self.policy, RunPolicy) else tuple(self.policy)
 
 
+@answer_mistyped
 def fit(recording: Recording, *, level: float = 0.95, seed: int = 0) -> Fit:
     """Fit policy and platform to a recording of an environment.
 

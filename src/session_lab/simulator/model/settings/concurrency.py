@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from session_lab.errors import DataError
+from session_lab.mistyped import answer_mistyped_fields
 from session_lab.simulator.model.settings.checks import Checks, is_integer, is_number
 
 __all__ = ["PLANS", "PLANS_AS_OF", "ConcurrencyLimits"]
@@ -28,6 +29,7 @@ MOST = 2**31 - 1
 _MOST_BURST = 1_000.0
 
 
+@answer_mistyped_fields
 @dataclass(frozen=True, init=False, repr=False)
 class ConcurrencyLimits(Checks):
     """How many runs of an environment may hold a slot at once; all others wait in line.

@@ -28,6 +28,7 @@ _SHOWN = 12
 """A repr lists no more quantiles than these; the text of a longer table would fill pages."""
 
 
+@answer_mistyped_fields
 @dataclass(frozen=True, init=False, repr=False)
 class Distribution:
     """Times that differ from one boot, resume or turn to the next, as a table of quantiles.
