@@ -55,7 +55,7 @@ HEADERS = {"Authorization": f"Bearer {SECRET_KEY}"}
 SECONDS = 3
 START_SECONDS = 60
 WARM_UPS = 5
-"""Turns that a Java virtual machine is given to come to its speed."""
+"""Turns that what compiles as it runs, JavaScript and Java, is given to come to its speed."""
 TURNS = count(1)
 AUDIENCE = "https://api.trigger.dev"
 UNDATED: Options = {"verify_exp": False, "verify_iat": False}
@@ -89,6 +89,7 @@ def against_prism() -> Iterator[tuple[Side, Side]]:
         description.write_bytes(httpx.get(f"{ours}/openapi.json").raise_for_status().content)
         command = (prism, "mock", "--host", HOST, "--verboseLevel", "error", str(description))
         with a_server(lambda port: (*command, "--port", str(port))) as theirs:
+            _warm_up(theirs)
             yield (
                 _side("session-lab serve", ours, dict),
                 _side("prism mock of its /openapi.json", theirs, dict),
@@ -106,8 +107,7 @@ def against_wiremock() -> Iterator[tuple[Side, Side]]:
         a_server(lambda port: (wiremock, *options, "--port", str(port))) as theirs,
     ):
         _teach(ours, theirs)
-        for _ in range(WARM_UPS):
-            _put_under_load(theirs)
+        _warm_up(theirs)
         yield (
             _side("session-lab serve", ours, dict),
             _side("WireMock with one templated stub", theirs, dict),
@@ -145,6 +145,11 @@ def _put_under_load(url: str) -> Load:
     if load.failed or not load.requests:
         raise RuntimeError(f"{load.failed} of {load.requests} creates at {url} failed")
     return load
+
+
+def _warm_up(url: str) -> None:
+    for _ in range(WARM_UPS):
+        _put_under_load(url)
 
 
 def _reply(url: str) -> dict[str, Any]:
