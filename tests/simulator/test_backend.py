@@ -127,8 +127,10 @@ def test_what_makes_no_sense_is_refused_at_once(options: dict[str, Any]):
         (Environment("env_lab", "tr_dev_secret"), "two environments are called 'env_lab'"),
         (Environment("env_other", LAB.secret_key), "'env_other' has the key of another"),
         (Environment("env_other", ""), "'env_other' has no key"),
+        (Environment("env_other", "two words"), "'env_other' is not printable ASCII"),
+        (Environment("env_other", "clé"), "'env_other' is not printable ASCII"),
     ],
-    ids=["same id", "same key", "no key"],
+    ids=["same id", "same key", "no key", "blank in a key", "letter in a key"],
 )
 def test_environments_that_cannot_be_told_apart_are_refused(other: Environment, reason: str):
     with pytest.raises(DataError, match=reason) as refusal:

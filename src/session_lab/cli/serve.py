@@ -154,8 +154,9 @@ def _agent(choice: str) -> object:
         return choice
     if not Path(choice).exists():
         raise sl.DataError(f"{choice!r} is neither 'echo' nor a file", column="--agent")
+    script = read_json(choice)
     try:
-        return sl.ScriptedAgent.of(read_json(choice))
+        return sl.ScriptedAgent.of(script)
     except sl.DataError as error:
         raise sl.DataError(str(error), column=f"--agent {choice}") from None
 

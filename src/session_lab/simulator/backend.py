@@ -402,16 +402,20 @@ def _checked(environments: Sequence[Environment]) -> tuple[Environment, ...]:
         ):
             if not isinstance(value, str):
                 raise DataError(f"{type(value).__name__} is not text", column=name)
-        if not environment.secret_key:
+        key = environment.secret_key
+        if not key:
             message = f"the environment {environment.id!r} has no key, so nobody could use it"
+            raise DataError(message, column="secret_key")
+        if not (key.isascii() and key.isprintable()) or " " in key:
+            message = f"the key of {environment.id!r} is not printable ASCII without blanks"
             raise DataError(message, column="secret_key")
         if environment.id in ids:
             raise DataError(f"two environments are called {environment.id!r}", column="environment")
-        if (environment.secret_key, environment.branch) in keys:
+        if (key, environment.branch) in keys:
             message = f"{environment.id!r} has the key of another environment; each has its own"
             raise DataError(message, column="secret_key")
         ids.add(environment.id)
-        keys.add((environment.secret_key, environment.branch))
+        keys.add((key, environment.branch))
     return tuple(environments)
 
 
