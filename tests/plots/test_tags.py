@@ -103,6 +103,11 @@ def test_the_tail_is_one_bar():
     assert "5 more tags have 15 uses" in ax.get_label()
 
 
+def test_without_a_tail_nothing_is_told_of_one():
+    ax = tags.distribution(frame([["vip"]])).plot()
+    assert ax.get_label() == "Tags by number of sessions, of 1 session: vip 1."
+
+
 def test_the_heat_map_shows_each_pair_once():
     ax = tags.cooccurrence(frame([["a", "b", "c"], ["a", "b"], ["a"]])).plot()
     assert labels(ax.get_xticklabels()) == ["a", "b"]

@@ -180,6 +180,9 @@ def test_text_of_users_stays_text():
     assert not page.all("b")
     assert not [attrs for _, attrs in page.elements if any(name.startswith("on") for name in attrs)]
     assert "<img src=x onerror=alert(1)> & co" in page.text
+    turned = Page(report_html(frame.assign(type="\u202eevil")))
+    assert "evil 300" in turned.text
+    assert "\u202e" not in turned.text
     assert AWKWARD[0] in page.text
 
 

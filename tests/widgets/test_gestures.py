@@ -94,6 +94,7 @@ def test_a_brush_over_ages_chooses_lifetimes():
     explorer = LifetimeExplorer(SESSIONS)
     whole = explorer.data().n
     explorer.brush("2h", "9h")
+    assert "not filtered by lifetime, which this view shows" in text(explorer)
     lived = SESSIONS["lifetime"]
     chosen = SESSIONS[(lived >= pd.Timedelta("2h")) & (lived < pd.Timedelta("9h"))]
     pd.testing.assert_frame_equal(explorer.rows(), chosen)

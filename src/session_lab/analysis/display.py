@@ -12,7 +12,15 @@ import pandas as pd
 
 from session_lab.timing import duration_text
 
-__all__ = ["cell_texts", "money", "read_duration", "short_text", "table_html", "table_text"]
+__all__ = [
+    "cell_texts",
+    "counted",
+    "money",
+    "read_duration",
+    "short_text",
+    "table_html",
+    "table_text",
+]
 
 _ROWS = 12
 _LONGEST = 60
@@ -33,14 +41,14 @@ def table_text(frame: pd.DataFrame) -> str:
     1 h 30 min 0.3333
     """
     more = len(frame) - _ROWS
-    rest = f"\n… {_counted(more)}" if more > 0 else ""
+    rest = f"\n… {counted(more, 'more row')}" if more > 0 else ""
     return f"{_readable(frame).to_string(index=False)}{rest}"
 
 
 def table_html(frame: pd.DataFrame) -> str:
     """Write the first rows of a table as HTML, and how many there are more."""
     more = len(frame) - _ROWS
-    rest = f"<p>… {_counted(more)}</p>" if more > 0 else ""
+    rest = f"<p>… {counted(more, 'more row')}</p>" if more > 0 else ""
     return f"{_readable(frame).to_html(index=False, border=0)}{rest}"
 
 
@@ -96,8 +104,15 @@ def short_text(text: str, longest: int = 24) -> str:
     return line or "(empty)"
 
 
-def _counted(rows: int) -> str:
-    return f"{rows:,} more row{'s' * (rows != 1)}"
+def counted(n: int, noun: str) -> str:
+    """Write a number and what it counts, one or several.
+
+    Examples
+    --------
+    >>> counted(1, "session"), counted(1_200, "tag")
+    ('1 session', '1,200 tags')
+    """
+    return f"{n:,} {noun}{'s' * (n != 1)}"
 
 
 def _readable(frame: pd.DataFrame) -> pd.DataFrame:

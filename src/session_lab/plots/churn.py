@@ -18,6 +18,7 @@ from session_lab.analysis.churn import (
     StartKinds,
     Transitions,
 )
+from session_lab.analysis.display import counted
 from session_lab.plots.drawing import draw
 from session_lab.plots.pictures.marks import Unit, mark_bars, mark_boxes, mark_curve, mark_units
 from session_lab.plots.texts import share_text
@@ -56,7 +57,7 @@ def runs_per_session(result: RunsPerSession, ax: Axes | None = None) -> Axes:
     frame = result.to_frame()
     bars = ax.bar(frame["runs"], frame["sessions"], width=0.9, color=COLOURS[0])
     texts = [
-        f"{runs:,} runs: {n:,} sessions ({share_text(share)})"
+        f"{counted(runs, 'run')}: {counted(n, 'session')} ({share_text(share)})"
         for runs, n, share in zip(frame["runs"], frame["sessions"], frame["share"], strict=True)
     ]
     mark_bars(ax, bars, map(str, frame["runs"]), texts)

@@ -8,7 +8,7 @@ import matplotlib.dates as mdates
 import numpy as np
 from matplotlib import colormaps, ticker
 
-from session_lab.analysis.display import short_text
+from session_lab.analysis.display import counted, short_text
 from session_lab.analysis.tags import (
     Cooccurrence,
     Drift,
@@ -67,9 +67,12 @@ def tag_bars(result: TagDistribution, ax: Axes | None = None) -> Axes:
     if tail.tags:
         ax.patches[-1].set_color(REST)
     listed = ", ".join(f"{name} {n:,}" for name, n in zip(names[:5], counts, strict=False))
+    rest = (
+        f"; {counted(tail.tags, 'more tag')} have {counted(tail.uses, 'use')}" if tail.tags else ""
+    )
     alt = (
-        f"Tags by number of sessions, of {result.sessions:,} sessions: {listed or 'none'}; "
-        f"{tail.tags:,} more tags have {tail.uses:,} uses."
+        f"Tags by number of sessions, of {counted(result.sessions, 'session')}: {listed or 'none'}"
+        f"{rest}."
     )
     return _tidy_bars(ax, labels, title=result.title, x="uses (a session has a tag once)", alt=alt)
 
@@ -227,7 +230,7 @@ def _bars(
     shares = [f" ({share_text(n / of)})" if of else "" for n in counts]
     names = [short_text(key) if key else label for key, label in zip(keys, labels, strict=True)]
     texts = [
-        f"{name}: {n:,} sessions{share}"
+        f"{name}: {counted(n, 'session')}{share}"
         for name, n, share in zip(names, counts, shares, strict=True)
     ]
     mark_bars(ax, bars, keys, texts)

@@ -12,7 +12,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from session_lab.analysis.churn import Cohorts, Rate
-from session_lab.analysis.display import table_html
+from session_lab.analysis.display import short_text, table_html
 from session_lab.analysis.tags import Drift, TagStatuses
 from session_lab.errors import DataError, SessionLabError, SessionLabWarning
 from session_lab.frames import check_kind, whole_file
@@ -207,7 +207,10 @@ def _overview(given: ReportInput) -> Iterator[tuple[str, str]]:
     for column in ("status", "type", "task_identifier"):
         if column in sessions:
             counts = sessions[column].astype("string").value_counts()
-            named = [f"{name} {n:,}" for name, n in sorted(counts.items(), key=_most_first)]
+            named = [
+                f"{short_text(str(name), 40)} {n:,}"
+                for name, n in sorted(counts.items(), key=_most_first)
+            ]
             if named:
                 yield column.replace("_", " "), _listed(named)
     for name in ("runs", "operations"):

@@ -455,7 +455,9 @@ class Explorer(AnswersMistyped, ABC, Generic[State]):
         filtered = self._filtered(state)
         owned = [name for name in self._owned(state) if name in state.selection.criteria]
         if owned:
-            names = " and ".join(name.replace("_", " ") for name in owned)
+            # Both ends of a stretch are one criterion to whoever reads it.
+            ends = (name.removesuffix("_from").removesuffix("_to") for name in owned)
+            names = " and ".join(name.replace("_", " ") for name in dict.fromkeys(ends))
             # On the same line: a line more would move the picture away from under the pointer.
             lines[0] += f", not filtered by {names}, which this view shows"
         try:

@@ -21,7 +21,7 @@ _RULES = (
     "body:has(.sl-live-{name}) .sl-static-{name} {{display: none}} "
     ".jp-OutputArea-child:has(.sl-static-{name}) + "
     ".jp-OutputArea-child:not(:has(.sl-live-{name})), "
-    ".output:has(> .sl-static-{name}) + .output {{display: none}}"
+    ".output:has(> .sl-static-{name}) + .output:not(:has(.sl-live-{name})) {{display: none}}"
 )
 
 
