@@ -86,6 +86,17 @@ def room_fixture(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "generate folder",
         "generate x.ndjson --chats-per-hour inf",
         "generate x.ndjson --hourly 1,2",
+        "generate x.ndjson --tokens-per-second 3",
+        "generate x.ndjson --format burstgpt",
+        "fit s3://bucket/week",
+        "pull s3://bucket/week --base-url http://127.0.0.1:9",
+        "calibrate week --decision s3://bucket/decision.json",
+        "replay {log} --out s3://bucket/week",
+        "replay {log} --tokens-per-second inf",
+        "sweep {log} --idle-timeout 5s --shard-into s3://bucket/shards",
+        "sweep {log} --max-turns 99999999999999999999999",
+        "serve --state s3://bucket/world",
+        "report file:///nothere/x.parquet",
         "report picture.png",
         "report week/events.parquet",
         "serve --port 99999",
@@ -113,6 +124,43 @@ def test_what_makes_no_sense_is_refused_in_one_line(
     assert out == ""
     (said,) = err.splitlines()
     assert said.startswith("session-lab: ")
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["fit", "pull", "report", "replay", "replay {log} --out", "report week/sessions.parquet --out"],
+)
+def test_an_empty_path_is_not_the_folder_one_is_in(
+    line: str, room: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.chdir(room)
+    before = sorted(room.iterdir())
+    monkeypatch.setattr(sys, "argv", ["session-lab", *line.format(log=LOG).split(), ""])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    assert "the path is empty" in capsys.readouterr().err
+    assert sorted(room.iterdir()) == before
+
+
+def test_a_report_is_made_of_addresses(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    folder = (tmp_path / "a b").as_uri()
+    run(monkeypatch, "replay", str(LOG), "--out", folder, "--quiet")
+    parts = ["--runs", f"{folder}/runs.parquet", "--operations", f"{folder}/operations.parquet"]
+    out = ["--out", f"{folder}/report.html", "--json"]
+    capsys.readouterr()
+    run(monkeypatch, "report", f"{folder}/sessions.parquet", *parts, *out, "--quiet")
+    assert json.loads(capsys.readouterr().out)["path"] == f"{folder}/report.html"
+    assert (tmp_path / "a b" / "report.html").exists()
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *line: str) -> None:
+    monkeypatch.setattr(sys, "argv", ["session-lab", *line])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code in {None, 0}
 
 
 def test_a_name_that_is_not_utf_8_is_shown_by_its_bytes(tmp_path: Path):

@@ -9,7 +9,7 @@ import typer
 
 import session_lab as sl
 from session_lab.cli.shared.events_file import EventsFile
-from session_lab.cli.shared.options import option, takes
+from session_lab.cli.shared.options import flag_of, option, takes
 from session_lab.cli.shared.output import AsJson, Quiet, shows_progress
 from session_lab.cli.shared.tables import show
 
@@ -151,6 +151,8 @@ def generate(
     for name in ("hourly", "weekly"):
         given[name] = _numbers(name, given[name])
     progress = shows_progress(quiet=quiet)
+    if fit is None:
+        _refuse_unused(events_file)
     recorded = None if fit is None else events_file.read(fit, progress=progress)
     workload = sl.ChatWorkload(**given)
     if recorded is not None:
@@ -187,6 +189,14 @@ def generate(
         if closeness is not None:
             told = (str(workload), closeness.title, closeness.overview(), closeness.formula)
             show(*told, err=is_stream)
+
+
+def _refuse_unused(events_file: EventsFile) -> None:
+    """Refuse what is said of a recorded log where none is fitted."""
+    for field in fields(events_file):
+        if getattr(events_file, field.name) != field.default:
+            message = "it says how the log of --fit is read; give --fit, or leave it out"
+            raise sl.DataError(message, column=flag_of(EventsFile, field.name))
 
 
 def _is_said(context: typer.Context, name: str) -> bool:

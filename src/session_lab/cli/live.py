@@ -11,7 +11,7 @@ import typer
 
 import session_lab as sl
 from session_lab.cli.shared.events_file import EventsFile
-from session_lab.cli.shared.options import option, takes
+from session_lab.cli.shared.options import local_path, option, takes
 from session_lab.cli.shared.output import AsJson, Quiet, shows_progress
 from session_lab.cli.shared.pictures import check_suffix
 from session_lab.cli.shared.tables import show
@@ -80,7 +80,9 @@ def live(
     journal: Annotated[
         Path | None,
         typer.Option(
-            "--journal", help="What was sent and answered; the same command then goes on from it."
+            "--journal",
+            help="What was sent and answered; the same command then goes on from it.",
+            parser=local_path,
         ),
     ] = None,
     out: Annotated[

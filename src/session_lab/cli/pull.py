@@ -11,6 +11,7 @@ import typer
 from tqdm import tqdm
 
 import session_lab as sl
+from session_lab.cli.shared.options import local_path
 from session_lab.cli.shared.output import AsJson, Quiet, shows_progress
 
 if TYPE_CHECKING:
@@ -34,11 +35,15 @@ def pull(
         typer.Argument(
             help="A folder, or a file of sessions: .parquet, .ndjson, .jsonl or .csv.",
             show_default=False,
+            parser=local_path,
         ),
     ],
     *,
     runs: Annotated[
-        Path | None, typer.Option("--runs", help="Also pull the sessions' runs, to this file.")
+        Path | None,
+        typer.Option(
+            "--runs", help="Also pull the sessions' runs, to this file.", parser=local_path
+        ),
     ] = None,
     walk: Annotated[
         bool, typer.Option("--walk", help="Find runs by walking back, a request for each.")

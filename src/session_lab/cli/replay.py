@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -65,7 +64,7 @@ def replay(
         ),
     ] = "auto",
     out: Annotated[
-        Path | None,
+        str | None,
         typer.Option("--out", help="Directory for the frames (Parquet) and the summary (JSON)."),
     ] = None,
     as_json: AsJson = False,

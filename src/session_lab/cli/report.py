@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -19,17 +18,15 @@ __all__ = ["report"]
 
 def report(
     sessions: Annotated[
-        Path, typer.Argument(help="Sessions: .parquet, .csv or .ndjson.", show_default=False)
+        str, typer.Argument(help="Sessions: .parquet, .csv or .ndjson.", show_default=False)
     ],
     *,
-    runs: Annotated[Path | None, typer.Option("--runs", help="Their runs, likewise.")] = None,
+    runs: Annotated[str | None, typer.Option("--runs", help="Their runs, likewise.")] = None,
     operations: Annotated[
-        Path | None,
+        str | None,
         typer.Option("--operations", help="The operations.parquet of a replay that was saved."),
     ] = None,
-    out: Annotated[Path, typer.Option("--out", help="The HTML file to write.")] = Path(
-        "report.html"
-    ),
+    out: Annotated[str, typer.Option("--out", help="The HTML file to write.")] = "report.html",
     title: Annotated[str, typer.Option("--title", help="The heading.")] = "Sessions",
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -51,22 +48,26 @@ def report(
     asked = None if operations is None else _operations(operations)
     reports.report(out, frame, their_runs, asked, title=title, progress=progress)
     if as_json:
-        typer.echo(json.dumps({"path": str(out), "sessions": len(frame)}, indent=2))
+        typer.echo(json.dumps({"path": out, "sessions": len(frame)}, indent=2))
     else:
         typer.echo(f"wrote a report on {len(frame):,} sessions to {out}")
 
 
-def _operations(path: Path) -> pd.DataFrame:
+def _operations(path: str) -> pd.DataFrame:
     import pandas as pd
 
     from session_lab.frames import OPERATIONS, column_of
+    from session_lab.frames.files.places import reading
+    from session_lab.frames.files.sources import Source
 
+    source = Source(path)
     try:
-        frame = pd.read_parquet(path)
-    except ValueError as error:  # pyarrow's own errors are of this kind
-        message = f"this is not a Parquet file of operations: {error}"
-        raise sl.DataError(message, source=path.name) from error
+        with reading(source.name), source.random_access() as file:
+            frame = pd.read_parquet(file)
+    except sl.DataError as error:
+        message = f"this is not a Parquet file of operations: {error.args[0]}"
+        raise sl.DataError(message, source=source.name) from error
     for column in OPERATIONS.columns:
         if not column.optional:
-            column_of(frame, column.name, source=path.name)
+            column_of(frame, column.name, source=source.name)
     return frame

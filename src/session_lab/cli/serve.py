@@ -11,6 +11,7 @@ import typer
 import session_lab as sl
 from session_lab.cli.shared import policy as flags
 from session_lab.cli.shared.json_file import read_json
+from session_lab.cli.shared.options import local_path
 from session_lab.timing import SystemClock, to_instant
 
 if TYPE_CHECKING:
@@ -71,7 +72,11 @@ def serve(
     ] = False,
     state: Annotated[
         Path | None,
-        typer.Option("--state", help="SQLite file that keeps the world; made if it is not there."),
+        typer.Option(
+            "--state",
+            help="SQLite file that keeps the world; made if it is not there.",
+            parser=local_path,
+        ),
     ] = None,
     agent: Annotated[
         str | None,

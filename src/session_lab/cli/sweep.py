@@ -80,7 +80,7 @@ def sweep(
         ),
     ] = False,
     shard_into: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
             "--shard-into",
             help="The recording, such as a file a day, is dealt out into this folder first, so that "
@@ -119,7 +119,7 @@ def sweep(
     if per_run and not prices:
         raise sl.DataError("a price of runs goes with --price", column="--price-per-run")
     progress = shows_progress(quiet=quiet)
-    events: pd.DataFrame | str | Path
+    events: pd.DataFrame | str
     if sharded or shard_into is not None:
         events_file.refuse_given("shards are Parquet files of events, which no flag describes")
         events = _shards(path, shard_into, sharded=sharded, progress=progress)
@@ -154,7 +154,7 @@ def sweep(
         show(*parts, err=out == "-")
 
 
-def _shards(path: str, shard_into: Path | None, *, sharded: bool, progress: bool) -> str | Path:
+def _shards(path: str, shard_into: str | None, *, sharded: bool, progress: bool) -> str:
     """Return where the shards are, and deal them out first if they are not yet."""
     if shard_into is None:
         return path

@@ -13,6 +13,7 @@ from session_lab.cli.shared import policy as flags
 from session_lab.cli.shared.environment import Between, Task, Until, part_of, plain
 from session_lab.cli.shared.json_file import read_json
 from session_lab.cli.shared.limits import ConcurrencyLimit, Plan, limits_of
+from session_lab.cli.shared.options import local_path
 from session_lab.cli.shared.output import AsJson
 from session_lab.cli.shared.pictures import check_suffix, draw
 from session_lab.cli.shared.tables import show
@@ -26,7 +27,10 @@ __all__ = ["calibrate"]
 def calibrate(
     context: typer.Context,
     directory: Annotated[
-        Path, typer.Argument(help="The recording: a folder that session-lab pull wrote.")
+        Path,
+        typer.Argument(
+            help="The recording: a folder that session-lab pull wrote.", parser=local_path
+        ),
     ],
     *,
     from_: Between = None,
@@ -46,6 +50,7 @@ def calibrate(
             "--decision",
             help="JSON file of a decision: was what it promised kept? Its policy and platform are "
             "used.",
+            parser=local_path,
         ),
     ] = None,
     concurrency_limit: ConcurrencyLimit = None,

@@ -13,7 +13,7 @@ import session_lab as sl
 from session_lab.cli.shared.environment import Between, Task, Until, part_of
 from session_lab.cli.shared.grid import Grid
 from session_lab.cli.shared.numbers import number, price
-from session_lab.cli.shared.options import option, takes
+from session_lab.cli.shared.options import local_path, option, takes
 from session_lab.cli.shared.output import AsJson, Quiet, shows_progress
 from session_lab.cli.shared.tables import show
 
@@ -29,7 +29,10 @@ _question = partial(option, "Question: one of these, else the knee of the front"
 @takes(grid=Grid)
 def decide(
     directory: Annotated[
-        Path, typer.Argument(help="The recording: a folder that session-lab pull wrote.")
+        Path,
+        typer.Argument(
+            help="The recording: a folder that session-lab pull wrote.", parser=local_path
+        ),
     ],
     *,
     at_most: Annotated[
@@ -64,7 +67,7 @@ def decide(
         ),
     ] = None,
     shard_into: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
             "--shard-into",
             help="The --events, such as a file a day, are dealt out into this folder first; later "
@@ -83,7 +86,7 @@ def decide(
     draws: Annotated[int, typer.Option("--draws", help="On how many fitted platforms.")] = 20,
     seed: Annotated[int, typer.Option("--seed", help="Of samples and random times.")] = 0,
     out: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
             "--out", help="Where the page goes: .html or .md. [default: DIR/decision.html]"
         ),
@@ -107,12 +110,15 @@ def decide(
 
     Example: session-lab decide week --budget 40 --idle-timeout 5s,30s,2m --out for-the-team.html
     """
+    # It loads Arrow.
+    from session_lab.frames.files.places import written_suffix
+
     recording = part_of(directory, from_, to, task)
     limit: Any = at_most
     if at_most is not None and wait in _SHARES:
         limit = number("--at-most", at_most)
     page = directory / "decision.html" if out is None else out
-    if page.suffix not in {".html", ".md"}:
+    if written_suffix(page) not in {".html", ".md"}:
         raise sl.DataError(f"{page} does not end in .html or .md", column="--out")
     if shard_into is not None and events is None:
         raise sl.DataError("there is nothing to deal out without --events", column="--shard-into")

@@ -17,6 +17,7 @@ from session_lab.cli.shared.environment import (
     plain,
     policy_document,
 )
+from session_lab.cli.shared.options import local_path
 from session_lab.cli.shared.output import AsJson
 from session_lab.cli.shared.pictures import check_suffix, draw
 from session_lab.cli.shared.tables import show
@@ -26,7 +27,10 @@ __all__ = ["fit"]
 
 def fit(
     directory: Annotated[
-        Path, typer.Argument(help="The recording: a folder that session-lab pull wrote.")
+        Path,
+        typer.Argument(
+            help="The recording: a folder that session-lab pull wrote.", parser=local_path
+        ),
     ],
     *,
     from_: Between = None,
@@ -37,7 +41,7 @@ def fit(
     ] = 0.95,
     seed: Annotated[int, typer.Option("--seed", help="Of the resamples.")] = 0,
     out: Annotated[
-        Path | None,
+        str | None,
         typer.Option("--out", help="JSON file of policy and platform, for --policy elsewhere."),
     ] = None,
     plot: Annotated[

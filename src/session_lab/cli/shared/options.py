@@ -5,19 +5,39 @@ from __future__ import annotations
 import functools
 import inspect
 from dataclasses import fields
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_type_hints
 
 import typer
 
+from session_lab.errors import DataError
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["flag_of", "option", "takes"]
+__all__ = ["flag_of", "local_path", "option", "takes"]
 
 
 def option(panel: str, name: str, text: str, **more: Any) -> Any:  # noqa: ANN401 (what typer makes of it)
     """Make an option that the help lists in a panel."""
     return typer.Option(name, help=text, rich_help_panel=panel, **more)
+
+
+def local_path(text: str) -> Path:
+    """Return a path of this machine; typer shows the error with the name of the option."""
+    # It loads Arrow.
+    from session_lab.frames.files.places import is_address, path_text
+
+    try:
+        path = path_text(text)
+    except DataError as error:
+        raise typer.BadParameter(str(error.args[0])) from None
+    if is_address(path):
+        raise typer.BadParameter(f"{text} is an address; give a path of this machine")
+    return Path(path)
+
+
+local_path.__name__ = "path"  # What the help calls it.
 
 
 def flag_of(group: type, field: str) -> str:

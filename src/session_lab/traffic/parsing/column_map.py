@@ -27,6 +27,7 @@ from session_lab.frames import (
     in_one_piece,
     without_nothing,
 )
+from session_lab.simulator.model.settings.checks import is_number
 from session_lab.timing import LAST_INSTANT, LONGEST_DURATION, duration_text
 from session_lab.traffic.parsing.token_trace import tokens_of, turn_of_tokens
 from session_lab.traffic.parsing.units import UNITS, column_in_milliseconds, to_whole_milliseconds
@@ -121,7 +122,7 @@ class ColumnMap:
         DataError
             A column, a unit, a zone or a value is not known; or a column is given twice.
         """
-        if not isinstance(tokens_per_second, (int, float)) or not tokens_per_second > 0:
+        if not is_number(tokens_per_second) or not 0 < tokens_per_second < math.inf:
             message = f"{tokens_per_second!r} is not a number above zero"
             raise DataError(message, column="tokens_per_second")
         told: dict[str, object] = {"columns": columns, "constants": constants}

@@ -246,7 +246,11 @@ class ChatWorkload:
 
     def _check_text(self, name: str) -> None:
         value = getattr(self, name)
-        if not isinstance(value, str) or not value:
+        try:
+            usable = isinstance(value, str) and bool(value.encode())
+        except UnicodeEncodeError:  # Half of a character.
+            usable = False
+        if not usable:
             raise _refusal(name, f"{value!r} is not a text of one character or more")
 
     def _keep(self, name: str, value: object) -> None:

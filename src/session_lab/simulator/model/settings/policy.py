@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["RunPolicy", "Timings"]
 
 ON_DEPLOY = ("stay", "hand_over")
+_MOST_TURNS = 2**31 - 1
 
 Time = int | tuple[int, ...]
 """Milliseconds, or a table of quantiles to draw them from."""
@@ -148,8 +149,10 @@ class RunPolicy(Checks):
         if self.max_duration is not None and self._keep_duration("max_duration") == 0:
             message = "must be longer than nothing; use None for no cap"
             raise self._refusal("max_duration", message)
-        if not is_integer(self.max_turns) or self.max_turns < 1:
+        if not is_integer(self.max_turns) or not 1 <= self.max_turns <= _MOST_TURNS:
             message = f"{self.max_turns!r} is not a whole number of 1 or more"
+            if is_integer(self.max_turns) and self.max_turns > 0:
+                message = f"{self.max_turns:,} is more than {_MOST_TURNS:,}, the highest"
             raise self._refusal("max_turns", message)
         self._keep("max_turns", int(self.max_turns))
         leaves: object = self.exit_after_preload_idle
