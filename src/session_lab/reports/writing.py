@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -16,6 +14,7 @@ from session_lab.analysis.display import short_text, table_html
 from session_lab.analysis.tags import Drift, TagStatuses
 from session_lab.errors import DataError, SessionLabError, SessionLabWarning
 from session_lab.frames import check_kind, whole_file
+from session_lab.frames.files.places import written_suffix
 from session_lab.mistyped import answer_mistyped
 from session_lab.plots.pictures.picture import Picture
 from session_lab.reports.at_a_glance import at_a_glance
@@ -25,6 +24,7 @@ from session_lab.reports.glossary import GLOSSARY
 from session_lab.reports.rendering import render
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Iterator
 
     from session_lab.analysis.results import Result
@@ -143,7 +143,7 @@ def report(
     progress: bool = False,
 ) -> None:
     """Write a report to a file, whole or not at all; see :func:`report_html`."""
-    if isinstance(path, (str, os.PathLike)) and Path(path).suffix not in {".html", ".htm"}:
+    if written_suffix(path) not in {".html", ".htm"}:
         message = "a report is a page of HTML: end the name in .html, and print it to have a PDF"
         raise DataError(message, source=str(path))
     page = report_html(sessions, runs, operations, title=title, progress=progress)
