@@ -239,7 +239,7 @@ TURNS = Schema(
         Column("external_id", Kind.TEXT, "the caller's own id of that session"),
         Column("run_id", Kind.TEXT, "the run that served it"),
         Column("number", Kind.CODE, "its number within that run, from 1"),
-        Column("arrived_at", Kind.INSTANT, "when its message arrived"),
+        Column("arrived_at", Kind.INSTANT, "when its message arrived; NA where nothing tells"),
         Column("started_at", Kind.INSTANT, "when it began to be served"),
         Column("ended_at", Kind.INSTANT, "when it had been served"),
         _known("ended_at_rule", Kind.CATEGORY, "by which rule its end was found"),

@@ -223,7 +223,13 @@ def test_a_channel_that_is_gone_stops_nothing(sim: sl.Simulator, status: int):
     recording = sl.record(client, rate=None)
     assert durations(recording) == TRUTH
     assert "what came on in of 1 sessions is not kept any more" in told(recording)
-    assert "3 turns have no message on in" in told(recording)
+    assert "3 turns have no message on in: those that triggered a run" in told(recording)
+    gone = recording.turns[recording.turns["external_id"] == "a"]
+    # What came with the start, or triggered a run, waited for its boot; of others nothing is told.
+    assert gone["waited"].isna().tolist() == [False, True, True, False]
+    assert gone["arrived_at"].isna().tolist() == [False, True, True, False]
+    assert "resumed" in set(gone["start_kind"])
+    assert sl.fit(recording).few["resume_time"].times.tolist() == [500]
 
 
 def test_runs_that_were_billed_and_show_nothing_are_estimated():
@@ -389,3 +395,37 @@ def test_a_disk_that_is_full_while_saving_keeps_what_was_there(
     assert "File too large" in done.stderr
     assert ".parquet" in done.stderr.splitlines()[-1]
     assert kept(tmp_path / "week", *two) == "before"
+
+
+def test_an_action_that_was_served_as_a_turn_is_what_its_own_turn_answers():
+    # Of a preloaded session, too, whose start brought no turn to be taken for it.
+    rows = [
+        ("00:00:00", "start", "p", None),
+        ("00:02:00", "message", "p", 3_000),
+        ("00:04:00", "action", "p", 5_000),
+        ("00:06:00", "message", "p", 4_000),
+    ]
+    events = events_of_a_day(rows)
+    sim = sl.Simulator(policy=POLICY, platform=PLATFORM)
+    with sim.client() as client:
+        play(events[:2], client, sim.clock.now, sim.clock.advance)
+        advance(sim, "2026-01-01T00:04:00Z")
+        payload = {"chatId": "p", "trigger": "action", "sessionLabTurnDuration": "5s"}
+        client.sessions.append("p", {"kind": "message", "payload": payload})
+        play(events[3:], client, sim.clock.now, sim.clock.advance)
+        advance(sim)
+        recording = sl.record(client, rate=None)
+    arrived = recording.turns["arrived_at"].dt.strftime("%H:%M:%S").tolist()
+    assert arrived == ["00:02:00", "00:04:00", "00:06:00"]
+    assert "1 records on in that are no messages were served as turns" in told(recording)
+    waited = sl.replay(
+        events.assign(op=events["op"].replace("action", "message")), POLICY, PLATFORM
+    )
+    assert recording.turns["waited"].tolist() == waited.operations["waited"].dropna().tolist()
+
+
+def test_sessions_that_came_after_what_is_told_are_said(sim: sl.Simulator):
+    recording = sl.record(sim.client(), rate=None, observed_at="2026-01-01T00:00:00Z")
+    later = 3 - len(recording.sessions)
+    assert later
+    assert f"{later} sessions were created after the instant" in told(recording)

@@ -56,6 +56,7 @@ def assemble(facts: Facts, owners: Owners, period: Period, observed_at: int) -> 
     found = _Found(middle, observed_at)
     for chat in chats:
         found.take(chat, facts)
+    found.counts["later"] = len(facts.sessions) - len(sessions)
     found.counts["lost runs"] = len(owners.unsure)
     found.counts["foreign runs"] = len(facts.runs) - len(owners.known) - len(owners.unsure)
     found.counts["gone runs"] = sum(
@@ -168,29 +169,26 @@ class _Found:
             ]
         name = facts.sessions[chat.session_id].get("externalId")
         for turn, kind in zip(served.turns, kinds, strict=True):
-            arrival = turn.arrival
+            arrival, waited = turn.arrival, turn.waited
+            if waited is not None and kind == "warm":
+                self.lags.append(waited)
             self.turns.append(
                 (
                     chat.session_id,
                     name,
                     chat.runs[turn.run].run_id,
                     turn.number,
-                    turn.arrived_at,
+                    None if waited is None else turn.arrived_at,
                     turn.started_at,
                     turn.ended_at,
                     turn.rule,
                     kind,
-                    turn.started_at - turn.arrived_at,
+                    waited,
                     "submit-message" if arrival is None else arrival.trigger,
                     _first_chunk(chat.answers, turn, self._observed_at),
                 )
             )
         self.events += events_of(chat, served, why, self._typical.of_task(chat.task))
-        self.lags += [
-            turn.started_at - turn.arrived_at
-            for turn, kind in zip(served.turns, kinds, strict=True)
-            if kind == "warm"
-        ]
         self._count(chat, served)
 
     def _count(self, chat: Chat, served: ServedChat) -> None:

@@ -70,6 +70,10 @@ _NOTICED = 250
 """Milliseconds from which on what a run that is awake takes to answer is worth a word."""
 
 _COUNTED = {
+    "later": (
+        "{n:,} sessions were created after the instant until when all is known: they are not part of "
+        "this, and the next pull has them"
+    ),
     "moved": (
         "{n:,} messages were moved to when they triggered their run, or into the life of their "
         "session: server and stream store write down different instants"
@@ -106,7 +110,10 @@ _COUNTED = {
         "{n:,} turns began up to {skew} before their message came, by clocks that differ: they "
         "were moved to when it came"
     ),
-    "orphans": "{n:,} turns have no message on in: they are taken to have arrived when they began",
+    "orphans": (
+        "{n:,} turns have no message on in: those that triggered a run are taken to have come then; "
+        "how long the others waited is not known, and a replay takes them to come when they began"
+    ),
     "waiting": "{n:,} messages had not been served, or no trace tells when they were",
     "sessions without runs": "{n:,} sessions have no runs",
     "spent": "{n:,} sessions expire before they were created, so that their start was refused",

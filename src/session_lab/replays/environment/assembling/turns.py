@@ -54,6 +54,8 @@ class Turn(NamedTuple):
         ``median``.
     arrival : Arrival or None
         Its record on ``in``; None of a turn that came with the start.
+    is_assumed : bool
+        Whether nothing tells when its message came; it is taken to be when the turn began.
     """
 
     run: int
@@ -63,6 +65,12 @@ class Turn(NamedTuple):
     ended_at: int | None
     rule: str | None
     arrival: Arrival | None
+    is_assumed: bool = False
+
+    @property
+    def waited(self) -> int | None:
+        """How long its message waited; None where nothing tells when that came."""
+        return None if self.is_assumed else self.started_at - self.arrived_at
 
     @property
     def event_id(self) -> int:
@@ -188,8 +196,10 @@ class _Serving:
             self.turns.append(_turn(index, span, message.at, message))
         else:
             self.counts["orphans"] += 1
-            at = self.chat.runs[index].triggered_at if span.number == 1 else span.started_at
-            self.turns.append(_turn(index, span, at, None))
+            run = self.chat.runs[index]
+            called = span.number == 1 and not _waits_first(run)
+            at = run.triggered_at if called else span.started_at
+            self.turns.append(_turn(index, span, at, None)._replace(is_assumed=not called))
 
     def _estimate(self, index: int, *, is_silent: bool) -> None:
         last = _arrivals_until(self.chat, self.messages, index)
@@ -264,7 +274,8 @@ def _messages(chat: Chat) -> list[Arrival]:
     asked = [one for one in chat.arrivals if one.is_turn]
     all_spans = [_spans(run) for run in chat.runs]
     served = sum(len(spans) for spans in all_spans if spans is not None)
-    if served <= len(asked) + 1 or None in all_spans:
+    is_bare = chat.carries is False or any(map(_waits_first, chat.runs[:1]))
+    if served <= len(asked) + (not is_bare) or None in all_spans:
         return asked
     return [one for one in chat.arrivals if one.trigger != "stop"]
 
@@ -274,7 +285,7 @@ def _carries(chat: Chat, messages: list[Arrival]) -> bool | None:
     if not chat.runs or chat.carries is not None:
         return bool(chat.carries)
     first, all_spans = chat.runs[0], [_spans(run) or [] for run in chat.runs]
-    if first.trace is not None and any(wait.is_first for wait in first.trace.waits):
+    if _waits_first(first):
         return False
     if not all_spans[0] or not all(map(_is_whole, chat.runs)):
         return None
@@ -285,6 +296,11 @@ def _carries(chat: Chat, messages: list[Arrival]) -> bool | None:
     is_over = all(run.ended_at is not None for run in chat.runs)
     # Either clocks differ, or the start brought a turn and a message was not served.
     return False if extra == 0 and is_over and early <= MOST_SKEW else None
+
+
+def _waits_first(run: KnownRun) -> bool:
+    """Return whether a run was triggered without a message."""
+    return run.trace is not None and any(wait.is_first for wait in run.trace.waits)
 
 
 def _is_whole(run: KnownRun) -> bool:
