@@ -173,7 +173,7 @@ def _awake(evidence: Evidence) -> tuple[Integers, Integers]:
     runs, waits, turns = evidence.runs, evidence.waits, evidence.turns
     turn = evidence.of_turn(waits.run, waits.number + 1)
     asleep = waits.suspended != NAT
-    arrived = np.where(turns.arrived == NAT, turns.started, turns.arrived)
+    arrived: Integers = np.where(turns.arrived == NAT, turns.started, turns.arrived)
     arrived = arrived[turn] if len(turns.run) else np.full(len(waits.run), NAT)
     woken = np.where(asleep & (turn >= 0), arrived, NAT)
     # Clocks may differ by some milliseconds.
