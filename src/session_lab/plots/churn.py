@@ -63,7 +63,11 @@ def runs_per_session(result: RunsPerSession, ax: Axes | None = None) -> Axes:
     mark_bars(ax, bars, map(str, frame["runs"]), texts)
     if len(frame) <= _MANY:
         ax.bar_label(
-            bars, labels=[share_text(share) for share in frame["share"]], color=INK, size=8
+            bars,
+            labels=[share_text(share) for share in frame["share"]],
+            color=INK,
+            size=8,
+            annotation_clip=False,
         )
     ax.margins(y=0.12)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -125,7 +129,13 @@ def reasons(result: Reasons, ax: Axes | None = None) -> Axes:
     # A gap of one bar keeps the two kinds apart.
     place = np.arange(len(frame)) + (frame["of"] == "end_cause").to_numpy()
     bars = ax.barh(place, frame["runs"], color=colours)
-    ax.bar_label(bars, labels=[share_text(share) for share in frame["share"]], color=INK, padding=3)
+    ax.bar_label(
+        bars,
+        labels=[share_text(share) for share in frame["share"]],
+        color=INK,
+        padding=3,
+        annotation_clip=False,
+    )
     names = {"reason": "triggered for", "end_cause": "ended by"}
     texts = [
         f"{names[str(of)]} {str(value).replace('_', ' ')}: {runs:,} runs ({share_text(share)})"
@@ -165,7 +175,13 @@ def turn_starts(result: StartKinds, ax: Axes | None = None) -> Axes:
     frame = result.to_frame()
     bars = ax.bar(frame["start_kind"], frame["turns"], color=COLOURS[0])
     waits = frame["mean_wait"].dt.total_seconds()
-    ax.bar_label(bars, labels=[f"waited {wait:,.1f} s" for wait in waits], color=INK, padding=2)
+    ax.bar_label(
+        bars,
+        labels=[f"waited {wait:,.1f} s" for wait in waits],
+        color=INK,
+        padding=2,
+        annotation_clip=False,
+    )
     ax.margins(y=0.12)
     listed = ", ".join(f"{row.turns:,} {row.start_kind}" for row in frame.itertuples())
     alt = f"Turns by how they started: {listed or 'none'}."

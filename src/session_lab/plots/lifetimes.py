@@ -154,7 +154,8 @@ def survival(result: Survival | SurvivalByGroup, ax: Axes | None = None) -> Axes
     ax.set_xlim(left=0)
     _risk_table(ax, names, curves, scale)
     if parts:
-        ax.legend(frameon=False, labelcolor=INK)
+        # Where curves that fall leave room; to look for the best place takes longer than a curve.
+        ax.legend(frameon=False, labelcolor=INK, loc="upper right")
     told = [f"{short_text(str(name))}: " for name in _largest(parts)] or [""]
     medians = "; ".join(
         name + _median(curve, scale) for name, curve in zip(told, curves, strict=True)

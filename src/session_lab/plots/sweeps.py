@@ -127,6 +127,7 @@ def _name_points(ax: Axes, result: Recommendation) -> None:
             textcoords="offset points",
             color=INK,
             size=8,
+            annotation_clip=False,
         )
 
 

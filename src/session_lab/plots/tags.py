@@ -234,7 +234,9 @@ def _bars(
         for name, n, share in zip(names, counts, shares, strict=True)
     ]
     mark_bars(ax, bars, keys, texts)
-    ax.bar_label(bars, labels=[f"{n:,}" for n in counts], color=INK, padding=3)
+    ax.bar_label(
+        bars, labels=[f"{n:,}" for n in counts], color=INK, padding=3, annotation_clip=False
+    )
     ax.margins(x=0.12)
     ax.invert_yaxis()
     return ax

@@ -167,7 +167,8 @@ def distribution(frame: AnyFrame | TagCodes) -> TagDistribution:
     Tail(tags=1, uses=1, share_of_uses=0.333...)
     """
     if isinstance(frame, TagCodes):
-        names, counts = np.array(frame.names, dtype=object), frame.counts()
+        known: tuple[str, ...] = frame.names
+        names, counts = np.array(known, dtype=object), frame.counts()
         sessions, tagged = len(frame), frame.n_tagged()
     else:
         check_sessions(frame)
@@ -177,13 +178,14 @@ def distribution(frame: AnyFrame | TagCodes) -> TagDistribution:
         untagged = int(table.loc[missing, "n"].sum())
         table, tagged = table[~missing], sessions - untagged
         names, counts = table["tags"].to_numpy(dtype=object), table["n"].to_numpy()
+        known = tuple(names)
+    # The tags of all sessions are split into namespaces once, whichever are selected.
+    warn_of_ids(known, counts)
     used = counts > 0
     names, counts = names[used], counts[used]
     # Names are in order already, and a stable sort keeps them so.
     order = np.argsort(-counts, kind="stable")
-    found = TagDistribution(tuple(names[order]), counts[order], sessions, tagged)
-    warn_of_ids(found.names, found.counts)
-    return found
+    return TagDistribution(tuple(names[order]), counts[order], sessions, tagged)
 
 
 def share(part: NDArray[np.int64] | np.int64, whole: int) -> NDArray[np.float64]:

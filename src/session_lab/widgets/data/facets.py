@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from session_lab.frames.selection import CATEGORIES
+from session_lab.widgets.data.session_index import kernels
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,7 +65,7 @@ def count_facet(
         Only values that hold this text are offered.
     """
     others = selection.without(("tags", "match") if name == "tags" else (name,))
-    rows = prepared.rows(others) if others.criteria else None
+    rows = prepared.rows(others)
     names: Sequence[str]
     if name == "tags":
         names, counts = prepared.tags.names, prepared.tags.counts(rows)
@@ -83,12 +84,11 @@ def count_facet(
     return Facet([*shown, *extra], len(order))
 
 
-def _counts(
-    prepared: IndexedSessions, name: str, rows: NDArray[np.bool_] | None
-) -> NDArray[np.int64]:
+def _counts(prepared: IndexedSessions, name: str, rows: NDArray[np.bool_]) -> NDArray[np.int64]:
     codes, present = prepared.coded(name)
-    chosen = np.asarray(codes if rows is None else codes[rows], dtype=np.int64)
     # One entry more than there are values, for the code -1 of what is missing.
-    found = np.bincount(chosen + 1, minlength=len(present) + 1)[1:]
+    counts = np.zeros(len(present) + 1, dtype=np.int64)
+    kernels().count_codes(codes, rows, counts)
+    found = counts[:-1]
     by_name = dict(zip(present, found.tolist(), strict=True))
     return np.array([by_name.get(one, 0) for one in prepared.values(name)], dtype=np.int64)

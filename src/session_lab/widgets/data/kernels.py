@@ -10,7 +10,14 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["count_ends", "count_ends_by_group", "first_of_days", "rows_with", "take_codes"]
+__all__ = [
+    "count_codes",
+    "count_ends",
+    "count_ends_by_group",
+    "first_of_days",
+    "rows_with",
+    "take_codes",
+]
 
 
 @numba.njit(cache=True, nogil=True)
@@ -54,6 +61,15 @@ def take_codes(
 
 
 @numba.njit(cache=True, nogil=True)
+def count_codes(
+    codes: NDArray[np.integer], rows: NDArray[np.bool_], counts: NDArray[np.int64]
+) -> None:
+    """Add each chosen row to ``counts`` at its code; those without one, at -1, to the last."""
+    for row in range(len(rows)):
+        counts[codes[row]] += rows[row]
+
+
+@numba.njit(cache=True, nogil=True)
 def count_ends(
     cells: NDArray[np.uint32], rows: NDArray[np.bool_], counts: NDArray[np.int64]
 ) -> None:
@@ -63,18 +79,20 @@ def count_ends(
 
 
 @numba.njit(cache=True, nogil=True)
-def count_ends_by_group(
+def count_ends_by_group(  # noqa: PLR0917  compiled, without names
     counts: NDArray[np.int64],
-    cells: NDArray[np.int64],
-    groups: NDArray[np.int64],
+    cells: NDArray[np.uint32],
+    rows: NDArray[np.bool_],
+    codes: NDArray[Any],
     offsets: NDArray[np.int64],
+    group_of: NDArray[np.int64],
 ) -> None:
-    """Add each row to ``counts`` at its cell, once in each of its groups; a cell of -1 is left out."""
+    """Add each chosen row to ``counts`` at its cell, once in each group that its codes are of."""
     last = np.full(len(counts), -1, np.int64)
     for row in range(len(cells)):
-        if cells[row] >= 0:
+        if rows[row]:
             for place in range(offsets[row], offsets[row + 1]):
-                group = groups[place]
+                group = group_of[codes[place]]
                 counts[group, cells[row]] += last[group] != row
                 last[group] = row
 

@@ -156,8 +156,9 @@ class PreparedLives:
         group_of = np.full(len(groups.names), -1, dtype=np.int64)
         group_of[present] = place
         cells = np.zeros((len(names), n_cells), dtype=np.int64)
-        chosen = np.where(rows, self._cells.astype(np.int64), -1)
-        kernels().count_ends_by_group(cells, chosen, group_of[groups.codes], groups.offsets)
+        kernels().count_ends_by_group(
+            cells, self._cells, rows, groups.codes, groups.offsets, group_of
+        )
         members = groups.n_tagged(rows)
         warn_of_ungrouped(by, int(rows.sum()) - members)
         overlap = int(cells.sum()) > members
