@@ -9,7 +9,8 @@ is run once to warm up, and what they made of the job must be equal, or the comm
 error. Then they take turns in one run, A B A B ..., each turn after a garbage collection and with
 the collector on, as a user has it. A turn of A and the turn of B after it are a pair, and the ratio
 of a benchmark is the median of the ratios of its pairs: whatever else the machine is doing slows
-both alike. Seconds are shown and never judged.
+both alike. Seconds are shown and never judged. Where a requirement is of processor time, which other
+work on the machine changes least, both are shown and that of processor time is judged.
 
 The table goes to standard output and progress to standard error. ``--json`` writes every single
 time as well, and the machine and the versions they were measured with. Exit status: 0 when every

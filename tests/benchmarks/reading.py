@@ -1,14 +1,17 @@
 """Reading recorded traffic and sessions, against Arrow alone on the same files.
 
-The peer reads the file into a table, with the types that it finds. It does not check events, put
-them in order, tell which requests are of one chat, or warn of anything.
+The peer reads the file as whoever calls Arrow for it does: all columns, with the types that it
+finds, on as many threads as there are. It does not check events, put them in order, tell which
+requests are of one chat, or warn of anything. Files of traffic have a million rows.
 """
 
 from __future__ import annotations
 
 import json
 import tempfile
+import warnings
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +22,7 @@ import pyarrow.json as pajson
 import pyarrow.parquet as pq
 
 import session_lab as sl
+from tests.benchmarks.exports import api_runs, api_sessions, clickhouse, postgres
 from tests.benchmarks.harness import Benchmark, Side
 from tests.benchmarks.logs import chats
 from tests.strategies import events_frame
@@ -31,8 +35,9 @@ if TYPE_CHECKING:
 
 __all__ = ["BENCHMARKS"]
 
-CHATS = 30_000
-REQUESTS = 200_000
+CHATS = 160_000
+EVENTS = REQUESTS = 1_000_000
+SESSIONS = 200_000
 PEERS: Mapping[str, Callable[[Path], pa.Table]] = {
     ".ndjson": pajson.read_json,
     ".jsonl": pajson.read_json,
@@ -42,7 +47,7 @@ PEERS: Mapping[str, Callable[[Path], pa.Table]] = {
 
 
 def _events(path: Path) -> None:
-    sl.traffic.write(events_frame(chats(CHATS)), path)
+    sl.traffic.write(events_frame(chats(CHATS)[:EVENTS]), path)
 
 
 def _seconds() -> list[float]:
@@ -50,12 +55,16 @@ def _seconds() -> list[float]:
 
 
 def _burstgpt(path: Path) -> None:
-    """Two thirds of the requests are of conversations, five in each."""
-    rows = [
-        f"{at},{n // 5 if n % 3 else ''},{n % 700 / 40},GPT-4,{n % 50},{1 + n % 700},log"
+    """Write the columns of its release 2.0; two thirds are of conversations, three or four in each."""
+    header = (
+        "Timestamp,Session ID,Elapsed time,Model,Request tokens,Response tokens,Total tokens,"
+        "Log Type"
+    )
+    rows = (
+        f"{at},{n // 5 if n % 3 else ''},{n % 700 / 40},{'ChatGPT' if n % 4 else 'GPT-4'},"
+        f"{n % 50},{1 + n % 700},{1 + n % 50 + n % 700},{'Conversation' if n % 3 else 'API'} log"
         for n, at in enumerate(_seconds())
-    ]
-    header = "Timestamp,Session ID,Elapsed time,Model,Request tokens,Response tokens,Log Type"
+    )
     path.write_text("\n".join([header, *rows]) + "\n", encoding="utf-8")
 
 
@@ -106,7 +115,8 @@ def _write_lines(path: Path, rows: Iterator[dict[str, Any]]) -> None:
 
 def _sessions(path: Path) -> None:
     """Write a sessions frame; half of the sessions have metadata."""
-    at = np.datetime_as_string(np.datetime64("2026-01-01", "ms") + 7_000 * np.arange(CHATS), "ms")
+    steps = 7_000 * np.arange(SESSIONS)
+    at = np.datetime_as_string(np.datetime64("2026-01-01", "ms") + steps, "ms")
     rows = (
         {
             "id": f"session_{n}",
@@ -139,7 +149,9 @@ def _reading(
             write(path)
             peer = PEERS[path.suffix]
             yield (
-                Side(f"{read.__name__}, {name}", lambda: read(path), _rows),
+                Side(
+                    f"{read.__name__}, {name}, {len(read(path)):,} rows", lambda: read(path), _rows
+                ),
                 Side("pyarrow alone", lambda: peer(path), _rows),
             )
 
@@ -150,14 +162,42 @@ def _rows(read: Any) -> Mapping[str, object]:
     return {"rows": len(read)}
 
 
+def _against_arrow(name: str, limit: float | None, *sides: Any) -> Benchmark:
+    return Benchmark(name, _reading(*sides), "A/B", limit, "processor")
+
+
+def _export(name: str, file: str, write: Callable[..., None], **options: bool) -> Benchmark:
+    read = sl.read_runs if write is api_runs else sl.read_sessions
+    return _against_arrow(name, None, file, partial(write, n=SESSIONS, **options), _quiet(read))
+
+
+def _quiet(read: Callable[[Path], pd.DataFrame]) -> Callable[[Path], pd.DataFrame]:
+    """Read without what is said of rows that do not tell when they were observed."""
+
+    def quiet(path: Path) -> pd.DataFrame:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", sl.DataWarning)
+            return read(path)
+
+    quiet.__name__ = read.__name__
+    return quiet
+
+
 BENCHMARKS = (
-    Benchmark("read-ndjson", _reading("events.ndjson", _events), "A/B", 1.5),
-    Benchmark("read-csv", _reading("events.csv", _events), "A/B", 4),
-    Benchmark("read-parquet", _reading("events.parquet", _events), "A/B", None),
-    Benchmark("read-burstgpt", _reading("burstgpt.csv", _burstgpt), "A/B", 2.5),
-    Benchmark("read-bailian", _reading("bailian.jsonl", _bailian), "A/B", 1.5),
-    Benchmark("read-mooncake", _reading("mooncake.jsonl", _mooncake), "A/B", None),
-    Benchmark(
-        "read-sessions", _reading("sessions.ndjson", _sessions, sl.read_sessions), "A/B", None
-    ),
+    _against_arrow("read-ndjson", 1.5, "events.ndjson", _events),
+    _against_arrow("read-csv", 4, "events.csv", _events),
+    _against_arrow("read-parquet", None, "events.parquet", _events),
+    _against_arrow("read-burstgpt", 2.5, "burstgpt.csv", _burstgpt),
+    _against_arrow("read-bailian", 1.5, "bailian.jsonl", _bailian),
+    _against_arrow("read-mooncake", None, "mooncake.jsonl", _mooncake),
+    _against_arrow("read-sessions", None, "sessions.ndjson", _sessions, sl.read_sessions),
+    _export("read-api", "api.ndjson", api_sessions),
+    _export("read-api-distinct", "api.ndjson", api_sessions, distinct=True),
+    _export("read-clickhouse", "clickhouse.ndjson", clickhouse),
+    _export("read-clickhouse-distinct", "clickhouse.ndjson", clickhouse, distinct=True),
+    _export("read-clickhouse-csv", "clickhouse.csv", clickhouse),
+    _export("read-clickhouse-csv-distinct", "clickhouse.csv", clickhouse, distinct=True),
+    _export("read-postgres", "postgres.csv", postgres),
+    _export("read-postgres-distinct", "postgres.csv", postgres, distinct=True),
+    _export("read-runs", "runs.ndjson", api_runs),
 )
