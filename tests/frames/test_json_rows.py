@@ -14,6 +14,7 @@ import pytest
 import session_lab as sl
 from session_lab.frames.files import json_rows
 from session_lab.frames.files.blocks import line_blocks
+from session_lab.frames.loaders import from_rows
 from session_lab.frames.loaders.from_rows import Batch
 from tests.traffic.test_damaged_files import damage
 
@@ -193,3 +194,50 @@ def test_a_field_that_is_not_there_is_told_from_null(
     else:
         found = sl.read_sessions(path, observed_at="2026-01-02T00:00:00Z")
         assert found["external_id"].isna().tolist() == [False, True]
+
+
+@pytest.mark.parametrize("kind", ["api", "clickhouse"])
+@pytest.mark.parametrize(
+    ("value", "is_by_columns"),
+    [
+        ('{"plan": "pro", "seats": [1, 2.50]}', True),
+        ('{"a": {"b": "}"}, "metadata": {}}', True),
+        (r'{"a": "\"{\\", "b": "\u00fc\ud83d\ude00"}', True),
+        (r'{"a": "\ud800"}', True),
+        ('{"a": 1, "a": 2}', True),
+        ('"{}"', True),
+        (r'"{\"a\": 1}"', True),
+        ('{"a": {"b": {"c": {"d": 1}}}}', False),
+        ('{"a": 1,}', False),
+        ("{a}", False),
+        ('"{a}"', False),
+        ("[1]", False),
+        ("7", False),
+    ],
+)
+def test_objects_are_read_as_the_text_they_are_written_in(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    kind: str,
+    value: str,
+    *,
+    is_by_columns: bool,
+):
+    """What is deeper, no object or not JSON is read row by row, which reads it or refuses it."""
+    row = (session if kind == "api" else clickhouse)(1)
+    wrapped = value if kind == "api" else f'{{"data": {value}}}'
+    line = json.dumps(row | {"metadata": "..."}).replace('"..."', wrapped)
+    path = tmp_path / "rows.ndjson"
+    path.write_text(f"{line}\n")
+    by_rows: list[bool] = []
+
+    def table_of_rows(*given: Any) -> Any:
+        by_rows.append(True)
+        return read_rows(*given)
+
+    read_rows = from_rows.table_of_rows
+    monkeypatch.setattr(from_rows, "table_of_rows", table_of_rows)
+    found, _ = read(path, kind)
+    if kind == "api" and isinstance(found, pd.DataFrame):
+        assert (not by_rows) is is_by_columns
+    read_both_ways(path, kind, monkeypatch)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     import pandas as pd
+    from numpy.typing import NDArray
 
     from session_lab.frames.files.sources import Place
     from session_lab.timing import Duration, Instant
@@ -123,29 +124,30 @@ def read(
         raise DataError("there is no such file", source=name)
     if log not in _LOGS:
         raise DataError(f"{log!r} is not one of {', '.join(_LOGS)}", column="log")
-    detected = detect(source) if format == "auto" else Detected(format, "it was said so")
-    found = format_named(detected.format)
-    table = {"columns": columns, "constants": constants, "zone": zone}
-    _refuse_for_traces(detected, source, **table)
     is_of_messages = log == "messages"
-    if is_of_messages:
-        table["constants"] = with_op(constants)
-    options = ReadOptions.of(table, origin, tokens_per_second, first_turn)
     bad = BadRows(collect=skip_bad_rows)
-    try:
-        with shown(source, progress=progress):
+    with shown(source, progress=progress):
+        detected = detect(source) if format == "auto" else Detected(format, "it was said so")
+        found = format_named(detected.format)
+        table = {"columns": columns, "constants": constants, "zone": zone}
+        _refuse_for_traces(detected, source, **table)
+        if is_of_messages:
+            table["constants"] = with_op(constants)
+        options = ReadOptions.of(table, origin, tokens_per_second, first_turn)
+        try:
             events = (read_folder if source.is_dir() else found.read)(source, options, bad)
-    except DataError as error:
-        if not detected.is_certain and not columns:
-            error.args = (f"{error.args[0]} (the file {detected})", *error.args[1:])
-        raise
+        except DataError as error:
+            if not detected.is_certain and not columns:
+                error.args = (f"{error.args[0]} (the file {detected})", *error.args[1:])
+            raise
     remarks = [*_skipped(bad), *bad.remarks, *(() if source.is_dir() else _moved(events))]
     events = sorted_by_time(events.reset_index(drop=True))
     if is_of_messages:
         events = begin_chats(events)
     if bad.errors:
         events.attrs["bad_rows"] = [str(error) for error in bad.errors]
-    remarks += [*(() if found.repeats else _repeats(events)), *_long_gaps(events)]
+    at = milliseconds(events["at"])
+    remarks += [*(() if found.repeats else _repeats(events, at)), *_long_gaps(at)]
     earlier = None if found.begins_chats else begun_before(events)
     if earlier is not None and (adopt or found.repeats or earlier.chats >= _MANY):
         remarks.append(earlier.to_text(adopted=adopt))
@@ -175,8 +177,12 @@ def _skipped(bad: BadRows) -> Iterator[str]:
 def _moved(events: pd.DataFrame) -> Iterator[str]:
     """Yield how many rows were not in order of time where they stood, if any."""
     place = np.asarray(events.index, np.int64)
-    at = np.empty(len(events), np.int64)
-    at[place] = milliseconds(events["at"])
+    found = milliseconds(events["at"])
+    if (place[1:] > place[:-1]).all():
+        at = found
+    else:
+        at = np.empty_like(found)
+        at[place] = found
     if (at[1:] >= at[:-1]).all():
         return
     order = np.argsort(at, kind="stable")
@@ -188,9 +194,9 @@ def _moved(events: pd.DataFrame) -> Iterator[str]:
         )
 
 
-def _repeats(events: pd.DataFrame) -> Iterator[str]:
+def _repeats(events: pd.DataFrame, at: NDArray[np.int64]) -> Iterator[str]:
     """Yield how many events are there twice; only those of the same instant can be."""
-    tied = np.diff(milliseconds(events["at"])) == 0
+    tied = at[1:] == at[:-1]
     together = (np.append(tied, [False]) | np.insert(tied, 0, [False]))[: len(events)]
     columns = [name for name in _REPEATED if name in events]
     repeats = events.loc[together, columns].duplicated()
@@ -201,9 +207,10 @@ def _repeats(events: pd.DataFrame) -> Iterator[str]:
         )
 
 
-def _long_gaps(events: pd.DataFrame) -> Iterator[str]:
+def _long_gaps(at: NDArray[np.int64]) -> Iterator[str]:
     """Yield the times in which nothing happens at all, which may be a mistake in a clock."""
-    at = milliseconds(events["at"])
+    if not len(at) or at[-1] - at[0] <= _LONG_GAP:
+        return
     gaps = np.diff(at)
     long = gaps > _LONG_GAP
     if long.any():

@@ -7,6 +7,7 @@ columns here. A column in which anything is not plainly right is not judged here
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -191,6 +192,9 @@ def without_nothing(values: pa.Array, nothing: Sequence[str] = ("", *NOTHING)) -
     """
     if not _is_text(values.type):
         raise UnusualError
+    shortest = pc.call_function("min", [pc.call_function("binary_length", [values])]).as_py()
+    if shortest is None or shortest > max(map(len, nothing)):
+        return values
     options = pc.SetLookupOptions(pa.array(nothing, values.type))
     is_nothing = pc.call_function("is_in", [values], options)
     if not pc.call_function("any", [is_nothing]).as_py():
@@ -242,35 +246,42 @@ def join_events(tables: Sequence[pa.Table]) -> pd.DataFrame:
 
 def events_from_table(table: pa.Table, *, empty: Sequence[str] = ()) -> pd.DataFrame:
     """Make an events frame of a table of checked events; it also has the columns named empty."""
-    table = table.unify_dictionaries()
     data: dict[str, Any] = dict.fromkeys(empty)
     for name in table.column_names:
-        values = in_one_piece(table[name])
-        data[name] = _TAKERS.get(EVENTS.column(name).kind, _as_it_is)(values)
+        data[name] = _TAKERS.get(EVENTS.column(name).kind, in_one_piece)(table[name])
     return build(EVENTS, data, n=table.num_rows)
 
 
-def _as_it_is(values: pa.Array) -> pa.Array:
-    return values
+def _joined(values: pa.ChunkedArray, missing: int) -> np.ndarray:
+    """Join numbers in an array that can be written to, so that a frame takes it over."""
+    return np.concatenate([np.asarray(chunk.fill_null(missing)) for chunk in values.chunks])
 
 
-def _times(values: pa.Array) -> np.ndarray:
-    return np.asarray(values.fill_null(NAT))
+def _times(values: pa.ChunkedArray) -> np.ndarray:
+    return _joined(values, NAT)
 
 
-def _coded(values: pa.Array) -> Coded:
-    return Coded(np.asarray(values.indices.fill_null(-1)), values.dictionary.to_pylist())
+def _coded(values: pa.ChunkedArray) -> Coded:
+    places: dict[str, int] = {}
+    codes = []
+    for chunk in values.chunks:
+        names = chunk.dictionary.to_pylist()
+        # One spare entry at the end, for the code -1 of a missing value.
+        found = [*(places.setdefault(name, len(places)) for name in names), -1]
+        narrow = np.array(found, np.min_scalar_type(-1 - len(places)))
+        codes.append(narrow.take(np.asarray(chunk.indices.fill_null(-1))))
+    return Coded(np.concatenate(codes), list(places))
 
 
-def _codes(values: pa.Array) -> pd.arrays.IntegerArray:
-    return pd.arrays.IntegerArray(np.asarray(values.fill_null(0)), np.asarray(values.is_null()))
+def _codes(values: pa.ChunkedArray) -> pd.arrays.IntegerArray:
+    return pd.arrays.IntegerArray(_joined(values, 0), np.asarray(values.is_null()))
 
 
-def _flag_codes(values: pa.Array) -> np.ndarray:
-    return np.asarray(values.cast(pa.int8()).fill_null(-1))
+def _flag_codes(values: pa.ChunkedArray) -> np.ndarray:
+    return _joined(values.cast(pa.int8()), -1)
 
 
-_TAKERS: dict[Kind, Callable[[pa.Array], Any]] = {
+_TAKERS: dict[Kind, Callable[[pa.ChunkedArray], Any]] = {
     Kind.INSTANT: _times,
     Kind.DURATION: _times,
     Kind.CATEGORY: _coded,
@@ -296,12 +307,12 @@ def _cut(values: pa.Array) -> pa.Array:
 
 
 def _instants_of_text(values: pa.Array, column: Column) -> pa.Array:
-    try:
-        exact = _texts(values).cast(pa.timestamp("us", "UTC"))
-    except pa.ArrowInvalid:
-        # Written in one of the ways that Arrow does not know.
-        return _one_by_one(values, column)
-    return _cut(exact)
+    texts = _texts(values)
+    for unit in ("ms", "us"):
+        with suppress(pa.ArrowInvalid):
+            return _cut(texts.cast(pa.timestamp(unit, "UTC")))
+    # Written in one of the ways that Arrow does not know.
+    return _one_by_one(values, column)
 
 
 def _durations(values: pa.Array, column: Column) -> pa.Array:

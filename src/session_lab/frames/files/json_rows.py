@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from session_lab.frames.schema import Kind
 from session_lab.frames.values import decoded
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Generator, Mapping
 
     import pyarrow as pa
 
@@ -26,6 +26,11 @@ if TYPE_CHECKING:
 __all__ = ["json_rows"]
 
 _MOST_DOCUMENT = 1 << 30
+_STRING = rb'"(?:[^"\\]++|\\.)*+"'
+_PLAIN = rb'[^{}"\\]*+'
+_FLAT = rb"\{%b(?:%b%b)*+\}" % (_PLAIN, _STRING, _PLAIN)
+# Objects that hold objects, which hold none.
+_OBJECT = rb"\{%b(?:(?:%b|%b)%b)*+\}" % (_PLAIN, _STRING, _FLAT, _PLAIN)
 
 
 def json_rows(source: Source) -> RowSource:
@@ -52,14 +57,16 @@ def json_rows(source: Source) -> RowSource:
         fields = [*rows[0]] if isinstance(rows[0], dict) else []
         return RowSource(source.name, "entry", fields, batches, None, source.size)
     lines = _objects(first, source.name)
-    names = next((list(row) for row, _ in zip(*lines(), strict=True)), [])
+    rows = lines()[0]
+    names = list(rows[0]) if rows else []
 
     def line_batches(format: RowFormat) -> Generator[Batch]:
         # Columns of the user's are kept as their rows are decoded.
         by_columns = not format.keeps_others or format.sources.issuperset(names)
+        types = format.json_types_of(rows[0] if rows else {})
 
         def read(block: Block) -> Batch:
-            columns = _columns(block, format) if by_columns else None
+            columns = _columns(block, format, types) if by_columns else None
             return Batch(columns, _objects(block, source.name))
 
         with source.open() as stream:
@@ -131,29 +138,52 @@ def _objects(block: Block, source: str) -> Callable[[], tuple[list[dict[str, Any
     return rows
 
 
-def _columns(block: Block, format: RowFormat) -> pa.Table | None:
+def _columns(block: Block, format: RowFormat, types: Mapping[str, pa.DataType]) -> pa.Table | None:
     """Read a block of JSON lines as columns, or return None where only the rows tell all.
 
-    That is also where values of JSON columns are not text: as what they are written, no column says.
+    Objects in JSON columns are read as the text that they are written in.
     """
-    jsons = (field.source for field in format.fields if field.column.kind is Kind.JSON)
-    if any(re.search(_key(name) + rb"[{\[]", block.data) for name in jsons):
-        return None
-    table = json_table(
-        block, format.json_types, others="infer" if format.keeps_others else "ignore"
-    )
+    others: Literal["infer", "ignore"] = "infer" if format.keeps_others else "ignore"
+    block = _with_objects_as_texts(block, format)
+    table = json_table(block, types, others=others)
     if table is None or (format.keeps_others and not format.sources.issuperset(table.column_names)):
         return None
     missing = [name for name in format.known_by if table[name].null_count]
     return table if _are_null(block, table.select(missing)) else None
 
 
+def _with_objects_as_texts(block: Block, format: RowFormat) -> Block:
+    """Put objects in JSON columns in quotes, for Arrow to take them for text.
+
+    What has the name of such a column deeper in a line, where nobody looks, may be put in quotes as
+    well; an object that is too deep is not, and then Arrow refuses the block.
+    """
+    names = [field.source for field in format.fields if field.column.kind is Kind.JSON]
+    if format.keeps_others or not names:
+        return block
+    keys = b"|".join(re.escape(name.encode()) for name in names)
+    data = re.sub(rb'("(?:%b)"\s*:\s*)(%b)' % (keys, _OBJECT), _in_quotes, block.data)
+    return block._replace(data=data)
+
+
+def _in_quotes(found: re.Match[bytes]) -> bytes:
+    key, value = found.groups()
+    escaped = value.replace(b"\\", b"\\\\").replace(b'"', b'\\"').replace(b"{", b"\\u007b")
+    return b'%b"%b"' % (key, escaped)
+
+
 def _are_null(block: Block, table: pa.Table) -> bool:
     """Check that fields which have no value are there; columns do not tell null from absent."""
-    if not table.num_columns:
-        return True
-    lines = [line for line in block.data.split(b"\n") if line.strip()]
-    for name in table.column_names:
+    # Where no object is in another, a key that comes as often as there are lines is in each.
+    n, data = table.num_rows, block.data
+    is_flat = data.count(b"{") == n
+    names = [
+        name
+        for name in table.column_names
+        if not (is_flat and data.count(b'"%b":' % name.encode()) == n)
+    ]
+    lines = [line for line in data.split(b"\n") if line.strip()] if names else []
+    for name in names:
         key = re.compile(_key(name))
         for place in np.flatnonzero(table[name].is_null()).tolist():
             if not _has(lines[place], name, key):

@@ -129,6 +129,15 @@ class RowFormat:
             for field in self.fields
         }
 
+    def json_types_of(self, row: Mapping[str, object]) -> Mapping[str, pa.DataType]:
+        """As what fields are read of lines such as one; stores write numbers as text, or not."""
+        return {
+            name: ARROW_TYPES[Kind.TEXT]
+            if kind == pa.float64() and isinstance(row.get(name), str)
+            else kind
+            for name, kind in self.json_types.items()
+        }
+
     @cached_property
     def sources(self) -> frozenset[str]:
         """The names that are understood: what is read, and what can be derived again."""

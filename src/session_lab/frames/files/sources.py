@@ -267,7 +267,8 @@ class Source:
     def _raw(self) -> Generator[io.BufferedReader[Any]]:
         """Open it as it lies there. What can be read only once is kept, to be read again."""
         if self.is_stream:
-            kept = _Stream(self._once(), self.name, self.on_bytes, keep=True)
+            # Its bytes were counted as they came.
+            kept = _Stream(self._once(), self.name, _pass_over, keep=True)
             with io.BufferedReader(kept, _CHUNK) as raw:
                 yield raw
             return
@@ -292,11 +293,15 @@ class Source:
             with reading(self.name):
                 if self._file is None and self._text != "-":
                     with self.path.open("rb") as pipe:
-                        shutil.copyfileobj(pipe, kept, _CHUNK)
+                        self._keep(_chunks(pipe), kept)
                 else:
-                    for chunk in _chunks(self._file or sys.stdin.buffer):
-                        kept.write(chunk)
+                    self._keep(_chunks(self._file or sys.stdin.buffer), kept)
         return self._kept.make()
+
+    def _keep(self, chunks: Iterator[bytes], kept: IO[bytes]) -> None:
+        for chunk in chunks:
+            kept.write(chunk)
+            self.on_bytes(len(chunk))
 
 
 def _pass_over(_: int) -> None:
@@ -359,5 +364,7 @@ def _is_pipe(text: str) -> bool:
 
 
 def _chunks(file: IO[Any]) -> Iterator[bytes]:
-    while chunk := file.read(_CHUNK):
+    # What has come is taken, not only whole pieces, so that a slow pipe shows how far it is.
+    read = getattr(file, "read1", file.read)
+    while chunk := read(_CHUNK):
         yield chunk.encode() if isinstance(chunk, str) else chunk

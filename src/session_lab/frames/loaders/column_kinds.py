@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from session_lab.errors import DataError
+from session_lab.frames.events.event_columns import whole_numbers
 from session_lab.frames.schema import Kind
 from session_lab.frames.values import decoded, json_text, read_value
 from session_lab.timing import LAST_INSTANT
@@ -51,7 +52,14 @@ def unwrapped(value: Any, name: str) -> Any:  # noqa: ANN401  JSON
 
 
 def of_json(value: Any) -> Any:  # noqa: ANN401  JSON, or its text
-    """Return what a value says, decoded where it is text."""
+    """Return what a value says, decoded where it is text; other text stands for itself."""
+    if isinstance(value, str) and value:
+        try:
+            return decoded(value)
+        except ValueError:
+            return value
+        except TypeError:
+            pass  # It has half of a character in it, and is refused below.
     text = read_value(Kind.JSON, value)
     return None if text is None else decoded(text)
 
@@ -141,7 +149,8 @@ def _instants(column: pa.Array, *, naive_is_utc: bool) -> pa.Array:
 def _instants_of_text(column: pa.Array, *, naive_is_utc: bool) -> pa.Array:
     """Read the usual ways to write a time at once, others by value."""
     zoned = (_INSTANT, pa.timestamp("us", "UTC"))
-    for kind in (*zoned, pa.timestamp("us")) if naive_is_utc else zoned:
+    naive = (pa.timestamp("ms"), pa.timestamp("us")) if naive_is_utc else ()
+    for kind in (*naive, *zoned):
         try:
             return column.cast(kind)
         except pa.ArrowInvalid:
@@ -163,7 +172,7 @@ def _numbers(column: pa.Array) -> pa.Array:
             "multiply", [column.cast(pa.int64()).cast(pa.float64()), 1000 / parts]
         )
     elif _is_text(kind) or _is_binary(kind):
-        column = _by_value(column, lambda value: read_value(Kind.DURATION, value), pa.float64())
+        column = _numbers_of_text(_texts(column))
     elif pa.types.is_boolean(kind) or not (
         pa.types.is_null(kind)
         or pa.types.is_integer(kind)
@@ -176,6 +185,14 @@ def _numbers(column: pa.Array) -> pa.Array:
     if np.isinf(held).any():
         raise Unusual
     return pa.array(held, from_pandas=True)
+
+
+def _numbers_of_text(column: pa.Array) -> pa.Array:
+    """Read whole numbers at once, others by value."""
+    whole = whole_numbers(column)
+    if whole is not None:
+        return whole
+    return _by_value(column, lambda value: read_value(Kind.DURATION, value), pa.float64())
 
 
 def _flags(column: pa.Array) -> pa.Array:
@@ -209,12 +226,14 @@ def _json_texts(column: pa.Array, field: Field, *, keeps_text: bool) -> pa.Array
     texts = _texts(column)
     if keeps_text:
         return texts
-    if field.unwrap is None:
-        return _by_value(texts, lambda value: read_value(Kind.JSON, value), TEXT)
     name = field.unwrap
 
-    def read(value: str | None) -> str | None:
-        return json_text(unwrapped(of_json(value), name))
+    def read(text: str | None) -> str | None:
+        value = of_json(text)
+        if isinstance(value, str) and value.startswith("{"):
+            # Whether this was written as an object or as text only the row tells.
+            raise Unusual
+        return json_text(value) if name is None else read_value(Kind.JSON, unwrapped(value, name))
 
     return _by_value(texts, read, TEXT)
 

@@ -138,10 +138,15 @@ def runs_from(table: pa.Table, observation: Observation | None, source: str) -> 
     given: dict[str, Any] = {name: table[name] for name in table.column_names}
     data = columns_of(table, RUNS)
     if "status" in given and "end_cause" not in given:
-        causes = [_end_cause(status) for status in given["status"].to_pylist()]
+        statuses = in_one_piece(given["status"]).dictionary_encode()
+        known = pa.array(
+            [_end_cause(text) for text in statuses.dictionary.to_pylist()], pa.string()
+        )
+        causes = known.take(statuses.indices)
         data["end_cause"] = causes
-        if any(causes):
-            data["end_cause_rule"] = [cause and "status" for cause in causes]
+        if causes.null_count < n:
+            codes = np.where(np.asarray(causes.is_valid()), 0, -1)
+            data["end_cause_rule"] = Coded(codes, ["status"])
     counts = {name: _whole(given[name]) if name in given else np.full(n, NAT) for name in _COUNTS}
     frame = _with_missing_counts(_built(RUNS, data | counts, n, source), counts, RUNS)
     _warn_of_seconds(data["triggered_at"], source, "triggered_at")

@@ -6,9 +6,12 @@ import json
 import warnings
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from session_lab.errors import DataError, DataWarning
+from session_lab.frames.build import in_one_piece
 from session_lab.mistyped import level_of_caller
 
 if TYPE_CHECKING:
@@ -44,26 +47,28 @@ def join_runs(table: pa.Table, sessions: pd.DataFrame | None, tag: str) -> pa.Ta
     if not found:
         raise DataError(f"{tag!r} says not where the id stands; write {_PLACE}", column="tag")
     known = _known(sessions)
-    owners: list[str | None] = []
-    reasons: list[str | None] = []
-    n = table.num_rows
-    payloads = table["payload"].to_pylist() if "payload" in table.column_names else [None] * n
-    columns = zip(table["tags"].to_pylist(), payloads, strict=True)
-    for row, (tags, payload_text) in enumerate(columns):
-        payload = _payload(payload_text)
-        owner = payload.get("sessionId")
-        if not isinstance(owner, str):
-            ids = [
-                t[len(before) : len(t) - len(after)] for t in tags or () if _fits(t, before, after)
-            ]
-            named = {known.get(id_, id_ if id_.startswith(_SESSION) else None) for id_ in ids}
-            owners_named = sorted(named - {None}, key=str)
-            if len(owners_named) > 1:
-                message = f"its tags name several sessions: {', '.join(map(str, owners_named))}"
-                raise DataError(message, source="runs", row=row, column="tags")
-            owner = owners_named[0] if owners_named else None
-        owners.append(owner)
-        reasons.append(_reason(payload))
+    owners: list[str | None] = [None] * table.num_rows
+    reasons: list[str | None] = [None] * table.num_rows
+    if "payload" in table.column_names:
+        told = table["payload"]
+        rows = np.flatnonzero(told.is_valid()).tolist()
+        for row, text in zip(rows, told.drop_null().to_pylist(), strict=True):
+            payload = _payload(text)
+            owner = payload.get("sessionId")
+            owners[row] = owner if isinstance(owner, str) else None
+            reasons[row] = _reason(payload)
+    named = [
+        (row, owner)
+        for row, id_ in _ids_in_tags(in_one_piece(table["tags"]), before, after)
+        if (owner := known.get(id_, id_ if id_.startswith(_SESSION) else None)) is not None
+        and owners[row] is None
+    ]
+    for row, owner in named:
+        if owners[row] not in {None, owner}:
+            several = sorted({other for place, other in named if place == row})
+            message = f"its tags name several sessions: {', '.join(several)}"
+            raise DataError(message, source="runs", row=row, column="tags")
+        owners[row] = owner
     _tell_lost(owners, tag)
     rules = [reason and "payload" for reason in reasons]
     inferred = {"session_id": owners, "reason": reasons, "reason_rule": rules}
@@ -116,9 +121,16 @@ def _known(sessions: pd.DataFrame | None) -> dict[str, str]:
     return {name: id_ for name, id_, has in pairs if has}
 
 
-def _fits(tag: str, before: str, after: str) -> bool:
-    is_long_enough = len(tag) > len(before) + len(after)
-    return is_long_enough and tag.startswith(before) and tag.endswith(after)
+def _ids_in_tags(tags: pa.Array, before: str, after: str) -> Iterator[tuple[int, str]]:
+    """Yield the ids between two texts that tags name, each with the row of its tag."""
+    texts = tags.flatten()
+    fits = pc.call_function("starts_with", [texts], pc.MatchSubstringOptions(before))
+    ends = pc.call_function("ends_with", [texts], pc.MatchSubstringOptions(after))
+    fits = pc.call_function("and", [fits, ends])
+    rows = pc.call_function("list_parent_indices", [tags]).filter(fits).to_pylist()
+    for row, text in zip(rows, texts.filter(fits).to_pylist(), strict=True):
+        if len(text) > len(before) + len(after):
+            yield row, text[len(before) : len(text) - len(after)]
 
 
 def _payload(text: str | None) -> dict[str, Any]:

@@ -50,7 +50,7 @@ def _read(source: Source, options: ReadOptions, bad: BadRows) -> pd.DataFrame:
         nonlocal failed
         requests, has_answer = _requests(table, options)
         failed += len(has_answer) - int(np.count_nonzero(has_answer))
-        return requests.filter(pa.array(has_answer))
+        return requests if has_answer.all() else requests.filter(pa.array(has_answer))
 
     def of_row(record: Mapping[str, Any]) -> TraceRequest | None:
         nonlocal failed
@@ -63,7 +63,10 @@ def _read(source: Source, options: ReadOptions, bad: BadRows) -> pd.DataFrame:
     bad.leave_out(failed, "requests that failed (0 response tokens)")
     lines = np.empty(requests.num_rows, np.int64)
     lines[trace_requests.in_order(requests)] = np.arange(len(lines)) + _FIRST_LINE
-    return trace_requests.to_events(trace_requests.named(requests, "request-", pa.array(lines)))
+    of_none = lines[np.asarray(requests["chat"].is_null())]
+    # Each line is another, so there is nothing to look for among them.
+    numbers = pa.DictionaryArray.from_arrays(np.arange(len(of_none), dtype=np.int32), of_none)
+    return trace_requests.to_events(trace_requests.named(requests, "request-", numbers))
 
 
 FORMAT = Format("burstgpt", _read, in_header(*_FIELDS), begins_chats=True)
@@ -99,7 +102,7 @@ def _requests(table: pa.Table, options: ReadOptions) -> tuple[pa.Table, NDArray[
         for name in (*_FIELDS, *_OPTIONAL)
         if name in _FIELDS or name in table.column_names
     }
-    at, tokens = (found[name] for name in _FIELDS)
+    at, tokens = found["Timestamp"], whole_numbers(found["Response tokens"])
     lasts = trace_requests.turns_of_tokens(tokens, options.tokens_per_second)
     session, elapsed, model = map(found.get, _OPTIONAL)
     if elapsed is not None:
@@ -111,4 +114,4 @@ def _requests(table: pa.Table, options: ReadOptions) -> tuple[pa.Table, NDArray[
         None if session is None else trace_requests.texts_after("conv-", session),
         None if model is None else trace_requests.texts_after("model:", model),
     )
-    return requests, np.asarray(whole_numbers(tokens)) > 0
+    return requests, np.asarray(tokens) > 0

@@ -221,7 +221,7 @@ def _read(source: Source, options: ReadOptions, bad: BadRows) -> pd.DataFrame:
     numbers = np.zeros(len(order), np.int64)
     places = order[is_of_none[order]]
     numbers[places] = conversations(*_chosen(blocks, lengths, places))
-    requests = trace_requests.named(requests, "conv-", pa.array(numbers))
+    requests = trace_requests.named(requests, "conv-", pa.array(numbers[is_of_none]))
     return trace_requests.to_events(requests, order)
 
 
@@ -251,7 +251,7 @@ def _in_order(
         has_any = lengths > 0
         newest[has_any] = np.maximum.reduceat(blocks, (ends - lengths)[has_any])
     order = np.lexsort((newest, at))
-    tied = trace_requests.ties(order, at, newest)
+    tied = trace_requests.ties(at[order], newest[order])
     chats = requests["chat"]
 
     def key(place: int) -> tuple[Any, ...]:

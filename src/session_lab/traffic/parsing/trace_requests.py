@@ -11,7 +11,6 @@ import pyarrow.compute as pc
 
 from session_lab.errors import DataError
 from session_lab.frames import UnusualError, in_one_piece, join_events
-from session_lab.frames.events.event_columns import whole_numbers
 from session_lab.timing import LAST_INSTANT, LONGEST_DURATION
 from session_lab.traffic.parsing.units import column_in_milliseconds
 
@@ -40,6 +39,8 @@ __all__ = [
 ]
 
 _TEXT = pa.large_string()
+# Chats and tags come again and again, so a text stands once and its number in each row.
+_CODED = pa.dictionary(pa.int32(), _TEXT)
 
 
 class TraceRequest(NamedTuple):
@@ -51,7 +52,7 @@ class TraceRequest(NamedTuple):
     tag: str | None = None
 
 
-_COLUMNS = pa.schema({"at": pa.int64(), "turn_duration": pa.int64(), "chat": _TEXT, "tag": _TEXT})
+_COLUMNS = pa.schema({"at": pa.int64(), "turn_duration": pa.int64(), "chat": _CODED, "tag": _CODED})
 _BY_ALL = pc.SortOptions([(name, "ascending") for name in _COLUMNS.names])
 
 
@@ -117,7 +118,14 @@ def requests_of(
     chat: pa.Array | None = None,
     tag: pa.Array | None = None,
 ) -> pa.Table:
-    """Make a table of requests of its columns; texts that are not given are missing.
+    """Make a table of requests of its columns; a chat or a tag that is not given is missing.
+
+    Parameters
+    ----------
+    at, turn_duration : array of int64
+        Milliseconds.
+    chat, tag : DictionaryArray, optional
+        Of :func:`texts_after`.
 
     Raises
     ------
@@ -127,7 +135,7 @@ def requests_of(
     n = len(at)
     if n and (at.max() > LAST_INSTANT or turn_duration.max() > LONGEST_DURATION):
         raise UnusualError
-    texts = [pa.nulls(n, _TEXT) if text is None else text.cast(_TEXT) for text in (chat, tag)]
+    texts = [pa.nulls(n, _CODED) if text is None else text for text in (chat, tag)]
     return pa.table([pa.array(at), pa.array(turn_duration), *texts], _COLUMNS)
 
 
@@ -139,39 +147,51 @@ def in_order(requests: pa.Table) -> NDArray[np.int64]:
     """
     at, lasts = (np.asarray(requests[name]) for name in ("at", "turn_duration"))
     # Traces are in order of time but for few.
-    order = np.argsort(at, kind="stable")
-    places = order[tied := ties(order, at)]
-    order[tied] = places[np.lexsort((lasts[places], at[places]))]
-    places = order[tied := ties(order, at, lasts)]
+    is_in_order = (at[1:] >= at[:-1]).all()
+    order = np.arange(len(at)) if is_in_order else np.argsort(at, kind="stable")
+    tied = ties(at if is_in_order else at[order])
+    places = order[tied]
+    places = places[np.lexsort((lasts[places], at[places]))]
+    alike = ties(at[places], lasts[places])
+    rest = places[alike]
     # Those without a chat or a tag come first.
-    texts = {name: requests[name].take(places).fill_null("") for name in ("chat", "tag")}
-    keys_of_all = {"at": at[places], "turn_duration": lasts[places], **texts}
+    texts = {name: requests[name].take(rest).cast(_TEXT).fill_null("") for name in ("chat", "tag")}
+    keys_of_all = {"at": at[rest], "turn_duration": lasts[rest], **texts}
     by_all = pc.call_function("sort_indices", [pa.table(keys_of_all)], _BY_ALL)
-    order[tied] = places[np.asarray(by_all)]
+    places[alike] = rest[np.asarray(by_all)]
+    order[tied] = places
     return order
 
 
-def ties(order: NDArray[np.int64], *keys: NDArray[np.int64]) -> NDArray[np.bool_]:
+def ties(*keys: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Return which of some places in order have the same keys as the one before or behind."""
-    same = np.ones(max(len(order) - 1, 0), np.bool_)
+    same = np.ones(max(len(keys[0]) - 1, 0), np.bool_)
     for key in keys:
-        same &= np.diff(key[order]) == 0
-    return (np.append(same, [False]) | np.insert(same, 0, [False]))[: len(order)]
+        same &= key[1:] == key[:-1]
+    return (np.append(same, [False]) | np.insert(same, 0, [False]))[: len(keys[0])]
 
 
 def named(requests: pa.Table, prefix: str, numbers: pa.Array) -> pa.Table:
-    """Give the requests that are of no chat one by its number, such as ``conv-7``."""
+    """Give the requests that are of no chat one by its number, such as ``conv-7``.
+
+    ``numbers`` has one for each of these. No chat that another request is of begins with this
+    prefix.
+    """
     chat = in_one_piece(requests["chat"])
-    is_of_none = chat.is_null()
-    names = texts_after(prefix, numbers.filter(is_of_none))
-    chat = pc.call_function("replace_with_mask", [chat, is_of_none, names])
+    names = texts_after(prefix, numbers)
+    codes = np.array(chat.indices.fill_null(0))
+    codes[np.asarray(chat.is_null())] = len(chat.dictionary) + np.asarray(names.indices)
+    texts = pa.concat_arrays([chat.dictionary, names.dictionary])
+    chat = pa.DictionaryArray.from_arrays(codes, texts)
     return requests.set_column(_COLUMNS.get_field_index("chat"), "chat", chat)
 
 
-def texts_after(prefix: str, values: pa.Array) -> pa.Array:
-    """Put a text before each of some values."""
-    texts = [pa.scalar(prefix, _TEXT), values.cast(_TEXT), pa.scalar("", _TEXT)]
-    return pc.call_function("binary_join_element_wise", texts)
+def texts_after(prefix: str, values: pa.Array) -> pa.DictionaryArray:
+    """Put a text before each of some values, each different one once."""
+    encoded = values.dictionary_encode()
+    texts = [pa.scalar(prefix, _TEXT), encoded.dictionary.cast(_TEXT), pa.scalar("", _TEXT)]
+    texts = pc.call_function("binary_join_element_wise", texts)
+    return pa.DictionaryArray.from_arrays(encoded.indices, texts)
 
 
 def to_events(requests: pa.Table, order: NDArray[np.int64] | None = None) -> pd.DataFrame:
@@ -193,14 +213,18 @@ def to_events(requests: pa.Table, order: NDArray[np.int64] | None = None) -> pd.
     """
     if order is None:
         order = in_order(requests)
-    if (np.diff(order) != 1).any():
+    if (order[1:] < order[:-1]).any():
         requests = requests.take(order)
     at, turn_duration, chat, tag = map(in_one_piece, requests.columns)
-    # Chats are numbered as they appear.
-    numbers = np.asarray(chat.dictionary_encode().indices, np.int64)
-    is_start = np.diff(np.maximum.accumulate(numbers), prepend=-1) > 0
-    op = pa.DictionaryArray.from_arrays(pa.array(~is_start, pa.int32()), ["start", "message"])
-    events = {"at": at, "op": op, "external_id": chat, "turn_duration": turn_duration}
+    codes = np.asarray(chat.indices)
+    # Of the places that are written for a chat the last one stays, which here is its first.
+    first = np.full(len(chat.dictionary), -1, np.int32)
+    first[codes[::-1]] = np.arange(len(codes), dtype=np.int32)[::-1]
+    is_start = np.zeros(len(codes), np.bool_)
+    is_start[first[first >= 0]] = True
+    op = pa.DictionaryArray.from_arrays((~is_start).view(np.int8), ["start", "message"])
+    ids = chat.dictionary.take(chat.indices)
+    events = {"at": at, "op": op, "external_id": ids, "turn_duration": turn_duration}
     if tag.null_count < len(tag):
         has_tag = is_start & np.asarray(tag.is_valid())
         ends = np.concatenate([[0], np.cumsum(has_tag)])
@@ -222,17 +246,15 @@ def after_seconds(origin: int, seconds: pa.Array) -> NDArray[np.int64]:
     return origin + known(column_in_milliseconds(seconds, "s"))
 
 
-def turns_of_tokens(tokens: pa.Array, tokens_per_second: float) -> NDArray[np.int64]:
-    """Do what :func:`turn_of_tokens` does to a column of numbers of tokens, or of texts of them.
+def turns_of_tokens(tokens: pa.Array | None, tokens_per_second: float) -> NDArray[np.int64]:
+    """Do what :func:`turn_of_tokens` does to a column of numbers of tokens.
 
     Raises
     ------
     UnusualError
         One is missing, or needs a closer look.
     """
-    if not pa.types.is_integer(tokens.type):
-        tokens = whole_numbers(tokens)
-    if tokens is None:
+    if tokens is None or not pa.types.is_integer(tokens.type):
         raise UnusualError
     whole = known(tokens)
     most = min(2**53 // 1000, LONGEST_DURATION // 1000 * tokens_per_second)

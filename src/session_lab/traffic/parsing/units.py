@@ -31,6 +31,7 @@ _BEYOND: Final = Decimal(10) ** 18
 _DECIMAL: Final = pc.MatchSubstringOptions(r"^[0-9]{1,10}(\.[0-9]{1,6})?$")
 # Below this a number of millionths is the only one of as few digits that a float can mean.
 _EXACT: Final = 2.0**32
+_THOUSAND: Final = 10**3
 _MILLION: Final = 10**6
 # What is written in no more characters and has a point has at most fifteen digits, which a float
 # tells from any other fifteen.
@@ -114,14 +115,14 @@ def _exactly(values: pa.Array) -> tuple[int, NDArray[np.int64]]:
     if pa.types.is_integer(kind):
         return 1, np.asarray(values.cast(pa.int64()))
     if pa.types.is_floating(kind):
-        return _MILLION, _millionths(values)
+        return _parts(values)
     if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
         raise UnusualError
     whole = whole_numbers(values)
     if whole is not None:
         return 1, np.asarray(whole)
     if pc.call_function("max", [pc.call_function("binary_length", [values])]).as_py() <= _SHORT:
-        return _MILLION, _millionths(values)
+        return _parts(values)
     are_decimals = pc.call_function("match_substring_regex", [values], _DECIMAL)
     if pc.call_function("all", [are_decimals]).as_py() is False:
         raise UnusualError
@@ -130,15 +131,16 @@ def _exactly(values: pa.Array) -> tuple[int, NDArray[np.int64]]:
     return _MILLION, np.frombuffer(decimals.buffers()[1], np.int64)[::2][: len(values)].copy()
 
 
-def _millionths(values: pa.Array) -> NDArray[np.int64]:
-    """Return floats, or texts of few digits, as whole numbers of millionths."""
+def _parts(values: pa.Array) -> tuple[int, NDArray[np.int64]]:
+    """Return floats, or texts of few digits, as whole numbers of thousandths or of millionths."""
     try:
         numbers: NDArray[np.float64] = np.asarray(values.cast(pa.float64()))
     except pa.ArrowInvalid as error:
         raise UnusualError from error
     if not (np.abs(numbers) < _EXACT).all():
         raise UnusualError
-    parts = np.rint(numbers * _MILLION)
-    if not (parts / _MILLION == numbers).all():
-        raise UnusualError
-    return parts.astype(np.int64)
+    for scale in (_THOUSAND, _MILLION):
+        parts = np.rint(numbers * scale)
+        if (parts / scale == numbers).all():
+            return scale, parts.astype(np.int64)
+    raise UnusualError
