@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -74,9 +75,7 @@ def test_an_argument_of_another_kind_is_refused_by_name(name: str, given: object
 
 
 def test_numbers_of_workloads_may_come_out_of_a_frame():
-    told = pd.DataFrame({"chats": [12], "turns": [3.5]})
-    workload = sl.ChatWorkload(
-        chats_per_hour=told.loc[0, "chats"], turns_per_chat=told.loc[0, "turns"]
-    )
+    chats, turns = np.int64(12), np.float32(3.5)
+    workload = sl.ChatWorkload(chats_per_hour=chats, turns_per_chat=turns)  # type: ignore[arg-type]
     assert workload == sl.ChatWorkload(chats_per_hour=12, turns_per_chat=3.5)
     assert repr(workload) == repr(sl.ChatWorkload(chats_per_hour=12, turns_per_chat=3.5))
