@@ -137,7 +137,7 @@ def apart(log: GroupedLog, demand: Demand | None) -> None:
         np.empty(RUN_FIELDS, np.int64),
     )
     for first, last in pairwise(edges):
-        play_sessions(first, last, made, book, answers, sessions, runs, None, run, demand)
+        play_sessions(first, last, made, book, answers, sessions, runs, None, run, demand, 0)
 
 
 def coupled(log: GroupedLog, limit: int, tasks: int = 1) -> Play:

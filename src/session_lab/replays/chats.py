@@ -11,23 +11,24 @@ import pandas as pd
 
 from session_lab.errors import DataError
 from session_lab.frames.files.sources import Source
-from session_lab.replays.parallel import as_done, in_order
+from session_lab.replays.parallel import as_done
 from session_lab.simulator import Platform, RandomStream, RunPolicy
 from session_lab.traffic.engine.engine_frames import tasks_of, to_log
 from session_lab.traffic.engine.prepare import prepare
 from session_lab.traffic.shards import shards_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
     from session_lab.frames.files.sources import Place
     from session_lab.traffic.columnar import GroupedLog, SweptLog
 
-    Job = Callable[["Part", Sequence[Any]], Iterator[tuple[Any, ...]]]
+    Job = Callable[["Part"], tuple[Any, ...]]
+    """What is done on a part; what it makes of all of them is added up, place by place."""
 
-__all__ = ["Chats", "Part", "Policies"]
+__all__ = ["Chats", "Job", "Part", "Policies"]
 
 Policies = RunPolicy | dict[str, RunPolicy]
 
@@ -55,11 +56,6 @@ class Part:
     ) -> None:
         self.log, self.place, self.blocks, self.middle = log, place, blocks, middle
 
-    @property
-    def block(self) -> NDArray[np.int32]:
-        """Which block each session belongs to: its own, or one of many where there are very many."""
-        return self.place % self.blocks
-
     @cached_property
     def swept(self) -> SweptLog:
         """The log, to be added up."""
@@ -71,6 +67,16 @@ class Part:
     def halves(self) -> tuple[SweptLog, SweptLog]:
         """The sessions of the earlier half of all, and those of the later."""
         return self.swept.split(self.swept.created_at < self.middle)
+
+    @cached_property
+    def in_blocks(self) -> tuple[SweptLog, NDArray[np.int64]]:
+        """The log block by block, and where each block of sessions begins, and the last ends.
+
+        A session is a block by itself, or one of many where there are very many.
+        """
+        block = self.place % self.blocks
+        edges = np.concatenate([[0], np.cumsum(np.bincount(block, minlength=self.blocks))])
+        return self.swept.arranged(np.argsort(block, kind="stable")), edges
 
 
 class _Swept(Part):
@@ -192,44 +198,32 @@ class Chats:
         """How many parts have to be read for each pass; 0 in memory."""
         return sum(isinstance(part, Source) for part in self.parts)
 
-    def some(self, n: int) -> Chats:
-        """Return so many chats, by chance, in memory; their sums are all that can be asked."""
+    def joined(self, logs: Sequence[SweptLog]) -> Chats:
+        """Return chats that were picked from the parts, in memory; only their sums can be asked."""
         from session_lab.traffic.columnar import SweptLog  # noqa: PLC0415  it loads numba
 
-        if self.sessions <= n and not self.shards:
-            return self
-        chosen = [place < n for place in self.places]
-        items = [number for number, some in enumerate(chosen) if some.any()]
-        logs = in_order(
-            _pick, (self, chosen), items, scheduler=self.scheduler, progress=lambda _: None
-        )
-        kept = min(n, self.sessions)
-        return Chats([_Swept(SweptLog.joined(logs))], (), self.created, self.middle, (kept, 0))
+        log = SweptLog.joined(logs)
+        part = _Swept(log)
+        return Chats([part], (), self.created, self.middle, (len(log.created_at), 0))
 
     def add_up(
-        self,
-        job: Job,
-        plays: Sequence[Any],
-        *,
-        progress: Callable[[float], object] = lambda _: None,
+        self, jobs: Sequence[Job], *, progress: Callable[[float], object] = lambda _: None
     ) -> list[tuple[Any, ...]]:
-        """Do a job for some plays on every part, and add what comes of each play up.
+        """Do jobs on every part, and add what comes of each job up.
 
         Parameters
         ----------
-        job : callable
-            Takes a part and some of the plays, and yields for each of these a tuple of what can be
-            added.
-        plays : sequence
-            What is to be played; of a part in memory each is done by itself.
+        jobs : sequence of callable
+            Each takes a part, and returns a tuple of what can be added. A shard is read once for all of
+            them; of a part in memory each is done by itself.
         progress : callable, optional
-            Told of how many plays were done.
+            Told of how many jobs were done.
         """
-        every = range(len(plays))
+        every = range(len(jobs))
         together = [tuple(every)] if self.shards else [(which,) for which in every]
         items = [(number, which) for number in range(len(self.parts)) for which in together]
         sums: dict[int, tuple[Any, ...]] = {}
-        for item, made in as_done(_do, (job, plays, self), items, scheduler=self.scheduler):
+        for item, made in as_done(_do, (jobs, self), items, scheduler=self.scheduler):
             for which, more in zip(items[item][1], made, strict=True):
                 sums[which] = (
                     tuple(one + other for one, other in zip(sums[which], more, strict=True))
@@ -284,13 +278,9 @@ def _seal(hashes: NDArray[np.uint64]) -> int:
     return int(hashes.sum())
 
 
-def _pick(shared: tuple[Chats, Sequence[NDArray[np.bool_]]], number: int) -> SweptLog:
-    chats, chosen = shared
-    return chats.read(number).swept.split(chosen[number])[0]
-
-
 def _do(
-    shared: tuple[Job, Sequence[Any], Chats], item: tuple[int, Sequence[int]]
+    shared: tuple[Sequence[Job], Chats], item: tuple[int, Sequence[int]]
 ) -> list[tuple[Any, ...]]:
-    (job, plays, chats), (number, which) = shared, item
-    return list(job(chats.read(number), [plays[place] for place in which]))
+    (jobs, chats), (number, which) = shared, item
+    part = chats.read(number)
+    return [jobs[place](part) for place in which]

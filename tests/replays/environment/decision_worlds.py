@@ -6,6 +6,7 @@ hundred times as many chats on the true platform.
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -14,7 +15,7 @@ import numpy as np
 import session_lab as sl
 from session_lab.analysis.replays.rules import Rule
 from session_lab.replays.chats import Chats
-from session_lab.replays.environment.deciding.outcomes import Asked, in_the_whole, played
+from session_lab.replays.environment.deciding.outcomes import Asked, in_the_whole, plays_of, whole
 from session_lab.replays.environment.deciding.question import SHARES
 from session_lab.replays.environment.deciding.settings import candidates
 
@@ -92,8 +93,9 @@ def drawn(seed: int, *, truth: int = TRUTH) -> World | None:
     )
     tried = candidates(GRID, policy)
     chats = Chats.of(many, policy, seed=7 * seed + 1)
-    wholes = played(chats, tried.policies(policy), platform, seed=seed, progress=lambda _: None)
-    outcomes = [in_the_whole(whole, Asked(wait, None)) for (whole,) in wholes]
+    plays = plays_of(tried.policies(policy), platform, seed)
+    wholes = chats.add_up([partial(whole, play) for play in plays])
+    outcomes = [in_the_whole(one, Asked(wait, None)) for (one,) in wholes]
     waits, billed, runs = (
         np.array([getattr(one, name)[0] for one in outcomes]) for name in ("wait", "billed", "runs")
     )

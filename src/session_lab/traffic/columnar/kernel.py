@@ -94,13 +94,15 @@ def play_sessions(  # noqa: PLR0917  a call of a part that writes so much would 
     sums: OutcomeSums | None,
     run: Run,
     demand: Demand | None,
+    long_from: int,
 ) -> tuple[int, int]:
     """Play the sessions from ``first`` up to ``last``.
 
     Runs are written from row 0 on, with the columns of :class:`RunColumns`. With ``sums`` what
-    comes of them is only added up, and of the answers the longer waits are written, one after the
-    other, as long as there is room: numba compiles a kernel for each. ``run`` is room for the run
-    at hand. Where there is a demand, the slots that runs hold are added to it.
+    comes of them is only added up, and of the answers the waits of ``long_from`` milliseconds or
+    more are written, one after the other, as long as there is room: numba compiles a kernel for
+    each. ``run`` is room for the run at hand. Where there is a demand, the slots that runs hold are
+    added to it.
 
     Returns
     -------
@@ -166,7 +168,7 @@ def play_sessions(  # noqa: PLR0917  a call of a part that writes so much would 
                     _trigger(demand, run, _INITIAL if is_new else _CONTINUATION, at, boot)
                 number = run[NUMBER]
             verdict, waited = answer * 8 + kind + 1, _NAT if start == _NAT else start - at
-            n_long = _tell(answers, event, verdict, waited, number, sums, n_long)
+            n_long = _tell(answers, event, verdict, waited, number, sums, n_long, long_from)
         rows = _write(demand, runs, rows, session, run, rules, until, sums)
         if sums is None:
             # The claim of a run writes the session's row too.
@@ -210,11 +212,12 @@ def _tell(  # noqa: PLR0917
     number: Int64,
     sums: OutcomeSums | None,
     n_long: int,
+    long_from: int,
 ) -> int:
     """Write an answer, or add it up; return how many waits are kept beside the sums."""
     verdicts, waits, numbers = answers
     if sums is not None:
-        return add_answer(sums, verdict, waited, waits, n_long)
+        return add_answer(sums, verdict, waited, waits, n_long, long_from)
     verdicts[event] = verdict
     waits[event] = waited
     numbers[event] = number

@@ -216,7 +216,7 @@ class GroupedLog:
         def play_chunk(chunk: tuple[int, int]) -> RunColumns:
             room = spare.pop() if spare else _Room.of(columns, chunks, book, demand)
             rows, _ = play_sessions(
-                *chunk, columns, book, answers, sessions, room.runs, None, room.run, room.demand
+                *chunk, columns, book, answers, sessions, room.runs, None, room.run, room.demand, 0
             )
             made = to_columns(room.runs[:rows])
             spare.append(room)

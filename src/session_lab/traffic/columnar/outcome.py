@@ -193,7 +193,7 @@ def add_up(
             size = int(columns.bounds[last] - columns.bounds[first]) if keep_waits else 0
             answers = Answers.empty(size)
             _, n_long = play_sessions(
-                first, last, columns, book, answers, sessions, no_runs, sums, run, None
+                first, last, columns, book, answers, sessions, no_runs, sums, run, None, EXACT
             )
             waits.append(answers.waited[:n_long].copy())
         return sums, waits

@@ -71,8 +71,13 @@ def _unpickled(columns: tuple[NDArray[np.int64], ...], places: NDArray[np.int64]
 
 
 @inlined
-def add_answer(
-    sums: OutcomeSums, verdict: Int64, waited: Int64, long: NDArray[np.int64], n_long: int
+def add_answer(  # noqa: PLR0917
+    sums: OutcomeSums,
+    verdict: Int64,
+    waited: Int64,
+    long: NDArray[np.int64],
+    n_long: int,
+    long_from: int,
 ) -> int:
     """Count an answer; keep its wait behind ``n_long`` others if it is long and there is room.
 
@@ -80,7 +85,7 @@ def add_answer(
     """
     sums.verdicts[np.uint64(verdict)] += 1
     add_wait(sums, waited)
-    if waited < EXACT or n_long == len(long):
+    if waited < long_from or n_long == len(long):
         return n_long
     long[n_long] = waited
     return n_long + 1

@@ -9,6 +9,7 @@ import numpy as np
 
 from session_lab.traffic.columnar.draws import SessionIds
 from session_lab.traffic.columnar.grouping import add_missing
+from session_lab.traffic.columnar.groups import add_up_groups
 from session_lab.traffic.columnar.layout import rulebook
 from session_lab.traffic.columnar.log import PROFILE
 from session_lab.traffic.columnar.outcome import Outcome, add_up
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from session_lab.simulator import Profile, Timings
+    from session_lab.traffic.columnar.groups import GroupSums
     from session_lab.traffic.columnar.log import GroupedLog
 
 __all__ = ["SweptLog"]
@@ -84,27 +86,30 @@ class SweptLog:
         Events that belong to no session are with the others, so that the outcomes of both add up to
         that of this one.
         """
-        some, others = self._of(chosen), self._of(~chosen)
+        some, others = (self.arranged(np.flatnonzero(each)) for each in (chosen, ~chosen))
         others._missing = self._missing  # noqa: SLF001  one of its own
         others._n_events = self._n_events - some._n_events  # noqa: SLF001
         return some, others
 
-    def _of(self, chosen: NDArray[np.bool_]) -> SweptLog:
-        columns, sizes = self.columns, np.diff(self.columns.bounds)
-        rows = np.repeat(chosen, sizes)
+    def arranged(self, places: NDArray[np.integer]) -> SweptLog:
+        """Return the log of some sessions, or of all in another order, by their places in this one."""
+        columns = self.columns
+        begin, sizes = columns.bounds[places], np.diff(columns.bounds)[places]
+        bounds = np.concatenate([[0], np.cumsum(sizes)])
+        rows = np.repeat(begin - bounds[:-1], sizes) + np.arange(bounds[-1])
         other = copy.copy(self)
         other.columns = columns._replace(
-            bounds=np.concatenate([[0], np.cumsum(sizes[chosen])]),
-            expires_at=columns.expires_at[chosen],
-            policy=columns.policy[chosen] if len(columns.policy) else columns.policy,
+            bounds=bounds,
+            expires_at=columns.expires_at[places],
+            policy=columns.policy[places] if len(columns.policy) else columns.policy,
             **{
                 name: column[rows] if len(column) else column
                 for name in _BY_EVENT
                 for column in (getattr(columns, name),)
             },
         )
-        other._ids = SessionIds.of_hashes(self._ids.hashes[chosen])  # noqa: SLF001
-        other._missing, other._n_events = OutcomeSums.empty(), int(rows.sum())  # noqa: SLF001
+        other._ids = SessionIds.of_hashes(self._ids.hashes[places])  # noqa: SLF001
+        other._missing, other._n_events = OutcomeSums.empty(), len(rows)  # noqa: SLF001
         return other
 
     @classmethod
@@ -142,3 +147,20 @@ class SweptLog:
         sums, waits = add_up(columns, book, workers=workers, keep_waits=keep_waits)
         sums.add(self._missing)
         return Outcome(self._n_events, len(columns.bounds) - 1, profile, sums, waits)
+
+    def by_groups(
+        self, policies: Sequence[Timings], edges: NDArray[np.int64], *, waits_from: int
+    ) -> GroupSums:
+        """Return what comes of groups of sessions that lie one behind the other.
+
+        Parameters
+        ----------
+        policies : sequence of Timings
+            As many as ``policy`` counts; all of one platform and seed.
+        edges : ndarray of int64, shape (groups + 1,)
+            Where each group begins, and where the last ends.
+        waits_from : int
+            The waits that are so long or longer are listed, in milliseconds.
+        """
+        book = rulebook(policies, PROFILE, None)
+        return add_up_groups(self._ids.hashed_for(book, self.columns), book, edges, waits_from)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +18,7 @@ from session_lab.replays.chats import Chats
 from session_lab.replays.environment.calibration import calibrate
 from session_lab.replays.environment.caveat import Caveat
 from session_lab.replays.environment.deciding.decision import Decision, Recorded
+from session_lab.replays.environment.deciding.outcomes import halves, picked, whole
 from session_lab.replays.environment.deciding.peaks import peaks_of
 from session_lab.replays.environment.deciding.pricing import pricing_of
 from session_lab.replays.environment.deciding.question import question_of
@@ -44,10 +47,13 @@ if TYPE_CHECKING:
 
     from session_lab.analysis.churn.prices import PriceList
     from session_lab.frames.files.sources import Place
+    from session_lab.replays.chats import Job, Policies
     from session_lab.replays.environment.recording import Recording
     from session_lab.replays.grid import Grid
+    from session_lab.simulator import Platform
     from session_lab.timing import Duration
     from session_lab.traffic import columnar
+    from session_lab.traffic.columnar import SweptLog
 
 __all__ = ["decide"]
 
@@ -187,8 +193,11 @@ def decide(
     with tqdm(total=n, unit=" policies", desc="decide", delay=1, disable=not progress) as bar:
         study = Study(chats, tried, question, pricing, _MONTH / span, seed, bar.update)
         policy, platform = model.policy, model.platform
-        halves = study.play(policy, platform, by_halves=True)
-        wholes = [earlier + later for earlier, later in halves]
+        is_many = chats.shards > 0 or chats.sessions > _MANY_CHATS
+        by_halves, elsewhere, some_chats = _played(
+            study, policy, (platform, *varied.values()), _MANY_CHATS if is_many else 0
+        )
+        wholes = [earlier + later for earlier, later in by_halves]
         point = study.told(wholes, sessions=chats.sessions, tells_all=everything)
         kept = point.kept
         chosen = int(study.chosen(point, kept)[0])
@@ -198,19 +207,19 @@ def decide(
         by_chats = study.in_samples(
             policy, platform, wholes, samples, counts=counts, tells_all=both
         )
-        few = study.on(chats.some(_MANY_CHATS))
+        few = study.on(chats.joined(some_chats)) if is_many else study
         base, *drawn = (
-            few.told([whole for (whole,) in few.play(*place)], tells_all=both)
+            few.told([one for (one,) in few.play(*place)], tells_all=both)
             for place in ((policy, platform), *model.draws(-(-draws // kinds) * kinds, seed))
         )
         by_parameters, by_both = (found.moved(base, drawn) for found in (point, by_chats))
         assumed: dict[str, tuple[Sequence[columnar.Outcome], int]] = {
-            name: ([whole for (whole,) in study.play(policy, other)], chats.sessions)
-            for name, other in varied.items()
+            name: (outcomes, chats.sessions)
+            for name, outcomes in zip(varied, elsewhere, strict=True)
         }
     if min(chats.halves) >= _LEAST_CHATS:
         for words, number, some in zip(
-            ("earlier", "later"), chats.halves, zip(*halves, strict=True), strict=True
+            ("earlier", "later"), chats.halves, zip(*by_halves, strict=True), strict=True
         ):
             assumed[f"only the {words} half of the chats counts"] = some, number
     others = {
@@ -258,6 +267,28 @@ def decide(
         ),
         calibration=_calibration(recording, model, seed) if calibrated else "",
     )
+
+
+def _played(
+    study: Study, policy: Policies, platforms: Sequence[Platform], some: int
+) -> tuple[list[Any], list[list[columnar.Outcome]], list[SweptLog]]:
+    """Play every candidate on several platforms, and pick some chats: shards are read once for all.
+
+    Returns
+    -------
+    by_halves, elsewhere, chats : list
+        What came of each on the first platform, by halves of the chats; of each on every other one;
+        and the chats.
+    """
+    first, *others = (study.plays(policy, platform) for platform in platforms)
+    jobs: list[Job] = [partial(halves, play) for play in first]
+    jobs += [partial(whole, play) for plays in others for play in plays]
+    if some:
+        jobs.append(partial(picked, some))
+    made = iter(study.chats.add_up(jobs, progress=study.progress))
+    by_halves = list(islice(made, len(first)))
+    elsewhere = [[one for (one,) in islice(made, len(plays))] for plays in others]
+    return by_halves, elsewhere, next(made)[0] if some else []
 
 
 def _check_samples(resamples: int, draws: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -17,21 +18,24 @@ from session_lab.replays.environment.deciding.sampling import (
 from session_lab.simulator import RunPolicy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from session_lab.replays.chats import Chats, Part, Policies
     from session_lab.replays.environment.deciding.sampling import BlockSums
     from session_lab.simulator import Platform
     from session_lab.traffic import columnar
+    from session_lab.traffic.columnar import SweptLog
 
 __all__ = [
     "MEASURES",
     "Asked",
     "Outcome",
+    "halves",
     "in_samples",
     "in_the_whole",
-    "played",
+    "picked",
     "plays_of",
+    "whole",
     "with_settings",
 ]
 
@@ -100,24 +104,6 @@ def with_settings(policy: Policies, settings: Mapping[str, Any]) -> Policies:
     if isinstance(policy, RunPolicy):
         return replace(policy, **settings)
     return {task: replace(one, **settings) for task, one in policy.items()}
-
-
-def played(
-    chats: Chats,
-    policies: Sequence[tuple[Policies, int | None]],
-    platform: Platform,
-    *,
-    seed: int,
-    progress: Callable[[float], object],
-    by_halves: bool = False,
-) -> list[tuple[columnar.Outcome, ...]]:
-    """Play policies, each with an expiry or None for the recorded one, and add up what comes of them.
-
-    For each policy there is one outcome, or that of the earlier half of the sessions and that of the
-    later.
-    """
-    plays = plays_of(policies, platform, seed)
-    return chats.add_up(_halves if by_halves else _whole, plays, progress=progress)
 
 
 def plays_of(
@@ -205,7 +191,9 @@ def in_samples(
             for place in left
         ]
         for place, (sums,) in zip(
-            left, chats.add_up(_blocks, sampled, progress=progress), strict=True
+            left,
+            chats.add_up([partial(_blocks, one) for one in sampled], progress=progress),
+            strict=True,
         ):
             outcome = _weighed(sums, asked[place], weights, wholes[place].refused)
             if outcome is not None:
@@ -255,16 +243,21 @@ def _ratio(above: Floats, below: Floats) -> Floats:
     return np.divide(above, below, out=np.full(len(below), np.nan), where=below > 0)
 
 
-def _whole(part: Part, plays: Sequence[Play]) -> Iterator[tuple[columnar.Outcome, ...]]:
-    for play in plays:
-        yield (play.on(part.swept).outcome(play.timings),)
+def whole(play: Play, part: Part) -> tuple[columnar.Outcome]:
+    """Play a policy on some chats."""
+    return (play.on(part.swept).outcome(play.timings),)
 
 
-def _halves(part: Part, plays: Sequence[Play]) -> Iterator[tuple[columnar.Outcome, ...]]:
-    for play in plays:
-        yield tuple(play.on(half).outcome(play.timings) for half in part.halves)
+def halves(play: Play, part: Part) -> tuple[columnar.Outcome, columnar.Outcome]:
+    """Play a policy on some chats: those of the earlier half of all, and those of the later."""
+    earlier, later = (play.on(half).outcome(play.timings) for half in part.halves)
+    return earlier, later
 
 
-def _blocks(part: Part, sampled: Sequence[BlockPlay]) -> Iterator[tuple[BlockSums]]:
-    for one in sampled:
-        yield (in_blocks(part, one),)
+def picked(n: int, part: Part) -> tuple[list[SweptLog]]:
+    """Return some chats: those that are among so many of all, by chance."""
+    return ([part.swept.split(part.place < n)[0]],)
+
+
+def _blocks(sampled: BlockPlay, part: Part) -> tuple[BlockSums]:
+    return (in_blocks(part, sampled),)

@@ -12,8 +12,6 @@ from session_lab.replays.turns import Played, Served
 from session_lab.traffic.engine.engine_result import REASONS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
     from numpy.typing import NDArray
 
     from session_lab.analysis.replays.slots import SlotChanges
@@ -39,14 +37,14 @@ def peaks_of(
     """
     plays = plays_of([(today, None), (proposed, None)], platform, seed)
     stretches = _Stretches.of(*chats.created)
-    counted = chats.add_up(partial(_count, stretches), plays)
+    counted = chats.add_up([partial(_count, stretches, play) for play in plays])
     held = [np.cumsum(taken - given) for taken, given in counted]
     bounds = [
         after - (taken - given) + taken for after, (taken, given) in zip(held, counted, strict=True)
     ]
     looked_at = [bound > after.max() for bound, after in zip(bounds, held, strict=True)]
-    looks = list(zip(plays, looked_at, strict=True))
-    seen = chats.add_up(partial(_collect, stretches), looks)
+    looks = zip(plays, looked_at, strict=True)
+    seen = chats.add_up([partial(_collect, stretches, *look) for look in looks])
     return {
         name: max(int(after.max()), _peak(stretches, bound - taken, *map(np.concatenate, instants)))
         for name, after, bound, (taken, _), instants in zip(
@@ -77,19 +75,17 @@ class _Stretches(NamedTuple):
 
 
 def _count(
-    stretches: _Stretches, part: Part, plays: Sequence[Play]
-) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    for play in plays:
-        taken, given_back = _slots(part, play)
-        yield stretches.counts(taken), stretches.counts(given_back)
+    stretches: _Stretches, play: Play, part: Part
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    taken, given_back = _slots(part, play)
+    return stretches.counts(taken), stretches.counts(given_back)
 
 
 def _collect(
-    stretches: _Stretches, part: Part, looks: Sequence[tuple[Play, NDArray[np.bool_]]]
-) -> Iterator[tuple[list[NDArray[np.int64]], list[NDArray[np.int64]]]]:
-    for play, looked_at in looks:
-        taken, given_back = (at[looked_at[stretches.of_instants(at)]] for at in _slots(part, play))
-        yield [taken], [given_back]
+    stretches: _Stretches, play: Play, looked_at: NDArray[np.bool_], part: Part
+) -> tuple[list[NDArray[np.int64]], list[NDArray[np.int64]]]:
+    taken, given_back = (at[looked_at[stretches.of_instants(at)]] for at in _slots(part, play))
+    return [taken], [given_back]
 
 
 def _peak(

@@ -132,22 +132,20 @@ class BlockSums:
 
 def in_blocks(part: Part, sampled: BlockPlay) -> BlockSums:
     """Play a policy on some chats, and add up what comes of it block by block."""
-    play, block, n = sampled.play, part.block, part.blocks
-    result = play.on(part.log).play(play.timings, workers=1)
-    served = np.flatnonzero(result.start_kind >= 0)
-    waits, kind = result.waited[served], result.start_kind[served]
-    of_turn, of_run = block[result.session[served]], block[result.owner]
+    log, edges = part.in_blocks
+    made = sampled.play.on(log).by_groups(
+        sampled.play.timings,
+        edges,
+        waits_from=min([sampled.most, *(low for low, _ in sampled.windows)]),
+    )
+    kinds, n = made.kinds, len(made.runs)
+    over = np.bincount(made.group[made.waits > sampled.most], minlength=n)
+    cold = kinds[:, _COLD].sum(axis=1)
     counts = [
-        np.bincount(of_run, result.active + result.idle, n),
-        np.bincount(of_run, minlength=n),
-        np.bincount(of_turn, waits, n),
-        np.bincount(of_turn, minlength=n),
-        *(
-            np.bincount(of_turn[mask], minlength=n)
-            for mask in (waits > sampled.most, np.isin(kind, _COLD), kind == _RESUMED)
-        ),
+        *(made.billed, made.runs, made.waited, kinds.sum(axis=1)),
+        *(over, cold, kinds[:, _RESUMED]),
     ]
-    cuts = [Cut.of(window, waits, of_turn, n) for window in sampled.windows]
+    cuts = [Cut.of(window, made.waits, made.group, n) for window in sampled.windows]
     return BlockSums(np.stack(counts).astype(np.float64), cuts)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -12,8 +13,8 @@ from session_lab.replays.environment.deciding.outcomes import (
     Asked,
     in_samples,
     in_the_whole,
-    played,
     plays_of,
+    whole,
 )
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from session_lab.replays.environment.deciding.outcomes import Outcome
     from session_lab.replays.environment.deciding.pricing import Pricing
     from session_lab.replays.environment.deciding.question import Question
+    from session_lab.replays.environment.deciding.sampling import Play
     from session_lab.replays.environment.deciding.settings import Candidates
     from session_lab.simulator import Platform
     from session_lab.traffic import columnar
@@ -133,10 +135,8 @@ class Study:
         """Return the same study of other chats, that come to as many a month."""
         return replace(self, chats=chats, months=self.months * self.chats.sessions / chats.sessions)
 
-    def play(
-        self, policy: Policies, platform: Platform, *, by_halves: bool = False
-    ) -> list[tuple[columnar.Outcome, ...]]:
-        """Play every candidate, and return what comes of it in the whole, or of either half.
+    def plays(self, policy: Policies, platform: Platform) -> list[Play]:
+        """Return every candidate as numbers, to be played on a platform.
 
         Parameters
         ----------
@@ -144,14 +144,13 @@ class Study:
             What holds for fields that the grid does not name.
         platform : Platform
             What the environment does.
-        by_halves : bool
-            Whether to tell of the earlier and the later half of the chats.
         """
-        tried = self.candidates.policies(policy)
-        told = self.progress
-        return played(
-            self.chats, tried, platform, seed=self.seed, progress=told, by_halves=by_halves
-        )
+        return plays_of(self.candidates.policies(policy), platform, self.seed)
+
+    def play(self, policy: Policies, platform: Platform) -> list[tuple[Any, ...]]:
+        """Play every candidate, as :meth:`plays`, and return what comes of it in the whole."""
+        jobs = [partial(whole, play) for play in self.plays(policy, platform)]
+        return self.chats.add_up(jobs, progress=self.progress)
 
     def told(
         self,
@@ -197,7 +196,7 @@ class Study:
         Parameters
         ----------
         policy, platform
-            As in :meth:`play`.
+            As in :meth:`plays`.
         wholes : sequence of Outcome
             What came of each in the whole.
         samples : ndarray of float64, shape (samples, blocks)
@@ -209,7 +208,7 @@ class Study:
         """
         outcomes = in_samples(
             self.chats,
-            plays_of(self.candidates.policies(policy), platform, self.seed),
+            self.plays(policy, platform),
             self._asked(tells_all, MEASURES),
             wholes,
             samples,
