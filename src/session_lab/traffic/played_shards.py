@@ -173,7 +173,7 @@ def read_shard(file: Source, *, tasks: list[str] | None = None, until: int | Non
         GroupedLog(at, op, chat, external_ids=external_ids, **columns),
         silent=int(np.count_nonzero(silent)),
         messages=int(np.count_nonzero(is_message)),
-        ids=SessionIds(np.unique(chat), external_ids).hashes,
+        ids=SessionIds(np.flatnonzero(np.bincount(chat)), external_ids).hashes,
     )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from functools import partial
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,7 +17,7 @@ from session_lab.replays.chats import Chats
 from session_lab.replays.environment.calibration import calibrate
 from session_lab.replays.environment.caveat import Caveat
 from session_lab.replays.environment.deciding.decision import Decision, Recorded
-from session_lab.replays.environment.deciding.outcomes import halves, picked, whole
+from session_lab.replays.environment.deciding.outcomes import halves, picked
 from session_lab.replays.environment.deciding.peaks import peaks_of
 from session_lab.replays.environment.deciding.pricing import pricing_of
 from session_lab.replays.environment.deciding.question import question_of
@@ -40,20 +39,17 @@ from session_lab.simulator.model.randomness import to_seed
 from session_lab.timing import instant_text, to_instant
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     import pandas as pd
     from numpy.typing import NDArray
 
     from session_lab.analysis.churn.prices import PriceList
     from session_lab.frames.files.sources import Place
-    from session_lab.replays.chats import Job, Policies
+    from session_lab.replays.chats import Job
     from session_lab.replays.environment.recording import Recording
     from session_lab.replays.grid import Grid
-    from session_lab.simulator import Platform
     from session_lab.timing import Duration
-    from session_lab.traffic import columnar
-    from session_lab.traffic.columnar import SweptLog
 
 __all__ = ["decide"]
 
@@ -62,7 +58,7 @@ _LEAST_SAMPLES, _MOST_SAMPLES = 100, 1_000_000
 _LEAST_CHATS = 2
 _LONG = 0.25
 _MANY_CHATS = 20_000
-"""What a platform changes is told by so many chats: the difference is taken chat by chat."""
+"""What another platform changes is told by so many chats: the difference is taken chat by chat."""
 
 
 @answer_mistyped
@@ -193,10 +189,10 @@ def decide(
     with tqdm(total=n, unit=" policies", desc="decide", delay=1, disable=not progress) as bar:
         study = Study(chats, tried, question, pricing, _MONTH / span, seed, bar.update)
         policy, platform = model.policy, model.platform
-        is_many = chats.shards > 0 or chats.sessions > _MANY_CHATS
-        by_halves, elsewhere, some_chats = _played(
-            study, policy, (platform, *varied.values()), _MANY_CHATS if is_many else 0
-        )
+        # Shards are read once for both.
+        jobs: list[Job] = [partial(halves, play) for play in study.plays(policy, platform)]
+        jobs.append(partial(picked, _MANY_CHATS))
+        *by_halves, (some_chats,) = chats.add_up(jobs, progress=bar.update)
         wholes = [earlier + later for earlier, later in by_halves]
         point = study.told(wholes, sessions=chats.sessions, tells_all=everything)
         kept = point.kept
@@ -207,25 +203,25 @@ def decide(
         by_chats = study.in_samples(
             policy, platform, wholes, samples, counts=counts, tells_all=both
         )
-        few = study.on(chats.joined(some_chats)) if is_many else study
-        base, *drawn = (
-            few.told([one for (one,) in few.play(*place)], tells_all=both)
-            for place in ((policy, platform), *model.draws(-(-draws // kinds) * kinds, seed))
-        )
+        few = study.on(chats.joined(some_chats))
+        base = few.told(few.played(policy, platform), tells_all=everything)
+        drawn = [
+            few.told(few.played(*place), tells_all=both)
+            for place in model.draws(-(-draws // kinds) * kinds, seed)
+        ]
         by_parameters, by_both = (found.moved(base, drawn) for found in (point, by_chats))
-        assumed: dict[str, tuple[Sequence[columnar.Outcome], int]] = {
-            name: (outcomes, chats.sessions)
-            for name, outcomes in zip(varied, elsewhere, strict=True)
+        elsewhere = {
+            name: few.told(few.played(policy, other), tells_all=everything)
+            for name, other in varied.items()
         }
+        others = {name: point.moved(base, [there]) for name, there in elsewhere.items()}
     if min(chats.halves) >= _LEAST_CHATS:
         for words, number, some in zip(
             ("earlier", "later"), chats.halves, zip(*by_halves, strict=True), strict=True
         ):
-            assumed[f"only the {words} half of the chats counts"] = some, number
-    others = {
-        name: study.told(some, sessions=number, tells_all=everything, told=[question.wait])
-        for name, (some, number) in assumed.items()
-    }
+            others[f"only the {words} half of the chats counts"] = study.told(
+                some, sessions=number, tells_all=everything, told=[question.wait]
+            )
     proposed = tried.policies(model.policy)[chosen][0]
     good = study.as_good(by_both, kept)
     return Decision(
@@ -267,28 +263,6 @@ def decide(
         ),
         calibration=_calibration(recording, model, seed) if calibrated else "",
     )
-
-
-def _played(
-    study: Study, policy: Policies, platforms: Sequence[Platform], some: int
-) -> tuple[list[Any], list[list[columnar.Outcome]], list[SweptLog]]:
-    """Play every candidate on several platforms, and pick some chats: shards are read once for all.
-
-    Returns
-    -------
-    by_halves, elsewhere, chats : list
-        What came of each on the first platform, by halves of the chats; of each on every other one;
-        and the chats.
-    """
-    first, *others = (study.plays(policy, platform) for platform in platforms)
-    jobs: list[Job] = [partial(halves, play) for play in first]
-    jobs += [partial(whole, play) for plays in others for play in plays]
-    if some:
-        jobs.append(partial(picked, some))
-    made = iter(study.chats.add_up(jobs, progress=study.progress))
-    by_halves = list(islice(made, len(first)))
-    elsewhere = [[one for (one,) in islice(made, len(plays))] for plays in others]
-    return by_halves, elsewhere, next(made)[0] if some else []
 
 
 def _check_samples(resamples: int, draws: int) -> None:

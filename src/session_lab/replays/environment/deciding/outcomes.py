@@ -256,7 +256,7 @@ def halves(play: Play, part: Part) -> tuple[columnar.Outcome, columnar.Outcome]:
 
 def picked(n: int, part: Part) -> tuple[list[SweptLog]]:
     """Return some chats: those that are among so many of all, by chance."""
-    return ([part.swept.split(part.place < n)[0]],)
+    return ([part.swept.arranged(np.flatnonzero(part.place < n))],)
 
 
 def _blocks(sampled: BlockPlay, part: Part) -> tuple[BlockSums]:

@@ -147,10 +147,10 @@ class Study:
         """
         return plays_of(self.candidates.policies(policy), platform, self.seed)
 
-    def play(self, policy: Policies, platform: Platform) -> list[tuple[Any, ...]]:
+    def played(self, policy: Policies, platform: Platform) -> list[columnar.Outcome]:
         """Play every candidate, as :meth:`plays`, and return what comes of it in the whole."""
         jobs = [partial(whole, play) for play in self.plays(policy, platform)]
-        return self.chats.add_up(jobs, progress=self.progress)
+        return [made for (made,) in self.chats.add_up(jobs, progress=self.progress)]
 
     def told(
         self,
