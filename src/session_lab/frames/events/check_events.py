@@ -59,7 +59,8 @@ def check_events(frame: pd.DataFrame) -> pd.DataFrame:
     if not isinstance(given, pd.DataFrame):
         message = (
             f"a {type(given).__name__} is not a frame of events; "
-            "traffic.read makes one of a file, traffic.generate of a workload"
+            "traffic.read makes one of a file or a folder, traffic.generate of a workload; "
+            "sweep and decide take folders of shards as they are"
         )
         raise DataError(message, source=_SOURCE)
     names = list(frame.columns)
