@@ -6,6 +6,7 @@ from dataclasses import fields
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -76,6 +77,27 @@ def test_so_it_is_where_the_line_is_long_and_more_room_is_needed(limit: int):
     assert expected.slots is not None
     assert len(expected.slots.asked) > 1_200
     assert differing(coupled(log, one_task(log, limit)), expected) == []
+
+
+@pytest.mark.parametrize("gap", [0, 1, 90_000_000], ids=["at once", "dense", "days apart"])
+@pytest.mark.parametrize("idle_timeout", ["0s", "7s", "1d"])
+def test_so_it_is_with_many_timers_and_however_far_they_are_away(gap: int, idle_timeout: str):
+    n = 5_000 if gap < 10 else 60
+    chat = np.arange(n) // 2 if gap else np.arange(n)
+    policy = RunPolicy(idle_timeout=idle_timeout, turn_timeout="2d")
+    log = Log(
+        at=1_767_225_600_000 + np.arange(n) * gap,
+        op=(np.diff(chat, prepend=-1) == 0).astype(np.int8),
+        chat=chat,
+        external_ids=pa.array([f"chat-{number}" for number in range(n)], pa.large_string()),
+        turn_duration=np.arange(n) * 7_919 % 100_000,
+        expires_at=np.full(n, NAT),
+        policy=np.zeros(n, np.int64),
+        timings=(policy.timings(Platform(boot_time="3s", resume_time="1s"), SEED),),
+    )
+    for limit in (n, n // 3):
+        slots = one_task(log, limit)
+        assert differing(coupled(log, slots), readable(log, slots)) == []
 
 
 @pytest.mark.parametrize("until", [None, 1_767_225_600_000 + 1_800_000])

@@ -26,7 +26,7 @@ from session_lab.traffic.columnar.session_rules import (
     answer_to,
     touches,
 )
-from session_lab.traffic.coupled.line import ask, join, note, watch
+from session_lab.traffic.coupled.line import ask, join, note
 from session_lab.traffic.coupled.runs_at_play import retire, rules_at, trigger_next
 from session_lab.traffic.coupled.state import (
     ASKED_AT,
@@ -53,6 +53,7 @@ from session_lab.traffic.coupled.state import (
     WAITED,
     WAITING,
 )
+from session_lab.traffic.coupled.timers import watch
 from session_lab.traffic.engine.engine_columns import NEWEST
 from session_lab.traffic.engine.engine_result import CAUSES, KINDS, NAT, NONE
 

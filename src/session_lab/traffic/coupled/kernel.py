@@ -20,8 +20,7 @@ from session_lab.traffic.columnar.compiling import compiled, inlined
 from session_lab.traffic.columnar.run_row import END_CAUSE, ENDED_AT, gives_back_at, write_waiting
 from session_lab.traffic.columnar.session_rules import ACCEPTED, CREATED
 from session_lab.traffic.coupled.answering import play_event
-from session_lab.traffic.coupled.heaps import pop
-from session_lab.traffic.coupled.line import first_in_line, join, note, pass_time, watch
+from session_lab.traffic.coupled.line import first_in_line, join, note, pass_time
 from session_lab.traffic.coupled.runs_at_play import retire, rules_at, trigger_next, write_run
 from session_lab.traffic.coupled.serving import serve_turns
 from session_lab.traffic.coupled.state import (
@@ -30,12 +29,9 @@ from session_lab.traffic.coupled.state import (
     FULL,
     HEAD,
     HELD,
-    HOLDING,
     IN_LINE,
     MARGIN,
     N_RETURNED,
-    N_TIMERS,
-    NEVER,
     NOW,
     PENDING,
     PHASE,
@@ -46,18 +42,19 @@ from session_lab.traffic.coupled.state import (
     ROWS,
     SESSION,
     SLOT_AT,
+    SOONEST,
     TASK,
-    TIMER,
     TOTAL,
     UNDRAINED,
     WAITING,
 )
+from session_lab.traffic.coupled.timers import next_due, take_due, watch
 from session_lab.traffic.engine.engine_result import CAUSES, KINDS, NAT, NONE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from session_lab.traffic.columnar.layout import Columns, Rulebook
+    from session_lab.traffic.columnar.layout import Columns, Int64, Rulebook
     from session_lab.traffic.coupled.state import Room
     from session_lab.traffic.coupled.written import Written
 
@@ -89,8 +86,10 @@ def play_events(  # noqa: C901, PLR0912, PLR0917  a call of a part would copy al
         if clock[FULL] or clock[ROWS] + MARGIN > len(room.runs):
             return False
         now, event = clock[NOW], clock[EVENT]
-        if clock[N_TIMERS] and room.timer_at[0] <= now:
-            _run_timer(room, columns, book, written)
+        if clock[SOONEST] <= now:
+            due = take_due(room)
+            if due >= 0:
+                _run_timer(room, columns, book, written, due)
             continue
         row, turn = _NONE, _NONE
         if clock[IN_LINE] and clock[HELD] < clock[TOTAL]:
@@ -110,8 +109,7 @@ def play_events(  # noqa: C901, PLR0912, PLR0917  a call of a part would copy al
         if event == n and clock[UNDRAINED] < 0:
             clock[UNDRAINED] = clock[IN_LINE]
         following = ats[event] if event < n else np.int64(FOR_EVER)
-        if clock[N_TIMERS]:
-            following = min(following, room.timer_at[0])
+        following = min(following, next_due(room, following))
         is_over = following == FOR_EVER or following > until
         if is_over and until == FOR_EVER:
             return True
@@ -121,18 +119,11 @@ def play_events(  # noqa: C901, PLR0912, PLR0917  a call of a part would copy al
 
 
 @inlined
-def _run_timer(room: Room, columns: Columns, book: Rulebook, written: Written) -> None:
+def _run_timer(room: Room, columns: Columns, book: Rulebook, written: Written, row: Int64) -> None:
     """Return the slot of a run that is suspended or has ended; another may follow that."""
-    clock = room.clock
-    due, row = room.timer_at[0], np.int64(room.timer_row[0])
-    pop(room.timer_at, room.timer_row, 0, clock[N_TIMERS])
-    clock[N_TIMERS] -= 1
-    state = room.states[row]
-    if state[PHASE] != HOLDING or state[TIMER] != due:
-        return
-    session = state[SESSION]
+    clock, state = room.clock, room.states[row]
+    due, session = clock[NOW], state[SESSION]
     gives_back = gives_back_at(state, rules_at(book, columns, session))
-    state[TIMER] = NEVER
     if gives_back > due:
         watch(room, row, gives_back)
         return

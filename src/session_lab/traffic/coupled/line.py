@@ -1,4 +1,4 @@
-"""The line for slots, the timers and the clock of a coupled play, in compiled code."""
+"""The line for slots and the clock of a coupled play, in compiled code."""
 
 from __future__ import annotations
 
@@ -19,13 +19,11 @@ from session_lab.traffic.coupled.state import (
     LONGEST,
     MARGIN,
     N_ASKED,
-    N_TIMERS,
     NOW,
     PEAK,
     PHASE,
     SESSION,
     TASK,
-    TIMER,
     TOTAL,
     WAITING,
 )
@@ -38,7 +36,7 @@ if TYPE_CHECKING:
     from session_lab.traffic.coupled.state import Room
 
 
-__all__ = ["ask", "first_in_line", "join", "note", "pass_time", "watch"]
+__all__ = ["ask", "first_in_line", "join", "note", "pass_time"]
 
 _NONE = np.int64(NONE)
 
@@ -62,17 +60,6 @@ def note(clock: NDArray[np.int64], instants: NDArray[np.int64], n: int, at: Int6
         instants[clock[n]] = at
         clock[n] += 1
         clock[FULL] |= clock[n] + MARGIN > len(instants)
-
-
-@inlined
-def watch(room: Room, row: Int64, due: Int64) -> None:
-    """Set a timer, unless an earlier one will look again."""
-    clock, state = room.clock, room.states[row]
-    if due < state[TIMER]:
-        state[TIMER] = due
-        push(room.timer_at, room.timer_row, 0, clock[N_TIMERS], due, row)
-        clock[N_TIMERS] += 1
-        clock[FULL] |= clock[N_TIMERS] + MARGIN > len(room.timer_at)
 
 
 @inlined

@@ -55,7 +55,8 @@ class Play:
         )
         self.written.sessions.n_runs[:] = 0
         first = int(columns.at[0]) if n else 0
-        self.room = Room.begin(limits, n_sessions, first=first, tells=tells)
+        gap = (int(columns.at[-1]) - first) // n if n else 0
+        self.room = Room.begin(limits, n_sessions, first=first, gap=gap, tells=tells)
 
     def run(
         self,

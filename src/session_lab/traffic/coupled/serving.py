@@ -27,7 +27,7 @@ from session_lab.traffic.columnar.session_rules import (
     resume_time,
     turn_of,
 )
-from session_lab.traffic.coupled.line import note, watch
+from session_lab.traffic.coupled.line import note
 from session_lab.traffic.coupled.runs_at_play import hash_of, rules_at
 from session_lab.traffic.coupled.state import (
     ASKED_AT,
@@ -38,7 +38,6 @@ from session_lab.traffic.coupled.state import (
     HELD,
     HOLDING,
     N_GIVEN,
-    NEVER,
     NOW,
     PENDING,
     PHASE,
@@ -48,10 +47,10 @@ from session_lab.traffic.coupled.state import (
     SETTLED,
     SLOT_AT,
     TASK,
-    TIMER,
     WAITED,
     WAITING,
 )
+from session_lab.traffic.coupled.timers import watch
 from session_lab.traffic.engine.engine_result import CAUSES, KINDS, NAT, NONE
 
 if TYPE_CHECKING:
@@ -81,7 +80,7 @@ def _take_slot(room: Room, columns: Columns, book: Rulebook, row: Int64) -> None
     waited = now - state[ASKED_AT]
     state[QUEUED] += waited
     state[WAITED] += waited
-    state[PHASE], state[TIMER] = HOLDING, NEVER
+    state[PHASE] = HOLDING
     if state[SLOT_AT] < 0:
         state[SLOT_AT] = now
         # The run counts among those triggered, unlike when the boot of the next one is drawn.

@@ -1,0 +1,107 @@
+"""Timers of a coupled play, in lists by stretches of time, in compiled code.
+
+Time only goes on, and timers of one instant may go off in any order. So a timer is put into the list
+of its stretch of time and looked for when that has come, which is a few steps, where a heap compares
+it with many others.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from session_lab.traffic.columnar.compiling import inlined
+from session_lab.traffic.coupled.state import (
+    BEHIND,
+    FULL,
+    MARGIN,
+    N_TIMERS,
+    NEVER,
+    SHIFT,
+    SOONEST,
+    TIMER,
+)
+from session_lab.traffic.engine.engine_result import NONE
+
+if TYPE_CHECKING:
+    from session_lab.traffic.columnar.layout import Int64
+    from session_lab.traffic.coupled.state import Room
+
+__all__ = ["next_due", "take_due", "watch"]
+
+_NONE = np.int64(NONE)
+
+
+@inlined
+def watch(room: Room, row: Int64, due: Int64) -> None:
+    """Set a timer, unless an earlier one will look again."""
+    clock, state = room.clock, room.states[row]
+    if due >= state[TIMER]:
+        return
+    if state[TIMER] != NEVER:
+        _take_out(room, row)
+    place = due >> clock[SHIFT] & (len(room.timers) - 1)
+    state[TIMER], state[BEHIND] = due, room.timers[place]
+    room.timers[place] = row
+    clock[SOONEST] = min(clock[SOONEST], due)
+    clock[N_TIMERS] += 1
+    clock[FULL] |= clock[N_TIMERS] + MARGIN > len(room.timers)
+
+
+@inlined
+def next_due(room: Room, by: Int64) -> Int64:
+    """Return when the next timer is due, if that is not after an instant; else some later instant."""
+    clock, states, timers = room.clock, room.states, room.timers
+    if clock[N_TIMERS] == 0:
+        clock[SOONEST] = NEVER
+    if clock[SOONEST] > by or clock[SOONEST] == NEVER:
+        return clock[SOONEST]
+    shift, mask = clock[SHIFT], len(timers) - 1
+    first, last = clock[SOONEST] >> shift, by >> shift
+    # After a whole round every timer has been seen, and the soonest of all is known.
+    soonest = np.int64(NEVER)
+    for stretch in range(first, min(last, first + mask) + 1):
+        found = np.int64(NEVER)
+        row = np.int64(timers[stretch & mask])
+        while row >= 0:
+            due = states[row, TIMER]
+            if due >> shift == stretch:
+                found = min(found, due)
+            soonest = min(soonest, due)
+            row = states[row, BEHIND]
+        if found != NEVER:
+            clock[SOONEST] = found
+            return found
+    clock[SOONEST] = soonest if last > first + mask else (last + 1) << shift
+    return clock[SOONEST]
+
+
+@inlined
+def take_due(room: Room) -> Int64:
+    """Take a timer that is due at the soonest instant out, and return its row; NONE if there is none."""
+    clock, states, timers = room.clock, room.states, room.timers
+    due = clock[SOONEST]
+    row = np.int64(timers[due >> clock[SHIFT] & (len(timers) - 1)])
+    while row >= 0 and states[row, TIMER] != due:
+        row = states[row, BEHIND]
+    if row >= 0:
+        _take_out(room, row)
+        states[row, TIMER] = NEVER
+    else:
+        clock[SOONEST] = due + 1
+    return row
+
+
+@inlined
+def _take_out(room: Room, row: Int64) -> None:
+    clock, states, timers = room.clock, room.states, room.timers
+    place = states[row, TIMER] >> clock[SHIFT] & (len(timers) - 1)
+    behind, before = states[row, BEHIND], np.int64(timers[place])
+    if before == row:
+        timers[place] = behind
+    else:
+        while states[before, BEHIND] != row:
+            before = states[before, BEHIND]
+        states[before, BEHIND] = behind
+    clock[N_TIMERS] -= 1
