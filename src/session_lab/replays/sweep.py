@@ -307,9 +307,8 @@ class GroupedSweep(_Sweep):
         policy = RunPolicy() if policy is None else policy
         # Columns that change nothing in a row of numbers need not be checked and copied.
         played = [*_PLAYED, *([] if isinstance(policy, RunPolicy) else ["task_identifier"])]
-        if isinstance(events, pd.DataFrame):
-            events = events.loc[:, events.columns.isin(played)]
-        ready = prepare(events, horizon=self._horizon)
+        columns = events.columns.isin(played)
+        ready = prepare(events.loc[:, columns], horizon=self._horizon)
         log = to_log(ready.events, policy, Platform(), seed=seed, chats=ready.chats)
         self._log, self._silent = GroupedLog.of(log), silent_messages(ready.events)
 
