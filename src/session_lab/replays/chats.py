@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     Job = Callable[["Part"], tuple[Any, ...]]
     """What is done on a part; what it makes of all of them is added up, place by place."""
 
-__all__ = ["Chats", "Job", "Part", "Policies"]
+__all__ = ["Chats", "Part", "Policies"]
 
 Policies = RunPolicy | dict[str, RunPolicy]
 

@@ -9,10 +9,9 @@ import numpy as np
 
 from session_lab.traffic.columnar.draws import SessionIds
 from session_lab.traffic.columnar.grouping import add_missing
-from session_lab.traffic.columnar.groups import add_up_groups
 from session_lab.traffic.columnar.layout import rulebook
 from session_lab.traffic.columnar.log import PROFILE
-from session_lab.traffic.columnar.outcome import Outcome, add_up
+from session_lab.traffic.columnar.outcome import Outcome, add_up, add_up_groups
 from session_lab.traffic.columnar.sums import OutcomeSums
 
 if TYPE_CHECKING:
@@ -21,8 +20,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from session_lab.simulator import Profile, Timings
-    from session_lab.traffic.columnar.groups import GroupSums
     from session_lab.traffic.columnar.log import GroupedLog
+    from session_lab.traffic.columnar.outcome import GroupSums
 
 __all__ = ["SweptLog"]
 

@@ -8,7 +8,6 @@ import numpy as np
 
 from session_lab.traffic.columnar.compiling import inlined
 from session_lab.traffic.columnar.run_row import TRIGGERED_AT
-from session_lab.traffic.coupled.heaps import pop, push
 from session_lab.traffic.coupled.state import (
     ASKED_AT,
     AT_LIMIT,
@@ -39,6 +38,49 @@ if TYPE_CHECKING:
 __all__ = ["ask", "first_in_line", "join", "note", "pass_time"]
 
 _NONE = np.int64(NONE)
+
+
+@inlined
+def _push(  # noqa: PLR0917
+    at: NDArray[np.int64],
+    number: NDArray[np.int32],
+    begin: Int64,
+    size: Int64,
+    new_at: Int64,
+    new_number: Int64,
+) -> None:
+    """Put an entry into the heap of ``size`` entries that begins at a place; there must be room."""
+    place = np.int64(size)
+    while place > 0:
+        above = (place - 1) >> 1
+        other_at, other_number = at[begin + above], number[begin + above]
+        if other_at < new_at or (other_at == new_at and other_number <= new_number):
+            break
+        at[begin + place], number[begin + place] = other_at, other_number
+        place = above
+    at[begin + place], number[begin + place] = new_at, new_number
+
+
+@inlined
+def _pop(at: NDArray[np.int64], number: NDArray[np.int32], begin: Int64, size: Int64) -> None:
+    """Remove the first entry from the heap of ``size`` entries that begins at a place."""
+    last = np.int64(size) - 1
+    last_at, last_number = at[begin + last], number[begin + last]
+    place = np.int64(0)
+    below = np.int64(1)
+    while below < last:
+        low_at, low_number = at[begin + below], number[begin + below]
+        if below + 1 < last:
+            other_at, other_number = at[begin + below + 1], number[begin + below + 1]
+            if other_at < low_at or (other_at == low_at and other_number < low_number):
+                below += 1
+                low_at, low_number = other_at, other_number
+        if last_at < low_at or (last_at == low_at and last_number <= low_number):
+            break
+        at[begin + place], number[begin + place] = low_at, low_number
+        place = below
+        below = 2 * place + 1
+    at[begin + place], number[begin + place] = last_at, last_number
 
 
 @inlined
@@ -77,7 +119,7 @@ def join(room: Room, row: Int64) -> None:
     task = state[TASK]
     size = room.line_size[task]
     begin = room.line_begin[task]
-    push(room.line_at, room.line_session, begin, size, state[TRIGGERED_AT], state[SESSION])
+    _push(room.line_at, room.line_session, begin, size, state[TRIGGERED_AT], state[SESSION])
     room.line_size[task] = size + 1
     clock[FULL] |= room.line_size[task] + MARGIN > room.line_room[task]
     clock[IN_LINE] += 1
@@ -96,7 +138,7 @@ def first_in_line(room: Room) -> Int64:
             # Those that left the line are still in the heap.
             if row >= 0 and room.states[row, PHASE] == WAITING:
                 break
-            pop(room.line_at, room.line_session, begin, room.line_size[task])
+            _pop(room.line_at, room.line_session, begin, room.line_size[task])
             room.line_size[task] -= 1
         if room.line_size[task]:
             at, session = room.line_at[begin], np.int64(room.line_session[begin])
@@ -105,7 +147,7 @@ def first_in_line(room: Room) -> Int64:
     if found < 0:
         return _NONE
     row = np.int64(room.row_of[first_session])
-    pop(room.line_at, room.line_session, room.line_begin[found], room.line_size[found])
+    _pop(room.line_at, room.line_session, room.line_begin[found], room.line_size[found])
     room.line_size[found] -= 1
     room.clock[IN_LINE] -= 1
     return row

@@ -79,7 +79,7 @@ def next_due(room: Room, by: Int64) -> Int64:
 
 @inlined
 def take_due(room: Room) -> Int64:
-    """Take a timer that is due at the soonest instant out, and return its row; NONE if there is none."""
+    """Remove a timer that is due at the soonest instant, and return its row; NONE if there is none."""
     clock, states, timers = room.clock, room.states, room.timers
     due = clock[SOONEST]
     row = np.int64(timers[due >> clock[SHIFT] & (len(timers) - 1)])

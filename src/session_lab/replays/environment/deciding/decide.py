@@ -46,7 +46,6 @@ if TYPE_CHECKING:
 
     from session_lab.analysis.churn.prices import PriceList
     from session_lab.frames.files.sources import Place
-    from session_lab.replays.chats import Job
     from session_lab.replays.environment.recording import Recording
     from session_lab.replays.grid import Grid
     from session_lab.timing import Duration
@@ -190,7 +189,9 @@ def decide(
         study = Study(chats, tried, question, pricing, _MONTH / span, seed, bar.update)
         policy, platform = model.policy, model.platform
         # Shards are read once for both.
-        jobs: list[Job] = [partial(halves, play) for play in study.plays(policy, platform)]
+        jobs: list[partial[tuple[Any, ...]]] = [
+            partial(halves, play) for play in study.plays(policy, platform)
+        ]
         jobs.append(partial(picked, _MANY_CHATS))
         *by_halves, (some_chats,) = chats.add_up(jobs, progress=bar.update)
         wholes = [earlier + later for earlier, later in by_halves]

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["peaks_of"]
 
 _INITIAL = REASONS.index("initial")
-_STRETCHES = 1 << 19
+_STRETCHES = 1 << 22
 _SHORTEST = 10
 """Stretches are of 1,024 ms, or longer where a log is so long that they would be too many."""
 
@@ -58,20 +58,21 @@ class _Stretches(NamedTuple):
 
     first: int
     shift: int
+    number: int
 
     @classmethod
     def of(cls, first: int, last: int) -> _Stretches:
         shift = _SHORTEST
         while last - first >> shift >= _STRETCHES - 1:
             shift += 1
-        return cls(first, shift)
+        return cls(first, shift, (last - first >> shift) + 2)
 
     def of_instants(self, at: NDArray[np.int64]) -> NDArray[np.int64]:
-        stretch: NDArray[np.int64] = np.minimum((at - self.first) >> self.shift, _STRETCHES - 1)
+        stretch: NDArray[np.int64] = np.minimum((at - self.first) >> self.shift, self.number - 1)
         return stretch
 
     def counts(self, at: NDArray[np.int64]) -> NDArray[np.int64]:
-        return np.bincount(self.of_instants(at), minlength=_STRETCHES)
+        return np.bincount(self.of_instants(at), minlength=self.number)
 
 
 def _count(
