@@ -224,8 +224,14 @@ def test_what_cannot_be_compared_is_refused(recording: sl.Recording):
         sl.calibrate(recording.events)  # type: ignore[arg-type]
     with pytest.raises(sl.DataError, match="no events to replay"):
         sl.calibrate(replace(recording, events=recording.events.iloc[:0]), POLICY, PLATFORM)
-    with pytest.raises(sl.DataError, match="not between 0 and 1"):
-        sl.calibrate(recording, POLICY, PLATFORM, tolerance=0)
+    for wrong in (0, 1, -0.1, 95, "0.1", True, None, float("nan")):
+        with pytest.raises(sl.DataError, match="not a tolerance between 0 and 1"):
+            sl.calibrate(recording, POLICY, PLATFORM, tolerance=wrong)  # type: ignore[arg-type]
+        with pytest.raises(sl.DataError, match="not a level between 0 and 1"):
+            sl.calibrate(recording, POLICY, PLATFORM, level=wrong)  # type: ignore[arg-type]
+    for wrong in (0.1, "wait_p95", ["wait_p95"]):
+        with pytest.raises(sl.DataError, match="is not a mapping of measures"):
+            sl.calibrate(recording, POLICY, PLATFORM, promised=wrong)  # type: ignore[arg-type]
     others = sl.traffic.generate(sl.ChatWorkload(), seed=5)
     with pytest.raises(sl.DataError, match="not the events that were replayed"):
         sl.replay(others, POLICY).fidelity(recording)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from session_lab.analysis.replays.bootstrap import paired_ratio_differences
+from session_lab.analysis.replays.bootstrap import check_level, paired_ratio_differences
 from session_lab.errors import DataError, StatisticalWarning
 from session_lab.frames import column_of, to_instants
 from session_lab.mistyped import answer_mistyped
@@ -30,8 +31,6 @@ from session_lab.replays.replay import Replay, replay
 from session_lab.simulator import RandomStream
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from numpy.typing import NDArray
 
     from session_lab.simulator import ConcurrencyLimits, Platform, RunPolicy
@@ -116,7 +115,7 @@ def calibrate(
     >>> sl.calibrate(recording, sl.RunPolicy(idle_timeout="5m"), truth[1]).is_fit
     False
     """
-    _check(recording, tolerance)
+    _check(recording, tolerance, level, promised)
     if policy is None or platform is None:
         fitted = fit(recording, seed=seed)
         policy = fitted.policy if policy is None else policy
@@ -153,7 +152,7 @@ def compared(
     caveats: tuple[str, ...] = (),
 ) -> Calibration:
     """Put a replay of the recorded events beside the recording; see :func:`calibrate`."""
-    _check(recording, tolerance)
+    _check(recording, tolerance, level, promised)
     other = Recording.of_replay(again, recording.events)
     evidence, seen = Evidence.of(recording), Evidence.of(other)
     both_names = [session_names(one.sessions) for one in (recording, other)]
@@ -212,10 +211,13 @@ def compared(
     )
 
 
-def _check(recording: Recording, tolerance: float) -> None:
+def _check(recording: Recording, tolerance: object, level: object, promised: object) -> None:
     check_recording(recording, source="calibrate")
-    if not 0 < tolerance < 1:
-        raise DataError(f"{tolerance!r} is not between 0 and 1", column="tolerance")
+    check_level(tolerance, name="tolerance", usual=0.1)
+    check_level(level)
+    if not isinstance(promised, Mapping | None):
+        message = f"{promised!r} is not a mapping of measures to value, lower and upper"
+        raise DataError(message, source="calibrate", column="promised")
     if not len(recording.events):
         message = "the recording has no events to replay; nothing can be compared"
         raise DataError(message, source="events")

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from session_lab.analysis.display import read_duration
+from session_lab.analysis.replays.bootstrap import check_level
 from session_lab.analysis.results import Result
-from session_lab.errors import DataError
 from session_lab.frames import NAT
 from session_lab.mistyped import answer_mistyped
 from session_lab.replays.environment.caveat import Caveat, texts_of
@@ -227,8 +227,7 @@ def fit(recording: Recording, *, level: float = 0.95, seed: int = 0) -> Fit:
     ('45 s', '800 ms')
     """
     check_recording(recording, source="fit")
-    if not 0 < level < 1:
-        raise DataError(f"{level!r} is not a level between 0 and 1", column="level")
+    check_level(level)
     evidence, seed = Evidence.of(recording), to_seed(seed)
     tasks = tasks_of(evidence)
     live = platforms.deploys(evidence)
