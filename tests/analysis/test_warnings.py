@@ -19,6 +19,13 @@ SESSIONS = pd.DataFrame({"session_id": ["a", "b"], "tags": [["x"], ["y"]], "crea
 UNDATED = play(start(0), close(90)).replay.sessions
 UNDATED.attrs.clear()
 REPLAY = play(start(0, lasting=5), message(3), close(90)).replay
+EVENTS = pd.DataFrame(
+    {
+        "at": pd.to_datetime(["2026-01-01T00:00:00Z", "2026-01-01T00:01:00Z"]),
+        "op": ["start", "message"],
+        "external_id": "a",
+    }
+)
 IDS = pd.DataFrame({"tags": [[f"user:{n}"] for n in range(30)]})
 CASES: dict[str, Callable[[], Any]] = {
     "test without events": lambda: sl.lifetimes.logrank([1, 2, 3], [1, 1, 0], ["a", "a", "b"]),
@@ -33,10 +40,26 @@ CASES: dict[str, Callable[[], Any]] = {
     "runs of nobody": lambda: sl.churn.runs_per_session(REPLAY.runs, REPLAY.sessions.head(0)),
     "starts twice": lambda: sl.conflicts.summary(pd.concat([REPLAY.operations] * 2)),
     "rows of an unknown time": lambda: sl.sessions_frame(UNDATED),
+    "chats that a window cuts": lambda: sl.traffic.window(
+        EVENTS, "2026-01-01T00:00:30Z", "2026-01-02T00:00:00Z", whole="cut"
+    ),
+    "gaps that are shortened": lambda: sl.traffic.cap_gaps(EVENTS, "10s"),
+    "a status that is not stored": lambda: forced("COMPLETED"),
     "one odd time": lambda: sl.churn.cohorts(
         pd.DataFrame({"external_id": "a", "at": [pd.Timestamp(0, tz="UTC"), AT[0]]})
     ),
 }
+
+
+def forced(status: str) -> None:
+    sim = sl.Simulator()
+    sim.client().sessions.start(
+        type="chat.agent",
+        task_identifier="chat",
+        trigger_config={"base_payload": {}},
+        external_id="a",
+    )
+    sim.set_run_status(sim.runs_frame()["run_id"][0], status)
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -12,7 +12,7 @@ import pytest
 import session_lab as sl
 from session_lab.frames import SESSIONS, build, empty
 from session_lab.widgets import LifetimeExplorer, Selection, TagExplorer, TagState
-from tests.widgets.looking import picture, text, tree
+from tests.widgets.looking import picture, text, tree, widgets_and_figures
 from tests.widgets.sessions import AWKWARD, ORIGIN, sessions_frame
 
 VIEWS = ["distribution", "cooccurrence", "namespaces", "by_status", "drift"]
@@ -41,10 +41,13 @@ def elements(html: str) -> set[str]:
 
 @pytest.mark.parametrize("frame", [empty(SESSIONS), pd.DataFrame(), sessions_frame(1)])
 def test_frames_with_next_to_nothing_open_and_close(frame: pd.DataFrame):
+    before = widgets_and_figures()
     exploration = sl.explore(frame)
     html = exploration.to_html()
     assert f"{len(frame)} of {len(frame)} sessions" in html
     exploration.close()
+    # The controls that such a frame has no use for, too.
+    assert widgets_and_figures() == before
 
 
 def test_a_frame_whose_columns_are_all_missing_values_says_what_is_missing():

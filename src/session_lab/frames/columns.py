@@ -49,7 +49,8 @@ def column_of(df: pd.DataFrame, name: str, *, source: str) -> pd.Series:
     >>> column_of(pd.DataFrame({"tags": [["vip"]]}), "tag", source="sessions")
     Traceback (most recent call last):
     ...
-    session_lab.errors.DataError: sessions, tag: the column is missing; the frame has tags
+    session_lab.errors.DataError: sessions, tag: the column is missing; the frame has tags; did \
+you mean 'tags'?
     """
     check_frame(df, source)
     names = list(df.columns)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from session_lab.client import AsyncClient, Client
 from session_lab.errors import DataError, SessionLabWarning
 from session_lab.frames.loaders.from_world import runs_of, sessions_of
-from session_lab.mistyped import AnswersMistyped, answer_mistyped_fields
+from session_lab.mistyped import AnswersMistyped, answer_mistyped_fields, level_of_caller
 from session_lab.simulator import Snapshot
 from session_lab.simulator.api.auth import Environment
 from session_lab.simulator.api.context import ENTRY_HEADER
@@ -242,7 +242,7 @@ is spent, so append to a new session under another external id
             entry = self.world.set_run_status(run_id, status)
         warning = status_warning(status)
         if warning is not None:
-            warnings.warn(warning, SessionLabWarning, stacklevel=2)
+            warnings.warn(warning, SessionLabWarning, stacklevel=level_of_caller())
         return entry
 
     def write_data(self, session: str, data: object, *, channel: str | None = None) -> Entry:

@@ -11,7 +11,7 @@ from session_lab.errors import DataError, DataWarning
 from session_lab.frames import milliseconds
 from session_lab.frames.files.progress import shown
 from session_lab.frames.files.sources import Source
-from session_lab.mistyped import answer_mistyped
+from session_lab.mistyped import answer_mistyped, level_of_caller
 from session_lab.timing import duration_text, instant_text
 from session_lab.traffic.adopt import begun_before, with_starts
 from session_lab.traffic.detecting import Detected, detect
@@ -153,7 +153,7 @@ def read(
         remarks.append(earlier.to_text(adopted=adopt))
         events = with_starts(events) if adopt else events
     for remark in remarks:
-        warnings.warn(f"{source.name}: {remark}", DataWarning, stacklevel=2)
+        warnings.warn(f"{source.name}: {remark}", DataWarning, stacklevel=level_of_caller())
     return events
 
 

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from session_lab.errors import DataError, DataWarning
 from session_lab.frames import NAT, check_events, milliseconds, to_instants
-from session_lab.mistyped import answer_mistyped
+from session_lab.mistyped import answer_mistyped, level_of_caller
 from session_lab.simulator.model.settings.checks import is_number
 from session_lab.timing import LAST_INSTANT, LONGEST_DURATION, duration_text, to_milliseconds
 from session_lab.traffic.engine.time_order import in_order
@@ -169,7 +169,7 @@ def cap_gaps(events: pd.DataFrame, cap: Duration) -> pd.DataFrame:
         f"{duration_text(int(back[-1]))} shorter, and its longest gap was "
         f"{duration_text(int(excess.max()) + limit)}"
     )
-    warnings.warn(report, DataWarning, stacklevel=2)
+    warnings.warn(report, DataWarning, stacklevel=level_of_caller())
     capped.attrs["capped_gaps"] = report
     return capped
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from session_lab.errors import DataError, DataWarning
 from session_lab.frames import check_events, milliseconds
-from session_lab.mistyped import answer_mistyped
+from session_lab.mistyped import answer_mistyped, level_of_caller
 from session_lab.timing import to_instant
 from session_lab.traffic.adopt import first_events
 from session_lab.traffic.engine.time_order import sorted_by_time
@@ -78,6 +78,6 @@ def window(
             f"{before:,} of {len(there):,} chats began before the window; traffic.adopt gives each "
             "a start"
         )
-        warnings.warn(message, DataWarning, stacklevel=2)
+        warnings.warn(message, DataWarning, stacklevel=level_of_caller())
     found = events[inside]
     return found.reset_index(drop=True)

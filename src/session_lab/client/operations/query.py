@@ -9,6 +9,7 @@ from session_lab.client.operations.arguments import instant, limit_bytes, period
 from session_lab.client.operations.json_values import json_text
 from session_lab.client.requests import operation_on
 from session_lab.errors import APIResponseError, DataError, DataWarning
+from session_lab.mistyped import level_of_caller
 from session_lab.timing import instant_text
 from session_lab.wire.limits import MAX_APPEND_BODY_BYTES, MAX_QUERY_ROWS
 from session_lab.wire.run.queries import QueryReply
@@ -103,7 +104,7 @@ def query(
                 f"the reply is full with {MAX_QUERY_ROWS:,} rows and may lack some; narrow the "
                 "query, or ask page by page with page_by"
             )
-            warnings.warn(message, DataWarning, stacklevel=2)
+            warnings.warn(message, DataWarning, stacklevel=level_of_caller())
             return rows
         following = _literal(page[-1], page_by)
         if following == after:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 import ipywidgets  # type: ignore[import-untyped]
 
@@ -30,6 +31,7 @@ class Kit:
 
     def __init__(self) -> None:
         self._looks: dict[object, Any] = {}
+        self._made: WeakSet[Any] = WeakSet()
         self.is_closed = False
 
     def make(
@@ -47,11 +49,15 @@ class Kit:
                 options[name] = self._look(traits[name].klass, wanted)
         if "description" in traits:
             options["tooltip"] = options.get("description", "")
-        return kind(*arguments, **options)
+        made = kind(*arguments, **options)
+        self._made.add(made)
+        return made
 
     def close(self) -> None:
-        """Close the looks, once nothing has them any more."""
+        """Close what was made, shown or not, and then the looks, which nothing has any more."""
         self.is_closed = True
+        for one in [*self._made]:
+            close_tree(one)
         for one in self._looks.values():
             one.close()
         self._looks.clear()

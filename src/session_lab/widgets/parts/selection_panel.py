@@ -14,7 +14,7 @@ from session_lab.timing import instant_text
 from session_lab.widgets.data.facets import count_facet, offered
 from session_lab.widgets.data.session_table import SessionTable
 from session_lab.widgets.parts.chips import Chips
-from session_lab.widgets.parts.controls import WRAPPED, Kit, close_tree, put
+from session_lab.widgets.parts.controls import WRAPPED, Kit, put
 from session_lab.widgets.parts.rows_table import RowsTable
 
 if TYPE_CHECKING:
@@ -162,8 +162,6 @@ class SelectionPanel:
     def close(self) -> None:
         """Close the controls."""
         self._followers.clear()
-        close_tree(self.widget)
-        close_tree(self.table)
         self.kit.close()
 
     def _assembled(self) -> Any:  # noqa: ANN401  ipywidgets has no types
