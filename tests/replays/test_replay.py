@@ -121,7 +121,10 @@ def test_a_frame_that_is_no_events_frame_is_refused():
 
 @pytest.mark.parametrize("given", ["log.ndjson", None, [1], pd.Series([1])])
 def test_what_is_no_frame_at_all_is_refused_with_what_makes_one(given: Any):
-    assert "traffic.read makes one of a file" in str(refusal(given))
+    told = "read a log with sl.traffic.read"
+    assert told in str(refusal(given))
+    with pytest.raises(DataError, match=told):
+        sl.smallest_limit(given)
 
 
 @pytest.mark.parametrize("policy", ["30s", 3, {"support": "30s"}, [sl.RunPolicy()]])

@@ -18,6 +18,16 @@ if TYPE_CHECKING:
 __all__ = ["check_frame", "column_of", "durations", "holds_durations", "holds_instants", "instants"]
 
 
+_EVENTS = (
+    "read a log with sl.traffic.read, or make one with sl.traffic.generate; sl.sweep and sl.decide "
+    "take folders of shards as they are"
+)
+_ROWS = (
+    "make one with sl.sessions_frame or sl.runs_frame, read one with sl.read_sessions or "
+    "sl.read_runs, or convert a frame of another engine to pandas"
+)
+
+
 def check_frame(df: object, source: str) -> None:
     """Refuse what is not a DataFrame of pandas.
 
@@ -28,11 +38,8 @@ def check_frame(df: object, source: str) -> None:
     """
     if isinstance(df, pd.DataFrame):
         return
-    message = (
-        f"{type(df).__name__} is not a pandas DataFrame; make one with sl.sessions_frame or "
-        "sl.runs_frame, read one with sl.read_sessions or sl.read_runs, or convert a frame of "
-        "another engine to pandas"
-    )
+    ways = _EVENTS if source == "events" else _ROWS
+    message = f"{type(df).__name__} is not a pandas DataFrame; {ways}"
     raise DataError(message, source=source)
 
 

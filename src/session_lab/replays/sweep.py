@@ -413,11 +413,9 @@ class ShardedSweep(_Sweep):
         with _bar(len(self._shards), "shards", progress) as bar:
             for _, played in as_done(_play_shard, shared, self._shards, scheduler=scheduler):
                 outcomes, counts, some = played
-                sums = (
-                    [one + more for one, more in zip(sums, outcomes, strict=True)]
-                    if sums
-                    else outcomes
-                )
+                for place, more in enumerate(outcomes[: len(sums)]):
+                    sums[place] += more
+                sums = sums or outcomes
                 silent, messages = silent + counts[0], messages + counts[1]
                 ids.append(some)
                 bar.update()

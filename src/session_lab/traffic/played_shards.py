@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from concurrent.futures import ThreadPoolExecutor
 from functools import reduce
-from operator import add
+from operator import iadd
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -86,7 +86,7 @@ def play_shards(
         return read_shard(file).log.outcome(timings, profile=PROFILE, keep_waits=False)
 
     with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
-        return reduce(add, pool.map(play, files))
+        return reduce(iadd, pool.map(play, files))
 
 
 def _files(shards: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]) -> list[Source]:

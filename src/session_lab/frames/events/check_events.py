@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from session_lab.errors import DataError
 from session_lab.frames.build import TEXT_DTYPE
+from session_lab.frames.columns import check_frame
 from session_lab.frames.events.event_columns import (
     UnusualError,
     event_array,
@@ -55,14 +56,7 @@ def check_events(frame: pd.DataFrame) -> pd.DataFrame:
         A column is missing or of the wrong kind, or a value cannot be used; the error names the
         first such row, counted from 0.
     """
-    given: object = frame
-    if not isinstance(given, pd.DataFrame):
-        message = (
-            f"a {type(given).__name__} is not a frame of events; "
-            "traffic.read makes one of a file or a folder, traffic.generate of a workload; "
-            "sweep and decide take folders of shards as they are"
-        )
-        raise DataError(message, source=_SOURCE)
+    check_frame(frame, _SOURCE)
     names = list(frame.columns)
     columns: dict[str, pa.Array] = {}
     empty = []

@@ -5,8 +5,8 @@ from __future__ import annotations
 import itertools
 import os
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 import numpy as np
 
@@ -166,14 +166,19 @@ class Outcome:
 
     def __add__(self, other: Outcome) -> Outcome:
         """Add the outcome of another part of the log; its sessions must be others."""
-        tally = type(self.tally)(*(a + b for a, b in zip(self.tally, other.tally, strict=True)))
+        both = replace(self, tally=OutcomeSums(*map(np.copy, self.tally)))
+        both += other
+        return both
+
+    def __iadd__(self, other: Outcome) -> Self:
+        """Do the same in the memory of this one, which changes with what is returned."""
+        self.tally.add(other.tally)
         parts = [part for part in (self.long_waits, other.long_waits) if part is not None]
-        return Outcome(
-            self.events + other.events,
-            self.sessions + other.sessions,
-            self.profile,
-            tally,
-            np.concatenate(parts) if len(parts) == 2 else None,
+        return replace(
+            self,
+            events=self.events + other.events,
+            sessions=self.sessions + other.sessions,
+            long_waits=np.concatenate(parts) if len(parts) == 2 else None,
         )
 
 
