@@ -15,7 +15,7 @@ from session_lab.timing import LAST_INSTANT, LONGEST_DURATION
 from session_lab.traffic.parsing.units import column_in_milliseconds
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Mapping
+    from collections.abc import Callable, Generator, Mapping, Sequence
 
     import pandas as pd
     from numpy.typing import NDArray
@@ -109,7 +109,14 @@ def _read_rows(
         else:
             requests += [] if request is None else [request]
     columns = zip(*requests, strict=True) if requests else [[]] * len(_COLUMNS)
-    return pa.table(list(map(pa.array, columns, _COLUMNS.types)), _COLUMNS)
+    return pa.table(list(map(_column, columns, _COLUMNS.types)), _COLUMNS)
+
+
+def _column(values: Sequence[object], kind: pa.DataType) -> pa.Array:
+    if kind != _CODED:
+        return pa.array(values, kind)
+    # The lowest Arrow makes no dictionary of Python's values at once.
+    return pa.array(values, kind.value_type).dictionary_encode()
 
 
 def requests_of(
