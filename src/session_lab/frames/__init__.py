@@ -21,10 +21,10 @@ from session_lab.frames.events.event_columns import (
     event_cells,
     event_column,
     event_columns,
-    join_events,
     table_of_rows,
     without_nothing,
 )
+from session_lab.frames.events.event_frames import join_events
 from session_lab.frames.events.event_values import event_cell, event_value
 from session_lab.frames.files.atomic_files import whole_file, write_parquet
 from session_lab.frames.files.writing import write_frame

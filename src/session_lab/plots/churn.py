@@ -22,7 +22,7 @@ from session_lab.analysis.display import counted
 from session_lab.plots.drawing import draw
 from session_lab.plots.pictures.marks import Unit, mark_bars, mark_boxes, mark_curve, mark_units
 from session_lab.plots.texts import share_text
-from session_lab.plots.theme import COLOURS, INK, axes_for, ink_on, tidy
+from session_lab.plots.theme import COLOURS, INK, axes_for, ink_on, label_bars, tidy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -62,13 +62,7 @@ def runs_per_session(result: RunsPerSession, ax: Axes | None = None) -> Axes:
     ]
     mark_bars(ax, bars, map(str, frame["runs"]), texts)
     if len(frame) <= _MANY:
-        ax.bar_label(
-            bars,
-            labels=[share_text(share) for share in frame["share"]],
-            color=INK,
-            size=8,
-            annotation_clip=False,
-        )
+        label_bars(ax, bars, map(share_text, frame["share"]), padding=0, size=8)
     ax.margins(y=0.12)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     numbers = result.summary()
@@ -129,13 +123,7 @@ def reasons(result: Reasons, ax: Axes | None = None) -> Axes:
     # A gap of one bar keeps the two kinds apart.
     place = np.arange(len(frame)) + (frame["of"] == "end_cause").to_numpy()
     bars = ax.barh(place, frame["runs"], color=colours)
-    ax.bar_label(
-        bars,
-        labels=[share_text(share) for share in frame["share"]],
-        color=INK,
-        padding=3,
-        annotation_clip=False,
-    )
+    label_bars(ax, bars, map(share_text, frame["share"]))
     names = {"reason": "triggered for", "end_cause": "ended by"}
     texts = [
         f"{names[str(of)]} {str(value).replace('_', ' ')}: {runs:,} runs ({share_text(share)})"
@@ -175,13 +163,7 @@ def turn_starts(result: StartKinds, ax: Axes | None = None) -> Axes:
     frame = result.to_frame()
     bars = ax.bar(frame["start_kind"], frame["turns"], color=COLOURS[0])
     waits = frame["mean_wait"].dt.total_seconds()
-    ax.bar_label(
-        bars,
-        labels=[f"waited {wait:,.1f} s" for wait in waits],
-        color=INK,
-        padding=2,
-        annotation_clip=False,
-    )
+    label_bars(ax, bars, [f"waited {wait:,.1f} s" for wait in waits], padding=2)
     ax.margins(y=0.12)
     listed = ", ".join(f"{row.turns:,} {row.start_kind}" for row in frame.itertuples())
     alt = f"Turns by how they started: {listed or 'none'}."

@@ -8,7 +8,7 @@ from session_lab.analysis.replays.compare import ReplayComparison
 from session_lab.analysis.replays.fidelity import Agreement
 from session_lab.analysis.replays.lateness import Lateness
 from session_lab.plots.drawing import draw
-from session_lab.plots.theme import COLOURS, INK, axes_for, tidy
+from session_lab.plots.theme import COLOURS, INK, axes_for, label_bars, tidy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -68,7 +68,7 @@ def agreement(result: Agreement, ax: Axes | None = None) -> Axes:
         label="otherwise",
     )
     labels = [f"{n:,} otherwise" for n in counts["differing"]]
-    ax.bar_label(bars, labels=labels, color=INK, padding=2)
+    label_bars(ax, bars, labels, padding=2)
     ax.margins(y=0.12)
     ax.legend(frameon=False, labelcolor=INK)
     told = ", ".join(

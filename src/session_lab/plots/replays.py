@@ -12,7 +12,7 @@ from session_lab.analysis.display import money, read_duration
 from session_lab.analysis.replays.concurrency import Concurrency
 from session_lab.analysis.replays.slot_waits import SlotWaits
 from session_lab.plots.drawing import draw
-from session_lab.plots.theme import COLOURS, INK, axes_for, tidy
+from session_lab.plots.theme import COLOURS, INK, axes_for, label_bars, tidy
 from session_lab.replays.summary import ReplaySummary
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ def start_kinds(result: ReplaySummary, ax: Axes | None = None) -> Axes:
     ax = axes_for(ax)
     kinds = result.start_kinds
     bars = ax.bar(list(kinds), list(kinds.values()), color=COLOURS[0])
-    ax.bar_label(bars, labels=[f"{n:,}" for n in kinds.values()], color=INK, padding=2)
+    label_bars(ax, bars, [f"{n:,}" for n in kinds.values()], padding=2)
     listed = ", ".join(f"{n:,} {kind}" for kind, n in kinds.items())
     alt = f"Turns by how they started: {listed or 'none'}."
     return tidy(ax, title="How turns started", x="", y="turns", alt=alt)
@@ -189,7 +189,7 @@ def price_list(result: PriceList, ax: Axes | None = None) -> Axes:
     frame = result.to_frame()
     bars = ax.bar(frame["machine"], frame["price_per_hour"], color=COLOURS[0])
     shown = [money(price) for price in frame["price_per_hour"]]
-    ax.bar_label(bars, labels=shown, color=INK, padding=2)
+    label_bars(ax, bars, shown, padding=2)
     listed = ", ".join(
         f"{machine} {price}" for machine, price in zip(frame["machine"], shown, strict=True)
     )

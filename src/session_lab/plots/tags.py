@@ -19,7 +19,7 @@ from session_lab.analysis.tags import (
 from session_lab.plots.drawing import draw
 from session_lab.plots.pictures.marks import Unit, mark_bars, mark_boxes, mark_curve, mark_units
 from session_lab.plots.texts import drawn, share_text
-from session_lab.plots.theme import COLOURS, INK, REST, axes_for, ink_on, tidy
+from session_lab.plots.theme import COLOURS, INK, REST, axes_for, ink_on, label_bars, tidy
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -234,9 +234,7 @@ def _bars(
         for name, n, share in zip(names, counts, shares, strict=True)
     ]
     mark_bars(ax, bars, keys, texts)
-    ax.bar_label(
-        bars, labels=[f"{n:,}" for n in counts], color=INK, padding=3, annotation_clip=False
-    )
+    label_bars(ax, bars, [f"{n:,}" for n in counts])
     ax.margins(x=0.12)
     ax.invert_yaxis()
     return ax

@@ -8,9 +8,9 @@ import pandas as pd
 
 from session_lab.errors import DataError
 from session_lab.mistyped import answer_mistyped
+from session_lab.numbers import is_number
 from session_lab.replays.grid import durations
 from session_lab.replays.sweep import OPEN_LOOP, GroupedSweep
-from session_lab.simulator.model.settings.checks import is_number
 from session_lab.timing import to_milliseconds
 
 if TYPE_CHECKING:

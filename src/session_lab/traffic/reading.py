@@ -20,6 +20,7 @@ from session_lab.traffic.formats import format_named
 from session_lab.traffic.formats.format import ReadOptions
 from session_lab.traffic.messages import begin_chats, with_op
 from session_lab.traffic.parsing.text_rows import BadRows
+from session_lab.traffic.parsing.trace_requests import ties
 from session_lab.traffic.shards import read_folder
 
 if TYPE_CHECKING:
@@ -196,8 +197,7 @@ def _moved(events: pd.DataFrame) -> Iterator[str]:
 
 def _repeats(events: pd.DataFrame, at: NDArray[np.int64]) -> Iterator[str]:
     """Yield how many events are there twice; only those of the same instant can be."""
-    tied = at[1:] == at[:-1]
-    together = (np.append(tied, [False]) | np.insert(tied, 0, [False]))[: len(events)]
+    together = ties(at)
     columns = [name for name in _REPEATED if name in events]
     repeats = events.loc[together, columns].duplicated()
     if repeats.any():

@@ -15,7 +15,7 @@ import pyarrow as pa
 from session_lab.errors import DataError, DataWarning
 from session_lab.frames import NAT, check_events, milliseconds, to_instants
 from session_lab.mistyped import answer_mistyped, level_of_caller
-from session_lab.simulator.model.settings.checks import is_number
+from session_lab.numbers import is_number
 from session_lab.timing import LAST_INSTANT, LONGEST_DURATION, duration_text, to_milliseconds
 from session_lab.traffic.engine.time_order import in_order
 

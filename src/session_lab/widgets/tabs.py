@@ -15,7 +15,6 @@ from session_lab.widgets.churn import ChurnExplorer
 from session_lab.widgets.data.session_index import IndexedSessions
 from session_lab.widgets.lifetimes import LifetimeExplorer
 from session_lab.widgets.parts.cell_cleanup import close_earlier
-from session_lab.widgets.parts.controls import close_tree
 from session_lab.widgets.parts.selection_panel import SelectionPanel
 from session_lab.widgets.parts.static_twin import display_both
 from session_lab.widgets.policy import PolicyExplorer
@@ -156,7 +155,6 @@ class Exploration(AnswersMistyped):
         self._is_closed = True
         for explorer in self.explorers.values():
             explorer.close()
-        close_tree(self.widget)
         self._panel.close()
 
     def __repr__(self) -> str:

@@ -25,7 +25,7 @@ from session_lab.analysis.results import Result
 from session_lab.errors import DataError, DataWarning
 from session_lab.frames import to_instants
 from session_lab.mistyped import answer_mistyped, level_of_caller
-from session_lab.simulator.model.settings.checks import is_number
+from session_lab.numbers import check_level
 from session_lab.timing import Instant, instant_text
 
 if TYPE_CHECKING:
@@ -135,8 +135,7 @@ class Cohorts(Result):
         The interval is Wilson's score interval for a proportion; members are taken to act
         independently of each other. Later ages rest on fewer and older cohorts.
         """
-        if not is_number(level) or not 0 < level < 1:
-            raise DataError(f"{level!r} does not lie between 0 and 1", column="level")
+        check_level(level)
         observed, active = self.observed.sum(axis=0), self.active.sum(axis=0)
         (age,) = np.nonzero(observed)
         n, share = observed[age], active[age] / observed[age]

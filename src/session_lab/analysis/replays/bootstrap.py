@@ -9,13 +9,13 @@ import numpy as np
 
 from session_lab.errors import DataError, StatisticalWarning
 from session_lab.mistyped import level_of_caller
+from session_lab.numbers import check_level
 from session_lab.simulator import RandomStream
-from session_lab.simulator.model.settings.checks import is_number
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Interval", "check_level", "paired_ratio_differences"]
+__all__ = ["Interval", "paired_ratio_differences"]
 
 _CELLS = 4_000_000
 """How many draws are held at a time."""
@@ -37,26 +37,6 @@ class Interval(NamedTuple):
     difference: NDArray[np.float64]
     lower: NDArray[np.float64]
     upper: NDArray[np.float64]
-
-
-def check_level(level: object, *, name: str = "level", usual: float = 0.95) -> None:
-    """Refuse what is not a number between 0 and 1.
-
-    Raises
-    ------
-    DataError
-        It is of another kind, or lies elsewhere.
-
-    Examples
-    --------
-    >>> check_level(95)
-    Traceback (most recent call last):
-    ...
-    session_lab.errors.DataError: level: 95 is not a level between 0 and 1; 0.95 is usual
-    """
-    if not is_number(level) or not 0 < level < 1:
-        message = f"{level!r} is not a {name} between 0 and 1; {usual} is usual"
-        raise DataError(message, column=name)
 
 
 def paired_ratio_differences(

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 
-from session_lab.analysis.survival.tables.time_axis import is_number
 from session_lab.errors import DataError
+from session_lab.numbers import check_level
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -36,9 +36,7 @@ def z_value(level: float) -> float:
     >>> round(z_value(0.95), 6)
     1.959964
     """
-    if not (is_number(level) and 0 < level < 1):
-        message = f"{level!r} is not a level between 0 and 1; 0.95 is usual"
-        raise DataError(message, column="level")
+    check_level(level)
     return NormalDist().inv_cdf((1 + level) / 2)
 
 

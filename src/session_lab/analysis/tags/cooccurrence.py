@@ -13,7 +13,7 @@ from session_lab.analysis.tags.codes import prepare
 from session_lab.errors import DataError
 from session_lab.frames.build import TEXT_DTYPE
 from session_lab.mistyped import answer_mistyped
-from session_lab.simulator.model.settings.checks import is_integer
+from session_lab.numbers import is_integer
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

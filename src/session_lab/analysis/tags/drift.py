@@ -20,7 +20,7 @@ from session_lab.errors import DataError, DataWarning, StatisticalWarning
 from session_lab.frames import NAT, milliseconds, to_instants
 from session_lab.frames.build import TEXT_DTYPE
 from session_lab.mistyped import answer_mistyped, level_of_caller
-from session_lab.simulator.model.settings.checks import is_integer
+from session_lab.numbers import is_integer
 from session_lab.timing import duration_text
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import typer
 
 import session_lab as sl
 from session_lab.cli.shared import policy as flags
-from session_lab.cli.shared.environment import Between, Task, Until, part_of, plain
+from session_lab.cli.shared.environment import Between, Directory, Task, Until, part_of, plain
 from session_lab.cli.shared.json_file import read_json
 from session_lab.cli.shared.limits import ConcurrencyLimit, Plan, limits_of
 from session_lab.cli.shared.options import local_path
@@ -26,12 +26,7 @@ __all__ = ["calibrate"]
 
 def calibrate(
     context: typer.Context,
-    directory: Annotated[
-        Path,
-        typer.Argument(
-            help="The recording: a folder that session-lab pull wrote.", parser=local_path
-        ),
-    ],
+    directory: Directory,
     *,
     from_: Between = None,
     to: Until = None,

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import json
 from functools import partial
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 import session_lab as sl
-from session_lab.cli.shared.environment import Between, Task, Until, part_of
+from session_lab.cli.shared.environment import Between, Directory, Task, Until, part_of
 from session_lab.cli.shared.grid import Grid
 from session_lab.cli.shared.numbers import number, price
-from session_lab.cli.shared.options import local_path, option, takes
+from session_lab.cli.shared.options import option, takes
 from session_lab.cli.shared.output import AsJson, Quiet, shows_progress
 from session_lab.cli.shared.tables import show
 
@@ -28,12 +27,7 @@ _question = partial(option, "Question: one of these, else the knee of the front"
 
 @takes(grid=Grid)
 def decide(
-    directory: Annotated[
-        Path,
-        typer.Argument(
-            help="The recording: a folder that session-lab pull wrote.", parser=local_path
-        ),
-    ],
+    directory: Directory,
     *,
     at_most: Annotated[
         str | None, _question("--at-most", "The longest wait that will do: the cheapest within it.")

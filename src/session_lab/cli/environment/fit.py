@@ -11,13 +11,13 @@ import typer
 import session_lab as sl
 from session_lab.cli.shared.environment import (
     Between,
+    Directory,
     Task,
     Until,
     part_of,
     plain,
     policy_document,
 )
-from session_lab.cli.shared.options import local_path
 from session_lab.cli.shared.output import AsJson
 from session_lab.cli.shared.pictures import check_suffix, draw
 from session_lab.cli.shared.tables import show
@@ -26,12 +26,7 @@ __all__ = ["fit"]
 
 
 def fit(
-    directory: Annotated[
-        Path,
-        typer.Argument(
-            help="The recording: a folder that session-lab pull wrote.", parser=local_path
-        ),
-    ],
+    directory: Directory,
     *,
     from_: Between = None,
     to: Until = None,

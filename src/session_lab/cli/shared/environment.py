@@ -9,14 +9,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import session_lab as sl
+from session_lab.cli.shared.options import local_path
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import pandas as pd
 
-__all__ = ["Between", "Task", "Until", "part_of", "plain", "policy_document"]
+__all__ = ["Between", "Directory", "Task", "Until", "part_of", "plain", "policy_document"]
 
+Directory = Annotated[
+    Path,
+    typer.Argument(help="The recording: a folder that session-lab pull wrote.", parser=local_path),
+]
 Between = Annotated[
     str | None, typer.Option("--from", help="Only sessions created from this instant on.")
 ]

@@ -15,8 +15,8 @@ from session_lab.frames.events.event_columns import (
     UnusualError,
     event_array,
     event_column,
-    events_from_table,
 )
+from session_lab.frames.events.event_frames import events_from_table
 from session_lab.frames.schema import EVENTS, Kind
 from session_lab.timing import LAST_INSTANT, LONGEST_DURATION
 

@@ -17,6 +17,7 @@ from session_lab.extras import require
 
 if TYPE_CHECKING:
     from collections.abc import Generator
+    from contextlib import AbstractContextManager
 
 __all__ = [
     "PACKINGS",
@@ -251,8 +252,7 @@ def partition_of(steps: list[str]) -> dict[str, str | None]:
     }
 
 
-@contextmanager
-def reading(name: str) -> Generator[None]:
+def reading(name: str) -> AbstractContextManager[None]:
     """Turn what files, file systems and Arrow raise into a :class:`DataError` with a name.
 
     Examples
@@ -263,14 +263,10 @@ def reading(name: str) -> Generator[None]:
     ...
     session_lab.errors.DataError: chats.csv: cannot be read (Permission denied)
     """
-    try:
-        yield
-    except _FAILURES as error:
-        raise DataError(f"cannot be read ({_first(error)})", source=name) from error
+    return _guarded(name, "cannot be read")
 
 
-@contextmanager
-def writing(name: str) -> Generator[None]:
+def writing(name: str) -> AbstractContextManager[None]:
     """Do the same where something is written.
 
     Examples
@@ -281,13 +277,22 @@ def writing(name: str) -> Generator[None]:
     ...
     session_lab.errors.DataError: chats.csv: cannot be written (No space left on device)
     """
+    return _guarded(name, "cannot be written")
+
+
+@contextmanager
+def _guarded(name: str, failed: str) -> Generator[None]:
     try:
         yield
-    except _FAILURES as error:
-        raise DataError(f"cannot be written ({_first(error)})", source=name) from error
-
-
-_FAILURES = (OSError, EOFError, UnicodeError, OverflowError, MemoryError, pa.ArrowException)
+    except (
+        OSError,
+        EOFError,
+        UnicodeError,
+        OverflowError,
+        MemoryError,
+        pa.ArrowException,
+    ) as error:
+        raise DataError(f"{failed} ({_first(error)})", source=name) from error
 
 
 def _first(error: Exception) -> str:

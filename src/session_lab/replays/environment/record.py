@@ -9,6 +9,7 @@ from session_lab.client.sync import check_client
 from session_lab.errors import APIError, DataError
 from session_lab.frames.files.places import folder_path
 from session_lab.mistyped import answer_mistyped
+from session_lab.numbers import is_integer
 from session_lab.replays.environment.assembling.assemble import assemble
 from session_lab.replays.environment.evidence.owners import check_tag, owners_of
 from session_lab.replays.environment.evidence.pieces import Pieces
@@ -17,7 +18,6 @@ from session_lab.replays.environment.pulling.follow import Follower, live_sessio
 from session_lab.replays.environment.pulling.pull import Pull
 from session_lab.replays.environment.pulling.rate import Rate
 from session_lab.replays.environment.recording import Period
-from session_lab.simulator.model.settings.checks import is_integer
 from session_lab.timing import instant_text, to_instant, to_milliseconds
 
 if TYPE_CHECKING:

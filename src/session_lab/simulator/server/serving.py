@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import uvicorn
 
 from session_lab.errors import DataError
-from session_lab.simulator.model.settings.checks import is_integer
+from session_lab.numbers import is_integer
 from session_lab.simulator.server.app import DOCUMENTED_KEY, make_app
 from session_lab.simulator.server.connections import IDLE_SECONDS, Http1Connection
 from session_lab.simulator.server.origin_check import is_loopback

@@ -27,7 +27,7 @@ from session_lab.frames import (
     in_one_piece,
     without_nothing,
 )
-from session_lab.simulator.model.settings.checks import is_number
+from session_lab.numbers import is_number
 from session_lab.timing import LAST_INSTANT, LONGEST_DURATION, duration_text
 from session_lab.traffic.parsing.token_trace import tokens_of, turn_of_tokens
 from session_lab.traffic.parsing.units import UNITS, column_in_milliseconds, to_whole_milliseconds

@@ -10,7 +10,7 @@ import numpy as np
 
 from session_lab.errors import DataError
 from session_lab.mistyped import answer_mistyped_fields
-from session_lab.simulator.model.settings.checks import is_integer, is_number
+from session_lab.numbers import is_integer, is_number
 from session_lab.timing import duration_text, instant_text, to_instant, to_milliseconds
 
 if TYPE_CHECKING:

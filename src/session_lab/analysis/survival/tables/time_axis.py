@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from numbers import Real
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import pandas as pd
 
 from session_lab.errors import DataError
+from session_lab.numbers import is_number
 from session_lab.timing import to_milliseconds
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Time", "Times", "is_number", "number_of", "numbers", "value_of"]
+__all__ = ["Time", "Times", "number_of", "numbers", "value_of"]
 
 Times: TypeAlias = "NDArray[Any]"
 """Numbers (int64, float64) in the caller's unit, or ``timedelta64``."""
@@ -25,11 +25,6 @@ _LAST = np.iinfo(np.int64).max
 
 Time: TypeAlias = float | str | timedelta | np.timedelta64
 """One point of such an axis: a number, or a duration such as ``"30s"``."""
-
-
-def is_number(value: object) -> bool:
-    """Check that a value, whatever it was said to be, is a real number."""
-    return isinstance(value, Real)
 
 
 def numbers(times: Times) -> NDArray[Any]:

@@ -10,10 +10,11 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from session_lab.analysis.replays.bootstrap import check_level, paired_ratio_differences
+from session_lab.analysis.replays.bootstrap import paired_ratio_differences
 from session_lab.errors import DataError, StatisticalWarning
 from session_lab.frames import column_of, to_instants
 from session_lab.mistyped import answer_mistyped
+from session_lab.numbers import check_level
 from session_lab.replays.environment.calibration.accounts import (
     MEASURES,
     Accounts,

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from session_lab.analysis.display import read_duration
-from session_lab.analysis.replays.bootstrap import check_level
 from session_lab.analysis.results import Result
 from session_lab.frames import NAT
 from session_lab.mistyped import answer_mistyped
+from session_lab.numbers import check_level
 from session_lab.replays.environment.caveat import Caveat, texts_of
 from session_lab.replays.environment.fitting import platforms
 from session_lab.replays.environment.fitting.choices import choices

@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from session_lab.errors import DataError
-from session_lab.simulator.model.settings.checks import is_number
+from session_lab.numbers import is_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable

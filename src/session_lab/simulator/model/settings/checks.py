@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any, ClassVar, TypeGuard
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from session_lab.errors import DataError
 from session_lab.timing import duration_text, instant_text, to_instant, to_milliseconds
@@ -15,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from dataclasses import Field
 
-__all__ = ["Checks", "is_integer", "is_number"]
+__all__ = ["Checks"]
 
 
 class Checks:
@@ -60,13 +58,3 @@ class Checks:
             if getattr(self, field.name) != field.default
         )
         return f"{type(self).__name__}({', '.join(changed)})"
-
-
-def is_integer(value: object) -> TypeGuard[int]:
-    """Check that a value is a whole number, NumPy's included, and not a truth value."""
-    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-
-
-def is_number(value: object) -> TypeGuard[float]:
-    """Check that a value is a number, NumPy's included, and not a truth value."""
-    return is_integer(value) or isinstance(value, (float, np.floating))

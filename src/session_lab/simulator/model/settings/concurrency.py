@@ -9,7 +9,8 @@ from typing import Any, Final
 
 from session_lab.errors import DataError
 from session_lab.mistyped import answer_mistyped_fields
-from session_lab.simulator.model.settings.checks import Checks, is_integer, is_number
+from session_lab.numbers import is_integer, is_number
+from session_lab.simulator.model.settings.checks import Checks
 
 __all__ = ["PLANS", "PLANS_AS_OF", "ConcurrencyLimits"]
 

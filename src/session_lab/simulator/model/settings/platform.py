@@ -13,8 +13,9 @@ import numpy as np
 
 from session_lab.errors import DataError
 from session_lab.mistyped import answer_mistyped_fields
+from session_lab.numbers import is_number
 from session_lab.simulator.model.run_rules import LONGEST_DRAW
-from session_lab.simulator.model.settings.checks import Checks, is_number
+from session_lab.simulator.model.settings.checks import Checks
 from session_lab.timing import duration_text, to_milliseconds
 
 if TYPE_CHECKING:

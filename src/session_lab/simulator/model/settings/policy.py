@@ -8,9 +8,10 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from session_lab.mistyped import answer_mistyped_fields
+from session_lab.numbers import is_integer
 from session_lab.simulator.model.randomness import crash_uniform, keyed_word, to_seed
 from session_lab.simulator.model.run_rules import FOR_EVER, quantile
-from session_lab.simulator.model.settings.checks import Checks, is_integer
+from session_lab.simulator.model.settings.checks import Checks
 from session_lab.simulator.model.settings.platform import Distribution, Platform
 from session_lab.timing import to_instant, to_milliseconds
 
