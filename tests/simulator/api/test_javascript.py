@@ -147,7 +147,7 @@ DATE_WORDS = (
     "est (x) 10:30 10:30:15 .5 .123456 +02:00 +0530 -08 2026-06-01 2026-06 6/1/2026 T10:00 Marchx "
     "Dec-25 tomorrow 1d -000001-05 +010000 1767225600000"
 )
-DATE_PARTS = [*DATE_WORDS.split(), " ", "\u00a0", "\ufeff", "\0"]
+DATE_PARTS = [*DATE_WORDS.split(), " ", "\u00a0", "\ufeff", "\u2028", "\0"]
 
 
 @pytest.mark.needs_node

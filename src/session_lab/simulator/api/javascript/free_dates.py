@@ -42,8 +42,11 @@ _ISO_START = re.compile(
     r"(?:-(?:(?P<month>0[1-9]|1[0-2])(?![0-9])"
     r"(?:-(?:(?P<day>0[1-9]|[12][0-9]|3[01])(?![0-9]))?)?)?)?"
 )
+_BLANKS = re.sub("[\u2028\u2029]", "", BLANKS)
+"""To V8's reader of dates the separators of lines and paragraphs are letters."""
+
 _TOKEN = re.compile(
-    rf"(?P<number>[0-9]+)|(?P<word>[^\x00-@{BLANKS}]+)|(?P<blank>[{BLANKS}])|.", re.DOTALL
+    rf"(?P<number>[0-9]+)|(?P<word>[^\x00-@{_BLANKS}]+)|(?P<blank>[{_BLANKS}])|.", re.DOTALL
 )
 _DATE_PARTS = 3
 _TIME_PARTS = 4
