@@ -75,6 +75,16 @@ def test_certificates_that_cannot_be_read_are_named(
         kind(KEY)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_log_of_keys_that_cannot_be_written_is_named(
+    kind: Any, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("SSLKEYLOGFILE", str(tmp_path / "nowhere" / "keys.log"))
+
+    with pytest.raises(errors.DataError, match="SSLKEYLOGFILE"):
+        kind(KEY)
+
+
 def test_a_transport_of_the_users_own_asks_nothing_of_the_environment(
     monkeypatch: pytest.MonkeyPatch,
 ):

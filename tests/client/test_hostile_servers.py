@@ -132,6 +132,15 @@ def test_a_compressed_reply_is_read(ask: Any, encoding: str):
         assert ask(server.address) == {"a": 1}
 
 
+def test_a_reply_may_be_compressed_in_several_members(ask: Any):
+    members = [gzip.compress(part) for part in (b'{"a":', b"", b" 1}")]
+    body = b"".join(members)
+    reply = [head(200, "content-encoding: gzip", length=len(body))]
+    for cut in (len(members[0]), 5, len(body) - 1):
+        with serving(lambda _request, cut=cut: [*reply, body[:cut], 0.01, body[cut:]]) as server:
+            assert ask(server.address) == {"a": 1}
+
+
 @pytest.mark.parametrize("encoding", ["br", "zstd", "\xe9"])
 def test_a_compression_that_was_not_asked_for_is_named(ask: Any, encoding: str):
     with (
@@ -144,7 +153,14 @@ def test_a_compression_that_was_not_asked_for_is_named(ask: Any, encoding: str):
 
 
 @pytest.mark.parametrize(
-    "body", [gzip.compress(b"{}", mtime=0)[:-9], b"no gzip at all"], ids=["cut", "no gzip"]
+    "body",
+    [
+        gzip.compress(b"{}", mtime=0)[:-9],
+        gzip.compress(b"{}", mtime=0) + gzip.compress(b"  ", mtime=0)[:-1],
+        gzip.compress(b"{}", mtime=0) + b"and more",
+        b"no gzip at all",
+    ],
+    ids=["cut", "cut in its second member", "more than gzip", "no gzip"],
 )
 def test_a_damaged_compression_is_an_error_of_ours(ask: Any, body: bytes):
     with (

@@ -109,6 +109,21 @@ def test_pings_and_the_end_mark_are_no_records(connect: Any):
     assert follow(bench) == []
 
 
+@pytest.mark.parametrize("cut", [0, 1, 2, 3, 4])
+def test_a_stream_may_begin_with_a_byte_order_mark(connect: Any, cut: int):
+    content = b"\xef\xbb\xbf" + batch(data(0, "a"))
+
+    found = follow(connect([stream(content[:cut], content[cut:], DONE)]))
+
+    assert [one.data for one in found] == ["a"]
+
+
+def test_the_type_of_a_stream_is_compared_without_regard_to_case(connect: Any):
+    reply = stream(batch(data(0, "a")), DONE, **{"content-type": "Text/Event-Stream"})
+
+    assert [one.data for one in follow(connect([reply]))] == ["a"]
+
+
 def test_control_records_are_shown_and_commands_are_skipped(connect: Any):
     bench = connect(
         [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urlsplit, urlunsplit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -65,5 +65,5 @@ def redact_url(url: str, secrets: Iterable[str] = ()) -> str:
     except ValueError:
         return "an address that cannot be read"
     host = parts.netloc.rpartition("@")[2]
-    place = f"{parts.scheme}://{host}{parts.path}" if host else parts.path
+    place = urlunsplit((parts.scheme, host, parts.path, "", ""))
     return redact(place, secrets)

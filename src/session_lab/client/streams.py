@@ -73,7 +73,7 @@ class Feed:
         """
         kind = head.headers.get("content-type", "of no stated type")
         version = head.headers.get("x-stream-version", "of no stated version")
-        if not kind.startswith("text/event-stream") or version != "v2":
+        if not kind.lower().startswith("text/event-stream") or version != "v2":
             message = (
                 f"GET {self._operation.path}: the reply ({kind}, {version}) is not an event stream "
                 "of version v2; is base_url the address of the API?"

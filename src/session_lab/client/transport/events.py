@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["AsyncEventBytes", "EventBytes", "events_of"]
 
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _ENDS = (b"\n\n", b"\r\r", b"\r\n\r\n")
 _OF_PARENTS: list[object] = []
 """Streams that were open when this process was forked: kept, so that nothing closes them here."""
@@ -32,6 +33,7 @@ class _Watch:
         self._most = most
         self._size = 0
         self._last = b""
+        self._held: bytes | None = b""
         self._process = os.getpid()
 
     def before(self, pieces: object) -> None:
@@ -41,7 +43,13 @@ class _Watch:
             error = APIConnectionError("the stream was opened before this process was forked")
             raise StreamBroken(Unanswered(error, may_have_acted=True))
 
-    def after(self, piece: bytes) -> None:
+    def after(self, piece: bytes) -> bytes:
+        """Return the piece; what may be the mark that a stream begins with is held back."""
+        if self._held is not None:
+            self._held += piece
+            if len(self._held) < len(_BYTE_ORDER_MARK) and _BYTE_ORDER_MARK.startswith(self._held):
+                return b""
+            piece, self._held = self._held.removeprefix(_BYTE_ORDER_MARK), None
         joined = self._last + piece
         self._last = joined[-3:]
         self._size += len(piece)
@@ -49,6 +57,7 @@ class _Watch:
             self._size = 0
         if self._size > self._most:
             raise BodyError(f"an event is longer than {self._most} bytes")
+        return piece
 
 
 class EventBytes(httpx.SyncByteStream):
@@ -66,8 +75,7 @@ class EventBytes(httpx.SyncByteStream):
             piece = next(pieces, None)
             if piece is None:
                 return
-            self._watch.after(piece)
-            yield piece
+            yield self._watch.after(piece)
 
 
 class AsyncEventBytes(httpx.AsyncByteStream):
@@ -81,8 +89,7 @@ class AsyncEventBytes(httpx.AsyncByteStream):
         """Iterate over the pieces as they arrive."""
         self._watch.before(self._pieces)
         async for piece in self._pieces:
-            self._watch.after(piece)
-            yield piece
+            yield self._watch.after(piece)
             self._watch.before(self._pieces)
 
 

@@ -176,7 +176,7 @@ def _ssl_context() -> Any:  # noqa: ANN401  an ssl.SSLContext; ssl is slow to lo
     except OSError as error:
         message = (
             f"the certificates cannot be read: {error}; look at the environment variables "
-            "SSL_CERT_FILE and SSL_CERT_DIR"
+            "SSL_CERT_FILE, SSL_CERT_DIR and SSLKEYLOGFILE"
         )
         raise DataError(message, source="environment") from None
 

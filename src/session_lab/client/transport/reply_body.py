@@ -82,6 +82,7 @@ class _Layer:
     """One compression that was applied to a body."""
 
     def __init__(self, window_bits: int, otherwise: int | None = None) -> None:
+        self._window_bits = window_bits
         self._stream = zlib.decompressobj(window_bits)
         self._otherwise = otherwise
 
@@ -90,16 +91,21 @@ class _Layer:
         return self._stream.eof
 
     def decompress(self, piece: bytes, most: int) -> bytes:
-        if not piece:
-            return b""
-        try:
-            return self._stream.decompress(piece, most)
-        except zlib.error as error:
-            if self._otherwise is None:
-                raise BodyError(f"the compressed reply cannot be read: {error}") from None
-            # Some servers call it deflate when they leave out zlib's frame.
-            self._stream, self._otherwise = zlib.decompressobj(self._otherwise), None
-            return self.decompress(piece, most)
+        found = b""
+        while piece and len(found) < most:
+            if self._stream.eof:  # gzip may have several members (RFC 1952, 2.2)
+                self._stream = zlib.decompressobj(self._window_bits)
+            try:
+                found += self._stream.decompress(piece, most - len(found))
+            except zlib.error as error:
+                if self._otherwise is None:
+                    raise BodyError(f"the compressed reply cannot be read: {error}") from None
+                # Some servers call it deflate when they leave out zlib's frame.
+                self._window_bits, self._otherwise = self._otherwise, None
+                self._stream = zlib.decompressobj(self._window_bits)
+                continue
+            piece = self._stream.unused_data
+        return found
 
 
 _LAYERS: Final[dict[str, Callable[[], _Layer]]] = {

@@ -256,7 +256,7 @@ class _Attempt:
             return APITimeoutError, f"timed out after {waited / 1000:g} s"
         reason = redact(str(error), self._secrets) or type(error).__name__
         if isinstance(error, httpx.ConnectError):
-            reason += "; check base_url and the network"
+            reason += "; check base_url and the network, proxies included"
         if isinstance(error, httpx.ProxyError):
             reason += "; check the proxy that the environment names"
         return APIConnectionError, reason
