@@ -37,6 +37,13 @@ class Level(enum.IntEnum):
     HIGH = 3
 
 
+class Shown(str):
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return "***"
+
+
 @dataclasses.dataclass
 class Point:
     x: int
@@ -71,7 +78,9 @@ TAKEN: list[tuple[object, object]] = [
     (Level.HIGH, 3),
     (Point(1, NOON), {"x": 1, "at": "2026-01-01T12:00:00Z"}),
     (TriggerConfig(base_payload={"a": 1}), {"basePayload": {"a": 1}}),
+    (Shown("a"), "a"),
     ({np.int64(1): (1, 2)}, {"1": [1, 2]}),
+    ({Plan.TEAM: 1, Level.HIGH: 2, Shown("a"): 3}, {"team": 1, "3": 2, "a": 3}),
 ]
 
 

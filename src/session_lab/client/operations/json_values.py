@@ -77,7 +77,7 @@ def _plain(value: Any, place: str) -> Any:  # noqa: ANN401, PLR0911  one kind af
     if isinstance(value, Enum):
         return _plain(value.value, place)
     if isinstance(value, str):
-        return _unicode(str(value), place)
+        return _unicode(value, place)
     if type(value).__name__ in _MISSING:
         missing = _MISSING[type(value).__name__]
         raise DataError(f"{missing} has no form in JSON; leave it out, or give None", column=place)
@@ -139,7 +139,7 @@ def _unicode(text: str, place: str) -> str:
         except UnicodeEncodeError:
             message = "the text holds half a surrogate pair, which is not valid Unicode"
             raise DataError(message, column=place) from None
-    return text
+    return str.__str__(text)  # what it holds, whatever its class shows
 
 
 def _short(number: int, place: str) -> int:
@@ -167,8 +167,10 @@ def _object(value: Mapping[Any, Any], place: str) -> dict[str, Any]:
 
 
 def _key(key: object, place: str) -> str:
+    if isinstance(key, Enum):
+        return _key(key.value, place)
     if isinstance(key, str):
-        return _unicode(str(key), place)
+        return _unicode(key, place)
     if isinstance(key, bool) or not isinstance(key, Integral):
         message = f"the key {key!r} is a {type(key).__name__}; keys of JSON objects are text"
         raise DataError(message, column=place)
