@@ -225,6 +225,18 @@ def test_log_rank_weighted_and_stratified(
         equal(found.pairs[one, other].statistic, ask(tmp_path, code, d=part)["statistic"][0])
 
 
+@pytest.mark.parametrize("weighting", ["logrank", "gehan", "tarone-ware", "peto"])
+def test_a_stratum_without_events_adds_nothing(weighting: Any):
+    quiet = DATA[DATA["layer"] == "x"].assign(event=0)
+    busy = DATA[DATA["layer"] == "y"]
+    both = pd.concat([quiet, busy])
+    found = lifetimes.logrank(
+        both["time"], both["event"], both["group"], strata=both["layer"], weighting=weighting
+    )
+    alone = lifetimes.logrank(busy["time"], busy["event"], busy["group"], weighting=weighting)
+    equal(found.statistic, alone.statistic)
+
+
 @pytest.mark.parametrize(("strata", "late"), [(None, None), ("layer", None), (None, "entry")])
 @pytest.mark.parametrize(("weighting", "kind"), [("gehan", "gb"), ("tarone-ware", "tw")])
 def test_log_rank_weighted_by_those_at_risk(

@@ -296,7 +296,7 @@ def _weights_of(
         return np.sqrt(at_risk)
     if weighting == "peto":
         survival = np.cumprod(1 - events / np.maximum(at_risk, 1))
-        return np.concatenate([[1.0], survival[:-1]])
+        return np.concatenate([[1.0], survival])[:-1]
     return np.ones(len(events))
 
 
