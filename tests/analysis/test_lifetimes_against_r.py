@@ -291,23 +291,42 @@ def test_turnbull(tmp_path: Path):
     assert (expected["surv"] <= ours["most"] + 0.02).all()
 
 
+def cox_frame(data: pd.DataFrame) -> pd.DataFrame:
+    hours = pd.to_timedelta(data["time"].to_numpy(), unit="h").as_unit("ms")
+    late = pd.to_timedelta(data["entry"].to_numpy(), unit="h").as_unit("ms")
+    start = pd.Timestamp("2026-01-01", tz="UTC").as_unit("ms")
+    ends = np.where(data["event"] == 1, "closed", "open")
+    frame = data[["x", "group", "layer"]].assign(lifetime=hours, end_cause=ends)
+    return frame.assign(created_at=start - late)
+
+
 @pytest.mark.parametrize("ties", ["efron", "breslow"])
 @pytest.mark.parametrize("strata", [None, "layer"])
-def test_cox(ties: Any, strata: str | None, tmp_path: Path):
+@pytest.mark.parametrize("entry", [None, "2026-01-01T00:00:00Z"])
+@pytest.mark.parametrize(("scale", "shift"), [(1, 0), (1e-7, 0), (1e8, 1e12)])
+def test_cox(
+    ties: Any, strata: str | None, entry: str | None, scale: float, shift: float, tmp_path: Path
+):
     layers = "" if strata is None else " + strata(layer)"
-    code = f"""f <- coxph(Surv(time, event) ~ x + group{layers}, d, ties = '{ties}')
+    surv = "Surv(time, event)" if entry is None else "Surv(entry, time, event)"
+    code = f"""f <- coxph({surv} ~ x + group{layers}, d, ties = '{ties}')
     out <- data.frame(b = coef(f), se = sqrt(diag(vcov(f))))"""
     expected = ask(tmp_path, code, d=DATA)
-    frame = pd.DataFrame(
-        {
-            "lifetime": DATA["time"].to_numpy().astype("timedelta64[h]").astype("timedelta64[ms]"),
-            "end_cause": np.where(DATA["event"] == 1, "closed", "open"),
-            "x": DATA["x"],
-            "group": DATA["group"],
-            "layer": DATA["layer"],
-        }
-    )
-    found = sl.lifetimes.cox(frame, ["x", "group"], ties=ties, strata=strata)
+    data = DATA.assign(x=DATA["x"] * scale + shift)
+    found = sl.lifetimes.cox(cox_frame(data), ["x", "group"], ties=ties, strata=strata, entry=entry)
     assert found.terms == ("x", "group=b", "group=c")
-    equal(found.coefficients, expected["b"], 1e-6)
-    equal(found.errors, expected["se"], 1e-6)
+    units = [scale, 1, 1]
+    equal(found.coefficients * units, expected["b"], 1e-6)
+    equal(found.errors * units, expected["se"], 1e-6)
+
+
+def test_cox_says_what_the_data_do_not_tell():
+    frame = cox_frame(DATA)
+    with pytest.warns(sl.errors.StatisticalWarning, match="hazard ratio of group=c runs to"):
+        sl.lifetimes.cox(
+            frame.assign(end_cause=frame["end_cause"].where(frame["group"] != "c", "open")),
+            ["x", "group"],
+        )
+    alone = frame.assign(row=[f"row {i}" for i in range(len(frame))])
+    with pytest.raises(sl.errors.DataError, match="nothing tells what x do"):
+        sl.lifetimes.cox(alone, ["x"], strata="row")

@@ -412,9 +412,14 @@ def cox(
     ------
     DataError
         As in :func:`survival`; a covariate is missing somewhere, has one value only, or can be told
-        from the others.
+        from the others; or the data do not tell what the covariates do.
     MissingDependencyError
         statsmodels is not installed.
+
+    Warns
+    -----
+    DataWarning, StatisticalWarning
+        As in :func:`survival`; and a hazard ratio runs to 0 or infinity.
 
     Notes
     -----

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
@@ -13,9 +14,10 @@ import pandas as pd
 from session_lab.analysis.survival.groups import holds_lists
 from session_lab.analysis.survival.intervals import z_value
 from session_lab.analysis.survival.results import AssumingResult
-from session_lab.errors import DataError
+from session_lab.errors import DataError, StatisticalWarning
 from session_lab.extras import require
 from session_lab.frames import column_of
+from session_lab.mistyped import level_of_caller
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -26,6 +28,9 @@ __all__ = ["CoxModel", "Ties", "design_matrix", "fit_cox"]
 
 Ties = Literal["efron", "breslow"]
 """How ends at one time are taken: Efron's approximation is close, Breslow's simple."""
+
+_UNKNOWN = 100.0
+"""A standard error of covariates that reach to 1: the likelihood is flat, its maximum far away."""
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -149,9 +154,15 @@ def fit_cox(
     Raises
     ------
     DataError
-        No such way with ties, no end was seen, or covariates that say the same.
+        No such way with ties, no end was seen, covariates that say the same, or a likelihood
+        without a maximum that could be found.
     MissingDependencyError
         statsmodels is not installed.
+
+    Warns
+    -----
+    StatisticalWarning
+        A hazard ratio runs to 0 or infinity.
     """
     if ties not in ("efron", "breslow"):
         raise DataError(f'{ties!r} is neither "efron" nor "breslow"', column="ties")
@@ -159,27 +170,50 @@ def fit_cox(
     if not sample.outcome.any():
         message = "no event was seen, so there is nothing to explain; observe longer"
         raise DataError(message, column="observed")
+    # Newton's steps and the rank are judged by absolute sizes: columns are brought to one scale.
     centred = matrix - matrix.mean(axis=0)
-    if np.linalg.matrix_rank(centred) < len(terms):
+    scale = np.abs(centred).max(axis=0)
+    scaled = centred / scale
+    if np.linalg.matrix_rank(scaled) < len(terms):
         message = f"some of {', '.join(terms)} can be told from the others; leave one out"
         raise DataError(message, column="covariates")
     module: Any = require(
         "statsmodels.duration.hazard_regression", extra="stats", feature="a Cox model"
     )
     # The partial likelihood knows only the order of times; their unit is free.
+    entry = None if sample.entry is None else sample.entry.astype(np.float64)
     model = module.PHReg(
         sample.durations.astype(np.float64),
-        matrix,
+        scaled,
         status=sample.outcome.astype(np.int64),
-        entry=None if sample.entry is None else sample.entry.astype(np.float64),
+        # PHReg counts whoever enters at a time as at risk at it; here they are after it.
+        entry=None if entry is None else np.where(entry > 0, entry + 0.5, 0),
         strata=strata,
         ties=ties,
     )
-    found = model.fit(disp=0)
+    try:
+        with np.errstate(all="ignore"):
+            found = model.fit(disp=0, warn_convergence=False)
+            coefficients, errors = np.asarray(found.params), np.asarray(found.bse)
+    except np.linalg.LinAlgError:
+        coefficients = errors = np.full(len(terms), np.nan)
+    if not np.isfinite([coefficients, errors]).all():
+        message = (
+            f"nothing tells what {', '.join(terms)} do: there are too few ends at which sessions "
+            "that differ in them were at risk; leave some out, or observe longer"
+        )
+        raise DataError(message, column="covariates")
+    flat = [term for term, error in zip(terms, errors, strict=True) if error > _UNKNOWN]
+    if flat:
+        problem = (
+            f"the hazard ratio of {', '.join(flat)} runs to 0 or infinity: whenever a session "
+            "ended it was on one side of those at risk; read no number into it"
+        )
+        warnings.warn(problem, StatisticalWarning, stacklevel=level_of_caller())
     return CoxModel(
         terms=terms,
-        coefficients=np.asarray(found.params, np.float64),
-        errors=np.asarray(found.bse, np.float64),
+        coefficients=coefficients / scale,
+        errors=errors / scale,
         log_likelihood=float(found.llf),
         n=len(sample.durations),
         events=int(sample.outcome.sum()),

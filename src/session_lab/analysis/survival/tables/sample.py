@@ -25,7 +25,7 @@ __all__ = [
 _MOST_CAUSES = 100
 _COARSE = {"W": 604_800_000, "D": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1_000}
 """The units that are longer than a millisecond, in milliseconds."""
-_TOLERANCE = 1.5e-8
+_TOLERANCE = np.finfo(np.float64).eps ** 0.5
 """Floats closer than this, or than this share of their mean, are one time: R's ``timefix``."""
 _LONGEST = 2**53
 """Milliseconds, 285,000 years; beyond it numbers of other units are not durations of anything."""
