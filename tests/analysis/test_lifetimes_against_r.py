@@ -303,16 +303,14 @@ def cox_frame(data: pd.DataFrame) -> pd.DataFrame:
 @pytest.mark.parametrize("ties", ["efron", "breslow"])
 @pytest.mark.parametrize("strata", [None, "layer"])
 @pytest.mark.parametrize("entry", [None, "2026-01-01T00:00:00Z"])
-@pytest.mark.parametrize(("scale", "shift"), [(1, 0), (1e-7, 0), (1e8, 1e12)])
-def test_cox(
-    ties: Any, strata: str | None, entry: str | None, scale: float, shift: float, tmp_path: Path
-):
+@pytest.mark.parametrize("scale", [1, 1e-7, 1e8])
+def test_cox(ties: Any, strata: str | None, entry: str | None, scale: float, tmp_path: Path):
     layers = "" if strata is None else " + strata(layer)"
     surv = "Surv(time, event)" if entry is None else "Surv(entry, time, event)"
     code = f"""f <- coxph({surv} ~ x + group{layers}, d, ties = '{ties}')
     out <- data.frame(b = coef(f), se = sqrt(diag(vcov(f))))"""
     expected = ask(tmp_path, code, d=DATA)
-    data = DATA.assign(x=DATA["x"] * scale + shift)
+    data = DATA.assign(x=(DATA["x"] + 100) * scale)
     found = sl.lifetimes.cox(cox_frame(data), ["x", "group"], ties=ties, strata=strata, entry=entry)
     assert found.terms == ("x", "group=b", "group=c")
     units = [scale, 1, 1]
