@@ -161,6 +161,15 @@ def test_a_quantile_is_of_one_share():
             curve.quantile(p)  # type: ignore[arg-type]
 
 
+def test_a_list_of_one_column_is_that_column():
+    for estimate in (lifetimes.survival, lifetimes.incidence):
+        one, listed = (estimate(FRAME, by=by) for by in ("type", ["type"]))
+        pd.testing.assert_frame_equal(one.to_frame(), listed.to_frame())
+        assert repr(one) == repr(listed)
+    one, listed = (lifetimes.compare(FRAME, by) for by in ("type", ("type",)))
+    assert repr(one) == repr(listed)
+
+
 @pytest.mark.filterwarnings("ignore::session_lab.StatisticalWarning")
 @pytest.mark.filterwarnings("ignore:rows without a value in tags")
 def test_several_columns_group_together():

@@ -484,7 +484,8 @@ def _groups(df: pd.DataFrame, by: By, lives: SessionDurations, top: int | None =
 
 
 def _by(by: By) -> str | tuple[str, ...]:
-    return by if isinstance(by, str) else tuple(by)
+    names = (by,) if isinstance(by, str) else tuple(by)
+    return names if len(names) > 1 else names[0]
 
 
 def _named(by: By) -> str:

@@ -117,16 +117,15 @@ def short(value: object) -> str:
 def _instant(value: object, *, naive_is_utc: bool) -> int | None:
     if isinstance(value, np.datetime64):
         value = pd.Timestamp(value)
+    if isinstance(value, date) and not isinstance(value, datetime):
+        value = datetime(value.year, value.month, value.day)  # noqa: DTZ001  told below
+    moment = value
     if isinstance(value, str):
         if not value:
             return None
-        is_naive = value[:1] not in "+-" and datetime.fromisoformat(value).tzinfo is None
-    else:
-        if isinstance(value, date) and not isinstance(value, datetime):
-            value = datetime(value.year, value.month, value.day)  # noqa: DTZ001  told below
-        is_naive = isinstance(value, datetime) and value.tzinfo is None
-    if is_naive and not naive_is_utc:
-        message = f"has no time zone; add one, as in {value}Z"
+        moment = None if value[:1] in "+-" else datetime.fromisoformat(value)
+    if isinstance(moment, datetime) and moment.tzinfo is None and not naive_is_utc:
+        message = f"has no time zone; add one, as in {moment.isoformat()}Z"
         raise _ToldError(message)
     return (read_moment(value) - _EPOCH) // _MILLISECOND
 

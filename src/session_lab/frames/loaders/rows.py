@@ -37,6 +37,7 @@ _UNUSUAL = (
     pa.ArrowException,
     PydanticSerializationError,
     AttributeError,
+    LookupError,
     TypeError,
     ValueError,
     RecursionError,
