@@ -164,10 +164,16 @@ def test_a_bad_row_is_named_and_never_dropped(change: dict[str, Any], problem: s
         sl.sessions_frame(given, observed_at=AT)
 
 
-@pytest.mark.parametrize("row", [None, 7, "text", ["a"], pd.DataFrame([ROW]), pd.Series(ROW)])
+@pytest.mark.parametrize("row", [None, 7, "text", ["a"]])
 def test_what_is_no_object_is_refused(row: Any):
     with pytest.raises(sl.DataError, match=r"row 1: a row is a JSON object"):
         sl.sessions_frame([page(ROW, row)], observed_at=AT)
+
+
+@pytest.mark.parametrize("row", [None, 7, pd.DataFrame([ROW]), pd.Series(ROW)], ids=type)
+def test_a_frame_is_not_a_row(row: Any):
+    with pytest.raises(sl.DataError, match=r"row 1: a row is a JSON object"):
+        sl.sessions_frame([ROW, row], observed_at=AT)
 
 
 def test_a_missing_field_is_told_with_those_there_are():
