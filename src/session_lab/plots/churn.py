@@ -22,7 +22,7 @@ from session_lab.analysis.display import counted
 from session_lab.plots.drawing import draw
 from session_lab.plots.pictures.marks import Unit, mark_bars, mark_boxes, mark_curve, mark_units
 from session_lab.plots.texts import share_text
-from session_lab.plots.theme import COLOURS, INK, axes_for, ink_on, label_bars, tidy
+from session_lab.plots.theme import COLOURS, INK, axes_for, draw_bars, ink_on, label_bars, tidy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -55,7 +55,7 @@ def runs_per_session(result: RunsPerSession, ax: Axes | None = None) -> Axes:
     """
     ax = axes_for(ax)
     frame = result.to_frame()
-    bars = ax.bar(frame["runs"], frame["sessions"], width=0.9, color=COLOURS[0])
+    bars = draw_bars(ax, frame["runs"], frame["sessions"], width=0.9, color=COLOURS[0])
     texts = [
         f"{counted(runs, 'run')}: {counted(n, 'session')} ({share_text(share)})"
         for runs, n, share in zip(frame["runs"], frame["sessions"], frame["share"], strict=True)
@@ -91,7 +91,7 @@ def gaps(result: Gaps, ax: Axes | None = None) -> Axes:
         (-0.2, "gaps", COLOURS[0], "next run came"),
         (0.2, "waiting", COLOURS[1], "none yet, waiting so long"),
     ):
-        bars = ax.bar(place + shift, frame[column], width=0.4, color=colour, label=label)
+        bars = draw_bars(ax, place + shift, frame[column], width=0.4, color=colour, label=label)
         keys = [(str(gap), column) for gap in frame["gap"]]
         texts = [
             f"{gap}: {n:,}, {label}" for gap, n in zip(frame["gap"], frame[column], strict=True)
@@ -122,7 +122,7 @@ def reasons(result: Reasons, ax: Axes | None = None) -> Axes:
     colours = frame["of"].map({"reason": COLOURS[0], "end_cause": COLOURS[1]})
     # A gap of one bar keeps the two kinds apart.
     place = np.arange(len(frame)) + (frame["of"] == "end_cause").to_numpy()
-    bars = ax.barh(place, frame["runs"], color=colours)
+    bars = draw_bars(ax, place, frame["runs"], lying=True, color=list(colours))
     label_bars(ax, bars, map(share_text, frame["share"]))
     names = {"reason": "triggered for", "end_cause": "ended by"}
     texts = [

@@ -19,7 +19,16 @@ from session_lab.analysis.tags import (
 from session_lab.plots.drawing import draw
 from session_lab.plots.pictures.marks import Unit, mark_bars, mark_boxes, mark_curve, mark_units
 from session_lab.plots.texts import drawn, share_text
-from session_lab.plots.theme import COLOURS, INK, REST, axes_for, ink_on, label_bars, tidy
+from session_lab.plots.theme import (
+    COLOURS,
+    INK,
+    REST,
+    axes_for,
+    draw_bars,
+    ink_on,
+    label_bars,
+    tidy,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -194,10 +203,12 @@ def tag_statuses(result: TagStatuses, ax: Axes | None = None) -> Axes:
     places = np.arange(len(names))
     left = np.zeros(len(names))
     for number, status in enumerate(drawn(result.statuses)):
-        bars = ax.barh(
+        bars = draw_bars(
+            ax,
             places,
             shares[:, number],
-            left=left,
+            lying=True,
+            start=left,
             color=COLOURS[number % len(COLOURS)],
             label=status,
         )
@@ -226,7 +237,7 @@ def _bars(
     ax: Axes, labels: Sequence[str], counts: Sequence[int], keys: Sequence[str], of: int = 0
 ) -> Axes:
     """Draw bars that lie, the first on top, each with its number, and its share of a total."""
-    bars = ax.barh(range(len(labels)), counts, color=COLOURS[0])
+    bars = draw_bars(ax, range(len(labels)), counts, lying=True, color=COLOURS[0])
     shares = [f" ({share_text(n / of)})" if of else "" for n in counts]
     names = [short_text(key) if key else label for key, label in zip(keys, labels, strict=True)]
     texts = [

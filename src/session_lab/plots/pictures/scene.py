@@ -9,14 +9,17 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from matplotlib import rc_context
 from matplotlib.backends.backend_svg import RendererSVG
+from matplotlib.colors import to_hex
 
 from session_lab.plots.pictures.marks import marked
 from session_lab.plots.theme import INK, PAPER
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.backend_bases import GraphicsContextBase
     from matplotlib.figure import Figure
     from matplotlib.font_manager import FontProperties
+    from matplotlib.text import Text
 
     from session_lab.plots.pictures.marks import Key, Unit
 
@@ -36,6 +39,7 @@ _DECIMALS = re.compile(r"(?<=\.\d)\d+")
 _TAG = re.compile(r"<[^>]*>")
 _SAME = re.compile(r"(?<=; )font-family: [^;]*; | transform=\"rotate\(-0 [^)]*\)\"")
 """What every text says alike: its family, which stands once for all, and that it is not turned."""
+_ANCHORS = {"left": "start", "center": "middle", "right": "end"}
 _FAMILY = "'DejaVu Sans', Verdana, sans-serif"
 _BREAKS = re.compile(r"\s*\n\s*")
 _METADATA = re.compile(r"^.*?<svg|<metadata>.*?</metadata>|<!--.*?-->", re.DOTALL)
@@ -47,13 +51,52 @@ Size = tuple[float, float, float]
 
 
 class SceneRenderer(RendererSVG):
-    """Matplotlib's writer of SVG, which measures texts by their characters.
+    """Matplotlib's writer of SVG, which writes and measures texts in a shorter way.
 
     The page sets the texts, so that a measure only serves to place what is turned or has several
-    lines; shaping each new number to a fraction of a point took a quarter of the drawing.
+    lines; shaping each new number to a fraction of a point took a quarter of the drawing. Of
+    groups only those with an id of their own are written.
     """
 
     _sizes: ClassVar[dict[tuple[str, float, object], Size]] = {}
+
+    def __init__(self, width: float, height: float, out: StringIO) -> None:
+        super().__init__(width, height, out, None, _POINTS, metadata=_NO_METADATA)  # type: ignore[no-untyped-call]
+        self._is_written: list[bool] = []
+
+    def open_group(self, s: str, gid: str | None = None) -> None:
+        """Open a group, if it can be found by its id."""
+        self._is_written.append(gid is not None)
+        if gid is not None:
+            super().open_group(s, gid)  # type: ignore[no-untyped-call]
+
+    def close_group(self, s: str) -> None:
+        """Close the group that was opened last."""
+        if self._is_written.pop():
+            super().close_group(s)  # type: ignore[no-untyped-call]
+
+    def draw_text(  # noqa: PLR0917  as matplotlib calls it
+        self,
+        gc: GraphicsContextBase,
+        x: float,
+        y: float,
+        s: str,
+        prop: FontProperties,
+        angle: float,
+        ismath: bool | Literal["TeX"] = False,  # noqa: FBT001, FBT002
+        mtext: Text | None = None,
+    ) -> None:
+        """Write a text, by itself where it is a plain line, as nearly all are."""
+        *colour, alpha = gc.get_rgb()
+        is_plain = prop.get_weight() == "normal" and alpha == gc.get_alpha() == 1
+        if ismath or angle or mtext is None or gc.get_clip_rectangle() or not is_plain:
+            super().draw_text(gc, x, y, s, prop, angle, ismath, mtext)  # type: ignore[no-untyped-call]
+            return
+        place = mtext.get_transform().transform(mtext.get_unitless_position())
+        style = f"font-size: {prop.get_size():g}px; text-anchor: {_ANCHORS[mtext.get_ha()]}"
+        if any(colour):  # Black is what ink is without a word.
+            style += f"; fill: {to_hex(colour)}"
+        self.writer.element("text", s, attrib={"style": style, "x": f"{place[0]:f}", "y": f"{y:f}"})
 
     def get_text_width_height_descent(
         self,
@@ -157,11 +200,9 @@ def scene_of(figure: Figure) -> Scene:
         width, height = figure.get_size_inches() * _POINTS
         out = StringIO()
         with rc_context(_STYLE):
-            renderer: RendererSVG = SceneRenderer(  # type: ignore[no-untyped-call]
-                width, height, out, None, _POINTS, metadata=_NO_METADATA
-            )
+            renderer = SceneRenderer(width, height, out)
             figure.draw(renderer)
-            renderer.finalize()
+            renderer.finalize()  # type: ignore[no-untyped-call]
         marks = marked(ax)
         box = ax.get_window_extent()
         left, right = ax.get_xlim()
