@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -40,6 +41,7 @@ _BINS = (
 )
 """Readable bins: their names, and the longest gap in each, in milliseconds."""
 
+_CLOSED = "session_closed"
 _QUANTILES = {"p10": 0.1, "p50": 0.5, "p90": 0.9, "p99": 0.99}
 
 
@@ -94,17 +96,25 @@ class Gaps(Result):
         """Return the gap before each row of the runs frame, ``timedelta64[ms]``."""
         return pd.Series(self.gap.view("timedelta64[ms]"), name="gap")
 
+    @cached_property
+    def _by_length(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """How many known gaps, and how many that are waited for, there are of each length."""
+        lengths, n = np.array([longest for _, longest in _BINS]), len(_BINS)
+        counts = (
+            np.bincount(np.searchsorted(lengths, some), minlength=n)
+            for some in (self.known, self.waiting)
+        )
+        known, waiting = counts
+        return known, waiting
+
     def to_frame(self) -> pd.DataFrame:
         """Return ``gap, gaps, share, waiting``: counts by length, and of those still waiting."""
-        lengths = np.array([longest for _, longest in _BINS])
-        known, n = self.known, len(_BINS)
-        counts = np.bincount(np.searchsorted(lengths, known), minlength=n)
-        waiting = np.bincount(np.searchsorted(lengths, self.waiting), minlength=n)
+        counts, waiting = self._by_length
         return pd.DataFrame(
             {
                 "gap": [name for name, _ in _BINS],
                 "gaps": counts,
-                "share": counts / max(1, len(known)),
+                "share": counts / max(1, int(counts.sum())),
                 "waiting": waiting,
             }
         )
@@ -198,5 +208,6 @@ def _closed(runs: pd.DataFrame, owner: Codes) -> NDArray[np.integer]:
     """Return the sessions that a run's end shows to be closed."""
     if "end_cause" not in runs.columns:
         return np.empty(0, dtype=np.int64)
-    closed = owner.codes[runs["end_cause"].isin(["session_closed"]).to_numpy()]
+    causes, names = id_codes(runs, "end_cause", source="runs")
+    closed = owner.codes[causes == names.get_loc(_CLOSED)] if _CLOSED in names else owner.codes[:0]
     return closed[closed >= 0]

@@ -66,9 +66,10 @@ def label_codes(frame: pd.DataFrame, name: str, *, source: str, missing: str = "
     column = column_of(frame, name, source=source)
     if not isinstance(column.dtype, pd.CategoricalDtype):
         column = column.astype("category")
-    codes = np.asarray(column.cat.codes, dtype=np.int64)
+    codes = column.array.codes.astype(np.int64)
     names = [str(category) for category in column.cat.categories]
-    codes[codes < 0] = len(names)
+    if codes.min(initial=0) < 0:
+        codes[codes < 0] = len(names)
     used, recoded = without_gaps(codes, len(names) + 1)
     return Codes(recoded, pd.Index([[*names, missing][place] for place in used]))
 
@@ -76,6 +77,8 @@ def label_codes(frame: pd.DataFrame, name: str, *, source: str, missing: str = "
 def without_gaps(codes: NDArray[np.integer], n: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return the codes below ``n`` that occur, in order, and the place of each row's among them."""
     used = np.flatnonzero(np.bincount(codes, minlength=n))
+    if used.max(initial=-1) == len(used) - 1:
+        return used, codes.astype(np.int64, copy=False)
     place = np.zeros(n, dtype=np.int64)
     place[used] = np.arange(len(used))
     return used, place[codes]
@@ -98,8 +101,9 @@ def session_rows(owner: Codes, sessions: pd.DataFrame) -> NDArray[np.int64]:
             message = f"the session {known[row]!r} stands here a second time; keep its newest row"
             raise DataError(message, source="sessions", row=row, column="session_id")
         found = known.get_indexer(owner.names.astype(object)).astype(np.int64)
-    is_stray = np.append(found < 0, False)[owner.codes] & (owner.codes >= 0)
-    stray = int(np.count_nonzero(is_stray))
+    # One entry more than there are names, for the code -1 of rows without a session.
+    is_known = np.append(found >= 0, True)[owner.codes]
+    stray = int(len(is_known) - np.count_nonzero(is_known))
     if stray:
         message = f"{stray:,} runs belong to sessions that are not in the sessions frame"
         warnings.warn(f"{message}; they are left out", DataWarning, stacklevel=level_of_caller())
