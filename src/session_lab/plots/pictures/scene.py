@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from io import StringIO
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+import numpy as np
 from matplotlib import rc_context
 from matplotlib.backends.backend_svg import RendererSVG
 from matplotlib.colors import to_hex
+from matplotlib.font_manager import findfont, get_font
 
 from session_lab.plots.pictures.marks import marked
 from session_lab.plots.theme import INK, PAPER
@@ -59,6 +61,7 @@ class SceneRenderer(RendererSVG):
     """
 
     _sizes: ClassVar[dict[tuple[str, float, object], Size]] = {}
+    _heights: ClassVar[dict[tuple[float, object], Size]] = {}
 
     def __init__(self, width: float, height: float, out: StringIO) -> None:
         super().__init__(width, height, out, None, _POINTS, metadata=_NO_METADATA)  # type: ignore[no-untyped-call]
@@ -110,6 +113,23 @@ class SceneRenderer(RendererSVG):
             return size
         _, height, descent = self._size("lp", prop)
         return sum(self._size(character, prop)[0] for character in s), height, descent
+
+    def _get_font_height_metrics(self, prop: FontProperties) -> Size:
+        """Return the ascent, the descent and the gap of lines, as the font's file says them.
+
+        Matplotlib asks for it where there is such a method, and else reads the file with each text.
+        """
+        key = prop.get_size_in_points(), prop.get_weight()
+        if key not in self._heights:
+            font = get_font(findfont(prop))
+            line: Any = font.get_sfnt_table("OS/2")
+            head: Any = font.get_sfnt_table("head")
+            names = ("sTypoAscender", "sTypoDescender", "sTypoLineGap")
+            if line is None:
+                line, names = font.get_sfnt_table("hhea"), ("ascent", "descent", "lineGap")
+            ascent, descent, gap = (key[0] * line[name] / head["unitsPerEm"] for name in names)
+            self._heights[key] = ascent, -descent, gap
+        return self._heights[key]
 
     def _size(self, text: str, prop: FontProperties) -> Size:
         key = text, prop.get_size_in_points(), prop.get_weight()
@@ -224,10 +244,9 @@ def scene_of(figure: Figure) -> Scene:
 
 
 def _places(ax: Axes, height: float) -> list[Place]:
-    places = []
-    for key, text, (x0, y0, x1, y1) in marked(ax).marks:
-        corners = ax.transData.transform([(x0, y0), (x1, y1)])
-        (a, c), (b, d) = corners.tolist()
+    marks, places = marked(ax).marks, []
+    corners = ax.transData.transform(np.array([mark.box for mark in marks]).reshape(-1, 2))
+    for (key, text, _), (a, c, b, d) in zip(marks, corners.reshape(-1, 4).tolist(), strict=True):
         left, right, low, high = min(a, b), max(a, b), min(c, d), max(c, d)
         wide, tall = max(right - left, _LEAST), max(high - low, _LEAST)
         x, y, wide, tall = _rounded(left, height - high, wide, tall)
