@@ -56,7 +56,9 @@ def sweep_front(result: Recommendation, ax: Axes | None = None) -> Axes:
         )  # fmt: skip
     # Room for the name of the point that waits longest.
     ax.margins(y=0.09)
-    _name_points(ax, result)
+    names = _names(result)
+    if names:
+        _name_points(ax, result, names)
     settings = ", ".join(f"{name} {value}" for name, value in result.settings.items())
     legend = ax.legend(frameon=False, labelcolor=INK, title=settings)
     legend.get_title().set(color=INK, fontsize=8)
@@ -71,7 +73,7 @@ def sweep_front(result: Recommendation, ax: Axes | None = None) -> Axes:
     # No prefixes: "800m" seconds would be read as minutes.
     ax.yaxis.set_major_formatter(ScalarFormatter())
     ax.xaxis.set_major_formatter(StrMethodFormatter("{x:,.10g}"))
-    _mark_points(ax, result)
+    _mark_points(ax, result, names)
     return ax
 
 
@@ -82,12 +84,11 @@ def _names(result: Recommendation) -> list[str]:
     return [str(one[varied[0]]) for one in held] if len(varied) == 1 else []
 
 
-def _mark_points(ax: Axes, result: Recommendation) -> None:
+def _mark_points(ax: Axes, result: Recommendation, names: list[str]) -> None:
     """Mark each policy by its name, with its wait and cost."""
     x, y = (
         np.asarray(one, dtype=float) for one in _both(result.policies, result.cost, result.wait)
     )
-    names = _names(result)
     measures = [name.replace("_", " ") for name in (result.wait, result.cost)]
     values = [cell_texts(result.policies[name]) for name in (result.wait, result.cost)]
     seen = [row for row in range(len(names)) if np.isfinite([x[row], y[row]]).all()]
@@ -102,11 +103,8 @@ def _mark_points(ax: Axes, result: Recommendation) -> None:
     )
 
 
-def _name_points(ax: Axes, result: Recommendation) -> None:
-    """Write beside each policy what it is, where one field tells and names hide no other."""
-    names = _names(result)
-    if not names:
-        return
+def _name_points(ax: Axes, result: Recommendation, names: list[str]) -> None:
+    """Write beside each policy what it is, as far as names hide no other."""
     x, y = (
         np.asarray(one, dtype=float) for one in _both(result.policies, result.cost, result.wait)
     )

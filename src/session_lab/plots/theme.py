@@ -85,7 +85,8 @@ def draw_bars(
             corner, extent = corner[::-1], extent[::-1]
         bar = Rectangle(corner, *extent, facecolor=colour, linewidth=0, label="_nolegend_")
         getattr(bar.sticky_edges, along).append(begin)
-        bars.append(ax.add_artist(bar))
+        ax.add_artist(bar)
+        bars.append(bar)
     corners = np.array([[at, base], [at + width, base + length]]).swapaxes(1, 2).reshape(-1, 2)
     ax.update_datalim(corners[:, ::-1] if lying else corners)
     ax.autoscale_view()

@@ -263,8 +263,7 @@ def _drained(policies: pd.DataFrame) -> NDArray[np.bool_]:
 
 def settings_of(policies: pd.DataFrame, row: int) -> dict[str, str]:
     """Return the fields of the grid that make a policy of a sweep, as text."""
-    values = policies.iloc[row]
-    return {name: _text(values[name]) for name in _SETTINGS if name in policies}
+    return {name: _text(policies[name].iloc[row]) for name in _SETTINGS if name in policies}
 
 
 def _row_of(policies: pd.DataFrame, current: Mapping[str, object]) -> int:

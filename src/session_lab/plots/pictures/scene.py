@@ -90,15 +90,15 @@ class SceneRenderer(RendererSVG):
         mtext: Text | None = None,
     ) -> None:
         """Write a text, by itself where it is a plain line, as nearly all are."""
-        *colour, alpha = gc.get_rgb()
+        red, green, blue, alpha = gc.get_rgb()
         is_plain = prop.get_weight() == "normal" and alpha == gc.get_alpha() == 1
         if ismath or angle or mtext is None or gc.get_clip_rectangle() or not is_plain:
             super().draw_text(gc, x, y, s, prop, angle, ismath, mtext)  # type: ignore[no-untyped-call]
             return
         place = mtext.get_transform().transform(mtext.get_unitless_position())
-        style = f"font-size: {prop.get_size():g}px; text-anchor: {_ANCHORS[mtext.get_ha()]}"
-        if any(colour):  # Black is what ink is without a word.
-            style += f"; fill: {to_hex(colour)}"
+        style = f"font-size: {prop.get_size():g}px; text-anchor: {_ANCHORS[mtext.get_horizontalalignment()]}"
+        if red or green or blue:  # Black is what ink is without a word.
+            style += f"; fill: {to_hex((red, green, blue))}"
         self.writer.element("text", s, attrib={"style": style, "x": f"{place[0]:f}", "y": f"{y:f}"})
 
     def get_text_width_height_descent(
