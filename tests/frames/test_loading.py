@@ -170,7 +170,9 @@ def test_what_is_no_object_is_refused(row: Any):
         sl.sessions_frame([page(ROW, row)], observed_at=AT)
 
 
-@pytest.mark.parametrize("row", [None, 7, pd.DataFrame([ROW]), pd.Series(ROW)], ids=type)
+@pytest.mark.parametrize(
+    "row", [None, 7, pd.DataFrame([ROW]), pd.Series(ROW)], ids=["none", "7", "frame", "series"]
+)
 def test_a_frame_is_not_a_row(row: Any):
     with pytest.raises(sl.DataError, match=r"row 1: a row is a JSON object"):
         sl.sessions_frame([ROW, row], observed_at=AT)

@@ -9,6 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from pyarrow import feather
 
 import session_lab as sl
 from tests.stories import close, message, play, start
@@ -243,6 +244,8 @@ def test_rows_of_the_api_are_read_from_files(tmp_path: Path, ending: str):
         ("a.ndjson", "", "the file has no rows"),
         ("a.ndjson", "{", "line 1: this is not JSON"),
         ("a.ndjson", "1\n", "line 1: a line holds one JSON object"),
+        ("a.csv", "id,type,id\n1,2,3\n", "id: several columns have this name"),
+        ("a.csv", '"id", "type"\n1,2\n', "line 1: a quote stands where none can"),
         ("a.ndjson", "[1]", "the columns .none. are of no known kind"),
         (
             "a.csv",
@@ -255,6 +258,18 @@ def test_a_file_of_no_known_kind_is_refused(tmp_path: Path, name: str, content: 
     (tmp_path / name).write_text(content)
     with pytest.raises(sl.DataError, match=problem):
         sl.read_sessions(tmp_path / name)
+
+
+@pytest.mark.parametrize("ending", ["parquet", "feather"])
+def test_a_column_that_stands_twice_is_named(tmp_path: Path, ending: str):
+    path = tmp_path / f"sessions.{ending}"
+    table = pa.Table.from_pylist(CLICKHOUSE)
+    doubled = table.append_column("type", table["type"])
+    (pq.write_table if ending == "parquet" else feather.write_feather)(doubled, str(path))
+    with pytest.raises(sl.DataError, match="type: several columns have this name"):
+        sl.read_sessions(path)
+    with pytest.raises(sl.DataError, match="type: several columns have this name"):
+        sl.sessions_frame(doubled)
 
 
 def test_a_bad_value_is_told_with_line_and_column(tmp_path: Path):

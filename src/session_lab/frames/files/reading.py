@@ -221,14 +221,9 @@ def _csv(source: Source) -> RowSource:
         first = next(row_blocks(stream, source.name), None)
     number, header = next(row_texts(first, source.name), (1, "")) if first else (1, "")
     delimiter = delimiter_of(header)
-    cells = split_row(header, delimiter)
-    if not cells or not any(cells):
+    names = [cell or "" for cell in _split(header, delimiter, ("",), source.name, number)]
+    if not any(names):
         raise no_rows(source.name)
-    names = [cell or "" for cell in cells]
-    doubled = next((name for name in names if name and names.count(name) > 1), None)
-    if doubled is not None:
-        message = "several columns have this name"
-        raise DataError(message, source=source.name, row=number, column=doubled, unit="line")
 
     def batches(format: RowFormat) -> Generator[Batch]:
         escaped = format.is_database and delimiter == "\t"
@@ -253,6 +248,16 @@ def _below(block: Block, header: int) -> Block:
     for _ in range(header):
         data = data.partition(b"\n")[2]
     return Block(data, block.first_line + header)
+
+
+def _split(
+    text: str, delimiter: str, nulls: Sequence[str], source: str, place: int
+) -> list[str | None]:
+    cells = split_row(text, delimiter, nulls)
+    if cells is None:
+        message = 'a quote stands where none can: write "" for it, in a cell with quotes'
+        raise DataError(message, source=source, row=place, unit="line")
+    return cells
 
 
 class _CsvRows:
@@ -297,11 +302,7 @@ class _CsvRows:
         if self._escaped:
             cells = [self._of_database(cell, place) for cell in text.split(self._delimiter)]
         else:
-            found = split_row(text, self._delimiter, self._nulls)
-            if found is None:
-                message = 'a quote stands where none can: write "" for it, in a cell with quotes'
-                raise DataError(message, source=self._source, row=place, unit="line")
-            cells = found
+            cells = _split(text, self._delimiter, self._nulls, self._source, place)
         if len(cells) != len(self._names):
             message = f"the line has not the {len(self._names)} fields of the header"
             raise DataError(message, source=self._source, row=place, unit="line")

@@ -135,6 +135,11 @@ def _collect(
 ) -> tuple[RowFormat, pa.Table]:
     if not sources:
         raise DataError("the folder holds no file of rows", source=name)
+    for source in sources:
+        doubled = next((one for one in source.names if source.names.count(one) > 1), None)
+        if doubled is not None:
+            message = "several columns have this name"
+            raise DataError(message, source=source.name, column=doubled)
     format = recognise(sources[0].names, formats, sources[0].name)
     tables: list[pa.Table] = []
     for source in sources:

@@ -56,7 +56,6 @@ def rows_of_frame(frame: Any, name: str) -> RowSource:  # noqa: ANN401  of any e
         table = pa.table(frame) if hasattr(frame, "__arrow_c_stream__") else frame.arrow()
     except Exception as error:  # Each engine has errors of its own.
         raise DataError(f"the frame cannot be read ({error})", source=name) from error
-    _check_names(table.column_names, name)
 
     def batches(_: RowFormat) -> Generator[Batch]:
         yield Batch(table, lambda: (table.to_pylist(), range(table.num_rows)))
@@ -66,7 +65,6 @@ def rows_of_frame(frame: Any, name: str) -> RowSource:  # noqa: ANN401  of any e
 
 def _rows_of_pandas(frame: pd.DataFrame, name: str) -> RowSource:
     names = [str(column) for column in frame.columns]
-    _check_names(names, name)
 
     def batches(format: RowFormat) -> Generator[Batch]:
         def rows() -> tuple[list[dict[str, Any]], range]:
@@ -100,9 +98,3 @@ def _known(values: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
     """Read columns of floats that hold nothing but NaN as empty columns."""
     is_untold = pa.types.is_floating(values.type) and values.null_count == len(values)
     return pa.nulls(len(values)) if is_untold else values
-
-
-def _check_names(names: list[str], source: str) -> None:
-    for name in names:
-        if names.count(name) > 1:
-            raise DataError("several columns have this name", source=source, column=name)
