@@ -264,3 +264,39 @@ def test_entries_that_are_no_calls_may_look_as_they_like(tmp_path: Path, foreign
     whole = sl.traffic.read(archive(tmp_path, ENTRIES))
     mixed = archive(tmp_path, [foreign, *ENTRIES, foreign], name="mixed.har")
     pd.testing.assert_frame_equal(sl.traffic.read(mixed), whole)
+
+
+def start(status: int = 201, **asked: Any) -> dict[str, Any]:
+    body = {**CREATE, "triggerConfig": MESSAGE, **asked}
+    return entry("POST", "/api/v1/sessions", status, asked=body)
+
+
+@pytest.mark.parametrize(
+    ("given", "instant"),
+    [
+        ("2026-01-02", "2026-01-02T00:00:00Z"),
+        ("2026-01-02T00:00:00", "2026-01-02T00:00:00Z"),
+        (1_767_312_000_000, "2026-01-02T00:00:00Z"),
+        (None, "1970-01-01T00:00:00Z"),
+        (-5, "1970-01-01T00:00:00Z"),
+        ("+012026-01-01T00:00:00Z", "9999-12-31T23:59:59.999Z"),
+    ],
+)
+def test_an_expiry_of_an_archive_is_read_as_the_api_reads_it(
+    tmp_path: Path, given: Any, instant: str
+):
+    events = sl.traffic.read(archive(tmp_path, [start(expiresAt=given)]))
+    assert events["expires_at"].tolist() == [pd.Timestamp(instant)]
+
+
+@pytest.mark.filterwarnings("ignore:.* of 1 chats began before the log")
+@pytest.mark.parametrize("wrong", [{"type": 5}, {"tags": [["a"]]}, {"expiresAt": "tomorrow"}])
+def test_a_start_with_a_wrong_body_never_reached_a_session(tmp_path: Path, wrong: Any):
+    refused = archive(tmp_path, [start(400, **wrong), *ENTRIES[2:4]])
+    with pytest.warns(sl.DataWarning, match="left out 1 calls that the API refused"):
+        assert sl.traffic.read(refused)["op"].tolist() == ["message"]
+
+
+def test_blanks_around_the_id_of_a_start_are_not_part_of_it(tmp_path: Path):
+    events = sl.traffic.read(archive(tmp_path, [start(externalId="\ufeff a "), *ENTRIES[2:]]))
+    assert set(events["external_id"]) == {"a"}

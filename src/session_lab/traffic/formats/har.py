@@ -17,12 +17,19 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from session_lab.errors import DataError
+from session_lab.simulator.api.javascript.dates import to_date
 from session_lab.simulator.model.run_payload import carries_turn, is_stop
-from session_lab.timing import to_instant
+from session_lab.timing import LAST_INSTANT, to_instant
 from session_lab.traffic.formats.format import Format
 from session_lab.traffic.parsing.column_map import ColumnMap
-from session_lab.traffic.parsing.recorded_calls import RecordedCall, SessionNames, to_events
+from session_lab.traffic.parsing.recorded_calls import (
+    RecordedCall,
+    SessionNames,
+    never_reached,
+    to_events,
+)
 from session_lab.wire.endpoints import endpoint_of
+from session_lab.wire.text import trim
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -42,7 +49,6 @@ _OPS: Final = {
     "sessions.retrieve": "retrieve",
 }
 _FIELDS: Final = {
-    "expires_at": "expiresAt",
     "tags": "tags",
     "type": "type",
     "task_identifier": "taskIdentifier",
@@ -94,7 +100,12 @@ class _Call(NamedTuple):
         if self.op != "start":
             return unquote(self.path.split("/")[4])
         own = _json_object(self.asked).get("externalId")
-        return str(own or self.answered.get("externalId") or self.answered.get("id") or "")
+        return str(
+            (trim(own) if isinstance(own, str) else own)
+            or self.answered.get("externalId")
+            or self.answered.get("id")
+            or ""
+        )
 
 
 def _read(source: Source, options: ReadOptions, bad: BadRows) -> pd.DataFrame:
@@ -180,14 +191,25 @@ def _event(call: _Call, names: SessionNames, first_turn: int) -> dict[str, Any]:
         "external_id": names.of(call.key),
         "recorded_status": call.status,
     }
-    if call.op == "start":
+    if call.op == "start" and not never_reached(call.op, call.status):
         asked = _json_object(call.asked)
         event |= {ours: asked.get(theirs) for ours, theirs in _FIELDS.items()}
+        event["expires_at"] = _expiry(asked)
         event["recorded_is_cached"] = call.answered.get("isCached")
         config = asked.get("triggerConfig")
         if _is_config(config) and carries_turn(config):
             event["turn_duration"] = first_turn
     return _PLAIN.of_row(event)
+
+
+def _expiry(asked: Mapping[str, Any]) -> int | None:
+    """Read when a session expires, as the API reads whatever it is given."""
+    if "expiresAt" not in asked:
+        return None
+    instant = to_date(asked["expiresAt"])
+    if instant is None:
+        raise DataError(f"{asked['expiresAt']!r} is not a time", column="expiresAt")
+    return min(max(instant, 0), LAST_INSTANT)
 
 
 def _text(body: Mapping[str, Any]) -> str | None:

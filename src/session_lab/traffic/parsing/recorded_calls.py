@@ -13,12 +13,21 @@ if TYPE_CHECKING:
 
     from session_lab.traffic.parsing.text_rows import BadRows
 
-__all__ = ["RecordedCall", "SessionNames", "to_events"]
+__all__ = ["RecordedCall", "SessionNames", "never_reached", "to_events"]
 
 _ID_PREFIX: Final = "session_"
 
-NEVER_REACHED: Final = frozenset({401, 403, 405, 413, 414, 415, 429, 431})
-"""Statuses of requests that the API refused before it looked at a session."""
+_NEVER_REACHED: Final = frozenset({401, 403, 405, 413, 414, 415, 429, 431})
+_BAD_REQUEST: Final = 400
+
+
+def never_reached(op: str, status: int | None) -> bool:
+    """Check whether a status says that the API refused a call before it looked at a session.
+
+    A bad request does for a start, whose body is wrong; a message is also answered so where its
+    session has ended.
+    """
+    return status in _NEVER_REACHED or (op == "start" and status == _BAD_REQUEST)
 
 
 class SessionNames:
@@ -84,7 +93,7 @@ def to_events(calls: Sequence[RecordedCall], bad: BadRows) -> pd.DataFrame:
     refused = attempts = 0
     for place in order:
         call = calls[place]
-        if call.event.get("recorded_status") in NEVER_REACHED:
+        if never_reached(call.event["op"], call.event.get("recorded_status")):
             refused += 1
             continue
         one = place if call.part_id is None else (call.event["external_id"], call.part_id)
