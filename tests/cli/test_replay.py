@@ -321,6 +321,13 @@ def test_ctrl_c_ends_it_with_code_130_and_no_half_written_file(tmp_path: Path):
     assert list((tmp_path / "out").iterdir()) == []
 
 
+@pytest.mark.parametrize("command", [["replay"], ["sweep", "--idle-timeout", "5s"]], ids=" ".join)
+def test_a_wrong_flag_is_named_before_a_file_is_read(command: list[str]):
+    arguments = [*command, "no-such-file.ndjson", "--turn-duration", "5"]
+    with pytest.raises(sl.DataError, match="turn_duration: '5' is not a duration"):
+        CliRunner().invoke(app, arguments, catch_exceptions=False)
+
+
 @pytest.mark.parametrize(
     ("flags", "active"),
     [

@@ -484,8 +484,9 @@ def _groups(df: pd.DataFrame, by: By, lives: SessionDurations, top: int | None =
 
 
 def _by(by: By) -> str | tuple[str, ...]:
-    names = (by,) if isinstance(by, str) else tuple(by)
-    return names if len(names) > 1 else names[0]
+    if isinstance(by, str):
+        return by
+    return tuple(by) if len(by) > 1 else by[0]
 
 
 def _named(by: By) -> str:

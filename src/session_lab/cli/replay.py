@@ -83,11 +83,13 @@ def replay(
     Example: session-lab replay trace.jsonl --format mooncake --json
     """
     progress = shows_progress(quiet=quiet)
+    # What is wrong with a flag is said before a file is read, and by the flag's own name.
+    policy, platform = flags.policy_of(context), flags.platform_of(context)
     events = events_file.read(path, turn_duration=turn_duration, progress=progress)
     played = sl.replay(
         events,
-        flags.policy_of(context),
-        flags.platform_of(context),
+        policy,
+        platform,
         limits=limits_of(concurrency_limit, plan),
         seed=seed,
         until=until,

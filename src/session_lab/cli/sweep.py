@@ -114,11 +114,11 @@ def sweep(
         raise sl.DataError(
             "the recording is dealt out or has been; give one", column="--shard-into"
         )
-    if sharded or shard_into is not None:
-        events_file.refuse_given("shards are Parquet files of events, which no flag describes")
     if per_run and not prices:
         raise sl.DataError("a price of runs goes with --price", column="--price-per-run")
     progress = shows_progress(quiet=quiet)
+    # What is wrong with a flag is said before a file is read, and by the flag's own name.
+    policy, platform = flags.policy_of(context, ()), flags.platform_of(context)
     events: pd.DataFrame | str
     if sharded or shard_into is not None:
         events_file.refuse_given("shards are Parquet files of events, which no flag describes")
@@ -128,8 +128,8 @@ def sweep(
     frame = sl.sweep(
         events,
         tried,
-        policy=flags.policy_of(context, ()),
-        platform=flags.platform_of(context),
+        policy=policy,
+        platform=platform,
         sensitivity=dict(map(_assumption, sensitivity)) if sensitivity else None,
         seed=seed,
         until=until,

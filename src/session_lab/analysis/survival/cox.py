@@ -195,8 +195,10 @@ def fit_cox(
         with np.errstate(all="ignore"):
             found = model.fit(disp=0, warn_convergence=False)
             coefficients, errors = np.asarray(found.params), np.asarray(found.bse)
+            log_likelihood = float(found.llf)
     except np.linalg.LinAlgError:
         coefficients = errors = np.full(len(terms), np.nan)
+        log_likelihood = np.nan
     if not np.isfinite([coefficients, errors]).all():
         message = (
             f"nothing tells what {', '.join(terms)} do: there are too few ends at which sessions "
@@ -214,7 +216,7 @@ def fit_cox(
         terms=terms,
         coefficients=coefficients / scale,
         errors=errors / scale,
-        log_likelihood=float(found.llf),
+        log_likelihood=log_likelihood,
         n=len(sample.durations),
         events=int(sample.outcome.sum()),
         level=level,
