@@ -84,12 +84,11 @@ def replay(
     """
     progress = shows_progress(quiet=quiet)
     # What is wrong with a flag is said before a file is read, and by the flag's own name.
-    policy, platform = flags.policy_of(context), flags.platform_of(context)
+    asked = flags.policy_of(context), flags.platform_of(context)
     events = events_file.read(path, turn_duration=turn_duration, progress=progress)
     played = sl.replay(
         events,
-        policy,
-        platform,
+        *asked,
         limits=limits_of(concurrency_limit, plan),
         seed=seed,
         until=until,

@@ -118,7 +118,7 @@ def sweep(
         raise sl.DataError("a price of runs goes with --price", column="--price-per-run")
     progress = shows_progress(quiet=quiet)
     # What is wrong with a flag is said before a file is read, and by the flag's own name.
-    policy, platform = flags.policy_of(context, ()), flags.platform_of(context)
+    run_policy, platform = flags.policy_of(context, ()), flags.platform_of(context)
     events: pd.DataFrame | str
     if sharded or shard_into is not None:
         events_file.refuse_given("shards are Parquet files of events, which no flag describes")
@@ -128,7 +128,7 @@ def sweep(
     frame = sl.sweep(
         events,
         tried,
-        policy=policy,
+        policy=run_policy,
         platform=platform,
         sensitivity=dict(map(_assumption, sensitivity)) if sensitivity else None,
         seed=seed,
