@@ -237,7 +237,7 @@ def instant_text(instant: int) -> str:
     """
     seconds, milliseconds = divmod(instant, 1000)
     moment = _EPOCH + timedelta(seconds=seconds)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{milliseconds:03d}Z"
+    return f"{moment.replace(tzinfo=None).isoformat()}.{milliseconds:03d}Z"
 
 
 class Clock(Protocol):

@@ -154,6 +154,15 @@ def test_one_odd_time_makes_no_huge_table_and_its_row_is_named():
     assert found.pooled().set_index("age").loc[1, "observed"] == within.loc[1, "observed"]
 
 
+def test_one_odd_time_makes_no_long_list_of_empty_periods():
+    days = pd.to_datetime(["1970-01-02", "2026-01-01", "2026-01-02", "2026-01-02"], utc=True)
+    frame = pd.DataFrame({"external_id": list("caab"), "at": days})
+    with pytest.warns(sl.DataWarning, match=r"the first in row 0 at 1970-01-02.* are left out"):
+        found = churn.identities(frame, observed_at="2026-01-04T00:00:00Z").to_frame()
+    counts = found[["new", "returning", "dormant"]].to_numpy().tolist()
+    assert counts == [[1, 0, 0], [1, 0, 1], [1, 1, 1], [0, 0, 3]]
+
+
 def test_one_grammar_of_periods():
     for day in ("1d", "D", "24h", timedelta(days=1)):
         assert calendar_period(day) == "1d"

@@ -220,6 +220,13 @@ def test_closeness_shows_both_sides_and_says_what_it_measures():
     assert gaps["n_recorded"] == len(by_hand)
 
 
+def test_events_that_span_decades_are_refused():
+    events = generate(ChatWorkload(), seed=1).head(50)
+    events.loc[0, "at"] = pd.Timestamp("1970-01-01T00:00:00Z")
+    with pytest.raises(sl.DataError, match=r"the events span .* from 1970-01-01T00:00:00"):
+        fit(events)
+
+
 def test_closeness_to_nothing_is_refused():
     with pytest.raises(sl.DataError, match="nothing to compare"):
         closeness(ChatWorkload(), generate(ChatWorkload(), 0).head(0))

@@ -73,6 +73,18 @@ def test_sessions_without_a_lifetime_do_not_stand_in_the_way_of_others():
     explorer.close()
 
 
+@pytest.mark.parametrize("odd", ["0001-01-02", "1970-01-01", "9999-12-30"])
+def test_one_odd_time_is_no_obstacle(odd: str):
+    frame = sessions_frame()
+    frame.loc[frame.index[0], "created_at"] = pd.Timestamp(odd, tz="UTC")
+    explorer = sl.explore(frame)
+    sliders = [
+        one for one in tree(explorer.widget) if isinstance(one, ipywidgets.SelectionRangeSlider)
+    ]
+    assert sliders
+    assert all(len(slider.options) <= 160 for slider in sliders)
+
+
 def test_a_hundred_thousand_tags_are_counted_and_only_some_are_offered():
     n = 100_000
     frame = build_sessions(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -9,8 +10,11 @@ import numpy as np
 from session_lab.analysis.churn.order.codes import id_codes, without_gaps
 from session_lab.analysis.engines import pandas_frame
 from session_lab.analysis.observation import observation
-from session_lab.errors import DataError
+from session_lab.analysis.periods import Period, period_name
+from session_lab.errors import DataError, DataWarning
 from session_lab.frames import instants
+from session_lab.mistyped import level_of_caller
+from session_lab.timing import instant_text
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -18,7 +22,10 @@ if TYPE_CHECKING:
     from session_lab.analysis.engines import AnyFrame
     from session_lab.timing import Instant
 
-__all__ = ["Activity", "activity"]
+__all__ = ["MOST_PERIODS", "Activity", "activity", "warn_of_span"]
+
+MOST_PERIODS = 1_000
+"""Beyond so many periods, those in which nothing happened are left out."""
 
 _HABITS = (("external_id", "at"), ("session_id", "triggered_at"), ("external_id", "created_at"))
 """Who and when in the frames of operations, runs and sessions."""
@@ -85,3 +92,13 @@ def activity(
         rows=np.flatnonzero(counted),
         observed_at=until,
     )
+
+
+def warn_of_span(acts: Activity, period: Period, left_out: str) -> None:
+    """Warn that one odd time makes a table that nobody reads, and name its row."""
+    row = int(acts.rows[acts.at.argmin()])
+    message = (
+        f"df: activities span more than {MOST_PERIODS:,} {period_name(period)}s, the first in row "
+        f"{row} at {instant_text(int(acts.at.min()))}: {left_out}; is that time right?"
+    )
+    warnings.warn(message, DataWarning, stacklevel=level_of_caller())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from statistics import NormalDist
 from typing import TYPE_CHECKING, ClassVar, Literal
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import numpy as np
 import pandas as pd
 
-from session_lab.analysis.churn.activity import activity
+from session_lab.analysis.churn.activity import MOST_PERIODS, activity, warn_of_span
 from session_lab.analysis.churn.order.successors import LARGE, passes
 from session_lab.analysis.periods import (
     LENGTHS,
@@ -22,9 +21,9 @@ from session_lab.analysis.periods import (
     starts,
 )
 from session_lab.analysis.results import Result
-from session_lab.errors import DataError, DataWarning
+from session_lab.errors import DataError
 from session_lab.frames import to_instants
-from session_lab.mistyped import answer_mistyped, level_of_caller
+from session_lab.mistyped import answer_mistyped
 from session_lab.numbers import check_level
 from session_lab.timing import Instant, instant_text
 
@@ -48,8 +47,6 @@ _RETENTION = {
 }
 _MOST_CELLS = 100_000_000
 """Up to so many pairs of a member and an age, marking them in a table beats sorting."""
-_MOST = 1_000
-"""Periods beyond which cohorts without members are left out, and ages are not followed."""
 
 _DAYS = {
     "calendar": "age: calendar periods in {tz} since that of the first activity",
@@ -250,9 +247,10 @@ def cohorts(
     count = _by_calendar if day == "calendar" else _by_elapsed
     age, over = count(acts, first, kind, tz)
     periods = np.arange(cohort.min(), cohort.max() + 1) if len(cohort) else np.empty(0, np.int64)
-    if max(len(periods), over.max(initial=0)) > _MOST:
-        _warn_of_span(acts, kind)
-        periods, over = np.unique(cohort), np.minimum(over, _MOST)
+    if max(len(periods), over.max(initial=0)) > MOST_PERIODS:
+        left_out = f"cohorts without members are left out and ages from {MOST_PERIODS:,} on are not followed"
+        warn_of_span(acts, kind, left_out)
+        periods, over = np.unique(cohort), np.minimum(over, MOST_PERIODS)
     place = np.searchsorted(periods, cohort)
     shape = (len(periods), int(over.max(initial=0)))
     if retention == "classic":
@@ -273,17 +271,6 @@ def cohorts(
         observed_at=acts.observed_at,
         kind=retention,
     )
-
-
-def _warn_of_span(acts: Activity, period: Period) -> None:
-    """Warn that one odd time makes a table that nobody reads, and name its row."""
-    row = int(acts.rows[acts.at.argmin()])
-    message = (
-        f"df: activities span more than {_MOST:,} {period_name(period)}s, the first in row {row} at "
-        f"{instant_text(int(acts.at.min()))}: cohorts without members are left out and ages from "
-        f"{_MOST:,} on are not followed; is that time right?"
-    )
-    warnings.warn(message, DataWarning, stacklevel=level_of_caller())
 
 
 def _by_calendar(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 import pandas as pd
 
-from session_lab.analysis.churn.activity import activity
+from session_lab.analysis.churn.activity import MOST_PERIODS, activity, warn_of_span
 from session_lab.analysis.periods import Period, Periodic, calendar_period, numbers, starts
 from session_lab.analysis.results import Result
 from session_lab.frames import to_instants
@@ -121,6 +121,12 @@ def identities(
     DataError
         A column is missing or of the wrong kind, or the period or the zone is not known.
 
+    Warns
+    -----
+    DataWarning
+        Nothing tells when the rows were read, or activities span more than 1,000 periods: then
+        those without activity are left out.
+
     Examples
     --------
     >>> days = pd.to_datetime(["2026-01-01T09:00Z", "2026-01-01T10:00Z", "2026-01-02T09:00Z"])
@@ -137,10 +143,14 @@ def identities(
     low = int(period.min(initial=running))
     # Without any activity there is no first period.
     periods = np.arange(low, running + 1)[: None if len(period) else 0]
+    if len(periods) > MOST_PERIODS:
+        warn_of_span(acts, kind, "periods without activity are left out")
+        periods = np.union1d(period, running)
     n = len(periods)
-    active = np.unique(acts.who * max(n, 1) + (period - low)) % max(n, 1)
+    place = np.searchsorted(periods, period)
+    active = np.unique(acts.who * max(n, 1) + place) % max(n, 1)
     n_active = np.bincount(active, minlength=n)
-    new = np.bincount(numbers(acts.first(), kind, tz) - low, minlength=n)
+    new = np.bincount(np.searchsorted(periods, numbers(acts.first(), kind, tz)), minlength=n)
     return Identities(
         start=starts(periods, kind, tz),
         new=new.astype(np.int64),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from session_lab.errors import DataWarning
+from session_lab.errors import DataError, DataWarning
 from session_lab.mistyped import level_of_caller
 from session_lab.timing import duration_text, instant_text
 from session_lab.traffic.workload.arrivals import hours_of, weights_of
@@ -24,6 +24,7 @@ __all__ = ["arrivals_of", "rounded"]
 _HOUR = 3_600_000
 _DAY = 24 * _HOUR
 _BIN = 300_000
+_LONGEST = 3_650 * _DAY
 _FEWEST_BURSTS = 3
 _PASSES = 4
 # Standard errors from which on peaks are none of chance, and how much they must add to the variance
@@ -39,10 +40,21 @@ def arrivals_of(at: NDArray[np.int64]) -> dict[str, Any]:
     ----------
     at : ndarray of int64, shape (n,)
         The arrivals in order, in milliseconds since 1970; two or more that differ.
+
+    Raises
+    ------
+    DataError
+        They span more than ten years, as where one time is wrong.
     """
     n, first = len(at), int(at[0])
     # On average the window reaches as far beyond the last arrival as arrivals are apart.
     window = -((int(at[-1]) - first) * n // ((n - 1) * -1000)) * 1000
+    if window > _LONGEST:
+        message = (
+            f"the events span {window // _DAY:,} days from {instant_text(first)} on, too many to "
+            "fit a rate to; is the first time right? leave it out, or fit a part"
+        )
+        raise DataError(message, source="events", column="at")
     edges = np.arange(first // _BIN * _BIN, first + window + _BIN, _BIN)
     bins = _Bins(
         counts=np.bincount((at - edges[0]) // _BIN, minlength=len(edges) - 1).astype(np.float64),

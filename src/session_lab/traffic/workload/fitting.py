@@ -81,7 +81,7 @@ def fit(events: pd.DataFrame | Place) -> ChatWorkload:
     Raises
     ------
     DataError
-        There are too few sessions to estimate anything from.
+        There are too few sessions to estimate anything from, or they span more than ten years.
 
     Examples
     --------
