@@ -260,6 +260,26 @@ def test_a_file_of_no_known_kind_is_refused(tmp_path: Path, name: str, content: 
         sl.read_sessions(tmp_path / name)
 
 
+@pytest.mark.parametrize("ending", ["parquet", "csv", "ndjson"])
+@pytest.mark.parametrize("name", ["id", "_version", "status_code"])
+def test_columns_of_users_are_kept_whatever_they_are_called(tmp_path: Path, ending: str, name: str):
+    replay = play(start(0), message(3), close(9)).replay
+    for frame, read in ((replay.sessions, sl.read_sessions), (replay.runs, sl.read_runs)):
+        path = tmp_path / f"frame.{ending}"
+        sl.write_frame(frame.assign(**{name: 7}), path)
+        found = read(path)
+        assert found[name].astype(str).tolist() == ["7"] * len(frame)
+        assert found["session_id"].tolist() == frame["session_id"].tolist()
+
+
+def test_text_that_no_file_can_hold_is_refused(tmp_path: Path):
+    note = pd.Series(["\ud83d"], dtype=object)
+    frame = play(start(0)).replay.sessions.assign(note=note)
+    for ending in ("parquet", "csv", "ndjson"):
+        with pytest.raises(sl.DataError, match="cannot be written"):
+            sl.write_frame(frame, tmp_path / f"frame.{ending}")
+
+
 @pytest.mark.parametrize("ending", ["parquet", "feather"])
 def test_a_column_that_stands_twice_is_named(tmp_path: Path, ending: str):
     path = tmp_path / f"sessions.{ending}"

@@ -160,6 +160,9 @@ _DERIVED = frozenset({"observed_at", *(c.name for c in SESSIONS.columns if c.wir
 def recognise(columns: Iterable[str], formats: Iterable[RowFormat], source: str) -> RowFormat:
     """Recognise how rows are written by the names of their columns.
 
+    Of several formats it is the one that knows most of them, and of those our own: users add
+    columns to our frames, such as an ``id``.
+
     Raises
     ------
     DataError
@@ -167,9 +170,9 @@ def recognise(columns: Iterable[str], formats: Iterable[RowFormat], source: str)
     """
     found = set(columns)
     known = [*formats]
-    for format in known:
-        if format.known_by <= found:
-            return format
+    possible = [format for format in known if format.known_by <= found]
+    if possible:
+        return max(possible, key=lambda one: (len(one.sources & found), one.keeps_others))
     # Of several that are as near, the last one: it has our own names.
     nearest = min(reversed(known), key=lambda format: len(format.known_by - found))
     message = (

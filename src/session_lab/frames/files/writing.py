@@ -15,7 +15,7 @@ from session_lab.errors import DataError, DataWarning
 from session_lab.frames.build import NAT, milliseconds
 from session_lab.frames.columns import check_frame, holds_durations, holds_instants
 from session_lab.frames.files.atomic_files import whole_file, write_parquet
-from session_lab.frames.files.places import shown_name, written_suffix
+from session_lab.frames.files.places import shown_name, writing, written_suffix
 from session_lab.frames.loaders.observation import observed_at
 from session_lab.frames.values import json_text
 from session_lab.mistyped import answer_mistyped, level_of_caller
@@ -83,7 +83,8 @@ def write_frame(df: pd.DataFrame, path: str | os.PathLike[str]) -> None:
     if len(doubled):
         raise DataError("several columns have this name", source="df", column=str(doubled[0]))
     if suffix == ".parquet":
-        write_parquet(_parquet_ready(df), path)
+        with writing(shown_name(os.fspath(path))):
+            write_parquet(_parquet_ready(df), path)
         return
     columns = _columns(df)
     with whole_file(path) as draft:

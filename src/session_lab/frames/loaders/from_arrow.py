@@ -34,12 +34,7 @@ _COUNTS = ("turns", "resumes")
 _WRITES = ("created_at", "updated_at", "closed_at")
 _RUN_WRITES = ("triggered_at", "updated_at", "ended_at")
 # What is read on the way to a frame and is not a column of it.
-_DROPPED = {
-    "payload",
-    "_version",
-    "_is_deleted",
-    *(c.name for s in (SESSIONS, RUNS) for c in s.columns),
-}
+_DROPPED = {"payload", *(c.name for s in (SESSIONS, RUNS) for c in s.columns)}
 # What seconds since 1970 of the years 2008 to 2065 are where milliseconds are meant.
 _SECONDS = (1_200_000_000, 3_000_000_000)
 

@@ -89,9 +89,9 @@ def sessions_of_rows(
     sources: Sequence[RowSource], name: str, observed_at: Instant | None
 ) -> pd.DataFrame:
     """Make a sessions frame of the rows of one or several sources."""
-    _, table = _collect(sources, SESSION_FORMATS, name)
+    format, table = _collect(sources, SESSION_FORMATS, name)
     table, told = _observed(table, sources)
-    if "_version" in table.column_names:
+    if "_version" in format.sources:
         table = _newest_versions(table, name)
     return sessions_from(table, Observation(observed_at or told), name)
 
