@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import stat
 import sys
@@ -148,6 +149,15 @@ def test_a_file_that_others_can_read_is_closed_to_them(path: Path):
     log = path.with_name(f"{path.name}-wal")
     assert [stat.S_IMODE(each.stat().st_mode) for each in (path, log)] == [0o600, 0o600]
     file.close()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such files")
+def test_what_keeps_nothing_is_refused_and_left_alone(path: Path):
+    os.mkfifo(path)
+    path.chmod(0o644)
+    with pytest.raises(DataError, match="a device or a pipe, which keeps nothing"):
+        StateFile(path, SETTINGS)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o644
 
 
 def test_another_programs_database_is_refused_and_left_alone(path: Path):

@@ -291,6 +291,8 @@ def _prepare(path: Path) -> bool:
     """
     descriptor = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
     with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError("it is a device or a pipe, which keeps nothing")
         header = file.read(_APPLICATION_ID_AT + 4)
     if header and not header.startswith(_MAGIC):
         raise OSError("it is not a state file of session-lab serve")
