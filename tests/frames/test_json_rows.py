@@ -207,7 +207,10 @@ def test_a_field_that_is_not_there_is_told_from_null(
         ('{"a": 1, "a": 2}', True),
         ('"{}"', True),
         (r'"{\"a\": 1}"', True),
-        ('{"a": {"b": {"c": {"d": 1}}}}', False),
+        ('{"a": {"b": {"c": {"d": 1}}}}', True),
+        ('{"a": "{", "b": "}}"}', True),
+        (r'{"a": "{\\\"{"}', True),
+        ('[{"a": {"b": 1}}]', False),
         ('{"a": 1,}', False),
         ("{a}", False),
         ('"{a}"', False),
@@ -223,7 +226,7 @@ def test_objects_are_read_as_the_text_they_are_written_in(
     *,
     is_by_columns: bool,
 ):
-    """What is deeper, no object or not JSON is read row by row, which reads it or refuses it."""
+    """What is no object or not JSON is read row by row, which reads it or refuses it."""
     row = (session if kind == "api" else clickhouse)(1)
     wrapped = value if kind == "api" else f'{{"data": {value}}}'
     line = json.dumps(row | {"metadata": "..."}).replace('"..."', wrapped)

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import io
-import re
 from typing import TYPE_CHECKING, Any, Literal
-
-import numpy as np
 
 from session_lab.errors import DataError
 from session_lab.frames.files.block_tables import json_table
 from session_lab.frames.files.blocks import Block, in_order, line_blocks
+from session_lab.frames.files.inner_objects import cut_at_objects, quote_objects, without_objects
 from session_lab.frames.loaders.from_rows import Batch, RowSource, no_rows
 from session_lab.frames.schema import Kind
 from session_lab.frames.values import decoded
@@ -26,11 +24,6 @@ if TYPE_CHECKING:
 __all__ = ["json_rows"]
 
 _MOST_DOCUMENT = 1 << 30
-_STRING = rb'"(?:[^"\\]++|\\.)*+"'
-_PLAIN = rb'[^{}"\\]*+'
-_FLAT = rb"\{%b(?:%b%b)*+\}" % (_PLAIN, _STRING, _PLAIN)
-# Objects that hold objects, which hold none.
-_OBJECT = rb"\{%b(?:(?:%b|%b)%b)*+\}" % (_PLAIN, _STRING, _FLAT, _PLAIN)
 
 
 def json_rows(source: Source) -> RowSource:
@@ -144,61 +137,25 @@ def _columns(block: Block, format: RowFormat, types: Mapping[str, pa.DataType]) 
     Objects in JSON columns are read as the text that they are written in.
     """
     others: Literal["infer", "ignore"] = "infer" if format.keeps_others else "ignore"
-    block = _with_objects_as_texts(block, format)
-    table = json_table(block, types, others=others)
+    names = [
+        field.source
+        for field in format.fields
+        if field.column.kind is Kind.JSON and b'"%b"' % field.source.encode() in block.data
+    ]
+    pieces = None
+    if names and not format.keeps_others:
+        pieces = cut_at_objects(block.data)
+        if pieces is None:
+            return None
+    data = block.data if pieces is None else quote_objects(pieces, names)
+    table = json_table(block._replace(data=data), types, others=others)
     if table is None or (format.keeps_others and not format.sources.issuperset(table.column_names)):
         return None
     missing = [name for name in format.known_by if table[name].null_count]
-    return table if _are_null(block, table.select(missing)) else None
-
-
-def _with_objects_as_texts(block: Block, format: RowFormat) -> Block:
-    """Put objects in JSON columns in quotes, for Arrow to take them for text.
-
-    What has the name of such a column deeper in a line, where nobody looks, may be put in quotes as
-    well; an object that is too deep is not, and then Arrow refuses the block.
-    """
-    names = [field.source for field in format.fields if field.column.kind is Kind.JSON]
-    if format.keeps_others or not names:
-        return block
-    keys = b"|".join(re.escape(name.encode()) for name in names)
-    data = re.sub(rb'("(?:%b)"\s*:\s*)(%b)' % (keys, _OBJECT), _in_quotes, block.data)
-    return block._replace(data=data)
-
-
-def _in_quotes(found: re.Match[bytes]) -> bytes:
-    key, value = found.groups()
-    escaped = value.replace(b"\\", b"\\\\").replace(b'"', b'\\"').replace(b"{", b"\\u007b")
-    return b'%b"%b"' % (key, escaped)
-
-
-def _are_null(block: Block, table: pa.Table) -> bool:
-    """Check that fields which have no value are there; columns do not tell null from absent."""
-    # Where no object is in another, a key that comes as often as there are lines is in each.
-    n, data = table.num_rows, block.data
-    is_flat = data.count(b"{") == n
-    names = [
-        name
-        for name in table.column_names
-        if not (is_flat and data.count(b'"%b":' % name.encode()) == n)
-    ]
-    lines = [line for line in data.split(b"\n") if line.strip()] if names else []
-    for name in names:
-        key = re.compile(_key(name))
-        for place in np.flatnonzero(table[name].is_null()).tolist():
-            if not _has(lines[place], name, key):
-                return False
-    return True
-
-
-def _has(line: bytes, name: str, key: re.Pattern[bytes]) -> bool:
-    if line.count(b"{") == 1:
-        return key.search(line) is not None
-    try:
-        return name in decoded(line)
-    except ValueError:
-        return False
-
-
-def _key(name: str) -> bytes:
-    return rb'"%b"\s*:\s*' % re.escape(name.encode())
+    if not missing:
+        return table
+    # Columns do not tell null from absent, and an object in a row may have its keys.
+    pieces = cut_at_objects(block.data) if pieces is None else pieces
+    rows = b"" if pieces is None else without_objects(pieces)
+    are_there = all(rows.count(b'"%b":' % name.encode()) == table.num_rows for name in missing)
+    return table if are_there else None

@@ -233,7 +233,10 @@ def _json_texts(column: pa.Array, field: Field, *, keeps_text: bool) -> pa.Array
         if isinstance(value, str) and value.startswith("{"):
             # Whether this was written as an object or as text only the row tells.
             raise Unusual
-        return json_text(value) if name is None else read_value(Kind.JSON, unwrapped(value, name))
+        inner = value if name is None else unwrapped(value, name)
+        is_read = name is None or isinstance(inner, dict)
+        written: str | None = json_text(inner) if is_read else read_value(Kind.JSON, inner)
+        return written
 
     return _by_value(texts, read, TEXT)
 

@@ -234,9 +234,10 @@ def to_events(requests: pa.Table, order: NDArray[np.int64] | None = None) -> pd.
     events = {"at": at, "op": op, "external_id": ids, "turn_duration": turn_duration}
     if tag.null_count < len(tag):
         has_tag = is_start & np.asarray(tag.is_valid())
-        ends = np.concatenate([[0], np.cumsum(has_tag)])
+        ends = np.zeros(len(has_tag) + 1, np.int32)
+        np.cumsum(has_tag, out=ends[1:])
         events["tags"] = pa.ListArray.from_arrays(
-            pa.array(ends, pa.int32(), mask=np.append(~is_start, [False])),
+            pa.array(ends, mask=np.append(~is_start, [False])),
             tag.filter(pa.array(has_tag)).cast(pa.string()),
         )
     return join_events([pa.table(events)]).set_axis(order)
