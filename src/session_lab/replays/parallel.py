@@ -60,9 +60,14 @@ def as_done(
         return
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         futures = {pool.submit(job, shared, item): place for place, item in enumerate(items)}
-        for future in as_completed(list(futures)):
-            yield futures.pop(future), future.result()
-            del future
+        try:
+            for future in as_completed(list(futures)):
+                yield futures.pop(future), future.result()
+                del future
+        finally:
+            # After an error or an interrupt nobody waits for what has not begun.
+            for future in futures:
+                future.cancel()
 
 
 def _on_dask(
