@@ -111,6 +111,12 @@ def test_an_option_may_stand_in_the_environment_and_wins_over_the_settings_file(
         ('[replai]\nidle-timeout = "5m"\n', "'replai' is not a table of a command"),
         ('idle-timeout = "5m"\n', "'idle-timeout' is not a table of a command"),
         ("[replay\n", "cannot be read as TOML"),
+        ("[replay]\nboot-time = true\n", "replay.boot-time: True is not a text or a number"),
+        ('[replay]\nboot-time = ["2s"]\n', "replay.boot-time: ['2s'] is not a text or a number"),
+        ("[replay]\nmax-turns = true\n", "replay.max-turns: True is not a text or a number"),
+        ("[replay]\njson = 7\n", "replay.json: 7 is not true or false"),
+        ('[replay]\ncolumn = "at=t"\n', "replay.column: 'at=t' is not a list of texts or numbers"),
+        ('[replay]\ncolumn = [["at=t"]]\n', "[['at=t']] is not a list of texts or numbers"),
     ],
 )
 def test_a_settings_file_that_says_what_nobody_understands_is_refused(
@@ -125,6 +131,45 @@ def test_a_settings_file_that_says_what_nobody_understands_is_refused(
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("session-lab: session-lab.toml")
     assert said in line
+
+
+def test_settings_may_begin_with_a_mark_and_bad_ones_keep_nobody_from_the_help(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    settings("\ufeff[replay]\r\nbogus = 1\r\n", tmp_path, monkeypatch)
+    monkeypatch.setenv("SESSION_LAB_CONFIG", "")
+    assert ended(["replay", "log.ndjson"], monkeypatch) == 2
+    assert "session-lab replay has no option --bogus" in capsys.readouterr().err
+    assert ended(["replay", "--help"], monkeypatch) in {None, 0}
+    assert "--idle-timeout" in capsys.readouterr().out
+
+
+def test_a_terminal_without_columns_is_told_all_the_same(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setenv("COLUMNS", "0")
+    assert ended(["replay", "--help"], monkeypatch) in {None, 0}
+    assert "--idle-timeout" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "stream", "said"),
+    [
+        (["replay", "-"], "stdin", "session-lab: standard input: it is closed"),
+        (["generate", "-"], "stdout", "session-lab: standard output is closed"),
+    ],
+)
+def test_a_stream_that_is_closed_is_told(
+    arguments: list[str],
+    stream: str,
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+):
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, stream, None)
+        assert ended(arguments, patch) == 2
+    assert capsys.readouterr().err.splitlines() == [said]
 
 
 def test_progress_is_shown_to_terminals_only_and_not_where_it_is_unwanted(

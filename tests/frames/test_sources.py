@@ -103,6 +103,17 @@ def test_a_packed_file_that_was_cut_short_is_refused_by_name(
         read(path)
 
 
+@pytest.mark.parametrize("held", [b"", b"\x1f", b"\x28\xb5\x2f"])
+@pytest.mark.parametrize("name", ["a.ndjson.gz", "a.ndjson.ZST"])
+def test_a_packed_file_of_which_hardly_anything_came_is_refused(
+    tmp_path: Path, name: str, held: bytes
+):
+    path = tmp_path / name
+    path.write_bytes(held)
+    with pytest.raises(sl.DataError, match=r"cut short"):
+        read(path)
+
+
 @pytest.mark.parametrize(
     ("place", "suffix"),
     [("a.CSV", ".csv"), ("x/a.ndjson.GZ", ".ndjson"), ("a.gz", ""), ("s3://b/a.csv.zst", ".csv")],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 import warnings
 from typing import Annotated, Any, cast
@@ -62,6 +63,9 @@ def main() -> None:
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, io.TextIOWrapper):
                 stream.reconfigure(errors="backslashreplace")
+        if os.environ.get("COLUMNS") == "0":
+            # So says a shell without a terminal, and nothing would fit.
+            del os.environ["COLUMNS"]
         try:
             # Typer's own way of showing errors takes a box of several lines.
             sys.exit(app(sys.argv[1:] or ["--help"], standalone_mode=False))

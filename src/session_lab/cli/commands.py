@@ -60,7 +60,10 @@ class Commands(TyperGroup):
         if name is None or stub is None:
             return name, stub, rest
         command = _imported(name)
-        _obey_settings(command, name, ctx)
+        _obey_environment(command, name)
+        # Whoever mends the settings is not kept from the help by them.
+        if "--help" not in rest:
+            _obey_settings(command, name, ctx)
         return name, command, rest
 
     def invoke(self, ctx: Any) -> Any:  # noqa: ANN401
@@ -88,33 +91,60 @@ def _imported(name: str) -> Any:  # noqa: ANN401
     return typer.main.get_command(alone)
 
 
-def _obey_settings(command: Any, name: str, ctx: Any) -> None:  # noqa: ANN401
-    """Read defaults from the environment, or else from the settings file."""
-    flags = {
+def _flags(command: Any) -> dict[str, Any]:  # noqa: ANN401
+    """Return the options of a command by their flags, without dashes."""
+    return {
         flag.removeprefix("--"): parameter
         for parameter in command.params
         for flag in parameter.opts
         if flag.startswith("--") and flag != "--help"
     }
-    for flag, parameter in flags.items():
+
+
+def _obey_environment(command: Any, name: str) -> None:  # noqa: ANN401
+    """Name the variable that each option is read from."""
+    for flag, parameter in _flags(command).items():
         # An option that names a variable of its own keeps it.
         variable = f"{_PREFIX}_{name}_{flag}".upper().replace("-", "_")
         parameter.envvar = parameter.envvar or variable
+
+
+def _obey_settings(command: Any, name: str, ctx: Any) -> None:  # noqa: ANN401
+    """Read defaults from the settings file."""
+    flags = _flags(command)
     path, settings = _settings(name)
-    for flag in settings:
+    for flag, value in settings.items():
+        column = f"{name}.{flag}"
         if flag not in flags:
             message = f"session-lab {name} has no option --{flag}"
-            raise DataError(message, source=path, column=f"{name}.{flag}")
+            raise DataError(message, source=path, column=column)
+        wanted = _wanted(flags[flag], value)
+        if wanted is not None:
+            raise DataError(f"{value!r} is not {wanted}", source=path, column=column)
     ctx.default_map = {name: {flags[flag].name: value for flag, value in settings.items()}}
+
+
+def _wanted(parameter: Any, value: object) -> str | None:  # noqa: ANN401
+    """Return what an option takes of a settings file where a value is something else."""
+    if parameter.is_flag:
+        return None if isinstance(value, bool) else "true or false"
+    if parameter.multiple:
+        values = value if isinstance(value, list) else [{}]
+        return "a list of texts or numbers" if any(map(_is_nested, values)) else None
+    return "a text or a number" if _is_nested(value) else None
+
+
+def _is_nested(value: object) -> bool:
+    return isinstance(value, bool | list | dict)
 
 
 def _settings(name: str) -> tuple[str, dict[str, Any]]:
     """Read the table of a command from the settings file, if there is one."""
-    path = Path(os.environ.get(f"{_PREFIX}_CONFIG", _FILE))
+    path = Path(os.environ.get(f"{_PREFIX}_CONFIG") or _FILE)
     if not path.exists() and str(path) == _FILE:
         return str(path), {}
     try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+        tables = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (ValueError, OSError) as error:
         raise DataError(f"cannot be read as TOML: {error}", source=str(path)) from error
     for table, values in tables.items():

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from session_lab.errors import DataError
 from session_lab.frames.files.places import (
     PACKINGS,
     file_system,
@@ -61,9 +62,11 @@ def whole_file(path: str | os.PathLike[str]) -> Generator[Path]:
     is_elsewhere, target = is_address(text), Path(text)
     shown = shown_name(text) if is_elsewhere else text
     name = Path(shown).name
+    if text == "-" and sys.stdout is None:
+        raise DataError("standard output is closed")
     with ExitStack() as opened:
         if text != "-":
-            # A closed standard output is an error of the process, not of the place.
+            # A pipe that closes is an error of the process, not of the place.
             opened.enter_context(writing(shown))
         # Whatever standard output leads to, /dev/stdout is written into and never replaced.
         is_stream = text == "-" or text.startswith("/dev/") or _is_pipe(target)

@@ -26,6 +26,7 @@ import pyarrow.parquet as pq
 
 from session_lab.errors import DataError
 from session_lab.frames.files.places import (
+    PACKINGS,
     before_pattern,
     file_system,
     is_address,
@@ -217,8 +218,12 @@ class Source:
             was cut short.
         """
         with self._raw() as raw:
-            packing = _packing(raw.peek(4)[:4])
+            head = raw.peek(4)[:4]
+            packing = _packing(head)
             if packing is None:
+                if len(head) < 4 and Path(self.name).suffix.lower() in PACKINGS:
+                    message = "it was cut short: a packed file has more bytes"
+                    raise DataError(message, source=self.name)
                 yield raw
                 return
             with reading(self.name):
@@ -289,6 +294,8 @@ class Source:
     def _once(self) -> IO[bytes]:
         """Read what can be read only once into a file that stays open."""
         if self._kept.file is None:
+            if self._text == "-" and sys.stdin is None:
+                raise DataError("it is closed", source=self.name)
             kept = self._kept.make()
             with reading(self.name):
                 if self._file is None and self._text != "-":
