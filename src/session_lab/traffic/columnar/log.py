@@ -224,7 +224,7 @@ class GroupedLog:
 
         with ThreadPoolExecutor(workers) as pool:
             for (first, last), made in zip(chunks, pool.map(play_chunk, chunks), strict=True):
-                told.add(made)
+                told.add(made, columns.bounds[last] / columns.bounds[-1])
                 if progress is not None:
                     progress(int(columns.bounds[last] - columns.bounds[first]))
         for room in spare:

@@ -38,11 +38,12 @@ class RunsSoFar:
         self._columns = RunColumns.empty(0)
         self._n = 0
 
-    def add(self, part: RunColumns) -> None:
-        """Put further runs behind those that are there."""
+    def add(self, part: RunColumns, share: float = 1.0) -> None:
+        """Put further runs behind those that are there, which are about a share of all."""
         n = self._n + len(part.owner)
         if n > len(self._columns.owner):
-            self._resize(n + n // _SPARE)
+            expected = int(n / share)
+            self._resize(expected + expected // _SPARE)
         columns: tuple[NDArray[Any], ...] = self._columns
         for column, more in zip(columns, part, strict=True):
             column[self._n : n] = more
@@ -54,6 +55,10 @@ class RunsSoFar:
         return self._columns
 
     def _resize(self, n: int) -> None:
+        if not self._n:
+            # Unlike what is added to columns, this is not written before there is something to say.
+            self._columns = RunColumns.empty(n)
+            return
         for column in self._columns:
             # Nobody else holds the columns yet.
             column.resize(n, refcheck=False)
