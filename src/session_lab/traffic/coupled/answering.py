@@ -41,9 +41,9 @@ from session_lab.traffic.coupled.state import (
     N_FREE,
     N_LEFT,
     NEVER,
+    NEXT_AT,
     PENDING,
     PHASE,
-    PLACE,
     QUEUED,
     RESTING,
     SESSION,
@@ -83,22 +83,22 @@ def play_event(  # noqa: C901, PLR0912, PLR0915, PLR0917  a call would copy all 
     session_of: NDArray[np.int32],
     tasks: NDArray[np.int64],
     event: Int64,
-) -> tuple[Int64, Int64]:
+) -> Int64:
     """Answer an event.
 
-    Returns the row of a run that is to serve, with a slot that it has or that is free, and the event
-    of the one turn it has; NONE where there is none.
+    Returns the row of a run that is to serve, with a slot that it has or that is free; NONE where
+    there is none.
     """
     clock = room.clock
     verdicts, waits, numbers = written.answers
     at, op, session = columns.at[event], columns.op[event], np.int64(session_of[event])
     row = np.int64(room.row_of[session])
-    if row < 0:
+    is_new = bool(row < 0)
+    if is_new:
         row = _begin(room, columns, written, tasks, session)
     state = room.states[row]
-    place = state[PLACE]
-    state[PLACE] += 1
-    is_new = place == columns.bounds[session]
+    following = room.following[event]
+    state[NEXT_AT] = columns.at[following] if following >= 0 else NEVER
     is_expired = state[EXPIRES_AT] != _NAT and state[EXPIRES_AT] < at
     answer = np.int64(answer_to(op, is_new, state[CLOSED_AT] != _NAT, is_expired))
     verdicts[event], waits[event], numbers[event] = answer * 8, _NAT, _NONE
@@ -131,7 +131,7 @@ def play_event(  # noqa: C901, PLR0912, PLR0915, PLR0917  a call would copy all 
             if waits_already:
                 written.queued[event] += at - state[ASKED_AT]
             if state[PENDING] == 0:
-                state[HEAD] = place
+                state[HEAD] = event
             state[PENDING] += 1
             verdicts[event] = answer * 8 + kind + 1
     if reason != _NONE:
@@ -144,18 +144,16 @@ def play_event(  # noqa: C901, PLR0912, PLR0915, PLR0917  a call would copy all 
         task = state[TASK]
         if clock[HELD] >= clock[TOTAL] or room.held[task] >= room.of_task[task]:
             join(room, row)
-            return _NONE, _NONE
+            return _NONE
         # Nobody whose task has room is in line while a slot is free.
         serves = True
     if serves:
-        return row, np.int64(event) if has_turn else _NONE
-    if (
-        state[PHASE] == RESTING
-        and state[PENDING] == 0
-        and state[PLACE] == columns.bounds[session + 1]
-    ):
+        return row
+    if state[PHASE] == HOLDING:
+        watch(room, row, gives_back_at(state, rules_at(book, columns, session)))
+    elif state[PHASE] == RESTING and state[PENDING] == 0 and state[NEXT_AT] == NEVER:
         retire(room, columns, book, written, row)
-    return _NONE, _NONE
+    return _NONE
 
 
 @inlined
@@ -177,7 +175,6 @@ def _begin(
         state[field] = 0
     forget(state)
     state[TIMER] = NEVER
-    state[PLACE] = columns.bounds[session]
     state[CLOSED_AT] = _NAT
     state[SESSION] = session
     state[TASK] = tasks[session]
@@ -206,5 +203,3 @@ def _close(room: Room, columns: Columns, book: Rulebook, row: Int64, at: Int64) 
     rules = rules_at(book, columns, state[SESSION])
     if state[ENDED_AT] < 0 and is_live(state, at, rules):
         close(state, at, max(last_busy(state), at), _SESSION_CLOSED, rules)
-        if state[PHASE] == HOLDING:
-            watch(room, row, gives_back_at(state, rules))

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from session_lab.simulator.model.run_rules import FOR_EVER
-from session_lab.traffic.columnar.compiling import compiled, inlined
-from session_lab.traffic.columnar.run_row import END_CAUSE, ENDED_AT, gives_back_at, write_waiting
+from session_lab.traffic.columnar.compiling import compiled, inlined, prefetch
+from session_lab.traffic.columnar.run_row import END_CAUSE, ENDED_AT, write_waiting
 from session_lab.traffic.columnar.session_rules import ACCEPTED, CREATED
 from session_lab.traffic.coupled.answering import play_event
 from session_lab.traffic.coupled.line import first_in_line, join, note, pass_time
@@ -32,10 +32,10 @@ from session_lab.traffic.coupled.state import (
     IN_LINE,
     MARGIN,
     N_RETURNED,
+    NEXT_AT,
     NOW,
     PENDING,
     PHASE,
-    PLACE,
     QUEUED,
     QUEUED_COLUMN,
     RESTING,
@@ -48,7 +48,7 @@ from session_lab.traffic.coupled.state import (
     UNDRAINED,
     WAITING,
 )
-from session_lab.traffic.coupled.timers import next_due, take_due, watch
+from session_lab.traffic.coupled.timers import next_due, take_due
 from session_lab.traffic.engine.engine_result import CAUSES, KINDS, NAT, NONE
 
 if TYPE_CHECKING:
@@ -59,11 +59,30 @@ if TYPE_CHECKING:
     from session_lab.traffic.coupled.written import Written
 
 
-__all__ = ["play_events", "write_rest"]
+__all__ = ["link_events", "play_events", "write_rest"]
 
 _NAT, _NONE = np.int64(NAT), np.int64(NONE)
 _CONTINUATION, _UPGRADED = map(KINDS.index, ("continuation", "upgrade"))
 _UPGRADE = CAUSES.index("upgrade")
+
+_AHEAD = 16
+"""What an event needs is fetched from memory when so many others come before it."""
+
+_LINES = 4
+"""How many lines of the processor's cache a state fills, of 8 numbers each."""
+
+
+@compiled
+def link_events(
+    session_of: NDArray[np.int32], found: NDArray[np.int32], following: NDArray[np.int32]
+) -> None:
+    """Write which event of its session follows each; ``found`` is NONE for every session."""
+    for behind in range(len(session_of)):
+        event = np.uint64(len(session_of) - 1 - behind)
+        if session_of[event] >= 0:
+            session = np.uint64(session_of[event])
+            following[event] = found[session]
+            found[session] = event
 
 
 @compiled
@@ -91,18 +110,19 @@ def play_events(  # noqa: C901, PLR0912, PLR0917  a call of a part would copy al
             if due >= 0:
                 _run_timer(room, columns, book, written, due)
             continue
-        row, turn = _NONE, _NONE
+        row = _NONE
         if clock[IN_LINE] and clock[HELD] < clock[TOTAL]:
             row = first_in_line(room)
         if row < 0 and event < last and ats[event] == now:
             clock[EVENT] = event + 1
             if session_of[event] < 0:
                 continue
-            row, turn = play_event(room, columns, book, written, session_of, tasks, event)
+            _fetch(room, columns, session_of, event)
+            row = play_event(room, columns, book, written, session_of, tasks, event)
             if row < 0:
                 continue
         if row >= 0:
-            serve_turns(room, columns, book, written, row, turn)
+            serve_turns(room, columns, book, written, row)
             continue
         if event == last < n:
             return True
@@ -119,14 +139,24 @@ def play_events(  # noqa: C901, PLR0912, PLR0917  a call of a part would copy al
 
 
 @inlined
+def _fetch(room: Room, columns: Columns, session_of: NDArray[np.int32], event: Int64) -> None:
+    """Begin to fetch from memory what an event needs that comes soon."""
+    later = min(event + _AHEAD, len(session_of) - 1)
+    session = session_of[later]
+    if session < 0:
+        return
+    prefetch(columns.at, np.int64(max(room.following[later], 0)))
+    row = np.int64(room.row_of[session])
+    if row >= 0:
+        for line in range(_LINES):
+            prefetch(room.states, 8 * (_LINES * row + line))
+
+
+@inlined
 def _run_timer(room: Room, columns: Columns, book: Rulebook, written: Written, row: Int64) -> None:
     """Return the slot of a run that is suspended or has ended; another may follow that."""
     clock, state = room.clock, room.states[row]
-    due, session = clock[NOW], state[SESSION]
-    gives_back = gives_back_at(state, rules_at(book, columns, session))
-    if gives_back > due:
-        watch(room, row, gives_back)
-        return
+    due = clock[NOW]
     state[PHASE] = RESTING
     clock[HELD] -= 1
     room.held[state[TASK]] -= 1
@@ -135,7 +165,7 @@ def _run_timer(room: Room, columns: Columns, book: Rulebook, written: Written, r
         reason = _UPGRADED if state[END_CAUSE] == _UPGRADE else _CONTINUATION
         trigger_next(room, columns, book, written, row, reason, due)
         join(room, row)
-    elif state[PLACE] == columns.bounds[session + 1]:
+    elif state[NEXT_AT] == FOR_EVER:
         retire(room, columns, book, written, row)
 
 
@@ -158,14 +188,14 @@ def write_rest(room: Room, columns: Columns, book: Rulebook, written: Written) -
             rows = clock[ROWS]
             woken_at = _NAT
             if state[SLOT_AT] >= 0:
-                woken_at = columns.at[columns.order[state[HEAD]]]
+                woken_at = columns.at[state[HEAD]]
             rules = rules_at(book, columns, session)
             clock[ROWS] = write_waiting(room.runs, rows, session, state, rules, woken_at)
             room.runs[rows, QUEUED_COLUMN] = state[QUEUED] + book.until - state[ASKED_AT]
             written.sessions.n_runs[session] += 1
         while state[PENDING]:
-            event = columns.order[state[HEAD]]
-            state[HEAD] += 1
+            event = state[HEAD]
+            state[HEAD] = room.following[event]
             answer = np.int64(verdicts[event]) >> 3
             if answer == ACCEPTED or (answer == CREATED and verdicts[event] & 7):
                 state[PENDING] -= 1

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from session_lab.traffic.columnar.layout import Answers, SessionColumns
-from session_lab.traffic.coupled.kernel import play_events, write_rest
+from session_lab.traffic.coupled.kernel import link_events, play_events, write_rest
 from session_lab.traffic.coupled.state import (
     N_ASKED,
     N_GIVEN,
@@ -18,6 +18,7 @@ from session_lab.traffic.coupled.state import (
     Room,
 )
 from session_lab.traffic.coupled.written import Written
+from session_lab.traffic.engine.engine_result import NONE
 from session_lab.traffic.engine.slots import SlotUse
 
 if TYPE_CHECKING:
@@ -56,7 +57,9 @@ class Play:
         self.written.sessions.n_runs[:] = 0
         first = int(columns.at[0]) if n else 0
         gap = (int(columns.at[-1]) - first) // n if n else 0
-        self.room = Room.begin(limits, n_sessions, first=first, gap=gap, tells=tells)
+        following = np.empty(n, np.int32)
+        link_events(log.session, np.full(n_sessions, NONE, np.int32), following)
+        self.room = Room.begin(limits, n_sessions, following, first=first, gap=gap, tells=tells)
 
     def run(
         self,

@@ -34,6 +34,7 @@ from session_lab.traffic.coupled.state import (
     AT_ONCE,
     CLOSED_AT,
     DECIDED,
+    EVENT,
     HEAD,
     HELD,
     HOLDING,
@@ -41,7 +42,6 @@ from session_lab.traffic.coupled.state import (
     NOW,
     PENDING,
     PHASE,
-    PLACE,
     QUEUED,
     SESSION,
     SETTLED,
@@ -89,43 +89,35 @@ def _take_slot(room: Room, columns: Columns, book: Rulebook, row: Int64) -> None
 
 
 @inlined
-def serve_turns(  # noqa: PLR0917
-    room: Room, columns: Columns, book: Rulebook, written: Written, row: Int64, event: Int64
-) -> None:
-    """Serve turns in order of arrival by a run that has a slot, or gets one, until its end is fixed.
-
-    ``event`` is the one turn there is, where that has just arrived, else NONE.
-    """
+def serve_turns(room: Room, columns: Columns, book: Rulebook, written: Written, row: Int64) -> None:
+    """Serve turns in order of arrival by a run that has a slot, or gets one, until its end is fixed."""
     state = room.states[row]
     if state[PHASE] == WAITING:
         _take_slot(room, columns, book, row)
     rules = rules_at(book, columns, state[SESSION])
     while state[PENDING] and state[ENDED_AT] < 0:
-        if event < 0:
-            event = np.int64(columns.order[state[HEAD]])
-        if not _decide(room, columns, book, written, row, event):
+        if not _decide(room, columns, book, written, row, state[HEAD]):
             break
         state[PENDING] -= 1
-        state[HEAD] += 1
-        event = _NONE
-        _find_next(columns, written, state)
+        _find_next(room, written, state)
     if state[CLOSED_AT] != _NAT and state[PENDING] == 0 and state[ENDED_AT] < 0:
         close(state, state[CLOSED_AT], state[FREE_AT], _SESSION_CLOSED, rules)
     watch(room, row, gives_back_at(state, rules))
 
 
 @inlined
-def _find_next(columns: Columns, written: Written, state: NDArray[np.int64]) -> None:
+def _find_next(room: Room, written: Written, state: NDArray[np.int64]) -> None:
     """Move to the next turn; the starts before it name the run that served the last."""
     verdicts, _, numbers = written.answers
-    while state[HEAD] < state[PLACE]:
-        event = columns.order[state[HEAD]]
+    event = np.int64(room.following[state[HEAD]])
+    while 0 <= event < room.clock[EVENT]:
         answer = np.int64(verdicts[event]) >> 3
         if answer == ACCEPTED:
             break
         if answer == CACHED:
             numbers[event] = state[NUMBER]
-        state[HEAD] += 1
+        event = np.int64(room.following[event])
+    state[HEAD] = event
 
 
 @inlined

@@ -47,10 +47,9 @@ __all__ = [
 (
     SLOT_AT,
     QUEUED,
-    TIMER,
     ASKED_AT,
     PHASE,
-    PLACE,
+    NEXT_AT,
     HEAD,
     PENDING,
     DECIDED,
@@ -60,14 +59,15 @@ __all__ = [
     SESSION,
     TASK,
     EXPIRES_AT,
+    TIMER,
     BEHIND,
 ) = range(N_FIELDS, N_FIELDS + 16)
 """Of a session at play, behind the fields of its run: when the run was given the slot of its boot, or
-UNFIXED; how long it has waited for slots; when its timer is due; since when it waits; what it does
-about slots; the place of the session's next event in the order of events, and of the first turn
-that is not decided; how many such turns there are, how many are decided, and how many runs there
-had been when the last was; how long all runs have waited; close, number, task and expiry; and the row
-of the timer behind its own in a list."""
+UNFIXED; how long it has waited for slots; since when it waits; what it does about slots; when the
+session's next event comes, or NEVER; the event of the first turn that is not decided; how many such
+turns there are, how many are decided, and how many runs there had been when the last was; how long
+all runs have waited; close, number, task and expiry; and when its timer is due, and the row of the
+timer behind it in a list."""
 
 RESTING, WAITING, HOLDING = range(3)
 """What a run does about slots: none, it is in line for one, it holds one."""
@@ -116,14 +116,16 @@ class Room(NamedTuple):
     """The arrays of a play.
 
     ``states`` are the sessions at play, ``row_of`` maps sessions to them, and ``free`` are the rows
-    that are not in use. ``timers`` are the first rows of lists of those whose timer is due in the same
-    stretch of time, or a whole round of stretches later; NONE where a list is empty. The line is a
-    heap for each task, of ``line_room`` entries from ``line_begin`` on. ``asked`` and the like are
-    the instants of slots, if they are to be told.
+    that are not in use. ``following`` maps events to the next of their session, or NONE. ``timers``
+    are the first rows of lists of those whose timer is due in the same stretch of time, or a whole
+    round of stretches later; NONE where a list is empty. The line is a heap for each task, of
+    ``line_room`` entries from ``line_begin`` on. ``asked`` and the like are the instants of slots, if
+    they are to be told.
     """
 
     clock: NDArray[np.int64]
     states: NDArray[np.int64]
+    following: NDArray[np.int32]
     row_of: NDArray[np.int32]
     free: NDArray[np.int32]
     timers: NDArray[np.int32]
@@ -142,7 +144,14 @@ class Room(NamedTuple):
 
     @classmethod
     def begin(
-        cls, limits: SlotLimits, n_sessions: int, *, first: int, gap: int, tells: bool
+        cls,
+        limits: SlotLimits,
+        n_sessions: int,
+        following: NDArray[np.int32],
+        *,
+        first: int,
+        gap: int,
+        tells: bool,
     ) -> Room:
         """Begin a play at an instant, with little room; ``gap`` is the mean time between events."""
         size, tasks = 1 << 8, len(limits.of_task)
@@ -155,6 +164,7 @@ class Room(NamedTuple):
         return cls(
             clock,
             states,
+            following,
             np.full(n_sessions, -1, np.int32),
             np.arange(size, dtype=np.int32)[::-1].copy(),
             np.full(_LISTS, NONE, np.int32),

@@ -19,6 +19,7 @@ from session_lab.traffic.coupled.state import (
     MARGIN,
     N_TIMERS,
     NEVER,
+    NEXT_AT,
     SHIFT,
     SOONEST,
     TIMER,
@@ -36,15 +37,16 @@ _NONE = np.int64(NONE)
 
 @inlined
 def watch(room: Room, row: Int64, due: Int64) -> None:
-    """Set a timer, unless an earlier one will look again."""
+    """Set the timer of a run that gives its slot back, unless its session has an event before.
+
+    That event looks again. So no timer goes off in vain, and none is ever moved.
+    """
     clock, state = room.clock, room.states[row]
-    if due >= state[TIMER]:
+    if state[NEXT_AT] < due:
         return
-    if state[TIMER] != NEVER:
-        _take_out(room, row)
-    place = due >> clock[SHIFT] & (len(room.timers) - 1)
-    state[TIMER], state[BEHIND] = due, room.timers[place]
-    room.timers[place] = row
+    stretch = due >> clock[SHIFT] & (len(room.timers) - 1)
+    state[TIMER], state[BEHIND] = due, room.timers[stretch]
+    room.timers[stretch] = row
     clock[SOONEST] = min(clock[SOONEST], due)
     clock[N_TIMERS] += 1
     clock[FULL] |= clock[N_TIMERS] + MARGIN > len(room.timers)
@@ -83,26 +85,17 @@ def take_due(room: Room) -> Int64:
     """Remove a timer that is due at the soonest instant, and return its row; NONE if there is none."""
     clock, states, timers = room.clock, room.states, room.timers
     due = clock[SOONEST]
-    row = np.int64(timers[due >> clock[SHIFT] & (len(timers) - 1)])
+    place = due >> clock[SHIFT] & (len(timers) - 1)
+    before, row = _NONE, np.int64(timers[place])
     while row >= 0 and states[row, TIMER] != due:
-        row = states[row, BEHIND]
-    if row >= 0:
-        _take_out(room, row)
-        states[row, TIMER] = NEVER
-    else:
+        before, row = row, states[row, BEHIND]
+    if row < 0:
         clock[SOONEST] = due + 1
-    return row
-
-
-@inlined
-def _take_out(room: Room, row: Int64) -> None:
-    clock, states, timers = room.clock, room.states, room.timers
-    place = states[row, TIMER] >> clock[SHIFT] & (len(timers) - 1)
-    behind, before = states[row, BEHIND], np.int64(timers[place])
-    if before == row:
-        timers[place] = behind
+        return row
+    if before < 0:
+        timers[place] = states[row, BEHIND]
     else:
-        while states[before, BEHIND] != row:
-            before = states[before, BEHIND]
-        states[before, BEHIND] = behind
+        states[before, BEHIND] = states[row, BEHIND]
+    states[row, TIMER] = NEVER
     clock[N_TIMERS] -= 1
+    return row
