@@ -140,8 +140,11 @@ def test_completion_offers_public_names_only(name: str):
     assert dir(module) == sorted(module.__all__)
 
 
-def test_importing_the_package_loads_nothing_heavy():
-    code = f"import sys, session_lab; print(sorted(sys.modules.keys() & set({HEAVY})))"
+@pytest.mark.parametrize(
+    ("name", "heavy"), [("", HEAVY), (".widgets", ["httpx", "numba"])], ids=["all", "explorers"]
+)
+def test_importing_the_package_loads_nothing_heavy(name: str, heavy: list[str]):
+    code = f"import sys, session_lab{name}; print(sorted(sys.modules.keys() & set({heavy})))"
     loaded = subprocess.run(
         [sys.executable, "-c", code], check=True, capture_output=True, text=True
     ).stdout

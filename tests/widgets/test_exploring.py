@@ -8,10 +8,12 @@ from typing import Any
 
 import IPython
 import ipywidgets
+import numba
 import pytest
 
 import session_lab as sl
-from session_lab.widgets import Selection, TagExplorer
+from session_lab.widgets import IndexedSessions, Selection, TagExplorer
+from session_lab.widgets.data import kernels
 from tests.widgets.looking import displayed, picture, text, tree, widgets_and_figures
 from tests.widgets.sessions import sessions_frame
 
@@ -112,3 +114,22 @@ def test_running_a_cell_again_closes_what_it_made_before(monkeypatch: pytest.Mon
     last.close()
     other.close()
     assert widgets_and_figures() == before
+
+
+def test_what_the_first_filters_need_is_loaded_before_them(monkeypatch: pytest.MonkeyPatch):
+    kinds: dict[str, list[Any]] = {"take_codes": [], "rows_with": []}
+
+    def noting(name: str, compiled: Any) -> Any:
+        def called(*arguments: Any) -> Any:
+            kinds[name].append([numba.typeof(one) for one in arguments])
+            return compiled(*arguments)
+
+        return called
+
+    for name in kinds:
+        monkeypatch.setattr(kernels, name, noting(name, getattr(kernels, name)))
+    sessions = IndexedSessions(SESSIONS)
+    sessions.load()
+    sessions.tags_of(Selection(tags="vip"))
+    for first, later in kinds.values():
+        assert first == later

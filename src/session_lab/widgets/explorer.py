@@ -345,6 +345,7 @@ class Explorer(AnswersMistyped, ABC, Generic[State]):
         html = self.to_html()
         name = self.live_as(html)
         display_both(html, name, repr(self), None if self._is_closed else self.widget)
+        self._panel.get_ready()
 
     def live_as(self, html: str) -> str:
         """Replace a static twin by the view from now on; return the twin's name."""

@@ -171,6 +171,7 @@ class Exploration(AnswersMistyped):
         html = explorer.to_html()
         name = explorer.live_as(html)
         display_both(html, name, repr(self), None if self._is_closed else self.widget)
+        self._panel.get_ready()
 
     def _on_tab(self, _: object) -> None:
         self._show_only(self._shown())

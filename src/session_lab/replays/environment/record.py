@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from session_lab.client.sync import check_client
 from session_lab.errors import APIError, DataError
 from session_lab.frames.files.places import folder_path
 from session_lab.mistyped import answer_mistyped
@@ -160,6 +159,9 @@ class Recorder:
         concurrency: int = 8,
         progress: bool = False,
     ) -> None:
+        # The client loads when someone records; those who draw what was recorded need none.
+        from session_lab.client.sync import check_client  # noqa: PLC0415
+
         check_client(client)
         if not is_integer(concurrency) or not 1 <= concurrency <= MOST_AT_ONCE:
             message = f"{concurrency!r} is not a number from 1 to {MOST_AT_ONCE}"

@@ -136,6 +136,14 @@ class IndexedSessions:
         taken = kernels().take_codes(codes.codes, *self._owners, self.rows(selection))
         return tags.TagCodes(codes.names, *taken)
 
+    def load(self) -> None:
+        """Load the passes by which tags are filtered; each is compiled where it never ran before."""
+        if "tags" in self.frame.columns and self.tags.names:
+            none = np.zeros(0, dtype=np.bool_)
+            codes, bounds, owners = self.tags.codes[:0], self.tags.offsets[:1], self._owners
+            kernels().take_codes(codes, *(one[:0] for one in owners), none)
+            kernels().rows_with(codes, bounds, none, 1)
+
     def _rows(self, selection: Selection) -> NDArray[np.bool_]:
         rows = np.ones(len(self), dtype=np.bool_)
         for name in CATEGORIES:

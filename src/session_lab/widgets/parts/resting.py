@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["at_rest", "can_wait"]
+__all__ = ["at_rest", "beside", "can_wait"]
 
-_REST = 0.4
-"""Seconds without a move."""
+_REST = 0.8
+"""Seconds without a move: longer than someone who drags or steps takes from one to the next."""
 
 
 def can_wait() -> bool:
@@ -21,6 +21,12 @@ def can_wait() -> bool:
     except RuntimeError:
         return False
     return True
+
+
+def beside(work: Callable[[], object]) -> None:
+    """Do some work in a thread of its own, beside whatever comes next; in a script, not at all."""
+    if can_wait():
+        asyncio.get_running_loop().run_in_executor(None, work)
 
 
 def at_rest(

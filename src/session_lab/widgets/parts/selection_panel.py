@@ -15,6 +15,7 @@ from session_lab.widgets.data.facets import count_facet, offered
 from session_lab.widgets.data.session_table import SessionTable
 from session_lab.widgets.parts.chips import Chips
 from session_lab.widgets.parts.controls import WRAPPED, Kit, put
+from session_lab.widgets.parts.resting import beside
 from session_lab.widgets.parts.rows_table import RowsTable
 
 if TYPE_CHECKING:
@@ -136,6 +137,10 @@ class SelectionPanel:
         self.table.show(selection, n)
         self._fill_lists()
         self._fill_chips()
+
+    def get_ready(self) -> None:
+        """Load what the first filter needs, while the first picture is looked at."""
+        beside(self._prepared.load)
 
     def count(self, selection: Selection) -> tuple[int, int]:
         """Return how many sessions a selection keeps, and how many there are.
