@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import subprocess
@@ -188,3 +189,11 @@ def test_a_log_goes_through_a_pipe_from_command_to_command():
     done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True)
     events = sl.traffic.generate(sl.ChatWorkload(duration="5m"), seed=3)
     assert json.loads(done.stdout)["totals"]["events"] == len(events)
+
+
+def test_what_a_shell_unpacks_on_the_way_is_read_as_the_file_is(tmp_path: Path):
+    packed = tmp_path / "log.ndjson.gz"
+    packed.write_bytes(gzip.compress(LOG.read_bytes()))
+    command = f"{sys.executable} -c '{MAIN[2]}' replay <(zcat {packed}) --json"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout)["totals"]["events"] == len(sl.traffic.read(LOG))

@@ -141,6 +141,18 @@ def test_standard_input_is_read_as_often_as_wanted(monkeypatch: pytest.MonkeyPat
     assert source.name == "standard input"
 
 
+@pytest.mark.parametrize("device", ["/dev/zero", "/dev/urandom"])
+def test_a_device_without_an_end_is_refused(device: str):
+    told = f"{device[5:]}: it is a device, which has no end; give a file, a pipe or -"
+    with pytest.raises(sl.DataError, match=told):
+        sl.traffic.read(device)
+    with pytest.raises(sl.DataError, match=told):
+        sl.read_sessions(device)
+    with open(device, "rb") as file, pytest.raises(sl.DataError, match="which has no end"):  # noqa: PTH123
+        sl.traffic.read(file)
+    assert len(sl.traffic.read(os.devnull)) == 0
+
+
 def test_a_pipe_is_read_as_often_as_wanted(tmp_path: Path):
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)

@@ -296,17 +296,20 @@ class Source:
         if self._kept.file is None:
             if self._text == "-" and sys.stdin is None:
                 raise DataError("it is closed", source=self.name)
-            kept = self._kept.make()
             with reading(self.name):
                 if self._file is None and self._text != "-":
                     with self.path.open("rb") as pipe:
-                        self._keep(_chunks(pipe), kept)
+                        self._keep(pipe)
                 else:
-                    self._keep(_chunks(self._file or sys.stdin.buffer), kept)
+                    self._keep(self._file or sys.stdin.buffer)
         return self._kept.make()
 
-    def _keep(self, chunks: Iterator[bytes], kept: IO[bytes]) -> None:
-        for chunk in chunks:
+    def _keep(self, file: IO[Any]) -> None:
+        if _is_endless(file):
+            message = "it is a device, which has no end; give a file, a pipe or - (standard input)"
+            raise DataError(message, source=self.name)
+        kept = self._kept.make()
+        for chunk in _chunks(file):
             kept.write(chunk)
             self.on_bytes(len(chunk))
 
@@ -368,6 +371,17 @@ def _is_pipe(text: str) -> bool:
     except OSError:
         return False
     return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+
+
+def _is_endless(file: IO[Any]) -> bool:
+    """Check whether a file is of a device that may never end; a terminal ends, and so does nothing."""
+    try:
+        status = os.fstat(file.fileno())
+    except (AttributeError, OSError, ValueError):  # It is none of the system's.
+        return False
+    if not stat.S_ISCHR(status.st_mode) or file.isatty():
+        return False
+    return status.st_rdev != Path(os.devnull).stat().st_rdev
 
 
 def _chunks(file: IO[Any]) -> Iterator[bytes]:
