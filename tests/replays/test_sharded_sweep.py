@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import pandas as pd
 import pytest
@@ -12,6 +13,8 @@ from typer.testing import CliRunner
 
 import session_lab as sl
 from session_lab.cli.app import app
+from session_lab.frames.files.sources import Source
+from session_lab.traffic.played_shards import read_shard, told_apart
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -149,3 +152,56 @@ def test_one_command_leads_from_a_file_a_day_to_a_decision(events: pd.DataFrame,
     assert [row["turns"] for row in rows] == whole["turns"].tolist()
     again = CliRunner().invoke(app, ["sweep", str(shards), "--sharded", *choices])
     assert again.stdout == made.stdout
+
+
+@pytest.mark.parametrize("by", ["external_id", "task_identifier", "expires_at"])
+def test_columns_that_folders_of_shards_are_named_for_are_read(tmp_path: Path, by: str):
+    n = 40
+    events = pd.DataFrame(
+        {
+            "at": pd.date_range("2026-01-01", periods=n, freq="min", tz="UTC"),
+            "op": ["start", *["message"] * 3] * (n // 4),
+            "external_id": [f"a/b {number // 4}" for number in range(n)],
+            "expires_at": [f"2026-01-01T00:{number // 20}0:30Z" for number in range(n)],
+            "task_identifier": [
+                "sales / eu" if number // 4 % 3 else "support" for number in range(n)
+            ],
+        }
+    )
+    parts = tmp_path / "parts"
+    for value, some in events.groupby(by):
+        folder = parts / f"{by}={quote(str(value), safe='')}"
+        folder.mkdir(parents=True)
+        some.drop(columns=by).to_parquet(folder / "part-0.parquet", index=False)
+    policies = {"sales / eu": sl.RunPolicy(), "support": sl.RunPolicy(max_turns=2)}
+    events["expires_at"] = pd.to_datetime(events["expires_at"])
+    whole = sl.sweep(events, {"idle_timeout": ["5s", "2m"]}, policy=policies)
+    told = sl.sweep(parts, {"idle_timeout": ["5s", "2m"]}, policy=policies)
+    pd.testing.assert_frame_equal(told, whole, check_exact=True)
+    assert whole["refused"].min() > 0
+
+
+def test_a_folder_of_a_shard_that_is_named_for_what_cannot_be_is_told(tmp_path: Path):
+    (tmp_path / "op=dance").mkdir()
+    frame = pd.DataFrame({"at": [1, 2], "external_id": ["a", "b"]})
+    frame.to_parquet(tmp_path / "op=dance" / "a.parquet", index=False)
+    with pytest.raises(sl.DataError, match=r"^a\.parquet, op: of the folder's name: 'dance'"):
+        sl.sweep(tmp_path, GRID)
+
+
+def test_shards_dealt_out_by_their_ids_send_none_of_them(
+    events: pd.DataFrame, folder: Path, tmp_path: Path
+):
+    paths = sl.traffic.shard(folder, tmp_path / "dealt", shards=6)
+    told = [told_apart(read_shard(Source(path)), 6) for path in paths]
+    assert sorted(told) == list(range(6))
+    assert sl.sweep(tmp_path / "dealt", GRID).equals(sl.sweep(events, GRID))
+    # The same shard twice, under two names, in place of one of the others.
+    paths[2].write_bytes(paths[4].read_bytes())
+    with pytest.raises(sl.DataError, match=r"external ids have events in several files"):
+        sl.sweep(tmp_path / "dealt", GRID)
+    # One that has all ids of another among its own.
+    [whole] = sl.traffic.shard(folder, tmp_path / "whole", shards=1)
+    paths[2].write_bytes(whole.read_bytes())
+    with pytest.raises(sl.DataError, match=r"external ids have events in several files"):
+        sl.sweep(tmp_path / "dealt", GRID)

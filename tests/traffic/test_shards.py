@@ -106,6 +106,35 @@ def test_a_bad_value_in_a_shard_is_refused_with_its_place(folder: Path):
     assert (caught.value.source, caught.value.row) == ("part-00001.parquet", 0)
 
 
+def test_what_is_not_there_of_shards_is_told(folder: Path, tmp_path: Path):
+    dealt = tmp_path / "dealt"
+    paths = sl.traffic.shard(folder, dealt, shards=3)
+    for whole in (dealt, paths[1], str(dealt / "*-0000[12].parquet")):
+        sl.sweep(whole, {"max_turns": [3]})
+    paths[1].rename(tmp_path / "elsewhere.parquet")
+    for attempt in (lambda: [*read_shards(dealt)], lambda: sl.sweep(dealt, {"max_turns": [3]})):
+        with pytest.warns(sl.DataWarning, match="dealt: only 2 of 3 shards are there"):
+            attempt()
+    (tmp_path / "elsewhere.parquet").rename(paths[1])
+    (dealt / "more.csv.gz").write_text("at,op,external_id\n1,start,a\n")
+    with pytest.warns(
+        sl.DataWarning, match=r"dealt: more\.csv\.gz is not Parquet, and is not read"
+    ):
+        sl.sweep(dealt, {"max_turns": [3]})
+    paths[1].rename(paths[1].with_suffix(".draft"))
+    for attempt in (lambda: [*read_shards(dealt)], lambda: sl.sweep(dealt, {"max_turns": [3]})):
+        with pytest.raises(sl.DataError, match=r"part-00001\.draft: it is still being written"):
+            attempt()
+
+
+@pytest.mark.parametrize("told", [b"[", b"[1]", b"{}", b'{"shards": "x"}', b'{"shards": null}'])
+def test_what_others_write_into_their_files_is_passed_over(tmp_path: Path, told: bytes):
+    table = pa.table({"at": [1], "op": ["start"], "external_id": ["a"]})
+    path = tmp_path / "a.parquet"
+    pq.write_table(table.replace_schema_metadata({"session_lab": told}), path)
+    assert len(read(tmp_path)) == 1
+
+
 def test_shards_of_another_log_are_not_mixed_in(folder: Path):
     with pytest.raises(sl.DataError, match="holds other shards already, such as part-00002"):
         write_shards(EVENTS_OF_AN_HOUR, folder, shards=2)

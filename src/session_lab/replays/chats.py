@@ -153,13 +153,13 @@ class Chats:
             chats = cls._listed([_Listed(log.ids.hashes, log.created_at)], seed)
             part = Part(log, chats.places[0], chats.blocks, chats.middle)
             return replace(chats, parts=[part], scheduler=scheduler)
-        from session_lab.traffic.played_shards import refuse_split  # noqa: PLC0415  loads numba
+        # It loads numba.
+        from session_lab.traffic.played_shards import refuse_split_shards  # noqa: PLC0415
 
-        shards, ids, listed = shards_of(events), {}, {}
-        for place, found in as_done(_list, None, shards, scheduler=scheduler):
-            listed[place], ids[place] = found
-        refuse_split(list(ids.values()), Source(events).name)
-        ids.clear()
+        shards, listed, told = shards_of(events), {}, {}
+        for place, found in as_done(_list, len(shards), shards, scheduler=scheduler):
+            listed[place], told[place] = found
+        refuse_split_shards(told, shards, Source(events).name)
         chats = cls._listed([listed.pop(place) for place in range(len(shards))], seed)
         return replace(chats, parts=shards, tasks=tasks_of(policy), scheduler=scheduler)
 
@@ -264,13 +264,13 @@ def _grouped(events: pd.DataFrame, policy: Policies, seed: int) -> GroupedLog:
     return GroupedLog.of(to_log(ready.events, policy, Platform(), seed=seed, chats=ready.chats))
 
 
-def _list(_: None, shard: Source) -> tuple[_Listed, NDArray[np.uint64]]:
-    """Return the sessions of a shard, and a hash of every external id, also of those without one."""
-    from session_lab.traffic.played_shards import read_shard  # noqa: PLC0415  it loads numba
+def _list(shards: int, shard: Source) -> tuple[_Listed, int | NDArray[np.uint64]]:
+    """Return the sessions of one of so many shards, and what tells its ids from those of others."""
+    from session_lab.traffic.played_shards import read_shard, told_apart  # noqa: PLC0415  numba
 
     read = read_shard(shard)
     log = read.log
-    return _Listed(log.ids.hashes, log.created_at), read.ids
+    return _Listed(log.ids.hashes, log.created_at), told_apart(read, shards)
 
 
 def _seal(hashes: NDArray[np.uint64]) -> int:

@@ -405,35 +405,36 @@ class ShardedSweep(_Sweep):
                 "sl.traffic.read, to sweep over limits"
             )
             raise DataError(message, column=LIMIT)
-        from session_lab.traffic.played_shards import refuse_split  # noqa: PLC0415  loads numba
+        # It loads numba.
+        from session_lab.traffic.played_shards import refuse_split_shards  # noqa: PLC0415
 
         sums: list[Outcome] = []
         silent = messages = 0
-        ids, shared = [], (points, self._tasks)
+        told, shared = {}, (points, self._tasks, len(self._shards))
         with _bar(len(self._shards), "shards", progress) as bar:
-            for _, played in as_done(_play_shard, shared, self._shards, scheduler=scheduler):
-                outcomes, counts, some = played
+            for number, played in as_done(_play_shard, shared, self._shards, scheduler=scheduler):
+                outcomes, counts, told[number] = played
                 for place, more in enumerate(outcomes[: len(sums)]):
                     sums[place] += more
                 sums = sums or outcomes
                 silent, messages = silent + counts[0], messages + counts[1]
-                ids.append(some)
                 bar.update()
-        refuse_split(ids, self._folder)
+        refuse_split_shards(told, self._shards, self._folder, until=points[0].until)
         return [row_of(outcome) for outcome in sums], (silent, messages)
 
 
 def _play_shard(
-    shared: tuple[list[Point], list[str]], shard: Source
-) -> tuple[list[Outcome], tuple[int, int], NDArray[np.uint64]]:
+    shared: tuple[list[Point], list[str], int], shard: Source
+) -> tuple[list[Outcome], tuple[int, int], int | NDArray[np.uint64]]:
     """Read a shard, and play it under each policy; with what comes of it go its counts and ids."""
     from session_lab.traffic.columnar import SweptLog  # noqa: PLC0415  it loads numba
-    from session_lab.traffic.played_shards import read_shard  # noqa: PLC0415  it loads numba
+    from session_lab.traffic.played_shards import read_shard, told_apart  # noqa: PLC0415  so does it
 
-    points, tasks = shared
+    points, tasks, shards = shared
     read = read_shard(shard, tasks=tasks, until=points[0].until)
-    log = SweptLog(read.log)
-    return [outcome_of(log, point) for point in points], (read.silent, read.messages), read.ids
+    log, counts, told = SweptLog(read.log), (read.silent, read.messages), told_apart(read, shards)
+    del read  # Its columns, in order of time, would lie in memory beside those by session.
+    return [outcome_of(log, point) for point in points], counts, told
 
 
 def _bar(total: int, unit: str, progress: bool) -> Any:  # noqa: ANN401, FBT001  tqdm has no types

@@ -6,21 +6,22 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from functools import reduce
 from operator import iadd
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 import pyarrow as pa
 
 from session_lab.errors import DataError
-from session_lab.frames import EVENTS, UnusualError, event_array, event_column
+from session_lab.frames import EVENTS, UnusualError, event_array, event_column, in_one_piece
 from session_lab.frames.files.sources import Source
 from session_lab.traffic.columnar.draws import SessionIds
 from session_lab.traffic.columnar.log import PROFILE, GroupedLog
 from session_lab.traffic.engine.engine_frames import policies_of
 from session_lab.traffic.engine.engine_result import NAT, OPS
+from session_lab.traffic.parsing.column_map import ColumnMap
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     import pyarrow.parquet as pq
     from numpy.typing import NDArray
@@ -28,7 +29,14 @@ if TYPE_CHECKING:
     from session_lab.simulator import Platform, RunPolicy
     from session_lab.traffic.columnar.outcome import Outcome
 
-__all__ = ["Shard", "play_shards", "read_shard", "refuse_split"]
+__all__ = [
+    "Shard",
+    "play_shards",
+    "read_shard",
+    "refuse_split",
+    "refuse_split_shards",
+    "told_apart",
+]
 
 _REQUIRED = ("at", "op", "external_id")
 _OPTIONAL = ("turn_duration", "expires_at")
@@ -141,16 +149,25 @@ def read_shard(file: Source, *, tasks: list[str] | None = None, until: int | Non
         # Column by column, each in one thread: shards are read side by side already.
         with file.parquet() as parquet:
             names = parquet.schema_arrow.names
+        # Ids that stay coded are not spelled out for every event, only to be coded anew.
+        coded = [name for name in names if name == "external_id"]
+        with file.parquet(read_dictionary=coded) as parquet:
+            told = dict(ColumnMap().with_partition(file.partition, names, where).constants)
+            names = [*names, *told]
             for name in _REQUIRED:
                 if name not in names:
                     message = f"the column is missing; the shard has {', '.join(names)}"
                     raise DataError(message, source=where, column=name)
-            at, op = (_column(parquet, name, where) for name in ("at", "op"))
-            columns = {name: _column(parquet, name, where) for name in _OPTIONAL if name in names}
-            chat, external_ids = _ids(parquet, where)
+            at, op = (_column(parquet, name, where, told) for name in ("at", "op"))
+            columns = {
+                name: _column(parquet, name, where, told) for name in _OPTIONAL if name in names
+            }
+            chat, external_ids = _ids(parquet, where, told)
             if tasks:
                 given = None
-                if "task_identifier" in names:
+                if "task_identifier" in told:
+                    given = pa.repeat(told["task_identifier"], len(at))
+                elif "task_identifier" in names:
                     given = parquet.read(["task_identifier"], use_threads=False)[0]
                 rows = range(len(at))
                 columns["policy"] = policies_of(given, op, tasks, source=where, rows=rows)
@@ -177,15 +194,63 @@ def read_shard(file: Source, *, tasks: list[str] | None = None, until: int | Non
     )
 
 
-def refuse_split(ids: Sequence[NDArray[np.uint64]], folder: str) -> None:
-    """Refuse shards of which several have events of one session; ``ids`` are those of each.
+def told_apart(shard: Shard, shards: int) -> int | NDArray[np.uint64]:
+    """Return what tells the external ids of one of so many shards from those of the others.
+
+    That is the remainder of all its hashes where :func:`session_lab.traffic.shard` dealt the shards
+    out by them; else it is all hashes.
+    """
+    left = shard.ids % np.uint64(shards)
+    return int(left[0]) if len(left) and (left == left[0]).all() else shard.ids
+
+
+def refuse_split_shards(
+    told: dict[int, int | NDArray[np.uint64]],
+    shards: Sequence[Source],
+    folder: str,
+    *,
+    until: int | None = None,
+) -> None:
+    """Refuse shards of which several have events of one session.
+
+    Parameters
+    ----------
+    told : dict
+        For the place of each shard what :func:`told_apart` returned. It is empty afterwards, since
+        the hashes of a long log are many.
+    shards : sequence of Source
+        The shards.
+    folder : str
+        What messages call them.
+    until : int, optional
+        As for :func:`read_shard`.
 
     Raises
     ------
     DataError
         There are such sessions.
     """
-    known = np.sort(np.concatenate(ids))
+    remainders = [one for one in told.values() if isinstance(one, int)]
+    hashes = sum(len(one) for one in told.values() if not isinstance(one, int))
+    if hashes or len(set(remainders)) < len(remainders):
+        for place, one in told.items():
+            if isinstance(one, int):
+                told[place] = read_shard(shards[place], until=until).ids
+        refuse_split([cast("NDArray[np.uint64]", told.pop(place)) for place in [*told]], folder)
+    told.clear()
+
+
+def refuse_split(ids: list[NDArray[np.uint64]], folder: str) -> None:
+    """Do the same for the hashes of all their ids; the list is empty afterwards.
+
+    Raises
+    ------
+    DataError
+        There are such sessions.
+    """
+    known = np.concatenate(ids)
+    ids.clear()
+    known.sort()
     twice = int(np.count_nonzero(known[1:] == known[:-1]))
     if twice:
         message = (
@@ -196,33 +261,41 @@ def refuse_split(ids: Sequence[NDArray[np.uint64]], folder: str) -> None:
 
 
 def _ids(
-    parquet: pq.ParquetFile, file: str
+    parquet: pq.ParquetFile, file: str, told: Mapping[str, Any]
 ) -> tuple[NDArray[np.integer], pa.Array | NDArray[np.int64]]:
     """Give external ids numbers from 0 on, and list them by their number."""
+    if "external_id" in told:
+        only = pa.array([told["external_id"]], pa.large_string())
+        return np.zeros(parquet.metadata.num_rows, np.int32), only
     kind = parquet.schema_arrow.field("external_id").type
     kind = kind.value_type if pa.types.is_dictionary(kind) else kind
     if pa.types.is_integer(kind):
-        return _dense(_column(parquet, "external_id", file))
+        return _dense(_column(parquet, "external_id", file, told))
     column = parquet.read(["external_id"], use_threads=False)["external_id"]
     if column.null_count:
         raise DataError("a value is missing", source=file, column="external_id")
     field = EVENTS.column("external_id")
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
-        # As one chunk, so that there is one list of ids.
-        texts = column.cast(pa.large_string()).combine_chunks()
-    else:
-        texts = event_array(column.to_pylist(), field, source=file)
-    encoded = texts.dictionary_encode()
+    if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
+        column = pa.chunked_array([event_array(column.to_pylist(), field, source=file)])
+    # As one chunk, so that there is one list of ids.
+    encoded = in_one_piece(column.dictionary_encode().unify_dictionaries())
+    texts = encoded.dictionary.cast(pa.large_string())
     try:
-        event_column(encoded.dictionary, field)
+        event_column(texts, field)
     except UnusualError:
-        event_array(texts.to_pylist(), field, source=file)  # It names the row.
-    return encoded.indices.to_numpy(), encoded.dictionary
+        event_array(column.to_pylist(), field, source=file)  # It names the row.
+    return encoded.indices.to_numpy(), texts
 
 
-def _column(parquet: pq.ParquetFile, name: str, file: str) -> NDArray[Any]:
-    """Read a column as whole numbers, a batch at a time: both forms of all of it are never held."""
+def _column(parquet: pq.ParquetFile, name: str, file: str, told: Mapping[str, Any]) -> NDArray[Any]:
+    """Read a column as whole numbers, a batch at a time: both forms of all of it are never held.
+
+    What the file's folders are ``told`` for is the same in every row.
+    """
     values = np.empty(parquet.metadata.num_rows, np.int8 if name == "op" else np.int64)
+    if name in told:
+        values[:] = OPS.index(told[name]) if name == "op" else told[name]
+        return values
     begin = 0
     for batch in parquet.iter_batches(_BATCH, columns=[name], use_threads=False):
         numbers = _numbers(batch.column(name), name, begin, file)

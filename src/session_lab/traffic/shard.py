@@ -17,7 +17,7 @@ from session_lab.mistyped import answer_mistyped
 from session_lab.traffic.formats.events import event_tables
 from session_lab.traffic.formats.format import ReadOptions
 from session_lab.traffic.parsing.text_rows import BadRows
-from session_lab.traffic.shards import folder_for, shards_of
+from session_lab.traffic.shards import DRAFT, folder_for, shards_of
 
 if TYPE_CHECKING:
     import os
@@ -46,7 +46,6 @@ _SCHEMA: Final = pa.schema(
         ("recorded_status", pa.int64()),
         ("recorded_is_cached", pa.bool_()),
     ],
-    metadata={"session_lab": json.dumps({"sharded_by": "external_id"})},
 )
 
 
@@ -118,9 +117,11 @@ class _Writers:
 
     def __init__(self, folder: Path, n: int) -> None:
         self.paths = [folder / f"part-{number:05d}.parquet" for number in range(n)]
-        self._drafts = [path.with_suffix(".draft") for path in self.paths]
+        self._drafts = [path.with_suffix(DRAFT) for path in self.paths]
+        told = json.dumps({"sharded_by": "external_id", "shards": n})
+        schema = _SCHEMA.with_metadata({"session_lab": told})
         self._files = [
-            pq.ParquetWriter(draft, _SCHEMA, compression="zstd") for draft in self._drafts
+            pq.ParquetWriter(draft, schema, compression="zstd") for draft in self._drafts
         ]
         self._held: list[list[pa.Table]] = [[] for _ in self.paths]
         self._rows = np.zeros(n, np.int64)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from session_lab.errors import DataError
+from session_lab.errors import DataError, DataWarning
 from session_lab.frames import check_events, join_events, write_parquet
 from session_lab.frames.files.places import folder_path
 from session_lab.frames.files.sources import Source
-from session_lab.mistyped import answer_mistyped
+from session_lab.mistyped import answer_mistyped, level_of_caller
 from session_lab.traffic.engine.time_order import sorted_by_time
 from session_lab.traffic.formats.events import event_tables
 from session_lab.traffic.formats.format import ReadOptions
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from session_lab.frames.files.sources import Place
 
 __all__ = [
+    "DRAFT",
     "folder_for",
     "paths_for",
     "read_folder",
@@ -34,6 +36,9 @@ __all__ = [
     "write_shards",
 ]
 
+DRAFT = ".draft"
+"""How files end that are still being written."""
+_LINES = frozenset({".csv", ".tsv", ".ndjson", ".jsonl"})
 _MOST_SHARDS = 10_000
 
 
@@ -83,20 +88,40 @@ def shards_of(folder: Place | Source) -> Sequence[Source]:
     Raises
     ------
     DataError
-        There is no shard, or one cannot be read or differs from the first; the error names it.
+        There is no shard, or one cannot be read or differs from the first, or is still being
+        written; the error names it.
+
+    Warns
+    -----
+    DataWarning
+        Of the shards that :func:`session_lab.traffic.shard` wrote some are not there, or a file beside
+        them has lines.
     """
     source = Source(folder)
-    found = source.parts() if source.is_pattern else source.parts(".parquet")
+    found = source.parts()
+    is_folder = source.is_dir() and not source.is_pattern
+    for part in found:
+        if part.suffix == DRAFT:
+            message = "it is still being written, or that was broken off; then write it anew"
+            raise DataError(message, source=part.name)
+    others = [part.name for part in found if is_folder and part.suffix in _LINES]
+    if is_folder:
+        found = [part for part in found if part.suffix == ".parquet"]
     if not found:
         raise DataError("the folder holds no .parquet file", source=source.name)
     if found[0].suffix != ".parquet":
         return found
-    expected = parquet.columns_of(found[0])
+    first = parquet.footer_of(found[0])
     for shard in found[1:]:
-        columns = parquet.columns_of(shard)
-        if columns != expected:
-            message = f"the shard has {_difference(columns, expected)} as {found[0].name} has"
+        columns = parquet.footer_of(shard).columns
+        if columns != first.columns:
+            message = f"the shard has {_difference(columns, first.columns)} as {found[0].name} has"
             raise DataError(message, source=shard.name)
+    remarks = [f"{name} is not Parquet, and is not read" for name in others[:1]]
+    if is_folder and len(found) < first.shards:
+        remarks.append(f"only {len(found)} of {first.shards} shards are there")
+    for remark in remarks:
+        warnings.warn(f"{source.name}: {remark}", DataWarning, stacklevel=level_of_caller())
     return found
 
 

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from session_lab.traffic.columnar.layout import Answers, ExpandedAnswers, RunColumns
-    from session_lab.traffic.columnar.sums import OutcomeSums
 
 __all__ = ["add_missing", "finish", "group", "write_columns"]
 
@@ -137,9 +136,10 @@ def _missing(op: int) -> Int64:
 
 
 @compiled
-def add_missing(tally: OutcomeSums, op: NDArray[np.int8], session: NDArray[np.int32]) -> None:
+def add_missing(
+    verdicts: NDArray[np.int64], op: NDArray[np.int8], session: NDArray[np.int32]
+) -> None:
     """Count the events whose session does not exist."""
-    verdicts = tally.verdicts
     for event in range(len(op)):
         if session[event] < 0:
             verdicts[_missing(op[event])] += 1

@@ -266,7 +266,7 @@ class GroupedLog:
         """
         columns, book = self.prepared(policies, profile, until)
         sums, waits = add_up(columns, book, workers=workers, keep_waits=keep_waits)
-        add_missing(sums, columns.op, self.session)
+        add_missing(sums.verdicts, columns.op, self.session)
         return Outcome(len(columns.at), len(self.created_by), profile, sums, waits)
 
     @property

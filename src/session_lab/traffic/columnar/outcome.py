@@ -195,12 +195,13 @@ def add_up(
     processor; what is returned does not depend on it.
     """
     chunks = chunks_of(columns.bounds)
-    workers = min(workers or processors(), len(chunks))
+    workers = max(1, min(workers or processors(), len(chunks)))
     shares = [
         chunks[len(chunks) * w // workers : len(chunks) * (w + 1) // workers]
         for w in range(workers)
     ]
     sessions, no_runs = SessionColumns.empty(0), np.empty((0, 0), np.int64)
+    no_waits = np.empty(0, np.int64)
 
     def add_share(share: list[tuple[int, int]]) -> tuple[OutcomeSums, list[NDArray[np.int64]]]:
         sums, waits, run = OutcomeSums.empty(), [], np.empty(RUN_FIELDS, np.int64)
@@ -213,12 +214,12 @@ def add_up(
             waits.append(answers.waited[:n_long].copy())
         return sums, waits
 
-    sums, waits = OutcomeSums.empty(), [np.empty(0, np.int64)]
-    with ThreadPoolExecutor(workers or 1) as pool:
-        for more, longer in pool.map(add_share, shares):
-            sums.add(more)
-            waits += longer
-    return sums, np.concatenate(waits) if keep_waits else None
+    with ThreadPoolExecutor(workers) as pool:
+        (sums, waits), *others = pool.map(add_share, shares)
+    for more, longer in others:
+        sums.add(more)
+        waits += longer
+    return sums, np.concatenate([*waits, no_waits]) if keep_waits else None
 
 
 class GroupSums(NamedTuple):

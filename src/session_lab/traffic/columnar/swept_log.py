@@ -9,10 +9,9 @@ import numpy as np
 
 from session_lab.traffic.columnar.draws import SessionIds
 from session_lab.traffic.columnar.grouping import add_missing
-from session_lab.traffic.columnar.layout import rulebook
+from session_lab.traffic.columnar.layout import VERDICTS, rulebook
 from session_lab.traffic.columnar.log import PROFILE
 from session_lab.traffic.columnar.outcome import Outcome, add_up, add_up_groups
-from session_lab.traffic.columnar.sums import OutcomeSums
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,7 +54,7 @@ class SweptLog:
     def __init__(self, log: GroupedLog) -> None:
         columns, self._ids = log.columns, log.ids
         self._n_events = len(columns.at)
-        self._missing = OutcomeSums.empty()
+        self._missing = np.zeros(VERDICTS, np.int64)
         add_missing(self._missing, columns.op, log.session)
         order, durations = columns.order, columns.turn_duration
         self.columns = columns._replace(
@@ -108,7 +107,7 @@ class SweptLog:
             },
         )
         other._ids = SessionIds.of_hashes(self._ids.hashes[places])  # noqa: SLF001
-        other._missing, other._n_events = OutcomeSums.empty(), len(rows)  # noqa: SLF001
+        other._missing, other._n_events = np.zeros_like(self._missing), len(rows)  # noqa: SLF001
         return other
 
     @classmethod
@@ -125,10 +124,8 @@ class SweptLog:
             },
         )
         other._ids = SessionIds.of_hashes(np.concatenate([log._ids.hashes for log in logs]))  # noqa: SLF001
-        other._missing, other._n_events = OutcomeSums.empty(), len(other.columns.at)  # noqa: SLF001
-        for log in logs:
-            other._missing.add(log._missing)  # noqa: SLF001
-            other._n_events += log._n_events - len(log.columns.at)  # noqa: SLF001
+        other._missing = np.sum([log._missing for log in logs], axis=0)  # noqa: SLF001
+        other._n_events = sum(log._n_events for log in logs)  # noqa: SLF001
         return other
 
     def outcome(
@@ -144,7 +141,7 @@ class SweptLog:
         book = rulebook(policies, profile, until)
         columns = self._ids.hashed_for(book, self.columns)
         sums, waits = add_up(columns, book, workers=workers, keep_waits=keep_waits)
-        sums.add(self._missing)
+        np.add(sums.verdicts, self._missing, out=sums.verdicts)
         return Outcome(self._n_events, len(columns.bounds) - 1, profile, sums, waits)
 
     def by_groups(

@@ -88,7 +88,7 @@ def play_outcome(
     play.run(lambda rows: add_runs(sums, rows))
     answers, queued = play.written.answers, play.written.queued
     _add_answers(sums, answers, log.session)
-    add_missing(sums, columns.op, log.session)
+    add_missing(sums.verdicts, columns.op, log.session)
     is_served = (answers.waited != NAT) & (log.session >= 0)
     long_waits = answers.waited[is_served & (answers.waited >= EXACT)]
     n, n_sessions, clock = len(columns.at), len(log.created_by), play.room.clock

@@ -45,7 +45,7 @@ def event_tables(source: Source, options: ReadOptions, bad: BadRows) -> list[pa.
     """
     columns = options.columns
     if source.partition and source.suffix == ".parquet":
-        given = parquet.columns_of(source)
+        given = parquet.footer_of(source).columns
         columns = columns.with_partition(source.partition, given, source.name)
     is_text = source.suffix in _TABLES
     unit = "row" if source.suffix == ".parquet" else "line"

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
 
@@ -18,11 +19,26 @@ if TYPE_CHECKING:
     from session_lab.frames.files.sources import Source
     from session_lab.traffic.parsing.column_map import ColumnMap
 
-__all__ = ["columns_of", "pieces"]
+__all__ = ["footer_of", "pieces"]
 
 
-def columns_of(source: Source) -> dict[str, str]:
-    """Return the columns of a file and their types; dictionaries count as what they hold.
+class Footer(NamedTuple):
+    """What the end of a file says of it.
+
+    Attributes
+    ----------
+    columns : dict
+        Its columns and their types; dictionaries count as what they hold.
+    shards : int
+        How many shards there are, if it is one that ``sl.traffic.shard`` wrote; else 0.
+    """
+
+    columns: dict[str, str]
+    shards: int
+
+
+def footer_of(source: Source) -> Footer:
+    """Read the end of a file.
 
     Raises
     ------
@@ -30,7 +46,13 @@ def columns_of(source: Source) -> dict[str, str]:
         It is not Parquet, or is damaged.
     """
     with _as_parquet(source), source.parquet() as file:
-        return {field.name: str(_plain_type(field.type)) for field in file.schema_arrow}
+        schema = file.schema_arrow
+    columns = {field.name: str(_plain_type(field.type)) for field in schema}
+    try:
+        shards = int(json.loads((schema.metadata or {})[b"session_lab"])["shards"])
+    except (KeyError, TypeError, ValueError):  # Nothing of ours.
+        shards = 0
+    return Footer(columns, shards)
 
 
 def pieces(source: Source, columns: ColumnMap) -> Generator[Piece]:
