@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -142,6 +143,32 @@ def test_settings_may_begin_with_a_mark_and_bad_ones_keep_nobody_from_the_help(
     assert "session-lab replay has no option --bogus" in capsys.readouterr().err
     assert ended(["replay", "--help"], monkeypatch) in {None, 0}
     assert "--idle-timeout" in capsys.readouterr().out
+
+
+def test_a_value_of_the_wrong_kind_is_told_with_where_it_is_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    settings('[replay]\nseed = "a"\n', tmp_path, monkeypatch)
+    monkeypatch.setenv("SESSION_LAB_REPLAY_MAX_TURNS", "b")
+    for options, said in (
+        ([], "'--max-turns': .* (it is from SESSION_LAB_REPLAY_MAX_TURNS)"),
+        (["--max-turns", "5"], "'--seed': .* (it is from the settings file)"),
+        (["--max-turns", "c"], "unable to parse string as an integer"),
+    ):
+        assert ended(["replay", "log.ndjson", *options], monkeypatch) == 2
+        pattern = re.escape(said).replace(r"\.\*", ".*") + "; see session-lab replay --help\n$"
+        assert re.search(pattern, capsys.readouterr().err)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_nothing_in_the_help_of_a_command_is_cut_off_at_eighty_columns(
+    command: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("COLUMNS", "80")
+    told = CliRunner().invoke(app, [command, "--help"], catch_exceptions=False).stdout
+    assert "…" not in told
+    variable = f"SESSION_LAB_{command.upper()}_ and the option's name"
+    assert variable in " ".join(told.replace("`", "").split())
 
 
 def test_a_terminal_without_columns_is_told_all_the_same(

@@ -80,8 +80,15 @@ def main() -> None:
 
 
 def _usage(error: Any) -> str:  # noqa: ANN401  see _UsageError
-    command = error.ctx.command_path if error.ctx else "session-lab"
-    return f"{error.format_message().rstrip('.')}; see {command} --help"
+    context, parameter = error.ctx, cast("Any", getattr(error, "param", None))
+    command = context.command_path if context else "session-lab"
+    told = error.format_message().rstrip(".")
+    source = context and parameter and context.get_parameter_source(parameter.name)
+    if source and source.name == "ENVIRONMENT":
+        told += f" (it is from {parameter.envvar})"
+    elif source and source.name == "DEFAULT_MAP":
+        told += " (it is from the settings file)"
+    return f"{told}; see {command} --help"
 
 
 def _show_warning(message: Warning | str, *_: object, **__: object) -> None:

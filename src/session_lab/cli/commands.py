@@ -104,9 +104,14 @@ def _flags(command: Any) -> dict[str, Any]:  # noqa: ANN401
 def _obey_environment(command: Any, name: str) -> None:  # noqa: ANN401
     """Name the variable that each option is read from."""
     for flag, parameter in _flags(command).items():
-        # An option that names a variable of its own keeps it.
-        variable = f"{_PREFIX}_{name}_{flag}".upper().replace("-", "_")
-        parameter.envvar = parameter.envvar or variable
+        # An option that names a variable of its own keeps it, and its help shows that.
+        if parameter.envvar is None:
+            parameter.envvar = f"{_PREFIX}_{name}_{flag}".upper().replace("-", "_")
+            parameter.show_envvar = False
+    command.epilog = (
+        f"Options may also stand in {_FILE}, under `[{name}]`, or in the environment, as "
+        f"`{_PREFIX}_{name.upper()}_` and the option's name in capitals, with underscores."
+    )
 
 
 def _obey_settings(command: Any, name: str, ctx: Any) -> None:  # noqa: ANN401
