@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib import colormaps
 from matplotlib import dates as mdates
-from matplotlib.ticker import MaxNLocator, ScalarFormatter
 
 from session_lab.analysis.churn import (
     Gaps,
@@ -64,11 +63,10 @@ def runs_per_session(result: RunsPerSession, ax: Axes | None = None) -> Axes:
     if len(frame) <= _MANY:
         label_bars(ax, bars, map(share_text, frame["share"]), padding=0, size=8)
     ax.margins(y=0.12)
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     numbers = result.summary()
     alt = (
         f"Runs per session: {result.mean:.2f} on average, {numbers['median']} in the middle, "
-        f"{numbers['most']} at most, in {numbers['sessions']:,} sessions."
+        f"{numbers['most']} at most, in {counted(numbers['sessions'], 'session')}."
     )
     return tidy(ax, title=result.title, x="runs", y="sessions", alt=alt)
 
@@ -98,6 +96,7 @@ def gaps(result: Gaps, ax: Axes | None = None) -> Axes:
         ]
         mark_bars(ax, bars, keys, texts)
     ax.set_xticks(place, frame["gap"], rotation=35, ha="right", rotation_mode="anchor")
+    ax.set_ylim(bottom=0)
     ax.legend(frameon=False, labelcolor=INK)
     alt = (
         f"{frame['gaps'].sum():,} gaps between runs by length, {frame['gaps'].iloc[0]:,} of them "
@@ -126,7 +125,7 @@ def reasons(result: Reasons, ax: Axes | None = None) -> Axes:
     label_bars(ax, bars, map(share_text, frame["share"]))
     names = {"reason": "triggered for", "end_cause": "ended by"}
     texts = [
-        f"{names[str(of)]} {str(value).replace('_', ' ')}: {runs:,} runs ({share_text(share)})"
+        f"{names[str(of)]} {str(value).replace('_', ' ')}: {counted(runs, 'run')} ({share_text(share)})"
         for of, value, runs, share in zip(
             frame["of"], frame["value"], frame["runs"], frame["share"], strict=True
         )
@@ -143,7 +142,6 @@ def reasons(result: Reasons, ax: Axes | None = None) -> Axes:
     listed = ", ".join(f"{row.runs:,} {row.value}" for row in frame.itertuples())
     alt = f"Runs by reason, then by end: {listed or 'none'}."
     tidy(ax, title=result.title, x="runs", y="", alt=alt)
-    ax.xaxis.set_major_formatter(ax.yaxis.get_major_formatter())
     ax.set_yticks(place, [value.replace("_", " ") for value in frame["value"]])
     return ax
 
@@ -192,7 +190,7 @@ def transitions(result: Transitions, ax: Axes | None = None) -> Axes:
         label = f"{share_text(share)}\n{runs:,}" if runs else "0"
         ax.text(column, row, label, ha="center", va="center", color=colour, size=8)
         key = (result.end_causes[row], result.reasons[column])
-        text = f"ended by {key[0].replace('_', ' ')}, then {key[1]}: {runs:,} runs"
+        text = f"ended by {key[0].replace('_', ' ')}, then {key[1]}: {counted(int(runs), 'run')}"
         mark_boxes(ax, [(column - 0.5, row - 0.5, column + 0.5, row + 0.5)], [key], [text])
     ax.set_xticks(range(len(result.reasons)), result.reasons)
     ax.set_yticks(range(len(result.end_causes)), [c.replace("_", " ") for c in result.end_causes])
@@ -233,11 +231,8 @@ def churn_rate(result: Rate, ax: Axes | None = None) -> Axes:
         ax.set_xlim(mdates.date2num(days.min() - day), mdates.date2num(days.max() + day))
     whole = result.summary().get("rate")
     told = "no session alive" if whole is None else f"{whole:.3g} per session-hour altogether"
-    alt = f"Hand-overs per session-hour over {len(frame)} periods: {told}."
-    tidy(ax, title=result.title, x=f"time ({result.tz})", y="per session-hour", alt=alt)
-    # Rates are small, and "5m" for five thousandths reads like minutes.
-    ax.yaxis.set_major_formatter(ScalarFormatter())
-    return ax
+    alt = f"Hand-overs per session-hour over {counted(len(frame), 'period')}: {told}."
+    return tidy(ax, title=result.title, x=f"time ({result.tz})", y="per session-hour", alt=alt)
 
 
 @draw.register(Handovers)

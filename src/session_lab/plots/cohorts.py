@@ -11,6 +11,7 @@ from matplotlib import dates as mdates
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from session_lab.analysis.churn import Cohorts, Identities
+from session_lab.analysis.display import counted
 from session_lab.analysis.periods import period_name
 from session_lab.plots.drawing import draw
 from session_lab.plots.pictures.marks import mark_boxes
@@ -140,7 +141,7 @@ def identities(result: Identities, ax: Axes | None = None) -> Axes:
         ax.xaxis.set_major_formatter(mdates.ConciseDateFormatter(locator))
     numbers = result.summary()
     alt = (
-        f"{numbers['ids']:,} ids over {numbers['periods']} periods: new, returning and dormant; "
-        f"{numbers['dormant']:,} dormant in the last."
+        f"{counted(numbers['ids'], 'id')} over {counted(numbers['periods'], 'period')}: new, "
+        f"returning and dormant; {numbers['dormant']:,} dormant in the last."
     )
     return tidy(ax, title=result.title, x=f"time ({result.tz})", y="ids", alt=alt)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib import ticker
 
 from session_lab.analysis.conflicts import Conflicts
 from session_lab.analysis.display import short_text
@@ -62,7 +61,6 @@ def conflict_bars(result: Conflicts, ax: Axes | None = None) -> Axes:
     alt = f"Refused operations by time since the end of their session; by cause: {listed}."
     ax = tidy(ax, title=result.title, x="time since the end of the session", y="refused", alt=alt)
     ax.set_xticks(places, [str(since) for since in table.index])
-    ax.yaxis.set_major_locator(ticker.MaxNLocator(integer=True))
     return ax
 
 
@@ -103,6 +101,5 @@ def reused_ids(result: Conflicts, ax: Axes | None = None) -> Axes:
     alt = f"Starts of the external ids that were started most: {listed or 'none twice'}."
     ax = tidy(ax, title="Ids started more than once", x="starts", y="", alt=alt)
     ax.set_yticks(places, drawn(top["external_id"]))
-    ax.xaxis.set_major_locator(ticker.MaxNLocator(integer=True))
     ax.invert_yaxis()
     return ax

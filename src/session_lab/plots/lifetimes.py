@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator, PercentFormatter, ScalarFormatter
+from matplotlib.ticker import MaxNLocator, PercentFormatter
 from pandas import Timedelta
 
-from session_lab.analysis.display import short_text
+from session_lab.analysis.display import read_duration, short_text
 from session_lab.analysis.lifetimes import (
     CoxModel,
     CumulativeHazard,
@@ -87,9 +87,9 @@ class _Scale(NamedTuple):
         return [timedelta(milliseconds=round(tick * self.milliseconds)) for tick in ticks]
 
     def told(self, time: float | Timedelta) -> str:
-        """Return a time as words have it: three digits and the unit."""
+        """Return a time as words and tables have it."""
         if isinstance(time, Timedelta):
-            return f"{time / Timedelta(self.milliseconds, 'ms'):.3g} {self.name}"
+            return read_duration(round(time / Timedelta(1, "ms")))
         return f"{time:.3g}"
 
     @property
@@ -184,7 +184,7 @@ def cumulative_hazard(result: CumulativeHazard, ax: Axes | None = None) -> Axes:
     ax.fill_between(x, result.lower, result.upper, step="post", color=COLOURS[0], alpha=0.15, lw=0)
     ax.set_ylim(bottom=0)
     alt = f"Cumulative hazard over time, {result.hazard[-1]:.3g} at the end."
-    return _plain(tidy(ax, title=result.title, x=scale.label, y="cumulative hazard", alt=alt))
+    return tidy(ax, title=result.title, x=scale.label, y="cumulative hazard", alt=alt)
 
 
 @draw.register(Hazard)
@@ -210,7 +210,7 @@ def hazard(result: Hazard, ax: Axes | None = None) -> Axes:
     # A short bandwidth may need a finer unit than the axis.
     width = _scale(np.array([result.bandwidth], result.time.dtype)).told(result.bandwidth)
     title = f"{result.title}, bandwidth {width}"
-    return _plain(tidy(ax, title=title, x=scale.label, y=f"rate per {per}", alt=alt))
+    return tidy(ax, title=title, x=scale.label, y=f"rate per {per}", alt=alt)
 
 
 @draw.register(Incidence)
@@ -448,12 +448,6 @@ def _some(drawn: Sized, groups: Sized) -> str:
     return some if len(groups) > len(drawn) else ""
 
 
-def _plain(ax: Axes) -> Axes:
-    """Write small numbers as they are: "5m" for five thousandths reads like minutes."""
-    ax.yaxis.set_major_formatter(ScalarFormatter())
-    return ax
-
-
 def _as_shares(ax: Axes) -> Axes:
     ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     return ax
@@ -463,6 +457,8 @@ def _median(curve: Survival, scale: _Scale) -> str:
     value, lower, upper, level = curve.median
     if value is None:
         return "median not reached"
+    if lower is None and upper is None:
+        return f"median {scale.told(value)}, its interval not known"
     low, high = (
         "beyond the data" if bound is None else scale.told(bound) for bound in (lower, upper)
     )

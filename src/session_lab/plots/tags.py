@@ -69,7 +69,7 @@ def tag_bars(result: TagDistribution, ax: Axes | None = None) -> Axes:
     labels = drawn(top["tag"])
     counts = top["sessions"].tolist()
     if tail.tags:
-        labels.append(f"other ({tail.tags:,} tags)")
+        labels.append(f"other ({counted(tail.tags, 'tag')})")
         counts.append(tail.uses)
     keys = [*top["tag"], *([OTHER] if tail.tags else [])]
     ax = _bars(axes_for(ax), labels, counts, keys, of=result.sessions)
@@ -137,7 +137,7 @@ def tag_pairs(result: Cooccurrence, ax: Axes | None = None) -> Axes:
         else f"most alike are {short_text(strongest['one'])} and "
         f"{short_text(strongest['other'])}, {strongest['jaccard']:.0%} of the sessions with either"
     )
-    alt = f"How often {k:,} tags occur together in {result.sessions:,} sessions: {told}."
+    alt = f"How often {k:,} tags occur together in {counted(result.sessions, 'session')}: {told}."
     ax = tidy(ax, title=f"{result.title}: sessions with both, % of either", x="", y="", alt=alt)
     ax.set_xticks(range(max(0, k - 1)), names[:-1], rotation=40, ha="right")
     ax.set_yticks(range(max(0, k - 1)), names[1:])
@@ -179,7 +179,7 @@ def tag_drift(result: Drift, ax: Axes | None = None) -> Axes:
     known = [distance for distance in result.distances if distance is not None]
     change = f"; consecutive periods lie at most {max(known):.2f} apart" if known else ""
     listed = ", ".join(short_text(name) for name in names) or "none"
-    alt = f"Shares of tags over {len(periods):,} periods: {listed}{change}."
+    alt = f"Shares of tags over {counted(len(periods), 'period')}: {listed}{change}."
     ax = tidy(ax, title=result.title, x="period (UTC)", y="share of sessions", alt=alt)
     ax.set_ylim(bottom=0)
     ax.yaxis.set_major_formatter(ticker.PercentFormatter(1, decimals=0))

@@ -42,6 +42,13 @@ REST = "#8a8a8a"
 PAPER = "white"
 """What pictures stand on, so that they are read on a dark page too."""
 
+_COUNTED = frozenset(
+    {"hand-overs seen", "ids", "operations", "refused", "runs", "sessions", "starts", "turns"}
+)
+"""Labels of axes along which there are whole numbers alone."""
+
+_SHORT = ticker.EngFormatter(sep="")
+
 _DARK = 0.179
 """The luminance at which white and black are read equally well, 4.6 to 1."""
 
@@ -153,6 +160,17 @@ def tidy(ax: Axes, *, title: str, x: str, y: str, alt: str) -> Axes:
     for side, spine in ax.spines.items():
         spine.set_visible(side in {"left", "bottom"})
         spine.set_color(INK)
-    ax.yaxis.set_major_formatter(ticker.EngFormatter(sep=""))
+    ax.yaxis.set_major_formatter(_short_number)
+    for axis, label in ((ax.xaxis, x), (ax.yaxis, y)):
+        if label in _COUNTED:
+            axis.set_major_locator(
+                ticker.MaxNLocator("auto", steps=[1, 2, 2.5, 5, 10], integer=True, min_n_ticks=1)
+            )
+            axis.set_major_formatter(_short_number)
     ax.set_label(alt)
     return ax
+
+
+def _short_number(value: float, _place: int | None = None) -> str:
+    """Write a tick: "25k" for many; "0.005" for few, as "5m" reads like minutes."""
+    return _SHORT(value) if abs(value) >= 1 else f"{value:.6g}"

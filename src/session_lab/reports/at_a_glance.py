@@ -148,10 +148,11 @@ def _facts(now: _Numbers, before: _Numbers | None) -> list[Fact]:
 
 
 def _change(now: float | None, before: float | None) -> str:
-    if now is None or not before:
+    if now is None or before is None:
         return ""
-    share = now / before - 1
-    return "the same" if abs(share) < 0.005 else f"{share:+.0%}"
+    if abs(now - before) < 0.005 * before or now == before:
+        return "the same"
+    return f"{now / before - 1:+.0%}" if before else ""
 
 
 def _between(given: ReportInput, start: pd.Timestamp, end: pd.Timestamp) -> ReportInput:

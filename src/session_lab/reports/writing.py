@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from tqdm import tqdm
 
-from session_lab.analysis.churn import Cohorts, Rate
+from session_lab.analysis.churn import Cohorts, Gaps, Rate
 from session_lab.analysis.display import short_text, table_html
 from session_lab.analysis.tags import Drift, TagStatuses
 from session_lab.errors import DataError, SessionLabError, SessionLabWarning
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["report", "report_html"]
 
 _TITLE = "Sessions"
-_SINGLE = "There is nothing to draw: all of it is one period, or of one kind, as the table says."
+_SINGLE = "There is nothing to draw that the table does not say: one period, one kind, or none."
 
 
 @dataclass(frozen=True)
@@ -184,7 +184,9 @@ def _is_single(result: Result) -> bool:
         case Drift():
             return len(result.periods) == 1
         case Rate():
-            return len(result.start) == 1
+            return len(result.start) == 1 or not result.handovers.any()
+        case Gaps():
+            return not result.to_frame()[["gaps", "waiting"]].to_numpy().any()
         case TagStatuses():
             return len(result.statuses) == 1
         case Cohorts():

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 import pandas as pd
 
+from session_lab.analysis.display import counted
 from session_lab.analysis.results import Result
 from session_lab.analysis.tags.codes import prepare
 from session_lab.errors import DataError
@@ -55,7 +56,7 @@ class Cooccurrence(Result):
     def notes(self) -> tuple[str, ...]:
         """The denominator, and what was left out."""
         rest = f"; {self.left_out:,} less frequent tags were left out" if self.left_out else ""
-        return (f"{self.sessions:,} sessions{rest}",)
+        return (f"{counted(self.sessions, 'session')}{rest}",)
 
     @property
     def counts(self) -> NDArray[np.int64]:

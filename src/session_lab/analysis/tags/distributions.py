@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from session_lab.analysis.counts import grouped
+from session_lab.analysis.display import counted
 from session_lab.analysis.observation import check_sessions
 from session_lab.analysis.results import Result
 from session_lab.analysis.tags.codes import TagCodes
@@ -76,8 +77,8 @@ class TagDistribution(Result):
         """The denominators."""
         return (
             (
-                f"{self.sessions:,} sessions, {self.tagged:,} of them with a tag; "
-                f"{self.uses:,} uses of {len(self.names):,} tags"
+                f"{counted(self.sessions, 'session')}, {self.tagged:,} of them with a tag; "
+                f"{counted(self.uses, 'use')} of {counted(len(self.names), 'tag')}"
             ),
         )
 

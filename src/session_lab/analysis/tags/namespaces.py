@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 import pandas as pd
 
+from session_lab.analysis.display import counted
 from session_lab.analysis.results import Result
 from session_lab.analysis.tags.codes import prepare
 from session_lab.errors import DataError, StatisticalWarning
@@ -69,7 +70,7 @@ class Namespaces(Result):
                 f"the namespace is what stands before the first {self.separator!r}, where something "
                 "stands on both sides of it; other tags have the empty namespace"
             ),
-            f"{self.sessions:,} sessions",
+            counted(self.sessions, "session"),
         )
 
     def to_frame(self) -> pd.DataFrame:
