@@ -16,7 +16,7 @@ from narwhals.typing import IntoFrame
 
 from session_lab.errors import DataError
 from session_lab.frames import check_kind
-from session_lab.mistyped import meant
+from session_lab.frames.columns import not_one_column
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -190,7 +190,7 @@ def lazy(frame: AnyFrame, columns: Sequence[str]) -> nw.LazyFrame[Any]:
     """
     native: Any = frame
     if is_pandas_dataframe(native):
-        _check_columns([str(name) for name in native.columns], columns)
+        _check_columns([str(name) for name in native.columns], columns, native.index.names)
         native = _to_arrow(native, columns)
     try:
         held: nw.LazyFrame[Any] = nw.from_native(native).lazy()
@@ -218,10 +218,9 @@ def _to_arrow(frame: pd.DataFrame, columns: Sequence[str]) -> pa.Table:
     return pa.table(arrays)
 
 
-def _check_columns(names: Sequence[str], columns: Sequence[str]) -> None:
+def _check_columns(
+    names: Sequence[str], columns: Sequence[str], index: Sequence[object] = ()
+) -> None:
     for name in columns:
         if list(names).count(name) != 1:
-            problem = "several columns have this name" if name in names else "the column is missing"
-            message = f"{problem}; the frame has {', '.join(names) or 'no columns'}"
-            near = "" if name in names else meant(name, names)
-            raise DataError(f"{message}{near}", column=name)
+            raise DataError(not_one_column(name, names, index), column=name)

@@ -13,10 +13,24 @@ from session_lab.frames.build import NAT, milliseconds
 from session_lab.mistyped import meant
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
-__all__ = ["check_frame", "column_of", "durations", "holds_durations", "holds_instants", "instants"]
+__all__ = [
+    "INSTANTS",
+    "check_frame",
+    "column_of",
+    "durations",
+    "holds_durations",
+    "holds_instants",
+    "instants",
+    "not_one_column",
+    "wrong_type",
+]
 
+INSTANTS = "times with a zone, such as datetime64[ms, UTC],"
+"""What a column of times is to hold, in words."""
 
 _EVENTS = (
     "read a log with sl.traffic.read, or make one with sl.traffic.generate; sl.sweep and sl.decide "
@@ -26,6 +40,9 @@ _ROWS = (
     "make one with sl.sessions_frame or sl.runs_frame, read one with sl.read_sessions or "
     "sl.read_runs, or convert a frame of another engine to pandas"
 )
+
+_LISTED = 30
+"""Columns that an error lists."""
 
 
 def check_frame(df: object, source: str) -> None:
@@ -38,8 +55,11 @@ def check_frame(df: object, source: str) -> None:
     """
     if isinstance(df, pd.DataFrame):
         return
-    ways = _EVENTS if source == "events" else _ROWS
-    message = f"{type(df).__name__} is not a pandas DataFrame; {ways}"
+    kind, ways = type(df).__name__, _EVENTS if source == "events" else _ROWS
+    if hasattr(df, "to_pandas"):
+        kind = f"{type(df).__module__.partition('.')[0]}.{kind}"
+        ways = "its .to_pandas() makes one"
+    message = f"{kind} is not a pandas DataFrame; {ways}"
     raise DataError(message, source=source)
 
 
@@ -62,12 +82,27 @@ you mean 'tags'?
     check_frame(df, source)
     names = list(df.columns)
     if names.count(name) != 1:
-        problem = "several columns have this name" if name in names else "the column is missing"
-        found = ", ".join(map(str, names)) or "no columns"
-        near = "" if name in names else meant(name, names)
-        raise DataError(f"{problem}; the frame has {found}{near}", source=source, column=name)
+        message = not_one_column(name, names, df.index.names)
+        raise DataError(message, source=source, column=name)
     column: pd.Series = df[name]
     return column
+
+
+def not_one_column(name: str, names: Sequence[object], index: Sequence[object] = ()) -> str:
+    """Return why there is not just one column of a name, and what to do.
+
+    Examples
+    --------
+    >>> not_one_column("at", ["op"], index=["at"])
+    'the column is missing: it is the index, and .reset_index() makes it a column'
+    """
+    if name in index and name not in names:
+        return "the column is missing: it is the index, and .reset_index() makes it a column"
+    found = ", ".join(map(str, names[:_LISTED])) or "no columns"
+    found += f" and {len(names) - _LISTED:,} more" * (len(names) > _LISTED)
+    if name in names:
+        return f"several columns have this name; the frame has {found}"
+    return f"the column is missing; the frame has {found}{meant(name, names)}"
 
 
 def instants(
@@ -87,7 +122,7 @@ def instants(
     Traceback (most recent call last):
     ...
     session_lab.errors.DataError: events, at: the column holds datetime64[...] where times with a
-    zone, such as datetime64[ms, UTC], are expected
+    zone, such as datetime64[ms, UTC], are expected; .dt.tz_localize("UTC") says that they are in UTC
     """
     column = column_of(frame, name, source=source)
     if holds_instants(column):
@@ -95,8 +130,7 @@ def instants(
     elif column.isna().all():
         values = np.full(len(column), NAT)
     else:
-        wanted = "times with a zone, such as datetime64[ms, UTC],"
-        raise _wrong_type(column, wanted, source)
+        raise wrong_type(column, INSTANTS, source)
     if required and len(values) and values.min() == NAT:
         message = "the time is missing; leave the row out or say when it was"
         raise DataError(message, source=source, row=int(values.argmin()), column=name)
@@ -116,7 +150,7 @@ def durations(frame: pd.DataFrame, name: str, *, source: str) -> NDArray[np.int6
         return milliseconds(column)
     if column.isna().all():
         return np.full(len(column), NAT)
-    raise _wrong_type(column, "durations, such as timedelta64[ms],", source)
+    raise wrong_type(column, "durations, such as timedelta64[ms],", source)
 
 
 def holds_instants(column: pd.Series) -> bool:
@@ -136,6 +170,12 @@ def holds_durations(column: pd.Series) -> bool:
     return bool(pd.api.types.is_timedelta64_dtype(dtype))
 
 
-def _wrong_type(column: pd.Series, wanted: str, source: str) -> DataError:
+def wrong_type(column: pd.Series, wanted: str, source: str) -> DataError:
+    """Return the error about a column of another type, with the call that makes times of it."""
     message = f"the column holds {column.dtype} where {wanted} are expected"
+    if wanted == INSTANTS and pd.api.types.is_datetime64_dtype(column.dtype):
+        message += '; .dt.tz_localize("UTC") says that they are in UTC'
+    elif wanted == INSTANTS:
+        unit = 'unit="ms", ' if pd.api.types.is_numeric_dtype(column.dtype) else ""
+        message += f"; pd.to_datetime(..., {unit}utc=True) makes them"
     return DataError(message, source=source, column=str(column.name))

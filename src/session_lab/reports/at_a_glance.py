@@ -18,10 +18,11 @@ if TYPE_CHECKING:
 
     from session_lab.reports.contents import ReportInput
 
-__all__ = ["Fact", "Glance", "at_a_glance"]
+__all__ = ["TIMES", "Fact", "Glance", "at_a_glance"]
 
 _PERIODS = {"7 days": pd.Timedelta(days=7), "day": pd.Timedelta(days=1), "hour": pd.Timedelta("1h")}
-_TIMES = (("sessions", "created_at"), ("runs", "triggered_at"), ("operations", "at"))
+TIMES = {"sessions": "created_at", "runs": "triggered_at", "operations": "at"}
+"""When each row of a frame began."""
 _NOTHING = "not known"
 
 
@@ -158,7 +159,7 @@ def _change(now: float | None, before: float | None) -> str:
 def _between(given: ReportInput, start: pd.Timestamp, end: pd.Timestamp) -> ReportInput:
     """Return the rows whose time lies in a period; those observed at its very end too."""
     frames = {}
-    for name, column in _TIMES:
+    for name, column in TIMES.items():
         frame = getattr(given, name)
         if frame is not None:
             at = frame[column] if column in frame else pd.Series(pd.NaT, index=frame.index)
@@ -187,11 +188,10 @@ def _earliest(given: ReportInput) -> pd.Timestamp | None:
 def _times(given: ReportInput) -> list[pd.Series]:
     columns = [
         getattr(given, name)[column]
-        for name, column in _TIMES
+        for name, column in TIMES.items()
         if getattr(given, name) is not None and column in getattr(given, name)
     ]
-    known = [column.dropna() for column in columns]
-    return [one for one in known if len(one) and isinstance(one.dtype, pd.DatetimeTZDtype)]
+    return [known for column in columns if len(known := column.dropna())]
 
 
 def _milliseconds(value: object) -> float | None:

@@ -13,11 +13,11 @@ from session_lab.analysis.churn import Cohorts, Gaps, Rate
 from session_lab.analysis.display import short_text, table_html
 from session_lab.analysis.tags import Drift, TagStatuses
 from session_lab.errors import DataError, SessionLabError, SessionLabWarning
-from session_lab.frames import check_kind, whole_file
+from session_lab.frames import check_kind, column_of, instants, whole_file
 from session_lab.frames.files.places import written_suffix
 from session_lab.mistyped import answer_mistyped
 from session_lab.plots.pictures.picture import Picture
-from session_lab.reports.at_a_glance import at_a_glance
+from session_lab.reports.at_a_glance import TIMES, at_a_glance
 from session_lab.reports.contents import ReportInput, chapters
 from session_lab.reports.figures import figure_svg
 from session_lab.reports.glossary import GLOSSARY
@@ -96,7 +96,7 @@ def report_html(
     Raises
     ------
     DataError
-        One of these is not a DataFrame.
+        One of these is not a DataFrame, has two columns of a name, or its times are none.
 
     Examples
     --------
@@ -110,6 +110,7 @@ def report_html(
     for name, frame in vars(given).items():
         if frame is not None or name == "sessions":
             check_kind(frame, name)
+            _check_columns(frame, name)
     parts = chapters(given)
     n_questions = sum(len(chapter.questions) for chapter in parts)
     with tqdm(
@@ -130,6 +131,15 @@ def report_html(
         chapters=answered,
         glossary=GLOSSARY,
     )
+
+
+def _check_columns(frame: pd.DataFrame, name: str) -> None:
+    """Refuse two columns of a name, and times that are none: no chapter could be told by them."""
+    for column in frame.columns[frame.columns.duplicated()]:
+        column_of(frame, column, source=name)
+    time = TIMES[name]
+    if time in frame:
+        instants(frame, time, source=name, required=False)
 
 
 @answer_mistyped

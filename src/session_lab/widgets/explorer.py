@@ -460,7 +460,7 @@ class Explorer(AnswersMistyped, ABC, Generic[State]):
             ends = (name.removesuffix("_from").removesuffix("_to") for name in owned)
             names = " and ".join(name.replace("_", " ") for name in dict.fromkeys(ends))
             # On the same line: a line more would move the picture away from under the pointer.
-            lines[0] += f", not filtered by {names}, which this view shows"
+            lines[0] += f" selected; the picture is not filtered by {names}, which this view shows"
         try:
             if lacking := self._lacking(filtered):
                 raise DataError(lacking)

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from session_lab.errors import DataError
 from session_lab.frames.build import TEXT_DTYPE
-from session_lab.frames.columns import check_frame
+from session_lab.frames.columns import INSTANTS, check_frame, not_one_column, wrong_type
 from session_lab.frames.events.event_columns import (
     UnusualError,
     event_array,
@@ -62,7 +62,7 @@ def check_events(frame: pd.DataFrame) -> pd.DataFrame:
     empty = []
     for column in EVENTS.columns:
         if names.count(column.name) > 1:
-            message = "several columns have this name"
+            message = not_one_column(column.name, names)
             raise DataError(message, source=_SOURCE, column=column.name)
         if column.name in names:
             values = frame[column.name].reset_index(drop=True)
@@ -74,8 +74,7 @@ def check_events(frame: pd.DataFrame) -> pd.DataFrame:
             else:
                 columns[column.name] = _checked(values, column)
         elif not column.optional:
-            found = ", ".join(map(str, names)) or "no columns"
-            message = f"the column is missing; the frame has {found}"
+            message = not_one_column(column.name, names, frame.index.names)
             raise DataError(message, source=_SOURCE, column=column.name)
     checked = events_from_table(pa.table(columns), empty=empty)
     checked.attrs = dict(frame.attrs)
@@ -97,16 +96,16 @@ def _checked(values: pd.Series, column: Column) -> pa.Array:
     return event_array(typed.astype(object), column, source=_SOURCE)
 
 
-def _instants(values: pd.Series, column: Column) -> pd.Series:
+def _instants(values: pd.Series, _: Column) -> pd.Series:
     if not isinstance(values.dtype, pd.DatetimeTZDtype):
-        raise _wrong_type(values, column, "times with a zone, such as datetime64[ms, UTC]")
+        raise wrong_type(values, INSTANTS, _SOURCE)
     in_utc: pd.Series = values.dt.tz_convert("UTC")  # Arrow does not know every zone.
     return in_utc
 
 
-def _durations(values: pd.Series, column: Column) -> pd.Series:
+def _durations(values: pd.Series, _: Column) -> pd.Series:
     if not pd.api.types.is_timedelta64_dtype(values):
-        raise _wrong_type(values, column, "durations, such as timedelta64[ms]")
+        raise wrong_type(values, "durations, such as timedelta64[ms],", _SOURCE)
     # What is finer than a millisecond is cut off; what is coarser may be out of range.
     cut: pd.Series = values.dt.as_unit("ms") if values.dt.unit in {"us", "ns"} else values
     return cut
@@ -125,7 +124,7 @@ def _of_one_type(values: pd.Series, column: Column) -> pd.Series:
     types = given.map(type, na_action="ignore")
     expected = next(iter(types.dropna()), str)
     if expected not in {str, int}:
-        raise _wrong_type(values, column, "text")
+        raise wrong_type(values, "text", _SOURCE)
     problem = f"is not {expected.__name__} as the values before it; write all in one way"
     _refuse(types.notna() & (types != expected), given, column, problem)
     _refuse(given.map(_is_broken), given, column, "holds half of a character")
@@ -153,9 +152,9 @@ def _category(values: pd.Series, column: Column) -> pd.Series:
     return _text(values, column)
 
 
-def _codes(values: pd.Series, column: Column) -> pd.Series:
+def _codes(values: pd.Series, _: Column) -> pd.Series:
     if pd.api.types.is_bool_dtype(values) or not pd.api.types.is_numeric_dtype(values):
-        raise _wrong_type(values, column, "whole numbers")
+        raise wrong_type(values, "whole numbers", _SOURCE)
     try:
         return values.astype("Int64")  # Gaps make floats of them.
     except (TypeError, ValueError):
@@ -188,8 +187,3 @@ def _refuse(
         value = values.iloc[row]
         shown = repr(value) if isinstance(value, (str, list)) else str(value)
         raise DataError(f"{shown} {problem}", source=_SOURCE, row=row, column=column.name)
-
-
-def _wrong_type(values: pd.Series, column: Column, wanted: str) -> DataError:
-    message = f"the column holds {values.dtype} where {wanted} are expected"
-    return DataError(message, source=_SOURCE, column=column.name)

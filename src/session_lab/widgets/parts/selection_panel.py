@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets  # type: ignore[import-untyped]
 
-from session_lab.analysis.display import short_text
+from session_lab.analysis.display import counted, short_text
 from session_lab.errors import DataError
 from session_lab.frames import NAT, Selection
 from session_lab.timing import LAST_INSTANT, instant_text
@@ -288,7 +288,7 @@ def _listed(facet: Facet) -> dict[str, Any]:
 
 
 def _told(facet: Facet | None) -> str:
-    return "" if facet is None else f"{len(facet.options):,} of {facet.found:,} tags shown"
+    return "" if facet is None else f"{len(facet.options):,} of {counted(facet.found, 'tag')} shown"
 
 
 def _edges(prepared: IndexedSessions) -> list[int]:
