@@ -6,6 +6,7 @@ import pickle
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 import session_lab as sl
@@ -54,6 +55,9 @@ def test_a_mistyped_name(ask: Callable[[], Any], meant: str):
         (lambda: sl.Simulator(sede=3), "seed"),
         (lambda: sl.LocalServer(sede=3), "seed"),
         (lambda: sl.Simulator().client().sessions.list(staus="CLOSED"), "status"),
+        (lambda: sl.tags.distribution(FRAME).plot(figsise=(7, 3)), "figsize"),
+        (lambda: sl.explore(FRAME)["Tags"].export(knd="csv"), "kind"),
+        (lambda: sl.Simulator().explain(repli=None), "reply"),
     ],
 )
 def test_a_mistyped_keyword(call: Callable[[], Any], meant: str):
@@ -111,6 +115,15 @@ def test_a_value_is_answered_in_any_case_and_a_column_too():
         (lambda _: sl.report("a.pdf", FRAME), r"end the name in \.html"),
         (lambda _: sl.explore(FRAME, policy="30s"), "policy: '30s' is not a RunPolicy"),
         (lambda _: sl.read_sessions(FRAME), "path: DataFrame is not a path"),
+        (lambda log: sl.replay(log.set_index("at")), r"it is the index, and \.reset_index\(\)"),
+        (
+            lambda _: sl.tags.drift(FRAME.assign(created_at=pd.NaT).set_index("created_at"), "1d"),
+            r"\.reset_index\(\)",
+        ),
+        (
+            lambda _: sl.explore(pa.table({"tags": [[]]})),
+            r"pyarrow\.Table is .*its \.to_pandas\(\)",
+        ),
         (lambda _: sl.traffic.from_messages(FRAME), r"columns=\{\"at\": 'tags'\}"),
     ],
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import re
 from difflib import get_close_matches
-from inspect import currentframe, signature
+from inspect import currentframe, isfunction, signature
 from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
@@ -45,7 +45,9 @@ def no_attribute(module: str, name: str, names: Iterable[str]) -> AttributeError
 
 
 class AnswersMistyped:
-    """An object whose attributes are answered so too: notebooks do not add what is meant.
+    """An object whose attributes and methods' keywords are answered so too.
+
+    Notebooks, and Python before 3.13, do not add what is meant.
 
     Examples
     --------
@@ -59,6 +61,13 @@ class AnswersMistyped:
     """
 
     __slots__ = ()
+
+    def __init_subclass__(cls, **kwargs: object) -> None:
+        """Have the public methods answer keywords that they do not know."""
+        super().__init_subclass__(**kwargs)
+        for name, method in list(vars(cls).items()):
+            if name[0] != "_" and isfunction(method) and not hasattr(method, "__wrapped__"):
+                setattr(cls, name, answer_mistyped(method))
 
     if not TYPE_CHECKING:  # To a type checker it would stand for every name.
 
@@ -96,7 +105,7 @@ def answer_mistyped(function: Callable[P, R]) -> Callable[P, R]:
             if found is None:
                 raise
             names = [name for name in signature(function).parameters if name != "self"]
-            near = meant(found[2], names) or f"; it takes {', '.join(names)}"
+            near = meant(found[2], names) or f"; it takes {', '.join(names) or 'none'}"
             raise TypeError(f"{error}{near}") from None
 
     return answered

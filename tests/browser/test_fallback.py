@@ -87,6 +87,8 @@ def test_a_live_view_whose_kernel_was_restarted_says_what_to_do(
     (lab.folder / "restarted.ipynb").write_bytes(executed.read_bytes())
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
+    thrown: list[str] = []
+    page.on("pageerror", lambda error: thrown.append(str(error)))
     page.goto(f"{lab.url}/doc/tree/restarted.ipynb?token={lab.token}")
     page.wait_for_selector("text=Python 3 (ipykernel) | Idle")
     page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-all-cells'); }")
@@ -100,6 +102,7 @@ def test_a_live_view_whose_kernel_was_restarted_says_what_to_do(
     page.get_by_role("button", name="Take every filter away").click()
     page.get_by_text("The kernel does not answer. Run the cell again.").wait_for()
     assert page.locator(".sl-view svg").is_visible()
+    assert not thrown
     page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-all-cells'); }")
     page.locator(".sl-alive .sl-view svg").wait_for()
     page.get_by_text("The kernel does not answer. Run the cell again.").wait_for(state="hidden")

@@ -45,3 +45,31 @@ def test_the_report_shows_its_pictures_and_stays_within_the_page(
     assert page.url.endswith("#lifetimes-1")
     assert told == []
     assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
+
+
+def test_on_paper_each_question_is_whole_and_nothing_is_dark(page: Page, tmp_path: Path):
+    replay = sl.replay(sl.traffic.read(sl.traffic.sample_path("chats.ndjson")))
+    report(tmp_path / "report.html", replay.sessions, replay.runs, replay.operations)
+    # What the margins leave of A4, in pixels of 1/96 inch.
+    page.set_viewport_size({"width": 657, "height": 1001})
+    page.emulate_media(media="print", color_scheme="dark")
+    page.goto((tmp_path / "report.html").as_uri())
+    style = (
+        "selector => { const s = getComputedStyle(document.querySelector(selector)); return %s; }"
+    )
+    assert page.evaluate(style % "s.backgroundColor", "body") == "rgb(255, 255, 255)"
+    assert page.evaluate(style % "s.color", "nav a") == "rgb(0, 103, 163)"
+    assert page.evaluate(style % "s.breakInside", "article") == "avoid"
+    boxes = page.evaluate(
+        "[...document.querySelectorAll('article')].map(one => [one.offsetHeight, one.scrollWidth])"
+    )
+    assert len(boxes) >= 12
+    assert max(height for height, _ in boxes) <= 1001
+    assert max(width for _, width in boxes) <= 657
+    # A narrow table stands beside its picture.
+    [beside] = page.evaluate(
+        """() => [...document.querySelectorAll("article")]
+            .filter(one => one.querySelector("h3").textContent === "How many runs does a session use?")
+            .map(one => one.querySelector(".table").offsetTop - one.querySelector("svg").getBoundingClientRect().bottom - scrollY)"""
+    )
+    assert beside < 0

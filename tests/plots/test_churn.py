@@ -47,6 +47,22 @@ def results(*, full: bool) -> list[Result]:
     ]
 
 
+def test_counts_have_whole_ticks_and_few_have_no_prefix():
+    runs = play(start(0, lasting=5)).replay.runs
+    for result in (churn.runs_per_session(runs), churn.reasons(runs)):
+        ax = result.plot()
+        ax.figure.canvas.draw()
+        counted = ax.yaxis if ax.get_ylabel() else ax.xaxis
+        ticks = [tick.label1.get_text() for tick in counted.get_major_ticks()]
+        assert set(ticks) <= {"0", "1", "2"}
+        plt.close(ax.figure)
+    price = churn.cost(runs, {"micro": 1e-5}).plot()
+    price.set_ylim(0, 0.005)
+    price.figure.canvas.draw()
+    assert price.get_yticklabels()[-1].get_text() == "0.005"
+    plt.close(price.figure)
+
+
 @pytest.mark.parametrize("full", [True, False])
 def test_every_result_draws_itself_with_alt_text(*, full: bool):
     for result in results(full=full):

@@ -12,6 +12,7 @@ import pytest
 import session_lab as sl
 from session_lab.frames import SESSIONS, build, empty
 from session_lab.reports import report, report_html
+from tests.stories import close, play, start
 from tests.widgets.sessions import AWKWARD, sessions_frame
 
 if TYPE_CHECKING:
@@ -131,6 +132,30 @@ def test_one_period_or_one_class_draws_no_empty_axis():
         assert "<svg" not in article
         assert "There is nothing to draw" in article
         assert "<table" in article
+
+
+def test_what_never_happened_draws_no_empty_axis():
+    replay = play(start(0, lasting=5), close(60)).replay
+    html = report_html(replay.sessions, replay.runs)
+    for question in ("How long is it until the next run?", "How often are runs handed over?"):
+        article = html.split(f"<h3>{question}</h3>")[1].split("</article>")[0]
+        assert "<svg" not in article
+        assert "There is nothing to draw" in article
+    assert "its interval not known" in html
+    assert not re.search(r"\b1 (sessions|runs|tags)\b", html)
+
+
+def test_times_that_are_none_and_two_columns_of_a_name_are_refused():
+    frame = sessions_frame(20)
+    for values, call in (
+        (frame["created_at"].dt.tz_localize(None), 'dt.tz_localize("UTC")'),
+        (frame["created_at"].astype(str), "pd.to_datetime(..., utc=True)"),
+        (frame["created_at"].astype("int64"), 'pd.to_datetime(..., unit="ms", utc=True)'),
+    ):
+        with pytest.raises(sl.DataError, match=re.escape(call)):
+            report_html(frame.assign(created_at=values))
+    with pytest.raises(sl.DataError, match="status: several columns have this name"):
+        report_html(pd.concat([frame, frame[["status"]]], axis=1))
 
 
 def test_the_page_asks_the_network_for_nothing(whole: str):

@@ -113,7 +113,8 @@ def list_(
     Parameters
     ----------
     status, task_identifier, version, tag, queue, region, machine : str or iterable, optional
-        Any of these values; the API cannot be asked for a value with a comma.
+        Any of these values; the API cannot be asked for a value with a comma. It knows the statuses
+        of `session_lab.wire.RunStatus`, as ``"EXECUTING"``, and refuses others by name.
     bulk_action, schedule, batch, error : str, optional
         Exactly this value.
     is_test : bool, optional

@@ -121,11 +121,16 @@ function render({ model, el }) {
 
   const send = (gesture) => {
     clearTimeout(waiting);
-    waiting = setTimeout(() => {
+    const unanswered = () => {
       tip.textContent = "The kernel does not answer. Run the cell again.";
       tip.style.display = "block";
-    }, PATIENCE);
-    model.send(gesture);
+    };
+    waiting = setTimeout(unanswered, PATIENCE);
+    try {
+      model.send(gesture);
+    } catch {
+      unanswered(); // A kernel that was restarted knows no views of before.
+    }
   };
 
   function tell(text, x, y) {
