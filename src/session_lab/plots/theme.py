@@ -171,6 +171,6 @@ def tidy(ax: Axes, *, title: str, x: str, y: str, alt: str) -> Axes:
     return ax
 
 
-def _short_number(value: float, _place: int | None = None) -> str:
+def _short_number(value: float, _place: float = 0) -> str:
     """Write a tick: "25k" for many; "0.005" for few, as "5m" reads like minutes."""
     return _SHORT(value) if abs(value) >= 1 else f"{value:.6g}"

@@ -110,6 +110,7 @@ def report_html(
     for name, frame in vars(given).items():
         if frame is not None or name == "sessions":
             check_kind(frame, name)
+        if frame is not None:
             _check_columns(frame, name)
     parts = chapters(given)
     n_questions = sum(len(chapter.questions) for chapter in parts)
