@@ -241,7 +241,14 @@ def refuse_split_shards(
 
 
 def refuse_split(ids: list[NDArray[np.uint64]], folder: str) -> None:
-    """Do the same for the hashes of all their ids; the list is empty afterwards.
+    """Refuse shards of which several have one of the hashes of external ids.
+
+    Parameters
+    ----------
+    ids : list of ndarray of uint64
+        Those of each shard. It is empty afterwards, since the hashes of a long log are many.
+    folder : str
+        What messages call the shards.
 
     Raises
     ------
