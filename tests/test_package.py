@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import inspect
+import operator
 import pkgutil
 import subprocess
 import sys
@@ -138,6 +140,20 @@ def test_a_module_declares_its_public_names_and_has_them(name: str):
 def test_completion_offers_public_names_only(name: str):
     module = importlib.import_module(f"session_lab{name}")
     assert dir(module) == sorted(module.__all__)
+
+
+ROOMS = ["", ".traffic", ".tags", ".lifetimes", ".churn", ".conflicts", ".widgets"]
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_every_public_function_has_an_example_that_runs(room: str):
+    module = operator.attrgetter(f"session_lab{room}")(sys.modules[__name__])
+    functions = {
+        name: value for name in module.__all__ if inspect.isfunction(value := getattr(module, name))
+    }
+    assert functions
+    # Doctests run with all others.
+    assert [name for name, value in functions.items() if ">>> " not in str(value.__doc__)] == []
 
 
 @pytest.mark.parametrize(

@@ -205,6 +205,16 @@ def survival(
     --------
     kaplan_meier : The formulas, on arrays.
     incidence : Closed and expired apart.
+
+    Examples
+    --------
+    >>> import session_lab as sl
+    >>> events = sl.traffic.read(sl.traffic.sample_path("chats.ndjson"))
+    >>> sessions = sl.replay(events, until="2026-01-01T06:00:00Z").sessions
+    >>> sl.lifetimes.survival(sessions).at(["1h", "3h"])[["time", "at_risk", "survival"]]
+                 time  at_risk  survival
+    0 0 days 01:00:00      232  0.668588
+    1 0 days 03:00:00      229  0.659942
     """
     df = pandas_frame(df, "sessions")
     lives = lives_of(df, entry=entry, resolution=resolution)
@@ -279,6 +289,16 @@ def incidence(
     See Also
     --------
     aalen_johansen : The formulas, on arrays.
+
+    Examples
+    --------
+    >>> import session_lab as sl
+    >>> events = sl.traffic.read(sl.traffic.sample_path("chats.ndjson"))
+    >>> sessions = sl.replay(events, until="2026-01-01T06:00:00Z").sessions
+    >>> sl.lifetimes.incidence(sessions).at(["1h", "3h"], "closed")[["time", "incidence"]]
+                 time  incidence
+    0 0 days 01:00:00   0.331412
+    1 0 days 03:00:00   0.340058
     """
     df = pandas_frame(df, "sessions")
     lives = lives_of(df, entry=entry, resolution=resolution)
@@ -341,6 +361,17 @@ def compare(
     See Also
     --------
     logrank : The formulas, on arrays.
+
+    Examples
+    --------
+    >>> import session_lab as sl
+    >>> events = sl.traffic.read(sl.traffic.sample_path("chats.ndjson"))
+    >>> sessions = sl.replay(events, until="2026-01-01T06:00:00Z").sessions
+    >>> sessions["plan"] = sessions["tags"].map(lambda tags: tags[0])
+    >>> sl.lifetimes.compare(sessions, "plan").to_frame()
+           group    n  observed   expected
+    0  plan:free  282       105  99.157274
+    1   plan:pro   65        19  24.842726
     """
     df = pandas_frame(df, "sessions")
     lives = lives_of(df, entry=entry)
@@ -426,6 +457,16 @@ def cox(
     D. R. Cox (1972), "Regression models and life-tables". The ratio of rates is taken to be the
     same at every age; compare the curves of :func:`survival` on a log-log scale to see whether it
     is.
+
+    Examples
+    --------
+    >>> import session_lab as sl
+    >>> events = sl.traffic.read(sl.traffic.sample_path("chats.ndjson"))
+    >>> sessions = sl.replay(events, until="2026-01-01T06:00:00Z").sessions
+    >>> sessions["plan"] = sessions["tags"].map(lambda tags: tags[0])
+    >>> sl.lifetimes.cox(sessions, ["plan"]).to_frame()[["term", "hazard_ratio"]]
+                term  hazard_ratio
+    0  plan=plan:pro      0.722071
     """
     df = pandas_frame(df, "sessions")
     lives = lives_of(df, entry=entry)

@@ -37,6 +37,17 @@ def from_journal(journal: Iterable[Entry]) -> pd.DataFrame:
     ------
     DataError
         This is not a journal.
+
+    Examples
+    --------
+    >>> from session_lab.simulator import World
+    >>> world = World(seed=1)
+    >>> asked = [world.start("chat-1"), world.close("chat-1"), world.start("chat-1")]
+    >>> from_journal(asked)[["op", "external_id", "status_code"]]
+          op external_id  status_code
+    0  start      chat-1          201
+    1  close      chat-1          200
+    2  start      chat-1          409
     """
     entries = [entry for entry in _checked(journal) if _is_of_a_session(entry)]
     replies = [entry.reply for entry in entries]

@@ -94,6 +94,22 @@ class Replay(AnswersMistyped):
         smallest integer where it does not say; None where none says.
     limits : ConcurrencyLimits or None
         How many runs could execute at once.
+
+    Examples
+    --------
+    >>> import session_lab as sl
+    >>> events = sl.traffic.read(sl.traffic.sample_path("chats.ndjson"))
+    >>> platform = sl.Platform(boot_time="3s", resume_time="1s")
+    >>> replay = sl.replay(events, sl.RunPolicy(idle_timeout="30s"), platform)
+    >>> str(replay.operations["waited"].mean().round("ms"))
+    '0 days 00:00:01.094000'
+    >>> replay.concurrency().peak_executing
+    16
+    >>> other = sl.replay(events, sl.RunPolicy(idle_timeout="2m"), platform)
+    >>> replay.compare(other).to_frame()[["metric", "first"]].head(2)
+                            metric     first
+    0         wait per served turn  1.094830
+    1  cold starts per served turn  0.238209
     """
 
     operations: pd.DataFrame

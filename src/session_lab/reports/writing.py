@@ -153,7 +153,32 @@ def report(
     title: str = _TITLE,
     progress: bool = False,
 ) -> None:
-    """Write a report to a file, whole or not at all; see :func:`report_html`."""
+    """Write a report to a file, whole or not at all.
+
+    Parameters
+    ----------
+    path : path
+        Ends in ``.html`` or ``.htm``.
+    sessions, runs, operations, title, progress
+        As for :func:`report_html`.
+
+    Raises
+    ------
+    DataError
+        The name ends in something else, or as for :func:`report_html`.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import session_lab as sl
+    >>> events = sl.traffic.read(sl.traffic.sample_path("chats.ndjson"))
+    >>> sessions = sl.replay(events).sessions
+    >>> path = Path(tempfile.mkdtemp()) / "report.html"
+    >>> sl.report(path, sessions)
+    >>> path.stat().st_size > 0
+    True
+    """
     if written_suffix(path) not in {".html", ".htm"}:
         message = "a report is a page of HTML: end the name in .html, and print it to have a PDF"
         raise DataError(message, source=str(path))

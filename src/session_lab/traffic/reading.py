@@ -118,6 +118,13 @@ def read(
     DataWarning
         As a warning: rows were out of order and were sorted; rows were skipped or left out; rows
         repeat others; chats began before the recording; for more than 30 days nothing happens.
+
+    Examples
+    --------
+    >>> from session_lab.traffic import sample_path
+    >>> events = read(sample_path("chats.ndjson"))
+    >>> events["op"].value_counts().to_dict()
+    {'message': 1376, 'start': 374, 'close': 140, 'retrieve': 0}
     """
     source = Source(path)
     if not source.exists():

@@ -67,6 +67,15 @@ def read_shards(
     ------
     DataError
         A shard cannot be read or has other columns than the first; the error names it.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from session_lab.traffic import read, sample_path
+    >>> folder = tempfile.mkdtemp()
+    >>> paths = write_shards(read(sample_path("chats.ndjson")), folder, shards=2)
+    >>> [len(events) for events in read_shards(folder)]
+    [971, 919]
     """
     options = ReadOptions.of({"columns": columns})
     for shard in shards_of(folder):
@@ -198,6 +207,14 @@ def write_shards(
     DataError
         The number is out of range, the frame is not an events frame, or the folder holds shards
         that would be mixed with these.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from session_lab.traffic import read, sample_path
+    >>> paths = write_shards(read(sample_path("chats.ndjson")), tempfile.mkdtemp(), shards=2)
+    >>> [path.name for path in paths]
+    ['part-00000.parquet', 'part-00001.parquet']
     """
     paths = paths_for(folder, shards)
     events = check_events(events)

@@ -94,6 +94,14 @@ def scale(events: pd.DataFrame, speed: float) -> pd.DataFrame:
     ------
     DataError
         The speed is not above zero, or a time would lie beyond the year 9999.
+
+    Examples
+    --------
+    >>> from session_lab.traffic import read, sample_path
+    >>> events = read(sample_path("chats.ndjson"))
+    >>> faster = scale(events, 2)
+    >>> [round(log["at"].max().timestamp() - log["at"].min().timestamp()) for log in (events, faster)]
+    [229903, 114952]
     """
     if not is_number(speed) or not 0 < speed < math.inf:
         raise DataError(f"{speed!r} is not a number above zero", column="speed")
@@ -147,6 +155,20 @@ def cap_gaps(events: pd.DataFrame, cap: Duration) -> pd.DataFrame:
         The events are not in order of time.
     DataWarning
         As a warning: how many gaps were shortened, and by how much in all.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> import pandas as pd
+    >>> events = pd.DataFrame({
+    ...     "at": pd.to_datetime(["2026-01-01T09:00Z", "2026-01-01T17:00Z"]),
+    ...     "op": ["start", "message"],
+    ...     "external_id": ["chat-1", "chat-1"],
+    ... })
+    >>> with warnings.catch_warnings(action="ignore"):
+    ...     capped = cap_gaps(events, "1h")
+    >>> capped["at"].dt.hour.tolist()
+    [9, 10]
     """
     limit = to_milliseconds(cap, name="cap")
     events = check_events(events)

@@ -153,6 +153,17 @@ def start_kinds(operations: AnyFrame) -> StartKinds:
     ------
     DataError
         A column is missing, or ``waited`` holds no durations.
+
+    Examples
+    --------
+    >>> import session_lab as sl
+    >>> events = sl.traffic.read(sl.traffic.sample_path("chats.ndjson"))
+    >>> sl.churn.start_kinds(sl.replay(events).operations).to_frame()[["start_kind", "turns"]]
+         start_kind  turns
+    0       initial    347
+    1  continuation     52
+    2          warm    620
+    3       resumed    656
     """
     operations = pandas_frame(operations, "operations")
     served = operations[column_of(operations, "start_kind", source="operations").notna()]

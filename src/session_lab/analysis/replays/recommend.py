@@ -163,6 +163,15 @@ def recommend(
     DataError
         This is not a frame, a column is missing, no policy served a turn, none has so few refusals,
         or the current one is not in the sweep.
+
+    Examples
+    --------
+    >>> import session_lab as sl
+    >>> events = sl.traffic.read(sl.traffic.sample_path("chats.ndjson"))
+    >>> platform = sl.Platform(boot_time="3s", resume_time="1s")
+    >>> policies = sl.sweep(events, {"idle_timeout": ["10s", "30s", "2m"]}, platform=platform)
+    >>> dict(sl.recommend(policies, at_most="2s").settings)
+    {'idle_timeout': '10 s'}
     """
     given_frame: object = policies
     if not isinstance(given_frame, pd.DataFrame):

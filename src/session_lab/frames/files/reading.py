@@ -91,6 +91,21 @@ def read_sessions(
     ------
     DataError
         The file is of no known kind, or a row cannot be used; the error names line and column.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> path = Path(tempfile.mkdtemp()) / "sessions.ndjson"
+    >>> _ = path.write_text(
+    ...     '{"id": "session_c1", "externalId": "chat-1", "type": "chat.agent", "tags": ["vip"], '
+    ...     '"taskIdentifier": "support", "createdAt": "2026-01-01T00:00:00.000Z", '
+    ...     '"updatedAt": "2026-01-01T01:30:00.000Z", "closedAt": "2026-01-01T01:30:00.000Z"}'
+    ... )
+    >>> sessions = read_sessions(path, observed_at="2026-01-02T00:00:00Z")
+    >>> sessions[["external_id", "status", "lifetime"]]
+      external_id  status        lifetime
+    0      chat-1  CLOSED 0 days 01:30:00
     """
     source = Source(path)
     with shown(source, progress=progress):
@@ -128,6 +143,19 @@ def read_runs(
     ------
     DataError
         The file is of no known kind, or a row cannot be used.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> path = Path(tempfile.mkdtemp()) / "runs.ndjson"
+    >>> _ = path.write_text(
+    ...     '{"id": "run_c1", "status": "COMPLETED", "tags": ["chat:session_c1"], '
+    ...     '"createdAt": "2026-01-01T00:00:00.000Z", "finishedAt": "2026-01-01T00:10:00.000Z"}'
+    ... )
+    >>> read_runs(path, observed_at="2026-01-02T00:00:00Z")[["run_id", "session_id", "status"]]
+       run_id  session_id     status
+    0  run_c1  session_c1  COMPLETED
     """
     source = Source(path)
     with shown(source, progress=progress):

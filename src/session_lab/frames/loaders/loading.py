@@ -137,6 +137,17 @@ def runs_frame(
     ------
     DataError
         A row cannot be used, or a run's tags name several sessions.
+
+    Examples
+    --------
+    >>> row = {
+    ...     "id": "run_c1", "status": "COMPLETED", "tags": ["chat:session_c1"],
+    ...     "createdAt": "2026-01-01T00:00:00.000Z", "finishedAt": "2026-01-01T00:10:00.000Z",
+    ... }
+    >>> runs = runs_frame([row], observed_at="2026-01-02T00:00:00Z")
+    >>> runs[["run_id", "session_id", "status"]]
+       run_id  session_id     status
+    0  run_c1  session_c1  COMPLETED
     """
     if is_frame(rows):
         return runs_of_rows([rows_of_frame(rows, "runs")], "runs", observed_at, sessions, tag)
