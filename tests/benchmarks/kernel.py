@@ -307,9 +307,9 @@ def _counts_of_played(made: EngineResult) -> dict[str, object]:
 
 
 BENCHMARKS = (
-    Benchmark("kernel-c", partial(against_c, PLAIN), "A/B", 1.7),
-    Benchmark("kernel-c-deploys", partial(against_c, BUSY), "A/B", 1.7),
-    Benchmark("kernel-c-crashes", partial(against_c, FRAIL), "A/B", 1.7),
+    Benchmark("kernel-c", partial(against_c, PLAIN), "A/B", 1.3),
+    Benchmark("kernel-c-deploys", partial(against_c, BUSY), "A/B", 1.3),
+    Benchmark("kernel-c-crashes", partial(against_c, FRAIL), "A/B", 1.3),
     Benchmark("sweep-c", partial(swept_against_c, PLAIN), "A/B", 1.3),
     Benchmark("sweep-c-deploys", partial(swept_against_c, BUSY), "A/B", 1.3),
     Benchmark("sweep-c-crashes", partial(swept_against_c, FRAIL), "A/B", 1.3),
