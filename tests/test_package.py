@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import inspect
-import operator
 import pkgutil
 import subprocess
 import sys
@@ -142,12 +141,20 @@ def test_completion_offers_public_names_only(name: str):
     assert dir(module) == sorted(module.__all__)
 
 
-ROOMS = ["", ".traffic", ".tags", ".lifetimes", ".churn", ".conflicts", ".widgets"]
+ROOMS = [
+    "",
+    ".traffic",
+    ".widgets",
+    ".analysis.tags",
+    ".analysis.lifetimes",
+    ".analysis.churn",
+    ".analysis.conflicts",
+]
 
 
 @pytest.mark.parametrize("room", ROOMS)
 def test_every_public_function_has_an_example_that_runs(room: str):
-    module = operator.attrgetter(f"session_lab{room}")(sys.modules[__name__])
+    module = importlib.import_module(f"session_lab{room}")
     functions = {
         name: value for name in module.__all__ if inspect.isfunction(value := getattr(module, name))
     }

@@ -24,6 +24,7 @@ from typing import Protocol
 from session_lab.errors import DataError, SimulationError
 
 __all__ = [
+    "FIRST_INSTANT",
     "LAST_INSTANT",
     "LONGEST_DURATION",
     "Clock",
@@ -43,6 +44,9 @@ Duration = str | timedelta
 
 Instant = str | datetime
 """What public arguments accept as an instant: ISO 8601 text with a zone, or an aware datetime."""
+
+FIRST_INSTANT = -62_135_596_800_000
+"""0001-01-01T00:00:00Z, the first instant that Python's ``datetime`` can hold."""
 
 LAST_INSTANT = 253_402_300_799_999
 """9999-12-31T23:59:59.999Z, the last instant that Python's ``datetime`` can hold."""

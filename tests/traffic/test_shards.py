@@ -13,6 +13,7 @@ import pytest
 import session_lab as sl
 from session_lab.frames import EVENTS, digest
 from session_lab.traffic import detect, read, read_shards, write_shards
+from session_lab.traffic.played_shards import play_shards
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -121,8 +122,17 @@ def test_what_is_not_there_of_shards_is_told(folder: Path, tmp_path: Path):
         sl.DataWarning, match=r"dealt: more\.csv\.gz is not Parquet, and is not read"
     ):
         sl.sweep(dealt, {"max_turns": [3]})
+    (dealt / "notes.csv").write_text("nothing\n")
+    with pytest.warns(
+        sl.DataWarning, match=r"more\.csv\.gz, notes\.csv are not Parquet, and are not"
+    ):
+        play_shards(dealt, sl.RunPolicy())
     paths[1].rename(paths[1].with_suffix(".draft"))
-    for attempt in (lambda: [*read_shards(dealt)], lambda: sl.sweep(dealt, {"max_turns": [3]})):
+    for attempt in (
+        lambda: [*read_shards(dealt)],
+        lambda: sl.sweep(dealt, {"max_turns": [3]}),
+        lambda: play_shards(dealt, sl.RunPolicy()),
+    ):
         with pytest.raises(sl.DataError, match=r"part-00001\.draft: it is still being written"):
             attempt()
 

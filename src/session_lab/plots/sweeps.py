@@ -70,7 +70,7 @@ def sweep_front(result: Recommendation, ax: Axes | None = None) -> Axes:
         held = settings_of(policies, result.current)
         alt += f" Today: {', '.join(f'{name} {value}' for name, value in held.items())}."
     ax = tidy(ax, title=result.title, x=_label(policies, x), y=_label(policies, y), alt=alt)
-    # No prefixes: "800m" seconds would be read as minutes.
+    # No prefixes: "1.2k" seconds are harder to compare than 1200.
     ax.yaxis.set_major_formatter(ScalarFormatter())
     ax.xaxis.set_major_formatter(StrMethodFormatter("{x:,.10g}"))
     _mark_points(ax, result, names)

@@ -176,8 +176,8 @@ def report(
     >>> sessions = sl.replay(events).sessions
     >>> path = Path(tempfile.mkdtemp()) / "report.html"
     >>> sl.report(path, sessions)
-    >>> path.stat().st_size > 0
-    True
+    >>> path.read_text(encoding="utf-8").splitlines()[0]
+    '<!doctype html>'
     """
     if written_suffix(path) not in {".html", ".htm"}:
         message = "a report is a page of HTML: end the name in .html, and print it to have a PDF"

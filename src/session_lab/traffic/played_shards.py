@@ -19,6 +19,7 @@ from session_lab.traffic.columnar.log import PROFILE, GroupedLog
 from session_lab.traffic.engine.engine_frames import policies_of
 from session_lab.traffic.engine.engine_result import NAT, OPS
 from session_lab.traffic.parsing.column_map import ColumnMap
+from session_lab.traffic.shards import parts_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -84,8 +85,8 @@ def play_shards(
     Raises
     ------
     DataError
-        There is no file, or one cannot be read, lacks a column, or has one of another kind; the
-        error names it.
+        There is no file, or one cannot be read, lacks a column, has one of another kind, or is
+        still being written; the error names it.
     """
     files = _files(shards)
     timings = [policy.timings(platform, seed)]
@@ -97,10 +98,9 @@ def play_shards(
         return reduce(iadd, pool.map(play, files))
 
 
-def _files(shards: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]) -> list[Source]:
+def _files(shards: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]) -> Sequence[Source]:
     if isinstance(shards, (str, os.PathLike)):
-        folder = Source(shards)
-        files = list(folder.parts(".parquet")) if folder.is_dir() else [folder]
+        files = parts_of(Source(shards))
     else:
         files = [Source(shard) for shard in shards]
     if not files:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = [
     "DRAFT",
     "folder_for",
+    "parts_of",
     "paths_for",
     "read_folder",
     "read_shards",
@@ -107,15 +108,7 @@ def shards_of(folder: Place | Source) -> Sequence[Source]:
         them has lines.
     """
     source = Source(folder)
-    found = source.parts()
-    is_folder = source.is_dir() and not source.is_pattern
-    for part in found:
-        if part.suffix == DRAFT:
-            message = "it is still being written, or that was broken off; then write it anew"
-            raise DataError(message, source=part.name)
-    others = [part.name for part in found if is_folder and part.suffix in _LINES]
-    if is_folder:
-        found = [part for part in found if part.suffix == ".parquet"]
+    found = parts_of(source)
     if not found:
         raise DataError("the folder holds no .parquet file", source=source.name)
     if found[0].suffix != ".parquet":
@@ -126,12 +119,44 @@ def shards_of(folder: Place | Source) -> Sequence[Source]:
         if columns != first.columns:
             message = f"the shard has {_difference(columns, first.columns)} as {found[0].name} has"
             raise DataError(message, source=shard.name)
-    remarks = [f"{name} is not Parquet, and is not read" for name in others[:1]]
-    if is_folder and len(found) < first.shards:
-        remarks.append(f"only {len(found)} of {first.shards} shards are there")
-    for remark in remarks:
-        warnings.warn(f"{source.name}: {remark}", DataWarning, stacklevel=level_of_caller())
+    if _is_folder(source) and len(found) < first.shards:
+        _warn(source, f"only {len(found)} of {first.shards} shards are there")
     return found
+
+
+def parts_of(source: Source) -> Sequence[Source]:
+    """List the files of a folder that are Parquet, by name; of a pattern or a file, what it names.
+
+    Raises
+    ------
+    DataError
+        One is still being written.
+
+    Warns
+    -----
+    DataWarning
+        Files beside them have lines.
+    """
+    found = source.parts()
+    for part in found:
+        if part.suffix == DRAFT:
+            message = "it is still being written, or that was broken off; then write it anew"
+            raise DataError(message, source=part.name)
+    if not _is_folder(source):
+        return found
+    others = [part.name for part in found if part.suffix in _LINES]
+    if others:
+        verb = "is" if len(others) == 1 else "are"
+        _warn(source, f"{', '.join(others)} {verb} not Parquet, and {verb} not read")
+    return [part for part in found if part.suffix == ".parquet"]
+
+
+def _is_folder(source: Source) -> bool:
+    return source.is_dir() and not source.is_pattern
+
+
+def _warn(source: Source, remark: str) -> None:
+    warnings.warn(f"{source.name}: {remark}", DataWarning, stacklevel=level_of_caller())
 
 
 def folder_for(folder: str | os.PathLike[str], shards: int, most: int) -> Path:

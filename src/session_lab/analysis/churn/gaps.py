@@ -100,11 +100,10 @@ class Gaps(Result):
     def _by_length(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """How many known gaps, and how many that are waited for, there are of each length."""
         lengths, n = np.array([longest for _, longest in _BINS]), len(_BINS)
-        counts = (
+        known, waiting = (
             np.bincount(np.searchsorted(lengths, some), minlength=n)
             for some in (self.known, self.waiting)
         )
-        known, waiting = counts
         return known, waiting
 
     def to_frame(self) -> pd.DataFrame:

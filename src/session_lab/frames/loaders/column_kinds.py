@@ -12,7 +12,7 @@ from session_lab.errors import DataError
 from session_lab.frames.events.event_columns import whole_numbers
 from session_lab.frames.schema import Kind
 from session_lab.frames.values import decoded, json_text, read_value
-from session_lab.timing import LAST_INSTANT
+from session_lab.timing import FIRST_INSTANT, LAST_INSTANT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -37,7 +37,6 @@ ARROW_TYPES: Mapping[Kind, pa.DataType] = {
 }
 """What columns become on their way into a frame; durations are milliseconds."""
 
-_FIRST_INSTANT = -62_135_596_800_000
 _PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 _MOST_TEXT = 1 << 31
 
@@ -141,7 +140,7 @@ def _instants(column: pa.Array, *, naive_is_utc: bool) -> pa.Array:
         mask = np.asarray(whole.is_null()) if whole.null_count else None
         whole = pa.array(known, pa.int64(), mask=mask)
     first, last = pc.call_function("min_max", [whole]).as_py().values()
-    if first is not None and not (first >= _FIRST_INSTANT and last <= LAST_INSTANT):
+    if first is not None and not (first >= FIRST_INSTANT and last <= LAST_INSTANT):
         raise Unusual
     return whole.view(_INSTANT)
 

@@ -32,6 +32,7 @@ from session_lab.traffic.coupled.state import (
     IN_LINE,
     MARGIN,
     N_RETURNED,
+    NEVER,
     NEXT_AT,
     NOW,
     PENDING,
@@ -165,7 +166,7 @@ def _run_timer(room: Room, columns: Columns, book: Rulebook, written: Written, r
         reason = _UPGRADED if state[END_CAUSE] == _UPGRADE else _CONTINUATION
         trigger_next(room, columns, book, written, row, reason, due)
         join(room, row)
-    elif state[NEXT_AT] == FOR_EVER:
+    elif state[NEXT_AT] == NEVER:
         retire(room, columns, book, written, row)
 
 

@@ -100,12 +100,9 @@ class _Call(NamedTuple):
         if self.op != "start":
             return unquote(self.path.split("/")[4])
         own = _json_object(self.asked).get("externalId")
-        return str(
-            (trim(own) if isinstance(own, str) else own)
-            or self.answered.get("externalId")
-            or self.answered.get("id")
-            or ""
-        )
+        if isinstance(own, str):
+            own = trim(own)
+        return str(own or self.answered.get("externalId") or self.answered.get("id") or "")
 
 
 def _read(source: Source, options: ReadOptions, bad: BadRows) -> pd.DataFrame:

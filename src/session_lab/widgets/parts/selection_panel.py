@@ -10,7 +10,7 @@ import ipywidgets  # type: ignore[import-untyped]
 from session_lab.analysis.display import counted, short_text
 from session_lab.errors import DataError
 from session_lab.frames import NAT, Selection
-from session_lab.timing import LAST_INSTANT, instant_text
+from session_lab.timing import FIRST_INSTANT, LAST_INSTANT, instant_text
 from session_lab.widgets.data.facets import count_facet, offered
 from session_lab.widgets.data.session_table import SessionTable
 from session_lab.widgets.parts.chips import Chips
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 __all__ = ["SelectionPanel"]
 
 _MINUTE = 60_000
-_FIRST_INSTANT = -62_135_596_800_000
 _STEPS = tuple(
     minutes * _MINUTE for minutes in (1, 5, 15, 60, 6 * 60, 24 * 60, 7 * 24 * 60, 28 * 24 * 60)
 )
@@ -303,7 +302,7 @@ def _edges(prepared: IndexedSessions) -> list[int]:
     step = next((step for step in _STEPS if (last - first) / step < _MOST_EDGES), coarsest)
     edges = range(first // step * step, last + step + 1, step)
     # Calendars of Python reach from the year 1 to 9999.
-    return [min(max(edge, _FIRST_INSTANT), LAST_INSTANT) for edge in edges]
+    return [min(max(edge, FIRST_INSTANT), LAST_INSTANT) for edge in edges]
 
 
 def _labelled(edges: list[int]) -> list[tuple[str, int]]:
